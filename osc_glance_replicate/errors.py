@@ -1,0 +1,126 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What can go wrong, as exceptions that are each one line to a person.
+
+::
+
+    ReplicateError
+    ├── CloudError      a cloud cannot be used at all
+    ├── SelectionError  what was asked for cannot be found or understood
+    └── PlaceError      one request to a place failed; says which place
+        ├── TransientError  another try may well succeed
+        ├── RefusedError    the place will not have it, however often asked
+        ├── TakenError      the UUID is in use there
+        ├── DataError       the bytes are not those that the record promises
+        └── StoppedError    the run was ended meanwhile
+"""
+
+
+def printable(text: object) -> str:
+    """Make a text that a cloud or a file supplied safe for a terminal.
+
+    Control characters, newlines, escape sequences and marks that reorder
+    the line are written as Python would write them in a string literal.
+
+    :param text: anything; str() of it is used
+    :returns: the text on one line, every character of it printable
+    """
+    return ''.join(
+        char
+        if char.isprintable()
+        else char.encode('unicode_escape').decode('ascii')
+        for char in str(text)
+    )
+
+
+def explain(exc: BaseException) -> str:
+    """Reduce an exception of the HTTP stack to one line without its wraps.
+
+    keystoneauth quotes requests, which quotes urllib3, which quotes the
+    system; what the first and the last say is enough.
+
+    :param exc: any exception
+    """
+    words = ' '.join(str(exc).split()) or type(exc).__name__
+    head, wrap, _ = words.partition(': HTTP')
+    if not wrap:
+        return words
+    while inner := exc.__cause__ or exc.__context__:
+        exc = inner
+    return f'{head}: {getattr(exc, "strerror", None) or exc}'
+
+
+class ReplicateError(Exception):
+    """Base of all errors of this plugin.
+
+    The message is one printable line: what, where and what to do next.
+    """
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
+
+
+class CloudError(ReplicateError):
+    """A cloud cannot be used.
+
+    :param cloud: its name in clouds.yaml
+    :param problem: what is wrong with it
+    """
+
+    def __init__(self, cloud: str, problem: object) -> None:
+        super().__init__(f"Cannot use cloud '{cloud}': {problem}")
+
+
+class SelectionError(ReplicateError):
+    """An image that was asked for is not there or is ambiguous."""
+
+
+class PlaceError(ReplicateError):
+    """A place did not do what it was asked.
+
+    :param place: name of the source or the destination
+    :param problem: what it answered or failed to do
+    """
+
+    def __init__(self, place: str, problem: object) -> None:
+        super().__init__(f'{place}: {problem}')
+        self.place = place
+
+
+class TransientError(PlaceError):
+    """A request failed in a way that may be gone in a while.
+
+    :param retry_after: seconds that the place asked to be left alone
+    """
+
+    def __init__(
+        self, place: str, problem: object, retry_after: float = 0.0
+    ) -> None:
+        super().__init__(place, problem)
+        self.retry_after = retry_after
+
+
+class RefusedError(PlaceError):
+    """The place refused a request and would refuse it again."""
+
+
+class TakenError(PlaceError):
+    """The UUID is in use at the destination."""
+
+
+class DataError(PlaceError):
+    """Bytes are missing, too many or not the ones that were recorded."""
+
+
+class StoppedError(PlaceError):
+    """The run ended before this was done."""

@@ -1,0 +1,212 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The image record: its identity, its data's identity, what is portable."""
+
+from collections.abc import Mapping
+import dataclasses
+import re
+from typing import Any
+
+#: Fields of a v2 record that are Glance's own. They are never sent to a
+#: destination and never compared: Glance refuses some, and stores others,
+#: os_hash_value for one, as junk (FACTS.md, "Fields").
+BOOKKEEPING = frozenset(
+    (
+        'checksum',
+        'created_at',
+        'deleted',
+        'deleted_at',
+        'direct_url',
+        'file',
+        'id',
+        'location',
+        'locations',
+        'os_hash_algo',
+        'os_hash_value',
+        'owner',
+        'schema',
+        'self',
+        'size',
+        'status',
+        'store',
+        'stores',
+        'updated_at',
+        'virtual_size',
+    )
+)
+
+#: What Glance keeps to itself as properties of every imported image.
+RESERVED_PREFIX = 'os_glance'
+
+#: Set only on a replica whose bytes are verified, in one request; the value
+#: is what a replica has until then.
+PUBLISHED: Mapping[str, Any] = {
+    'visibility': 'private',
+    'protected': False,
+    'os_hidden': False,
+}
+
+#: What a record that lacks the field means (older Glances, v1 records).
+DEFAULTS: Mapping[str, Any] = {
+    'name': None,
+    'container_format': None,
+    'disk_format': None,
+    'min_disk': 0,
+    'min_ram': 0,
+    'tags': (),
+    **PUBLISHED,
+}
+
+#: Statuses of an image whose data is whole and does not change any more.
+SETTLED = frozenset(('active', 'deactivated'))
+
+_VISIBILITIES = frozenset(('private', 'shared', 'community', 'public'))
+_UUID = re.compile(r'[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}')
+
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    'status': (str,),
+    'size': (int, type(None)),
+    'checksum': (str, type(None)),
+    'os_hash_algo': (str, type(None)),
+    'os_hash_value': (str, type(None)),
+    'owner': (str, type(None)),
+    'created_at': (str, type(None)),
+    'name': (str, type(None)),
+    'container_format': (str, type(None)),
+    'disk_format': (str, type(None)),
+    'min_disk': (int,),
+    'min_ram': (int,),
+    'tags': (list,),
+    'visibility': (str,),
+    'protected': (bool,),
+    'os_hidden': (bool,),
+}
+
+
+def is_id(text: str) -> bool:
+    """Say whether a text is an image ID, that is, a UUID as Glance takes."""
+    return _UUID.fullmatch(text) is not None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Image:
+    """One record as a place gave it: the raw v2 JSON, not the SDK's Image.
+
+    The SDK's class renames and coerces (FACTS.md), which would turn the
+    property value '064' into a number.
+
+    :param record: the decoded JSON object; untrusted, see :attr:`defect`
+    """
+
+    record: Mapping[str, Any]
+
+    @property
+    def id(self) -> str:
+        return str(self.record.get('id'))
+
+    @property
+    def name(self) -> str:
+        return str(self.record.get('name') or '')
+
+    @property
+    def status(self) -> str:
+        return str(self.record.get('status'))
+
+    @property
+    def size(self) -> int | None:
+        """The data's length in bytes; None while there is none."""
+        size: int | None = self.record.get('size')
+        return size
+
+    @property
+    def hidden(self) -> bool:
+        return self.record.get('os_hidden') is True
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """The data's recorded hashes, strongest first: algorithm → hex."""
+        found = {}
+        algorithm = self.record.get('os_hash_algo')
+        value = self.record.get('os_hash_value')
+        if algorithm and value:
+            found[algorithm] = value.lower()
+        if self.record.get('checksum'):
+            found.setdefault('md5', self.record['checksum'].lower())
+        return found
+
+    @property
+    def defect(self) -> str | None:
+        """Why this record cannot be trusted, or None when it can."""
+        if not is_id(self.id):
+            return f'the ID {self.id!r} is not a UUID'
+        for field, kinds in _TYPES.items():
+            if field not in self.record and field != 'status':
+                continue
+            value = self.record.get(field)
+            if type(value) not in kinds:
+                return f'{field} is {value!r:.40}'
+        if (self.size or 0) < 0:
+            return f'size is {self.size}'
+        if self.record.get('visibility', 'private') not in _VISIBILITIES:
+            return f'visibility is {self.record["visibility"]!r:.40}'
+        if not all(
+            isinstance(tag, str) for tag in self.record.get('tags', ())
+        ):
+            return 'a tag is not a string'
+        for field, value in self.properties.items():
+            if not isinstance(value, str):
+                return f'property {field} is {value!r:.40}'
+        return None
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        """The custom properties; one that is null counts as absent."""
+        return {
+            field: value
+            for field, value in self.record.items()
+            if field not in BOOKKEEPING
+            and field not in DEFAULTS
+            and not field.startswith(RESERVED_PREFIX)
+            and value is not None
+        }
+
+    @property
+    def portable(self) -> dict[str, Any]:
+        """All that a replica shares with its source: field → value.
+
+        Tags are a sorted list: Glance keeps no order of them.
+        """
+        fields = {
+            field: self.record.get(field, default)
+            for field, default in DEFAULTS.items()
+        }
+        fields['tags'] = sorted(set(fields['tags']))
+        return {**fields, **self.properties}
+
+
+def same_data(one: Image, other: Image) -> tuple[bool, str]:
+    """Judge from two records whether both images have the same bytes.
+
+    The strongest evidence that both records bear decides: os_hash_value of
+    the same algorithm, else md5, else the size (SPEC, "What a replica is").
+
+    :returns: (whether they do, what was compared: the name of the
+        algorithm, or ``size``)
+    """
+    if None not in (one.size, other.size) and one.size != other.size:
+        return False, 'size'
+    mine, theirs = one.digests, other.digests
+    for algorithm, value in mine.items():
+        if algorithm in theirs:
+            return value == theirs[algorithm], algorithm
+    return one.size == other.size, 'size'

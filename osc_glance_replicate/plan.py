@@ -1,0 +1,158 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What is to be done: records in, actions out, nothing read or written."""
+
+from collections.abc import Iterable, Iterator, Sequence
+import dataclasses
+import enum
+from typing import Any
+
+from osc_glance_replicate import image as image_record
+from osc_glance_replicate import selection as image_selection
+
+#: Statuses of a record that will never get data.
+_DEAD = frozenset(('killed', 'deleted', 'pending_delete'))
+
+#: The records of one ID: the source's, then each destination's.
+Row = Sequence[image_record.Image | None]
+
+
+class Verb(enum.Enum):
+    """What is to be done with one image at one destination."""
+
+    COPY = 'copy'
+    UPDATE = 'update'
+    UNCHANGED = 'unchanged'
+    SKIP = 'skipped'
+    CONFLICT = 'conflict'
+    FAIL = 'failed'
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Change:
+    """One field that differs; a value is None where the field is absent."""
+
+    field: str
+    source: Any
+    destination: Any
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Action:
+    """One image at one destination.
+
+    :param image: the source's record
+    :param to: name of the destination
+    :param verb: what is to be done
+    :param replica: the destination's record, if it has one
+    :param changes: for UPDATE: what is to be changed in the replica
+    :param reason: why, for the person who reads the report
+    :param routine: nobody needs to look at it
+    """
+
+    image: image_record.Image
+    to: str
+    verb: Verb
+    replica: image_record.Image | None = None
+    changes: tuple[Change, ...] = ()
+    reason: str = ''
+    routine: bool = False
+
+    def instead(self, verb: Verb, reason: str, **more: Any) -> 'Action':
+        """Give the action for the same image and place that does this."""
+        return dataclasses.replace(self, verb=verb, reason=reason, **more)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Planner:
+    """The one judgement that all verbs share.
+
+    :param selection: which images are to be copied
+    :param metadata_only: whether data must not move
+    """
+
+    selection: image_selection.Selection
+    metadata_only: bool = False
+
+    def plan(self, rows: Iterable[Row], to: Sequence[str]) -> Iterator[Action]:
+        """Plan for every image that the source has.
+
+        :param rows: as ``catalogue`` gives them
+        :param to: names of the destinations, in the order of the rows
+        """
+        for image, *replicas in rows:
+            if image is not None:
+                for name, replica in zip(to, replicas, strict=True):
+                    yield self.decide(image, replica, name)
+
+    def decide(
+        self,
+        image: image_record.Image,
+        replica: image_record.Image | None,
+        to: str,
+    ) -> Action:
+        """Plan for one image at one destination."""
+
+        action = Action(image, to, Verb.COPY, replica)
+        for whose, record in (('source', image), ('destination', replica)):
+            if record and (defect := record.defect):
+                reason = f"the {whose}'s record is bad: {defect}"
+                return action.instead(Verb.FAIL, reason)
+        if replica and replica.status in image_record.SETTLED:
+            return _bring_up_to_date(action, replica)
+        if reason := self.selection.reason_not_to_copy(image) or '':
+            named = bool(self.selection.images)
+            return action.instead(Verb.SKIP, reason, routine=not named)
+        if replica and replica.status in _DEAD:
+            reason = f'status there is {replica.status}'
+            return action.instead(Verb.CONFLICT, reason)
+        if self.metadata_only:
+            return action.instead(Verb.SKIP, '--metadata-only', routine=True)
+        return action
+
+
+def _bring_up_to_date(action: Action, replica: image_record.Image) -> Action:
+    """Plan for a replica that has its data."""
+    image = action.image
+    if image.status not in image_record.SETTLED:
+        reason = f'status is {image.status}'
+        return action.instead(Verb.SKIP, reason, routine=True)
+    same, evidence = image_record.same_data(image, replica)
+    if not same:
+        reason = f'other data under this ID: {evidence} differs'
+        return action.instead(Verb.CONFLICT, reason)
+    reasons = ['size only'] if evidence == 'size' and image.size else []
+    changes = tuple(differences(image, replica))
+    if not changes:
+        reason = ''.join(reasons)
+        return action.instead(Verb.UNCHANGED, reason, routine=True)
+    reasons += [change.field for change in changes]
+    return action.instead(Verb.UPDATE, ', '.join(reasons), changes=changes)
+
+
+def differences(
+    image: image_record.Image, replica: image_record.Image
+) -> Iterator[Change]:
+    """Compare what a replica should share with its source.
+
+    Properties and tags that only the replica has are the destination's own
+    affair and no difference.
+    """
+    have = replica.portable
+    for field, value in image.portable.items():
+        if field == 'tags':
+            value = sorted({*value, *have['tags']})
+        if value != have.get(field):
+            yield Change(field, value, have.get(field))
+    if image.status != replica.status:
+        yield Change('status', image.status, replica.status)

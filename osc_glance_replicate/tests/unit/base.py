@@ -1,0 +1,47 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What unit tests share: records made by a word."""
+
+import hashlib
+from typing import Any
+import uuid
+
+from osc_glance_replicate import image as image_record
+
+
+def image(number: int = 1, data: bytes = b'data', **fields: Any) -> Any:
+    """Make the record of an active image, as a Glance would give it."""
+    return image_record.Image(
+        {
+            'id': str(uuid.UUID(int=number)),
+            'name': f'image {number}',
+            'status': 'active',
+            'size': len(data),
+            'checksum': hashlib.md5(data).hexdigest(),  # noqa: S324
+            'os_hash_algo': 'sha512',
+            'os_hash_value': hashlib.sha512(data).hexdigest(),
+            'container_format': 'bare',
+            'disk_format': 'raw',
+            'min_disk': 0,
+            'min_ram': 0,
+            'tags': [],
+            'visibility': 'private',
+            'protected': False,
+            'os_hidden': False,
+            'owner': 'a project',
+            'created_at': '2026-01-01T00:00:00Z',
+            'updated_at': '2026-01-01T00:00:00Z',
+            'virtual_size': None,
+            **fields,
+        }
+    )

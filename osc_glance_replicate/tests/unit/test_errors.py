@@ -1,0 +1,66 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import testtools
+
+from osc_glance_replicate import errors
+
+
+class TestPrintable(testtools.TestCase):
+    def test_ordinary_text_stays(self):
+        for text in ('plain', 'Zürich 東京', 'עברית', 'emoji 😀', ''):
+            self.assertEqual(text, errors.printable(text))
+
+    def test_terminal_cannot_be_steered(self):
+        for text, safe in (
+            ('a\x1b[2Jb', r'a\x1b[2Jb'),
+            ('two\nlines\r\t', r'two\nlines\r\t'),
+            ('C1 \x9b31m', r'C1 \x9b31m'),
+            ('reversed \u202etxt', r'reversed \u202etxt'),
+            ('separator\u2028', r'separator\u2028'),
+            ('zero\u200bwidth', r'zero\u200bwidth'),
+            ('lone \udc80 surrogate', r'lone \udc80 surrogate'),
+        ):
+            self.assertEqual(safe, errors.printable(text))
+
+
+class TestErrors(testtools.TestCase):
+    def test_message_is_one_printable_line_that_names_the_place(self):
+        error = errors.PlaceError('slave', 'said \x1b[31m\nboo')
+        self.assertEqual(r'slave: said \x1b[31m\nboo', str(error))
+
+    def test_cloud_is_named(self):
+        self.assertEqual(
+            "Cannot use cloud 'slave': no such host",
+            str(errors.CloudError('slave', 'no such host')),
+        )
+
+
+class TestExplain(testtools.TestCase):
+    def test_wraps_are_left_out(self):
+        try:
+            try:
+                raise ConnectionRefusedError(111, 'Connection refused')
+            except OSError as exc:
+                raise ValueError(
+                    "Unable to reach http://x/v3: HTTPConnectionPool(host='x'"
+                    '): Max retries exceeded (Caused by ...)'
+                ) from exc
+        except ValueError as exc:
+            self.assertEqual(
+                'Unable to reach http://x/v3: Connection refused',
+                errors.explain(exc),
+            )
+
+    def test_plain_message_stays(self):
+        self.assertEqual('two lines', errors.explain(ValueError('two\nlines')))
+        self.assertEqual('KeyError', errors.explain(KeyError()))
