@@ -1,0 +1,121 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The images of all ends brought together: listed, or looked up by name."""
+
+from collections.abc import Iterable, Iterator, Sequence
+import heapq
+import itertools
+import operator
+
+from osc_glance_replicate import errors
+from osc_glance_replicate import image as image_record
+from osc_glance_replicate import places
+from osc_glance_replicate import plan
+
+#: How many rows are looked at to tell whether two places are the same.
+_HEAD = 1000
+
+
+def rows(
+    source: places.Source,
+    destinations: Sequence[places.Place],
+    names: Sequence[str],
+) -> Iterator[plan.Row]:
+    """Give the records of each image of the source at every place.
+
+    :param names: names or IDs of images; all of the source's when empty
+    :raises SelectionError: a name is not found or fits several images
+    :raises CloudError: two places are the same image service
+    """
+    everywhere = [source, *destinations]
+    if names:
+        found = _look_up(source, names)
+        all_rows: Iterator[plan.Row] = (
+            [image, *(place.find(image.id) for place in destinations)]
+            for image in found
+        )
+    else:
+        all_rows = align([place.images() for place in everywhere])
+    head = list(itertools.islice(all_rows, _HEAD))
+    _refuse_aliases(head, [place.name for place in everywhere])
+    return itertools.chain(head, all_rows)
+
+
+def align(
+    listings: Sequence[Iterable[image_record.Image]],
+) -> Iterator[plan.Row]:
+    """Bring the images of the same ID together.
+
+    :param listings: one per place, each in ascending order of the IDs; they
+        are read as the rows are asked for and never held
+    :returns: one row per ID, with as many fields as there are listings
+    """
+
+    def tagged(
+        index: int, listing: Iterable[image_record.Image]
+    ) -> Iterator[tuple[str, int, image_record.Image]]:
+        return ((image.id, index, image) for image in listing)
+
+    merged = heapq.merge(
+        *itertools.starmap(tagged, enumerate(listings)),
+        key=operator.itemgetter(0, 1),
+    )
+    for _, group in itertools.groupby(merged, key=operator.itemgetter(0)):
+        row: list[image_record.Image | None] = [None] * len(listings)
+        for _, index, image in group:
+            row[index] = image
+        yield row
+
+
+def _look_up(
+    source: places.Source, names: Sequence[str]
+) -> list[image_record.Image]:
+    """Find the images that the user named, each once."""
+    found = {}
+    for name in names:
+        image = source.find(name) if image_record.is_id(name) else None
+        images = [image] if image else source.named(name)
+        if not images:
+            raise errors.SelectionError(
+                f"There is no image '{name}' in {source.name}"
+            )
+        if len(images) > 1:
+            ids = ', '.join(image.id for image in images)
+            raise errors.SelectionError(
+                f"Several images in {source.name} are named '{name}': give "
+                f'the ID of one ({ids})'
+            )
+        found[images[0].id] = images[0]
+    return list(found.values())
+
+
+def _refuse_aliases(head: Sequence[plan.Row], names: Sequence[str]) -> None:
+    """Notice that two places are one service, reached by different URLs.
+
+    Nobody can set created_at (FACTS.md), so two services do not bear the
+    same one on all the images that both have.
+    """
+    for one, other in itertools.combinations(range(len(names)), 2):
+        pairs = [
+            (a.record.get('created_at'), b.record.get('created_at'))
+            for row in head
+            if (a := row[one]) and (b := row[other])
+        ]
+        if pairs and all(a == b is not None for a, b in pairs):
+            raise errors.CloudError(
+                names[other],
+                f"it is the same image service as '{names[one]}': the "
+                f'{len(pairs)} images looked at were created at the same '
+                'times; unset OS_* variables left in the environment or name '
+                'another cloud',
+            )

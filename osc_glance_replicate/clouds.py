@@ -1,0 +1,154 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""From a name in clouds.yaml to a connection whose image service is known."""
+
+from collections.abc import Iterator, Sequence
+import concurrent.futures
+import contextlib
+import importlib.metadata
+import logging
+import urllib.parse
+
+from keystoneauth1 import session as ksa_session
+import openstack
+import openstack.connection
+
+from osc_glance_replicate import errors
+
+_APP = 'osc-glance-replicate'
+
+#: What to do about a problem, by what is found in its message.
+_HINTS = {
+    'CERTIFICATE_VERIFY_FAILED': "give the file of its authority as 'cacert' "
+    'in clouds.yaml',
+    'HTTP 401': "check its 'auth' in clouds.yaml",
+}
+_DEFAULT_PORTS = {'http': 80, 'https': 443}
+
+
+def hush() -> None:
+    """Keep keystoneauth from warning of what an error is about to say.
+
+    It does when it cannot discover the versions of a Keystone that it then
+    cannot log in to either.
+    """
+    logging.getLogger('keystoneauth.identity').setLevel(logging.ERROR)
+
+
+@contextlib.contextmanager
+def named_in_errors(cloud: str) -> Iterator[None]:
+    """Turn whatever goes wrong with a cloud into a CloudError that names it.
+
+    What a bad entry or a bad password raises comes from unrelated trees of
+    exceptions, and names no cloud (FACTS.md, "openstackclient").
+
+    :raises CloudError: for every Exception
+    """
+    try:
+        yield
+    except errors.CloudError:
+        raise
+    except Exception as exc:
+        problem = errors.explain(exc)
+        hints = [hint for sign, hint in _HINTS.items() if sign in problem]
+        raise errors.CloudError(cloud, '; '.join([problem, *hints])) from exc
+
+
+def connect(
+    clouds: Sequence[str],
+) -> list[openstack.connection.Connection]:
+    """Connect to the destinations, side by side.
+
+    Nothing of the source's settings reaches them: they are made from their
+    entries in clouds.yaml alone.
+
+    :param clouds: CLOUD or CLOUD:REGION, as the user named them
+    :raises CloudError: one of them cannot be used
+    """
+
+    def connect_one(name: str) -> openstack.connection.Connection:
+        cloud, _, region = name.partition(':')
+        with named_in_errors(name):
+            connection = openstack.connect(
+                cloud=cloud,
+                region_name=region or None,
+                app_name=_APP,
+                app_version=importlib.metadata.version(_APP),
+            )
+            endpoint(connection)
+        return connection
+
+    with concurrent.futures.ThreadPoolExecutor(max(len(clouds), 1)) as pool:
+        return list(pool.map(connect_one, clouds))
+
+
+def endpoint(connection: openstack.connection.Connection) -> str:
+    """Resolve the URL of a cloud's image service; logs in to find it.
+
+    :raises LookupError: the cloud's catalogue has none
+    """
+    url = connection.image.get_endpoint()
+    if not url:
+        region = connection.config.get_region_name('image')
+        raise LookupError(
+            'its catalogue has no image service'
+            + (f' in region {region}' if region else '')
+        )
+    return str(url)
+
+
+def widen(connection: openstack.connection.Connection, transfers: int) -> None:
+    """Let each transfer keep a connection of its own.
+
+    Beyond ten, urllib3 would warn the user of every one that it discards.
+    """
+    session = connection.session.session
+    for scheme in _DEFAULT_PORTS:
+        session.mount(
+            f'{scheme}://',
+            ksa_session.TCPKeepAliveAdapter(pool_maxsize=transfers + 1),
+        )
+
+
+def refuse_same(
+    names: Sequence[str],
+    connections: Sequence[openstack.connection.Connection],
+) -> None:
+    """Refuse two clouds whose image endpoints are the same.
+
+    :param names: of the clouds, the source first
+    :raises CloudError: names the endpoint
+    """
+    seen: dict[tuple[object, ...], str] = {}
+    for name, connection in zip(names, connections, strict=True):
+        url = endpoint(connection)
+        service = _service(url)
+        if service in seen:
+            raise errors.CloudError(
+                name,
+                f"it is the same image service as '{seen[service]}': both "
+                f'resolve to {url}; unset OS_* variables left in the '
+                'environment or name another cloud',
+            )
+        seen[service] = name
+
+
+def _service(url: str) -> tuple[object, ...]:
+    """Reduce an endpoint to what tells one service from another."""
+    parts = urllib.parse.urlsplit(url)
+    path = parts.path.rstrip('/')
+    head, _, version = path.rpartition('/')
+    if version[:1] == 'v' and version[1:].replace('.', '').isdigit():
+        path = head
+    port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    return parts.hostname, port, path

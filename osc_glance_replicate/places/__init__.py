@@ -1,0 +1,112 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What images are read from and written to: a cloud, or a directory."""
+
+from collections.abc import Iterator, Sequence
+import contextlib
+from typing import Protocol
+
+from osc_glance_replicate import image as image_record
+from osc_glance_replicate import plan
+
+
+class Data(Protocol):
+    """An image's bytes, being read."""
+
+    def read(self, most: int) -> bytes:
+        """Give what has arrived, as soon as anything has.
+
+        :param most: number of bytes at the most
+        :returns: b'' at the end
+        :raises PlaceError: the source broke
+        """
+
+
+class Body(Protocol):
+    """An image's bytes, to be sent: as long as it says, and only once."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+
+class Place(Protocol):
+    """Either end of a replication.
+
+    All methods raise errors.PlaceError, whose message names the place.
+    """
+
+    name: str
+
+    def images(self) -> Iterator[image_record.Image]:
+        """Give all images, hidden ones too, in ascending order of IDs."""
+
+    def find(self, image_id: str) -> image_record.Image | None:
+        """Give the image of this ID, or None where it cannot be seen."""
+
+
+class Source(Place, Protocol):
+    """Where images come from."""
+
+    def named(self, name: str) -> Sequence[image_record.Image]:
+        """Give the images that bear this name."""
+
+    def read(
+        self, image: image_record.Image
+    ) -> contextlib.AbstractContextManager[Data]:
+        """Open an image's data.
+
+        :raises DataError: there is none, though the record promises some
+        """
+
+
+class Destination(Place, Protocol):
+    """Where replicas go.
+
+    A new replica is staged, written and published, in this order, and
+    nobody but the runner sees it before it is published.
+    """
+
+    def stage(
+        self, image: image_record.Image, replica: image_record.Image | None
+    ) -> None:
+        """Make a private record without data, or complete one that is there.
+
+        Also finds out, where that can be asked, whether the replica may be
+        published later.
+
+        :param replica: the record that an interrupted run left
+        :raises TakenError: the ID is in use
+        :raises RefusedError: the record as it should be is not accepted
+        """
+
+    def write(self, image: image_record.Image, body: Body) -> None:
+        """Send the data of a staged replica.
+
+        Errors raised by the body itself are passed through.
+        """
+
+    def publish(self, image: image_record.Image) -> None:
+        """Give a verified replica its visibility and the like."""
+
+    def update(
+        self, replica: image_record.Image, changes: Sequence[plan.Change]
+    ) -> None:
+        """Change fields of an existing replica.
+
+        :raises RefusedError: names the fields that did not change; the
+            others did
+        """
+
+    def quarantine(self, image: image_record.Image) -> None:
+        """Keep a replica whose bytes proved wrong from being used."""

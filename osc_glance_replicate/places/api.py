@@ -1,0 +1,131 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""One request to an image service: an answer, or one of our own errors."""
+
+from collections.abc import Collection
+from typing import Any
+
+from keystoneauth1 import exceptions as ksa_exceptions
+import openstack.connection
+from openstack import exceptions as sdk_exceptions
+import requests
+
+from osc_glance_replicate import errors
+
+#: Seconds to wait for a connection, and for a peer to take or give anything.
+CONNECT_TIMEOUT = 30
+READ_TIMEOUT = 60
+
+#: Answers after which the same request may succeed.
+_PASSING = frozenset((408, 429, 500, 502, 503, 504))
+
+_LONGEST_PROBLEM = 400
+
+
+class ImageApi:
+    """The image API of one cloud.
+
+    :param name: the cloud, as the user named it
+    :param connection: an openstacksdk connection to it
+    """
+
+    def __init__(
+        self, name: str, connection: openstack.connection.Connection
+    ) -> None:
+        self.name = name
+        self._proxy = connection.image
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        expect: Collection[int] = (200,),
+        **options: Any,
+    ) -> requests.Response:
+        """Send one request; redirects are not followed, with no token.
+
+        :param path: below /v2, with a leading slash
+        :param expect: the statuses that are returned rather than raised
+        :param options: passed on to keystoneauth's session
+        :raises PlaceError: no answer, or one that is not expected;
+            TransientError and RefusedError where the status tells
+        """
+        options = {
+            'redirect': False,
+            'skip_cache': True,
+            'timeout': (CONNECT_TIMEOUT, READ_TIMEOUT),
+            **options,
+        }
+        try:
+            response = self._proxy.request(path, method, **options)
+        except ksa_exceptions.ConnectionError as exc:
+            error: type[errors.PlaceError] = errors.TransientError
+            if 'CERTIFICATE_VERIFY_FAILED' in str(exc):
+                error = errors.PlaceError
+            raise error(self.name, errors.explain(exc)) from exc
+        except (
+            ksa_exceptions.ClientException,
+            sdk_exceptions.SDKException,
+        ) as exc:
+            raise errors.PlaceError(self.name, errors.explain(exc)) from exc
+        if response.status_code not in expect:
+            raise self._error(response)
+        return response
+
+    def get(self, path: str, **params: str | int) -> Any:
+        """Fetch a JSON document.
+
+        :raises PlaceError: also when the answer is no JSON object
+        """
+        response = self.request('GET', path, params=params)
+        return self.json(response)
+
+    def json(self, response: requests.Response) -> dict[str, Any]:
+        """Decode an answer that has to be a JSON object."""
+        try:
+            document = response.json()
+        except ValueError as exc:
+            raise errors.PlaceError(self.name, 'answered no JSON') from exc
+        if not isinstance(document, dict):
+            raise errors.PlaceError(self.name, 'answered no JSON object')
+        return document
+
+    def _error(self, response: requests.Response) -> errors.PlaceError:
+        status = response.status_code
+        problem = f'HTTP {status}: {_details(response)}'
+        if status in _PASSING:
+            return errors.TransientError(
+                self.name, problem, retry_after=_retry_after(response)
+            )
+        if 400 <= status < 500:
+            return errors.RefusedError(self.name, problem)
+        return errors.PlaceError(self.name, problem)
+
+
+def _details(response: requests.Response) -> str:
+    """Get Glance's own words out of an answer, with the request ID."""
+    try:
+        sdk_exceptions.raise_from_response(response)
+        words = response.reason
+    except sdk_exceptions.HttpException as exc:
+        words = exc.details or response.reason
+    request_id = response.headers.get('x-openstack-request-id')
+    suffix = f' ({request_id})' if request_id else ''
+    return ' '.join(str(words).split())[:_LONGEST_PROBLEM] + suffix
+
+
+def _retry_after(response: requests.Response) -> float:
+    """Give the seconds of a Retry-After header; 0 without one."""
+    value = response.headers.get('retry-after', '')
+    return float(value) if value.isascii() and value.isdecimal() else 0.0

@@ -1,0 +1,382 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A cloud's Glance as a source or a destination of images."""
+
+from collections.abc import Iterator, Mapping, Sequence
+import contextlib
+import heapq
+import json
+import operator
+from typing import Any
+
+import requests
+import urllib3
+
+from osc_glance_replicate import errors
+from osc_glance_replicate import image as image_record
+from osc_glance_replicate import places
+from osc_glance_replicate.places import api as image_api
+from osc_glance_replicate import plan
+
+#: The most records that Glance gives in one answer (FACTS.md, "Listing").
+PAGE = 1000
+
+#: Seconds that a destination may take to answer after the last byte, while
+#: its store commits.
+_COMMIT_TIMEOUT = 600
+
+#: How often a listing starts again because its marker was deleted.
+_RESTARTS = 10
+
+_PATCH_TYPE = 'application/openstack-images-v2.1-json-patch'
+
+#: Glance decides these when data arrives and never changes them after.
+_FIXED_WITH_DATA = frozenset(('container_format', 'disk_format'))
+
+#: A property that no image has: to remove it is refused with 409 after the
+#: operations before it were found to be allowed (FACTS.md, "Also").
+_NO_SUCH_PROPERTY = 'osc_glance_replicate_probe'
+
+
+class Glance:
+    """The images of one cloud, as one user of it sees them.
+
+    :param api: the cloud's image API
+    """
+
+    def __init__(self, api: image_api.ImageApi) -> None:
+        self.name = api.name
+        self._api = api
+
+    def images(self) -> Iterator[image_record.Image]:
+        """Give all images, hidden ones too, in ascending order of IDs."""
+        return heapq.merge(
+            self._listing(),
+            self._listing(os_hidden='true'),
+            key=operator.attrgetter('id'),
+        )
+
+    def named(self, name: str) -> Sequence[image_record.Image]:
+        """Give the images that bear this name, hidden ones too."""
+        return [
+            image
+            for hidden in ('false', 'true')
+            # Without the operator, Glance would take what stands before a
+            # colon in the name for one.
+            for image in self._listing(name=f'eq:{name}', os_hidden=hidden)
+            if image.name == name
+        ]
+
+    def find(self, image_id: str) -> image_record.Image | None:
+        """Give the image of this ID, or None where it cannot be seen."""
+        response = self._api.request(
+            'GET', f'/images/{image_id}', expect=(200, 404)
+        )
+        if response.status_code == 404:
+            return None
+        return image_record.Image(self._api.json(response))
+
+    def _listing(self, **filters: str) -> Iterator[image_record.Image]:
+        last = marker = ''
+        restarts = 0
+        while (page := self._page(marker, filters)) is None or page:
+            if page is None:
+                restarts += 1
+                if restarts > _RESTARTS:
+                    raise errors.TransientError(
+                        self.name, 'images vanish faster than can be listed'
+                    )
+                marker = ''
+                continue
+            for image in page:
+                if image.id <= marker:
+                    raise errors.PlaceError(
+                        self.name, 'does not list images in order of their IDs'
+                    )
+                marker = image.id
+                if image.id > last:
+                    last = image.id
+                    yield image
+            if len(page) < PAGE:
+                return
+
+    def _page(
+        self, marker: str, filters: Mapping[str, str]
+    ) -> list[image_record.Image] | None:
+        """Fetch one page of a listing.
+
+        :returns: the images after the marker; None where the marker was
+            deleted meanwhile
+        """
+        params: dict[str, str | int] = {
+            'limit': PAGE,
+            'sort_key': 'id',
+            'sort_dir': 'asc',
+            'visibility': 'all',
+            **filters,
+            **({'marker': marker} if marker else {}),
+        }
+        try:
+            document = self._api.get('/images', **params)
+        except errors.RefusedError:
+            if marker and self.find(marker) is None:
+                return None
+            raise
+        records = document.get('images')
+        if not isinstance(records, list) or not all(
+            isinstance(record, dict) for record in records
+        ):
+            raise errors.PlaceError(self.name, 'answered no list of images')
+        return [image_record.Image(record) for record in records]
+
+    @contextlib.contextmanager
+    def read(self, image: image_record.Image) -> Iterator[places.Data]:
+        """Open an image's data.
+
+        :raises DataError: the record promises data and there is none, or
+            of another length
+        """
+        response = self._api.request(
+            'GET',
+            f'/images/{image.id}/file',
+            expect=(200, 204),
+            stream=True,
+            headers={'Accept-Encoding': 'identity'},
+        )
+        with response:
+            offered = '0'
+            if response.status_code == 200:
+                offered = response.headers.get('Content-Length', '')
+            if offered != str(image.size):
+                raise errors.DataError(
+                    self.name,
+                    f'the data of {image.id} is lost or damaged: {image.size} '
+                    f'bytes are recorded, {offered} offered',
+                )
+            yield _Download(self.name, response)
+
+    def stage(
+        self, image: image_record.Image, replica: image_record.Image | None
+    ) -> None:
+        """Make a private record without data, or complete one that is there.
+
+        :raises TakenError: the ID is in use, perhaps by a deleted image
+        :raises RefusedError: the record is not accepted as it should be, or
+            the replica could not be published
+        """
+        wanted = {**image.portable, **image_record.PUBLISHED}
+        if replica is None:
+            self._create(image, wanted)
+        else:
+            have = replica.portable
+            changes = {
+                field: value
+                for field, value in wanted.items()
+                if have.get(field) != value
+            }
+            self._patch(replica.id, changes)
+        self._ask_to_publish(image)
+
+    def _create(
+        self, image: image_record.Image, wanted: Mapping[str, Any]
+    ) -> None:
+        record = {
+            field: value
+            for field, value in wanted.items()
+            if value is not None
+        }
+        response = self._api.request(
+            'POST',
+            '/images',
+            expect=(201, 409),
+            json={'id': image.id, **record},
+        )
+        if response.status_code == 409:
+            raise errors.TakenError(
+                self.name, f'the ID {image.id} is taken there'
+            )
+        self._check_heeded(self._api.json(response), wanted)
+
+    def _ask_to_publish(self, image: image_record.Image) -> None:
+        changes = _publication(image)
+        if not changes:
+            return
+        response = self._api.request(
+            'PATCH',
+            f'/images/{image.id}',
+            expect=(403, 409),
+            headers={'Content-Type': _PATCH_TYPE},
+            data=json.dumps(
+                [
+                    *_operations(changes),
+                    {'op': 'remove', 'path': f'/{_NO_SUCH_PROPERTY}'},
+                ]
+            ),
+        )
+        if response.status_code == 403:
+            asked = ', '.join(f'{k}={v}' for k, v in changes.items())
+            raise errors.RefusedError(
+                self.name,
+                f'this user may not set {asked} (HTTP 403); nothing was sent',
+            )
+
+    def write(self, image: image_record.Image, body: places.Body) -> None:
+        """Send the data of a staged replica.
+
+        The body is sent once: keystoneauth would otherwise answer a 401 or
+        503 by sending what is left of it, that is nothing, and Glance would
+        make an empty image active (FACTS.md).
+
+        :raises TransientError: also where another upload of it is going on
+        """
+        response = self._api.request(
+            'PUT',
+            f'/images/{image.id}/file',
+            expect=(204, 409, 410),
+            data=body if len(body) else b''.join(body),
+            headers={
+                'Content-Type': 'application/octet-stream',
+                'X-OpenStack-Image-Size': str(len(body)),
+            },
+            allow_reauth=False,
+            connect_retries=0,
+            status_code_retries=0,
+            timeout=(image_api.CONNECT_TIMEOUT, _COMMIT_TIMEOUT),
+        )
+        if response.status_code != 204:
+            raise errors.TransientError(
+                self.name, f'{image.id} is being uploaded by someone else'
+            )
+
+    def publish(self, image: image_record.Image) -> None:
+        """Set visibility, protected and os_hidden, in one request."""
+        self._patch(image.id, _publication(image))
+
+    def update(
+        self, replica: image_record.Image, changes: Sequence[plan.Change]
+    ) -> None:
+        """Change fields of a replica that has its data.
+
+        :raises RefusedError: names what could not be changed; all else was
+        """
+        asked = {change.field: change.source for change in changes}
+        status = asked.pop('status', None)
+        refused = [
+            f'{field} cannot be changed once an image has data'
+            for field in _FIXED_WITH_DATA & asked.keys()
+        ]
+        possible = {
+            field: value
+            for field, value in asked.items()
+            if field not in _FIXED_WITH_DATA
+        }
+        refused += self._patch_what_is_possible(replica.id, possible)
+        if status is not None:
+            self._set_status(replica.id, status)
+        if refused:
+            raise errors.RefusedError(self.name, '; '.join(refused))
+
+    def _patch_what_is_possible(
+        self, image_id: str, changes: Mapping[str, Any]
+    ) -> list[str]:
+        """Change all fields at once or, if refused, one by one.
+
+        :returns: what was refused, and how
+        """
+        try:
+            self._patch(image_id, changes)
+            return []
+        except errors.RefusedError:
+            refused = []
+        for field, value in changes.items():
+            try:
+                self._patch(image_id, {field: value})
+            except errors.RefusedError as exc:
+                refused.append(f'{field}: {exc}')
+        return refused
+
+    def quarantine(self, image: image_record.Image) -> None:
+        """Deactivate a replica, where that is allowed."""
+        with contextlib.suppress(errors.RefusedError):
+            self._set_status(image.id, 'deactivated')
+
+    def _set_status(self, image_id: str, status: str) -> None:
+        act = 'reactivate' if status == 'active' else 'deactivate'
+        self._api.request(
+            'POST', f'/images/{image_id}/actions/{act}', expect=(204,)
+        )
+
+    def _patch(self, image_id: str, changes: Mapping[str, Any]) -> None:
+        if not changes:
+            return
+        response = self._api.request(
+            'PATCH',
+            f'/images/{image_id}',
+            headers={'Content-Type': _PATCH_TYPE},
+            data=json.dumps(_operations(changes)),
+        )
+        self._check_heeded(self._api.json(response), changes)
+
+    def _check_heeded(
+        self, answer: Mapping[str, Any], asked: Mapping[str, Any]
+    ) -> None:
+        """Hold what Glance says that it stored against what was asked."""
+        stored = image_record.Image(answer).portable
+        ignored = [
+            field
+            for field, value in asked.items()
+            if stored.get(field) != value
+        ]
+        if ignored:
+            raise errors.RefusedError(
+                self.name, f'does not change {", ".join(ignored)}'
+            )
+
+
+class _Download:
+    """The body of an answer, read as it arrives."""
+
+    def __init__(self, place: str, response: requests.Response) -> None:
+        self._place = place
+        self._raw = response.raw
+
+    def read(self, most: int) -> bytes:
+        try:
+            data: bytes = self._raw.read1(most, decode_content=False)
+        except (urllib3.exceptions.HTTPError, OSError) as exc:
+            raise errors.TransientError(
+                self._place, f'broke off while sending: {exc}'
+            ) from exc
+        return data
+
+
+def _publication(image: image_record.Image) -> dict[str, Any]:
+    """Give what distinguishes a published replica from a staged one."""
+    wanted = image.portable
+    return {
+        field: wanted[field]
+        for field, staged in image_record.PUBLISHED.items()
+        if wanted[field] != staged
+    }
+
+
+def _operations(changes: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Write changes as operations of a JSON patch (RFC 6902)."""
+    return [
+        {
+            'op': 'replace' if field in image_record.DEFAULTS else 'add',
+            'path': '/' + field.replace('~', '~0').replace('/', '~1'),
+            'value': value,
+        }
+        for field, value in changes.items()
+    ]
