@@ -1,0 +1,54 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Copy images from cloud to cloud."""
+
+import argparse
+from collections.abc import Iterable
+from typing import Any
+
+from osc_glance_replicate.commands import base
+from osc_glance_replicate.commands import options
+
+
+class LivecopyImages(base.ReplicateCommand):
+    """Copy images, with their metadata, to other clouds.
+
+    The images of the command's own cloud (--os-cloud) that are missing in a
+    destination are copied under the same IDs; those that are there get
+    their metadata brought up to date. Data that is there is never
+    overwritten and no image is ever deleted.
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        options.add_selection(parser)
+        options.add_destinations(parser)
+        options.add_execution(parser)
+        options.add_output(parser)
+        options.accept_any_order(parser)
+        return parser
+
+    def take_action(
+        self, parsed_args: argparse.Namespace
+    ) -> tuple[tuple[str, ...], Iterable[Any]]:
+        from osc_glance_replicate import engine
+        from osc_glance_replicate import report
+
+        return self.show(
+            engine.livecopy(self.own_cloud(), parsed_args),
+            report.Report(
+                show_all=parsed_args.show_all,
+                rehearsal=parsed_args.dry_run,
+                escape=parsed_args.formatter not in ('json', 'yaml'),
+            ),
+        )

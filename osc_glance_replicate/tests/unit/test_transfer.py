@@ -1,0 +1,114 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import hashlib
+import io
+import threading
+
+import testtools
+
+from osc_glance_replicate import errors
+from osc_glance_replicate.tests.unit import base
+from osc_glance_replicate import transfer
+
+
+class Data:
+    """Data that arrives in pieces of a size."""
+
+    def __init__(self, data, piece):
+        self._file = io.BytesIO(data)
+        self._piece = piece
+
+    def read(self, most):
+        return self._file.read(min(most, self._piece))
+
+
+class TestBody(testtools.TestCase):
+    def body(self, data, image, piece=3, checksum=True):
+        self.stop = threading.Event()
+        return transfer.Body(
+            Data(data, piece), image, 'master', checksum, self.stop
+        )
+
+    def received(self, body):
+        """What a destination has when the body ends or breaks."""
+        got = []
+        try:
+            for block in body:
+                got.append(block)
+        except errors.PlaceError as exc:
+            return b''.join(got), exc
+        return b''.join(got), None
+
+    def test_right_bytes_pass(self):
+        for data in (b'', b'x', b'some data', bytes(100000)):
+            body = self.body(data, base.image(data=data), piece=4096)
+            self.assertEqual(len(data), len(body))
+            self.assertEqual((data, None), self.received(body))
+
+    def test_wrong_bytes_are_never_sent_whole(self):
+        image = base.image(data=b'some data')
+        for data in (b'some dat', b'some data!', b'some dada', b''):
+            got, error = self.received(self.body(data, image))
+            self.assertIsInstance(error, errors.DataError)
+            self.assertLess(len(got), image.size)
+            self.assertIn('master', str(error))
+            self.assertIn(image.id, str(error))
+
+    def test_last_block_waits_for_the_hash(self):
+        got, error = self.received(self.body(b'xbc', base.image(data=b'abc')))
+        self.assertEqual(b'', got)
+        self.assertIn('sha512', str(error))
+
+    def test_md5_is_used_where_nothing_else_is_recorded(self):
+        image = base.image(data=b'abc', os_hash_algo=None, os_hash_value=None)
+        _, error = self.received(self.body(b'xbc', image))
+        self.assertIn('md5', str(error))
+        self.assertEqual(
+            (b'abc', None), self.received(self.body(b'abc', image))
+        )
+
+    def test_unknown_algorithm_falls_back_to_md5(self):
+        for algorithm in ('sha9000', 'shake_128'):
+            image = base.image(data=b'abc', os_hash_algo=algorithm)
+            _, error = self.received(self.body(b'xbc', image))
+            self.assertIn('md5', str(error))
+
+    def test_no_checksum_sends_whatever_has_the_length(self):
+        image = base.image(data=b'abc')
+        body = self.body(b'xbc', image, checksum=False)
+        self.assertEqual((b'xbc', None), self.received(body))
+        _, error = self.received(self.body(b'ab', image, checksum=False))
+        self.assertIsInstance(error, errors.DataError)
+
+    def test_it_refuses_to_be_sent_again(self):
+        body = self.body(b'abc', base.image(data=b'abc'))
+        self.received(body)
+        self.assertRaises(RuntimeError, iter, body)
+
+    def test_it_stops_when_told(self):
+        body = self.body(b'some data', base.image(data=b'some data'))
+        blocks = iter(body)
+        next(blocks)
+        self.stop.set()
+        self.assertRaises(errors.StoppedError, next, blocks)
+
+    def test_hash_is_of_all_the_bytes(self):
+        data = bytes(range(256)) * 5000
+        image = base.image(
+            data=data,
+            os_hash_algo='sha256',
+            os_hash_value=hashlib.sha256(data).hexdigest(),
+        )
+        self.assertEqual(
+            (data, None), self.received(self.body(data, image, piece=70000))
+        )
