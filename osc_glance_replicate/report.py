@@ -18,7 +18,7 @@ import signal
 import time
 from typing import Any
 
-from oslo_utils import units
+from rich import filesize
 
 from osc_glance_replicate import errors
 from osc_glance_replicate import run
@@ -87,12 +87,12 @@ class Report:
         counts = ', '.join(
             f'{number} {result}' for result, number in self._counts.items()
         )
-        gib = self._bytes / units.Gi
+        size = filesize.decimal(self._bytes)
+        if self._rehearsal:
+            return f'Dry run: {counts or "no images"}; {size} to copy'
         seconds = time.monotonic() - self._start
-        verb = 'would be copied' if self._rehearsal else 'copied'
-        return (
-            f'{counts or "no images"}; {gib:.2f} GiB {verb}, {seconds:.0f} s'
-        )
+        end = ', interrupted' if self.exit_code == INTERRUPTED else ''
+        return f'{counts or "no images"}; {size} in {seconds:.0f} s{end}'
 
     @property
     def exit_code(self) -> int:

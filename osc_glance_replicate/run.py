@@ -58,8 +58,11 @@ class Outcome:
 
 def rehearse(actions: Iterable[plan.Action]) -> Iterator[Outcome]:
     """Give what would be done, and do nothing."""
-    for action in actions:
-        yield Outcome(action, action.verb.value, action.reason)
+    return map(_as_planned, actions)
+
+
+def _as_planned(action: plan.Action) -> Outcome:
+    return Outcome(action, action.verb.value, action.reason)
 
 
 class Runner:
@@ -103,32 +106,39 @@ class Runner:
         """
         pool = concurrent.futures.ThreadPoolExecutor(self._transfers)
         pending: set[concurrent.futures.Future[Outcome]] = set()
-        trouble: BaseException | None = None
         try:
-            for action in actions:
-                if action.verb not in _DONE:
-                    yield self._noted(
-                        Outcome(action, action.verb.value, action.reason)
-                    )
-                else:
-                    pending.add(pool.submit(self._outcome, action))
-                while len(pending) > self._transfers:
-                    yield from self._finished(pending)
-                if self._stop.is_set():
-                    break
-        except (errors.ReplicateError, KeyboardInterrupt) as exc:
-            trouble = exc
-        try:
-            while pending and not isinstance(trouble, KeyboardInterrupt):
+            yield from self._feed(pool, pending, actions)
+        except errors.ReplicateError:
+            while pending:
                 yield from self._finished(pending)
-        except KeyboardInterrupt as exc:
-            trouble = exc
-        if isinstance(trouble, KeyboardInterrupt):
+            raise
+        except KeyboardInterrupt:
             self._stop.set()
             yield from self._finished(pending, _GRACE)
-        pool.shutdown(wait=False, cancel_futures=True)
-        if trouble:
-            raise trouble
+            raise
+        finally:
+            # Also when nobody asks for outcomes any more.
+            self._stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _feed(
+        self,
+        pool: concurrent.futures.Executor,
+        pending: set[concurrent.futures.Future[Outcome]],
+        actions: Iterable[plan.Action],
+    ) -> Iterator[Outcome]:
+        """Keep the workers busy, with no more than one action in waiting."""
+        for action in actions:
+            if action.verb in _DONE:
+                pending.add(pool.submit(self._outcome, action))
+            else:
+                yield self._noted(_as_planned(action))
+            while len(pending) > self._transfers:
+                yield from self._finished(pending)
+            if self._stop.is_set():
+                break
+        while pending:
+            yield from self._finished(pending)
 
     def _finished(
         self,
@@ -172,17 +182,9 @@ class Runner:
             if self._stop.is_set():
                 break
             try:
-                return self._carry_out(action)
-            except errors.TakenError as exc:
-                again = self._decide_again(action)
-                if again.replica is None:
-                    return Outcome(
-                        action,
-                        'conflict',
-                        f'{exc} by an image that this user cannot see or '
-                        'that was deleted: Glance frees an ID only when its '
-                        'database is purged',
-                    )
+                if tries_left < self._retries:
+                    action = self._decide_again(action)
+                return self._try(action)
             except errors.TransientError as exc:
                 if not tries_left:
                     raise
@@ -191,17 +193,29 @@ class Runner:
                 wait = max(delay, exc.retry_after) * random.uniform(1, 1.5)  # noqa: S311
                 self._stop.wait(min(wait, _LONGEST_DELAY))
                 delay *= 2
-                again = self._decide_again(action)
-            action = again
-            if action.verb not in _DONE:
-                return Outcome(action, action.verb.value, action.reason)
         return Outcome(action, 'failed', 'not done: the run was stopped')
 
     def _decide_again(self, action: plan.Action) -> plan.Action:
         replica = self._destinations[action.to].find(action.image.id)
         return self._planner.decide(action.image, replica, action.to)
 
+    def _try(self, action: plan.Action) -> Outcome:
+        try:
+            return self._carry_out(action)
+        except errors.TakenError as exc:
+            action = self._decide_again(action)
+            if action.replica:
+                # Another run has been faster.
+                return self._carry_out(action)
+            reason = (
+                f'{exc} by an image that this user cannot see or that was '
+                'deleted: Glance frees an ID only when its database is purged'
+            )
+            return Outcome(action, 'conflict', reason)
+
     def _carry_out(self, action: plan.Action) -> Outcome:
+        if action.verb not in _DONE:
+            return _as_planned(action)
         destination = self._destinations[action.to]
         if action.verb is plan.Verb.UPDATE and action.replica:
             destination.update(action.replica, action.changes)
@@ -210,7 +224,7 @@ class Runner:
                 raise errors.TransientError(
                     action.to,
                     f'{action.image.id} is {action.replica.status} there: '
-                    'someone else is uploading it',
+                    'it is being uploaded by someone else',
                 )
             self._copy(action.image, action.replica, destination)
         return Outcome(action, _DONE[action.verb], action.reason)

@@ -237,12 +237,13 @@ class Glance:
         503 by sending what is left of it, that is nothing, and Glance would
         make an empty image active (FACTS.md).
 
-        :raises TransientError: also where another upload of it is going on
+        :raises TransientError: also where another upload of it is going on,
+            or the token has expired: the next request gets a new one
         """
         response = self._api.request(
             'PUT',
             f'/images/{image.id}/file',
-            expect=(204, 409, 410),
+            expect=(204, 401, 409, 410),
             data=body if len(body) else b''.join(body),
             headers={
                 'Content-Type': 'application/octet-stream',
@@ -253,6 +254,8 @@ class Glance:
             status_code_retries=0,
             timeout=(image_api.CONNECT_TIMEOUT, _COMMIT_TIMEOUT),
         )
+        if response.status_code == 401:
+            raise errors.TransientError(self.name, 'HTTP 401: token refused')
         if response.status_code != 204:
             raise errors.TransientError(
                 self.name, f'{image.id} is being uploaded by someone else'

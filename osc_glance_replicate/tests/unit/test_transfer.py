@@ -11,7 +11,6 @@
 # under the License.
 
 import hashlib
-import io
 import threading
 
 import testtools
@@ -21,22 +20,11 @@ from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate import transfer
 
 
-class Data:
-    """Data that arrives in pieces of a size."""
-
-    def __init__(self, data, piece):
-        self._file = io.BytesIO(data)
-        self._piece = piece
-
-    def read(self, most):
-        return self._file.read(min(most, self._piece))
-
-
 class TestBody(testtools.TestCase):
     def body(self, data, image, piece=3, checksum=True):
         self.stop = threading.Event()
         return transfer.Body(
-            Data(data, piece), image, 'master', checksum, self.stop
+            base.Data(data, piece), image, 'master', checksum, self.stop
         )
 
     def received(self, body):

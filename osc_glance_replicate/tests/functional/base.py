@@ -1,0 +1,331 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Functional tests: the real openstack command against real clouds.
+
+They run inside a sandbox that is started once for all of them::
+
+    python -m osc_glance_replicate.sandbox --cloud master --cloud slave \\
+        --cloud secure --tls secure -- stestr run ...
+"""
+
+from collections.abc import Iterator
+import hashlib
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sysconfig
+import time
+from typing import Any
+import uuid
+
+import openstack
+import psycopg2
+import testtools
+from testtools import content
+import yaml
+
+from osc_glance_replicate import image as image_record
+from osc_glance_replicate import sandbox
+
+_OPENSTACK = str(pathlib.Path(sysconfig.get_path('scripts')) / 'openstack')
+
+#: Seconds after which a command is taken to hang.
+_TIMEOUT = 120
+
+
+class Result:
+    """What a command left behind.
+
+    :param code: its exit code
+    :param peak: bytes of memory that it held at the most; or that the tests
+        held when they started it, if that was more
+    """
+
+    def __init__(
+        self, code: int, stdout: str, stderr: str, peak: int = 0
+    ) -> None:
+        self.code = code
+        self.stdout = stdout
+        self.stderr = stderr
+        self.peak = peak
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = json.loads(self.stdout)
+        return rows
+
+    @property
+    def results(self) -> dict[str, str]:
+        return {row['ID']: row['Result'] for row in self.rows}
+
+
+class Gibibyte:
+    """Data to upload that needs no memory."""
+
+    def __len__(self) -> int:
+        return 1024**3
+
+    def __iter__(self) -> Iterator[bytes]:
+        block = os.urandom(1024**2)
+        return (block for _ in range(1024))
+
+
+class Cloud:
+    """One cloud of the sandbox, looked at behind the plugin's back.
+
+    :param name: as in clouds.yaml, of its admin
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        directory = pathlib.Path(os.environ['OSC_GLANCE_REPLICATE_SANDBOX'])
+        (self.glance,) = sandbox.load(directory)[name].values()
+        self.connections = {
+            suffix: openstack.connect(cloud=name + suffix)
+            for suffix in ('', '-demo', '-alt')
+        }
+
+    def close(self) -> None:
+        for connection in self.connections.values():
+            connection.close()
+
+    def request(
+        self, method: str, path: str, user: str = '', **options: Any
+    ) -> Any:
+        connection = self.connections[user and f'-{user}']
+        return connection.image.request(
+            path, method, raise_exc=True, **options
+        )
+
+    def project_id(self, user: str = '') -> str | None:
+        project: str | None = self.connections[
+            user and f'-{user}'
+        ].current_project_id
+        return project
+
+    def wipe(self) -> None:
+        """Forget all images, deleted ones too, as nobody can by the API."""
+        self.sql('TRUNCATE images CASCADE')
+        for file in self.glance.store.iterdir():
+            file.unlink()
+
+    def sql(self, statement: str, *parameters: object) -> None:
+        connection = psycopg2.connect(self.glance.database)
+        with connection, connection.cursor() as cursor:
+            cursor.execute(statement, parameters)
+        connection.close()
+
+    def create(
+        self, data: Any = b'data', user: str = '', **fields: Any
+    ) -> image_record.Image:
+        """Create an image.
+
+        :param data: bytes, or what requests takes for them; None to leave
+            it queued
+        """
+        fields = {
+            'id': str(uuid.uuid4()),
+            'name': 'image',
+            'container_format': 'bare',
+            'disk_format': 'raw',
+            'visibility': 'private',
+            **fields,
+        }
+        image_id = fields['id']
+        self.request('POST', '/images', user, json=fields)
+        if data is not None:
+            self.upload(image_id, data, user)
+        return self.get(image_id)
+
+    def upload(self, image_id: str, data: Any, user: str = '') -> None:
+        self.request(
+            'PUT',
+            f'/images/{image_id}/file',
+            user,
+            data=data,
+            headers={'Content-Type': 'application/octet-stream'},
+        )
+
+    def patch(self, image_id: str, **fields: Any) -> None:
+        self.request(
+            'PATCH',
+            f'/images/{image_id}',
+            headers={
+                'Content-Type': 'application/openstack-images-v2.1-json-patch'
+            },
+            data=json.dumps(
+                [
+                    {'op': 'add', 'path': f'/{field}', 'value': value}
+                    for field, value in fields.items()
+                ]
+            ),
+        )
+
+    def get(self, image_id: str) -> image_record.Image:
+        return image_record.Image(
+            self.request('GET', f'/images/{image_id}').json()
+        )
+
+    def ids(self) -> set[str]:
+        """Give the IDs of all images, in whatever state."""
+        listings = (
+            self.request('GET', f'/images?limit=1000&os_hidden={hidden}')
+            for hidden in ('false', 'true')
+        )
+        return {
+            record['id']
+            for listing in listings
+            for record in listing.json()['images']
+        }
+
+    def data(self, image_id: str) -> bytes:
+        response = self.request('GET', f'/images/{image_id}/file')
+        data: bytes = response.content
+        return data
+
+    def stored(self, image_id: str) -> pathlib.Path:
+        """Give the file in which the store keeps an image."""
+        return self.glance.store / image_id
+
+
+class FunctionalTest(testtools.TestCase):
+    """Two empty clouds, and the command."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.master = self.cloud('master')
+        self.slave = self.cloud('slave')
+
+    def cloud(self, name: str) -> Cloud:
+        cloud = Cloud(name)
+        self.addCleanup(cloud.close)
+        cloud.wipe()
+        return cloud
+
+    def start(
+        self, *arguments: str, environment: dict[str, str] | None = None
+    ) -> subprocess.Popen[str]:
+        """Start the openstack command."""
+        return subprocess.Popen(
+            [_OPENSTACK, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **(environment or {})},
+        )
+
+    def openstack(
+        self,
+        *arguments: str,
+        expect: int = 0,
+        environment: dict[str, str] | None = None,
+    ) -> Result:
+        """Run the openstack command to its end.
+
+        :param expect: the exit code
+        """
+        process = self.start(*arguments, environment=environment)
+        return self.finish(process, expect)
+
+    def finish(
+        self, process: subprocess.Popen[str], expect: int = 0
+    ) -> Result:
+        """Wait for a command that was started."""
+        signal.alarm(_TIMEOUT)
+        self.addCleanup(signal.alarm, 0)
+        assert process.stdout and process.stderr
+        # What the commands print fits into the pipes.
+        _, status, usage = os.wait4(process.pid, 0)
+        signal.alarm(0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        with process.stdout, process.stderr:
+            result = Result(
+                process.returncode,
+                process.stdout.read(),
+                process.stderr.read(),
+                usage.ru_maxrss * 1024,
+            )
+        for name in ('stdout', 'stderr'):
+            self.addDetail(name, content.text_content(getattr(result, name)))
+        self.assertEqual(expect, result.code, result.stderr)
+        return result
+
+    def livecopy(
+        self,
+        *arguments: str,
+        source: str = 'master',
+        to: str = 'slave',
+        expect: int = 0,
+        **options: Any,
+    ) -> Result:
+        """Run a livecopy whose rows are read as JSON."""
+        return self.openstack(
+            '--os-cloud',
+            source,
+            'image',
+            'replicate',
+            'livecopy',
+            '-f',
+            'json',
+            '--to',
+            to,
+            *arguments,
+            expect=expect,
+            **options,
+        )
+
+    def clouds_yaml(self, **changes: dict[str, Any]) -> dict[str, str]:
+        """Write a clouds.yaml with changed entries.
+
+        :param changes: by name of the cloud; put over its entry, the auth
+            section over its auth section
+        :returns: the environment that makes openstack use it
+        """
+        original = pathlib.Path(os.environ['OS_CLIENT_CONFIG_FILE'])
+        clouds = yaml.safe_load(original.read_text())['clouds']
+        for name, change in changes.items():
+            entry = clouds.setdefault(name, {})
+            auth = {**entry.get('auth', {}), **change.pop('auth', {})}
+            entry.update(change, auth=auth)
+        handle = original.parent / f'clouds-{uuid.uuid4()}.yaml'
+        handle.touch(mode=0o600)
+        self.addCleanup(handle.unlink)
+        handle.write_text(yaml.safe_dump({'clouds': clouds}))
+        return {'OS_CLIENT_CONFIG_FILE': str(handle)}
+
+    def assertReplica(
+        self,
+        image: image_record.Image,
+        data: bytes,
+        cloud: Cloud | None = None,
+    ) -> None:
+        """Hold a replica against its source and against the very bytes."""
+        cloud = cloud or self.slave
+        replica = cloud.get(image.id)
+        self.assertEqual(image.portable, replica.portable)
+        self.assertEqual(image.status, replica.status)
+        self.assertEqual(
+            hashlib.sha512(data).hexdigest(), replica.digests['sha512']
+        )
+        self.assertEqual(data, cloud.stored(image.id).read_bytes())
+
+
+def pass_a_second() -> None:
+    """Let what is created next bear another created_at than what is there.
+
+    Two images of the same ID and the same second look like one service.
+    """
+    time.sleep(1.1)

@@ -1,0 +1,156 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Which clouds are used, and what is said of those that cannot be."""
+
+import os
+import pathlib
+import socket
+
+import yaml
+
+from osc_glance_replicate.tests.functional import base
+
+
+class TestUnusable(base.FunctionalTest):
+    """One line that names the cloud, exit code 1, nothing created."""
+
+    def setUp(self):
+        super().setUp()
+        self.image = self.master.create()
+
+    def _assert_refused(self, cloud, *words, **options):
+        result = self.livecopy(expect=1, **options)
+        self.assertEqual('', result.stdout)
+        (line,) = result.stderr.splitlines()
+        for word in (cloud, *words):
+            self.assertIn(word, line)
+        self.assertEqual(set(), self.slave.ids())
+        self.assertEqual({self.image.id}, self.master.ids())
+
+    def test_unknown_destination(self):
+        self._assert_refused("Cannot use cloud 'ghost':", to='ghost')
+
+    def test_unknown_source(self):
+        self._assert_refused('ghost', source='ghost')
+
+    def test_unknown_region(self):
+        self._assert_refused("'slave:Mars'", 'Mars', to='slave:Mars')
+
+    def test_wrong_password(self):
+        for cloud in ('master', 'slave'):
+            environment = self.clouds_yaml(
+                **{cloud: {'auth': {'password': 'x'}}}
+            )
+            self._assert_refused(
+                f"Cannot use cloud '{cloud}':", '401', environment=environment
+            )
+
+    def test_dead_identity_endpoint(self):
+        for cloud in ('master', 'slave'):
+            environment = self.clouds_yaml(
+                **{cloud: {'auth': {'auth_url': self._dead_url('/v3')}}}
+            )
+            self._assert_refused(
+                f"Cannot use cloud '{cloud}':", environment=environment
+            )
+
+    def test_dead_image_endpoint(self):
+        for cloud in ('master', 'slave'):
+            dead = {'image_endpoint_override': self._dead_url('/v2')}
+            for entry in (dead, {**dead, 'image_api_version': '2'}):
+                environment = self.clouds_yaml(**{cloud: entry})
+                self._assert_refused(cloud, environment=environment)
+
+    def _dead_url(self, path):
+        """Give a URL of this machine where nobody listens."""
+        with socket.socket() as free:
+            free.bind(('127.0.0.1', 0))
+            port = free.getsockname()[1]
+        return f'http://127.0.0.1:{port}{path}'
+
+    def test_same_cloud(self):
+        self._assert_refused(
+            "Cannot use cloud 'master':",
+            self.master.glance.url,
+            to='master',
+        )
+
+    def test_same_service_as_another_project(self):
+        self._assert_refused(
+            "'master-demo'", self.master.glance.url, to='master-demo'
+        )
+
+    def test_same_destination_twice(self):
+        result = self.livecopy('--to', 'slave', expect=1)
+        self.assertIn(self.slave.glance.url, result.stderr)
+
+    def test_same_service_by_another_url(self):
+        url = self.master.glance.url.replace('127.0.0.1', 'localhost')
+        environment = self.clouds_yaml(
+            alias={
+                **self._entry('master'),
+                'image_endpoint_override': f'{url}/v2',
+                'image_api_version': '2',
+            }
+        )
+        self._assert_refused(
+            "Cannot use cloud 'alias':",
+            "'master'",
+            to='alias',
+            environment=environment,
+        )
+
+    def test_openrc_of_the_destination_in_the_environment(self):
+        """OS_AUTH_URL and the like win over --os-cloud for the source."""
+        auth = self._entry('slave')['auth']
+        environment = {
+            f'OS_{name.upper()}': value for name, value in auth.items()
+        }
+        self._assert_refused(
+            "Cannot use cloud 'slave':",
+            self.slave.glance.url,
+            'OS_',
+            environment=environment,
+        )
+
+    def _entry(self, cloud):
+        path = pathlib.Path(os.environ['OS_CLIENT_CONFIG_FILE'])
+        return yaml.safe_load(path.read_text())['clouds'][cloud]
+
+
+class TestTls(base.FunctionalTest):
+    """A private authority, named in clouds.yaml, on either side."""
+
+    def setUp(self):
+        super().setUp()
+        self.secure = self.cloud('secure')
+
+    def test_to_and_from(self):
+        image = self.master.create(b'data' * 100000, visibility='public')
+        self.livecopy(to='secure')
+        self.assertReplica(image, b'data' * 100000, self.secure)
+        self.livecopy(source='secure')
+        self.assertReplica(image, b'data' * 100000)
+
+    def test_unknown_authority_is_refused(self):
+        self.master.create()
+        self.secure.create()
+        environment = self.clouds_yaml(secure={'cacert': None})
+        for options in ({'to': 'secure'}, {'source': 'secure'}):
+            result = self.livecopy(
+                expect=1, environment=environment, **options
+            )
+            (line,) = result.stderr.splitlines()
+            self.assertIn("Cannot use cloud 'secure':", line)
+            self.assertIn('CERTIFICATE_VERIFY_FAILED', line)
+        self.assertEqual(set(), self.slave.ids())

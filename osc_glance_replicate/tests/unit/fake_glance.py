@@ -1,0 +1,149 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A Glance that misbehaves to order, on a real socket.
+
+For what a real one cannot be made to do. It stores nothing: each request is
+answered with what the test says.
+"""
+
+from collections.abc import Callable
+import dataclasses
+import http.server
+import json
+import threading
+from typing import Any
+import urllib.parse
+
+import fixtures
+from keystoneauth1 import plugin
+from keystoneauth1 import session
+import openstack.connection
+
+from osc_glance_replicate.places import api
+
+
+@dataclasses.dataclass
+class Request:
+    """What the server was asked.
+
+    :param body: all of it; the server reads what Content-Length promises
+    """
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclasses.dataclass
+class Answer:
+    """What the server says to it."""
+
+    status: int = 200
+    document: Any = None
+    headers: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+class _Token(plugin.BaseAuthPlugin):
+    """Auth that claims that a new try with a new token is worth it."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self._url = url
+
+    def get_token(self, session: Any, **kwargs: Any) -> str:
+        return 'secret-token'
+
+    def get_endpoint(self, session: Any, **kwargs: Any) -> str:
+        return self._url
+
+    def invalidate(self) -> bool:
+        return True
+
+
+class FakeGlance(fixtures.Fixture):
+    """The server, and the plugin's view of it.
+
+    :param answer: called for each request
+    :ivar requests: all that came, in order
+    :ivar api: an ImageApi of it, named 'slave'
+    """
+
+    def __init__(self, answer: Callable[[Request], Answer]) -> None:
+        super().__init__()
+        self._answer = answer
+        self.requests: list[Request] = []
+
+    def _setUp(self) -> None:
+        fake = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = 'HTTP/1.1'
+
+            def handle_one(self) -> None:
+                fake._serve(self)
+
+            do_GET = do_PUT = do_POST = do_PATCH = handle_one
+
+            def log_message(self, *arguments: object) -> None:
+                """Leave the tests' output alone."""
+
+        server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        self.url = f'http://127.0.0.1:{server.server_port}/v2'
+        connection = openstack.connection.Connection(
+            session=session.Session(auth=_Token(self.url)),
+            image_endpoint_override=self.url,
+            image_api_version='2',
+        )
+        self.addCleanup(connection.close)
+        self.api = api.ImageApi('slave', connection)
+
+    def _serve(self, handler: http.server.BaseHTTPRequestHandler) -> None:
+        url = urllib.parse.urlsplit(handler.path)
+        request = Request(
+            handler.command,
+            url.path,
+            dict(urllib.parse.parse_qsl(url.query)),
+            dict(handler.headers),
+            handler.rfile.read(int(handler.headers.get('Content-Length', 0))),
+        )
+        if url.path.strip('/') in ('', 'v2'):
+            answer = Answer(document={'versions': [self._version()]})
+        else:
+            self.requests.append(request)
+            answer = self._answer(request)
+        body = b''
+        if answer.document is not None:
+            body = json.dumps(answer.document).encode()
+        handler.send_response(answer.status)
+        for name, value in answer.headers.items():
+            handler.send_header(name, value)
+        if answer.status != 204:
+            handler.send_header('Content-Type', 'application/json')
+            handler.send_header('Content-Length', str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    def _version(self) -> dict[str, Any]:
+        return {
+            'id': 'v2.9',
+            'status': 'CURRENT',
+            'links': [{'rel': 'self', 'href': self.url}],
+        }

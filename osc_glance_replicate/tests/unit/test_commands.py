@@ -1,0 +1,83 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import argparse
+import importlib.metadata
+import io
+import subprocess
+import sys
+
+import fixtures
+import testtools
+
+from osc_glance_replicate.commands import livecopy
+from osc_glance_replicate.commands import options
+
+
+class TestStart(testtools.TestCase):
+    """openstack imports every command of every plugin at every start."""
+
+    def test_commands_import_nothing_heavy(self):
+        # What osc_lib imports has been imported before us.
+        code = (
+            'import sys\n'
+            'from osc_lib.command import command\n'
+            'before = set(sys.modules)\n'
+            'import osc_glance_replicate.commands.livecopy\n'
+            "print(*sorted(set(sys.modules) - before), sep='\\n')\n"
+        )
+        imported = subprocess.run(
+            [sys.executable, '-c', code],
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout.split()
+        self.assertEqual(
+            [],
+            [
+                module
+                for module in imported
+                if not module.startswith('osc_glance_replicate')
+            ],
+        )
+        self.assertNotIn('osc_glance_replicate.engine', imported)
+
+    def test_commands_are_registered(self):
+        entries = importlib.metadata.entry_points(group='openstack.image.v2')
+        (entry,) = entries.select(name='image_replicate_livecopy')
+        self.assertIs(livecopy.LivecopyImages, entry.load())
+
+
+class TestOptions(testtools.TestCase):
+    def parse(self, *arguments):
+        parser = livecopy.LivecopyImages(None, None).get_parser('livecopy')
+        return parser.parse_args(arguments)
+
+    def test_images_and_options_mix(self):
+        parsed = self.parse('a', '--to', 'x', 'b', '--to', 'y', 'c')
+        self.assertEqual(['a', 'b', 'c'], parsed.images)
+        self.assertEqual(['x', 'y'], parsed.to)
+
+    def test_what_is_wrong_exits_2(self):
+        for arguments in (
+            (),
+            ('--to', 'x', '--transfers', '0'),
+            ('--to', 'x', '--transfers', 'many'),
+            ('--to', 'x', '--retries', '-1'),
+        ):
+            self.useFixture(fixtures.MonkeyPatch('sys.stderr', io.StringIO()))
+            error = self.assertRaises(SystemExit, self.parse, *arguments)
+            self.assertEqual(2, error.code)
+
+    def test_numbers_have_a_lowest(self):
+        self.assertEqual(0, options.at_least(0)('0'))
+        self.assertRaises(argparse.ArgumentTypeError, options.at_least(1), '0')

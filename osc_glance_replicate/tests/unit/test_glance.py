@@ -1,0 +1,188 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import testtools
+
+from osc_glance_replicate import errors
+from osc_glance_replicate.places import glance
+from osc_glance_replicate.tests.unit import base
+from osc_glance_replicate.tests.unit import fake_glance
+from osc_glance_replicate import transfer
+
+Answer = fake_glance.Answer
+
+
+class GlanceTest(testtools.TestCase):
+    def serve(self, answer):
+        self.fake = self.useFixture(fake_glance.FakeGlance(answer))
+        return glance.Glance(self.fake.api)
+
+
+class TestWrite(GlanceTest):
+    """A consumed body is never sent again."""
+
+    def write(self, answer, data=b'the bytes'):
+        image = base.image(data=data)
+        place = self.serve(lambda request: answer)
+        body = transfer.Body(base.Data(data), image, 'master', True, base.GO)
+        try:
+            place.write(image, body)
+        finally:
+            (self.put,) = self.fake.requests
+
+    def test_it_is_sent_with_its_length(self):
+        self.write(Answer(204))
+        self.assertEqual(b'the bytes', self.put.body)
+        self.assertEqual('9', self.put.headers['Content-Length'])
+        self.assertEqual('9', self.put.headers['X-OpenStack-Image-Size'])
+        self.assertNotIn('Transfer-Encoding', self.put.headers)
+
+    def test_empty_image_has_a_length_too(self):
+        self.write(Answer(204), b'')
+        self.assertEqual('0', self.put.headers['Content-Length'])
+        self.assertNotIn('Transfer-Encoding', self.put.headers)
+
+    def test_passing_failures_are_left_to_the_caller(self):
+        for status in (401, 408, 409, 410, 429, 500, 502, 503, 504):
+            answer = Answer(status, headers={'Retry-After': '7'})
+            error = self.assertRaises(
+                errors.TransientError, self.write, answer
+            )
+            self.assertEqual(b'the bytes', self.put.body)
+            if status not in (401, 409, 410):
+                self.assertEqual(7, error.retry_after)
+
+    def test_redirect_is_not_followed(self):
+        elsewhere = self.useFixture(
+            fake_glance.FakeGlance(lambda request: Answer(204))
+        )
+        answer = Answer(307, headers={'Location': f'{elsewhere.url}/x'})
+        self.assertRaises(errors.PlaceError, self.write, answer)
+        self.assertEqual([], elsewhere.requests)
+
+    def test_what_glance_says_is_passed_on(self):
+        answer = Answer(
+            413,
+            {'message': 'over \x1b[31mquota'},
+            {'X-OpenStack-Request-Id': 'req-1'},
+        )
+        error = self.assertRaises(errors.RefusedError, self.write, answer)
+        self.assertEqual(
+            r'slave: HTTP 413: over \x1b[31mquota (req-1)', str(error)
+        )
+
+
+class TestListing(GlanceTest):
+    def records(self, *numbers):
+        return [dict(base.image(number).record) for number in numbers]
+
+    def listing(self, pages):
+        """List images that a server gives by marker."""
+        markers = []
+
+        def answer(request):
+            if request.path != '/v2/images':
+                return Answer(404)
+            if request.query.get('os_hidden'):
+                return Answer(200, {'images': []})
+            marker = request.query.get('marker')
+            markers.append(marker)
+            return pages(marker)
+
+        place = self.serve(answer)
+        images = list(place.images())
+        return [int(image.id[-12:], 16) for image in images], markers
+
+    def test_pages_are_asked_for_by_the_last_id(self):
+        size = glance.PAGE
+
+        def pages(marker):
+            start = int(marker[-12:], 16) + 1 if marker else 1
+            numbers = range(start, min(start + size, size + 3))
+            return Answer(200, {'images': self.records(*numbers)})
+
+        numbers, markers = self.listing(pages)
+        self.assertEqual(list(range(1, size + 3)), numbers)
+        self.assertEqual(2, len(markers))
+
+    def test_deleted_marker_starts_the_listing_again(self):
+        size = glance.PAGE
+        refusals = iter([True])
+
+        def pages(marker):
+            if marker and next(refusals, False):
+                return Answer(400, {'message': 'no such marker'})
+            start = int(marker[-12:], 16) + 1 if marker else 1
+            numbers = range(start, min(start + size, size + 3))
+            return Answer(200, {'images': self.records(*numbers)})
+
+        numbers, markers = self.listing(pages)
+        self.assertEqual(list(range(1, size + 3)), numbers)
+        self.assertEqual(4, len(markers))
+
+    def test_listing_that_never_gets_further_is_given_up(self):
+        full = self.records(*range(1, glance.PAGE + 1))
+
+        def same_again(marker):
+            return Answer(200, {'images': full})
+
+        def marker_always_gone(marker):
+            if marker:
+                return Answer(400)
+            return Answer(200, {'images': full})
+
+        for pages in (same_again, marker_always_gone):
+            self.assertRaises(errors.PlaceError, self.listing, pages)
+            self.assertLess(len(self.fake.requests), 50)
+
+    def test_wrong_order_is_an_error_rather_than_a_lost_image(self):
+        def pages(marker):
+            return Answer(200, {'images': self.records(2, 1)})
+
+        error = self.assertRaises(errors.PlaceError, self.listing, pages)
+        self.assertIn('order', str(error))
+
+    def test_what_is_no_listing_is_an_error(self):
+        for document in ([], 'x', {}, {'images': {}}, {'images': [1]}):
+            self.assertRaises(
+                errors.PlaceError,
+                self.listing,
+                lambda marker, document=document: Answer(200, document),
+            )
+
+
+class TestRead(GlanceTest):
+    def test_only_the_recorded_length_is_accepted(self):
+        image = base.image(data=b'four')
+        for answer in (Answer(204), Answer(200, 'too long')):
+            place = self.serve(lambda request, answer=answer: answer)
+            with testtools.ExpectedException(
+                errors.DataError, '.*master|slave.*'
+            ):
+                with place.read(image):
+                    self.fail('opened')
+
+    def test_empty_image_has_no_content(self):
+        place = self.serve(lambda request: Answer(204))
+        with place.read(base.image(data=b'')) as data:
+            self.assertEqual(b'', data.read(10))
+
+
+class TestHeeded(GlanceTest):
+    def test_property_that_is_not_changed_is_named(self):
+        image = base.image(member='x')
+        stored = dict(base.image().record)
+        place = self.serve(lambda request: Answer(201, stored))
+        error = self.assertRaises(
+            errors.RefusedError, place.stage, image, None
+        )
+        self.assertIn('member', str(error))

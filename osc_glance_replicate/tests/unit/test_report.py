@@ -1,0 +1,87 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import testtools
+
+from osc_glance_replicate import errors
+from osc_glance_replicate import plan
+from osc_glance_replicate import report
+from osc_glance_replicate import run
+from osc_glance_replicate.tests.unit import base
+
+
+def outcome(result, *, routine=False, **fields):
+    action = plan.Action(
+        base.image(**fields), 'slave', plan.Verb.COPY, routine=routine
+    )
+    return run.Outcome(action, result, 'why\x1b')
+
+
+class TestReport(testtools.TestCase):
+    def report(self, outcomes, **options):
+        options = {
+            'show_all': False,
+            'rehearsal': False,
+            'escape': True,
+            **options,
+        }
+        self.told = report.Report(**options)
+        return list(self.told.rows(outcomes))
+
+    def test_row(self):
+        (row,) = self.report([outcome('copied', name='a\nb')])
+        self.assertEqual(
+            (base.image().id, r'a\nb', 4, 'slave', 'copied', r'why\x1b'), row
+        )
+
+    def test_machines_get_names_as_they_are(self):
+        (row,) = self.report([outcome('copied', name='a\nb')], escape=False)
+        self.assertEqual('a\nb', row[1])
+
+    def test_rows_that_need_no_eye(self):
+        outcomes = [outcome('unchanged', routine=True), outcome('failed')]
+        self.assertEqual(1, len(self.report(outcomes)))
+        self.assertEqual(2, len(self.report(outcomes, show_all=True)))
+        self.assertIn('1 unchanged, 1 failed', self.told.summary)
+
+    def test_exit_code(self):
+        for result, code in (
+            ('copied', 0),
+            ('updated', 0),
+            ('unchanged', 0),
+            ('skipped', 0),
+            ('conflict', 1),
+            ('failed', 1),
+        ):
+            self.report([outcome('copied'), outcome(result)])
+            self.assertEqual(code, self.told.exit_code)
+            self.report([outcome(result)], rehearsal=True)
+            self.assertEqual(0, self.told.exit_code)
+
+    def test_early_end_is_kept_until_the_rows_are_shown(self):
+        def outcomes(trouble):
+            yield outcome('copied')
+            raise trouble
+
+        for trouble, code in (
+            (errors.PlaceError('master', 'gone'), 1),
+            (KeyboardInterrupt(), 130),
+        ):
+            self.assertEqual(1, len(self.report(outcomes(trouble))))
+            self.assertIs(trouble, self.told.trouble)
+            self.assertEqual(code, self.told.exit_code)
+
+    def test_summary_counts_bytes_that_moved(self):
+        self.report([outcome('copied', size=10**9), outcome('updated')])
+        self.assertIn('1.0 GB in', self.told.summary)
+        self.report([outcome('copy', size=10**9)], rehearsal=True)
+        self.assertEqual('Dry run: 1 copy; 1.0 GB to copy', self.told.summary)
