@@ -64,7 +64,7 @@ def align(
     def tagged(
         index: int, listing: Iterable[image_record.Image]
     ) -> Iterator[tuple[str, int, image_record.Image]]:
-        return ((image.id, index, image) for image in listing)
+        return ((image.key, index, image) for image in listing)
 
     merged = heapq.merge(
         *itertools.starmap(tagged, enumerate(listings)),

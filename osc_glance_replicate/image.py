@@ -106,13 +106,21 @@ class Image:
     property value '064' into a number.
 
     :param record: the decoded JSON object; untrusted, see :attr:`defect`
+    :param late: it came after images with greater IDs, so that it could not
+        be brought together with those of other places
     """
 
     record: Mapping[str, Any]
+    late: bool = False
 
     @property
     def id(self) -> str:
         return str(self.record.get('id'))
+
+    @property
+    def key(self) -> str:
+        """What images are sorted and brought together by."""
+        return self.id.lower()
 
     @property
     def name(self) -> str:
@@ -149,6 +157,8 @@ class Image:
         """Why this record cannot be trusted, or None when it can."""
         if not is_id(self.id):
             return f'the ID {self.id!r} is not a UUID'
+        if self.late:
+            return 'it is not listed in the order of the IDs: give its ID'
         for field, kinds in _TYPES.items():
             if field not in self.record and field != 'status':
                 continue

@@ -106,7 +106,7 @@ class Planner:
         action = Action(image, to, Verb.COPY, replica)
         for whose, record in (('source', image), ('destination', replica)):
             if record and (defect := record.defect):
-                reason = f"the {whose}'s record is bad: {defect}"
+                reason = f"the {whose}'s record cannot be used: {defect}"
                 return action.instead(Verb.FAIL, reason)
         if replica and replica.status in image_record.SETTLED:
             return _bring_up_to_date(action, replica)

@@ -26,17 +26,12 @@ from osc_glance_replicate import errors
 from osc_glance_replicate import image as image_record
 from osc_glance_replicate import places
 from osc_glance_replicate.places import api as image_api
+from osc_glance_replicate.places import listing
 from osc_glance_replicate import plan
-
-#: The most records that Glance gives in one answer (FACTS.md, "Listing").
-PAGE = 1000
 
 #: Seconds that a destination may take to answer after the last byte, while
 #: its store commits.
 _COMMIT_TIMEOUT = 600
-
-#: How often a listing starts again because its marker was deleted.
-_RESTARTS = 10
 
 _PATCH_TYPE = 'application/openstack-images-v2.1-json-patch'
 
@@ -61,9 +56,9 @@ class Glance:
     def images(self) -> Iterator[image_record.Image]:
         """Give all images, hidden ones too, in ascending order of IDs."""
         return heapq.merge(
-            self._listing(),
-            self._listing(os_hidden='true'),
-            key=operator.attrgetter('id'),
+            listing.images(self._api),
+            listing.images(self._api, os_hidden='true'),
+            key=operator.attrgetter('key'),
         )
 
     def named(self, name: str) -> Sequence[image_record.Image]:
@@ -73,7 +68,9 @@ class Glance:
             for hidden in ('false', 'true')
             # Without the operator, Glance would take what stands before a
             # colon in the name for one.
-            for image in self._listing(name=f'eq:{name}', os_hidden=hidden)
+            for image in listing.images(
+                self._api, name=f'eq:{name}', os_hidden=hidden
+            )
             if image.name == name
         ]
 
@@ -85,59 +82,6 @@ class Glance:
         if response.status_code == 404:
             return None
         return image_record.Image(self._api.json(response))
-
-    def _listing(self, **filters: str) -> Iterator[image_record.Image]:
-        last = marker = ''
-        restarts = 0
-        while (page := self._page(marker, filters)) is None or page:
-            if page is None:
-                restarts += 1
-                if restarts > _RESTARTS:
-                    raise errors.TransientError(
-                        self.name, 'images vanish faster than can be listed'
-                    )
-                marker = ''
-                continue
-            for image in page:
-                if image.id <= marker:
-                    raise errors.PlaceError(
-                        self.name, 'does not list images in order of their IDs'
-                    )
-                marker = image.id
-                if image.id > last:
-                    last = image.id
-                    yield image
-            if len(page) < PAGE:
-                return
-
-    def _page(
-        self, marker: str, filters: Mapping[str, str]
-    ) -> list[image_record.Image] | None:
-        """Fetch one page of a listing.
-
-        :returns: the images after the marker; None where the marker was
-            deleted meanwhile
-        """
-        params: dict[str, str | int] = {
-            'limit': PAGE,
-            'sort_key': 'id',
-            'sort_dir': 'asc',
-            'visibility': 'all',
-            **filters,
-            **({'marker': marker} if marker else {}),
-        }
-        try:
-            document = self._api.get('/images', **params)
-        except errors.RefusedError:
-            if marker and self.find(marker) is None:
-                return None
-            raise
-        records = document.get('images')
-        if not isinstance(records, list) or not all(
-            isinstance(record, dict) for record in records
-        ):
-            raise errors.PlaceError(self.name, 'answered no list of images')
-        return [image_record.Image(record) for record in records]
 
     @contextlib.contextmanager
     def read(self, image: image_record.Image) -> Iterator[places.Data]:

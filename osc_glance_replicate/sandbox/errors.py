@@ -22,16 +22,25 @@ class SandboxError(Exception):
 
     :param message: one line, naming the service and the cloud.
     :param log: the log of that service; its last lines are shown.
+    :param until: what ends the part of the log that tells the reason.
     """
 
-    def __init__(self, message: str, log: pathlib.Path | None = None) -> None:
-        super().__init__(message + (_tail(log) if log else ''))
+    def __init__(
+        self,
+        message: str,
+        log: pathlib.Path | None = None,
+        until: str | None = None,
+    ) -> None:
+        super().__init__(message + (_tail(log, until) if log else ''))
 
 
-def _tail(log: pathlib.Path) -> str:
+def _tail(log: pathlib.Path, until: str | None) -> str:
     try:
-        lines = log.read_text(errors='replace').splitlines()
+        text = log.read_text(errors='replace')
     except OSError as error:
         return f'\n(no log: {error})'
+    if until:
+        text = text.partition(until)[0]
+    lines = text.splitlines()
     shown = ''.join(f'\n  | {line}' for line in lines[-_TAIL_LINES:])
     return f'\nThe end of {log}:{shown}'

@@ -28,6 +28,8 @@ from osc_glance_replicate.sandbox import tls
 PROCESSES = 2
 THREADS = 8
 
+# Said below the reason; then the other process is interrupted, at length.
+_GIVEN_UP = 'unable to load app'
 _BACKLOG = 100  # connections
 _READY_WITHIN = 120.0  # seconds
 
@@ -109,7 +111,9 @@ class Service:
         while time.monotonic() < deadline:
             if self._server.poll() is not None:
                 raise errors.SandboxError(
-                    f'{self._name} died while starting', self._log
+                    f'{self._name} died while starting',
+                    self._log,
+                    until=_GIVEN_UP,
                 )
             if self._answers(path):
                 return

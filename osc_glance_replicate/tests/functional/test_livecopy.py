@@ -131,7 +131,7 @@ class TestFaithful(base.FunctionalTest):
         self.assertEqual(set(), self.slave.ids())
 
     def test_many_images_come_in_pages(self):
-        from osc_glance_replicate.places import glance
+        from osc_glance_replicate.places import listing
 
         image = self.master.create(b'x')
         # As many records as two pages hold, straight into the database.
@@ -142,11 +142,11 @@ class TestFaithful(base.FunctionalTest):
             "SELECT gen_random_uuid(), 'bulk', 1, 'queued', now(), now(), "
             "false, 0, 0, 'x', 'community', false, false, 'raw', 'bare' "
             'FROM generate_series(1, %s)',
-            glance.PAGE * 2 + 1,
+            listing.PAGE * 2 + 1,
         )
         result = self.livecopy()
         self.assertEqual({image.id: 'copied'}, result.results)
-        self.assertIn(f'{glance.PAGE * 2 + 1} skipped', result.stderr)
+        self.assertIn(f'{listing.PAGE * 2 + 1} skipped', result.stderr)
 
 
 class TestUpToDate(base.FunctionalTest):

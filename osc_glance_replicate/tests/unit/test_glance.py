@@ -14,6 +14,7 @@ import testtools
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.places import glance
+from osc_glance_replicate.places import listing
 from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import fake_glance
 from osc_glance_replicate import transfer
@@ -102,20 +103,26 @@ class TestListing(GlanceTest):
         images = list(place.images())
         return [int(image.id[-12:], 16) for image in images], markers
 
+    def page(self, numbers, *, more):
+        document = {'images': self.records(*numbers)}
+        if more:
+            document['next'] = '/v2/images?...'
+        return Answer(200, document)
+
     def test_pages_are_asked_for_by_the_last_id(self):
-        size = glance.PAGE
+        size = listing.PAGE
 
         def pages(marker):
             start = int(marker[-12:], 16) + 1 if marker else 1
             numbers = range(start, min(start + size, size + 3))
-            return Answer(200, {'images': self.records(*numbers)})
+            return self.page(numbers, more=not marker)
 
         numbers, markers = self.listing(pages)
         self.assertEqual(list(range(1, size + 3)), numbers)
         self.assertEqual(2, len(markers))
 
     def test_deleted_marker_starts_the_listing_again(self):
-        size = glance.PAGE
+        size = listing.PAGE
         refusals = iter([True])
 
         def pages(marker):
@@ -123,33 +130,41 @@ class TestListing(GlanceTest):
                 return Answer(400, {'message': 'no such marker'})
             start = int(marker[-12:], 16) + 1 if marker else 1
             numbers = range(start, min(start + size, size + 3))
-            return Answer(200, {'images': self.records(*numbers)})
+            return self.page(numbers, more=not marker)
 
         numbers, markers = self.listing(pages)
         self.assertEqual(list(range(1, size + 3)), numbers)
         self.assertEqual(4, len(markers))
 
-    def test_listing_that_never_gets_further_is_given_up(self):
-        full = self.records(*range(1, glance.PAGE + 1))
+    def test_server_that_gives_fewer_than_asked_for_is_listed_whole(self):
+        def pages(marker):
+            start = int(marker[-12:], 16) + 1 if marker else 1
+            return self.page(range(start, start + 2), more=start < 5)
 
+        numbers, _ = self.listing(pages)
+        self.assertEqual([1, 2, 3, 4, 5, 6], numbers)
+
+    def test_listing_that_never_gets_further_is_given_up(self):
         def same_again(marker):
-            return Answer(200, {'images': full})
+            return self.page([1, 2], more=True)
 
         def marker_always_gone(marker):
-            if marker:
-                return Answer(400)
-            return Answer(200, {'images': full})
+            return Answer(400) if marker else self.page([1, 2], more=True)
 
         for pages in (same_again, marker_always_gone):
             self.assertRaises(errors.PlaceError, self.listing, pages)
             self.assertLess(len(self.fake.requests), 50)
 
-    def test_wrong_order_is_an_error_rather_than_a_lost_image(self):
-        def pages(marker):
-            return Answer(200, {'images': self.records(2, 1)})
-
-        error = self.assertRaises(errors.PlaceError, self.listing, pages)
-        self.assertIn('order', str(error))
+    def test_image_out_of_order_is_given_and_said(self):
+        place = self.serve(
+            lambda request: self.page(
+                [] if request.query.get('os_hidden') else [2, 1], more=False
+            )
+        )
+        second, late = place.images()
+        self.assertIsNone(second.defect)
+        self.assertEqual(base.image(1).id, late.id)
+        self.assertIn('order', late.defect)
 
     def test_what_is_no_listing_is_an_error(self):
         for document in ([], 'x', {}, {'images': {}}, {'images': [1]}):
