@@ -21,6 +21,7 @@ from osc_glance_replicate import errors
 from osc_glance_replicate import image as image_record
 from osc_glance_replicate import places
 from osc_glance_replicate import plan
+from osc_glance_replicate import selection as image_selection
 
 #: How many rows are looked at to tell whether two places are the same.
 _HEAD = 1000
@@ -29,23 +30,27 @@ _HEAD = 1000
 def rows(
     source: places.Source,
     destinations: Sequence[places.Place],
-    names: Sequence[str],
+    selection: image_selection.Selection,
+    whole: bool = False,
 ) -> Iterator[plan.Row]:
     """Give the records of each image of the source at every place.
 
-    :param names: names or IDs of images; all of the source's when empty
+    :param selection: which images are meant; others may come, too
+    :param whole: list all images of the source, whatever is meant
     :raises SelectionError: a name is not found or fits several images
     :raises CloudError: two places are the same image service
     """
     everywhere = [source, *destinations]
-    if names:
-        found = _look_up(source, names)
+    if selection.images and not whole:
+        found = _look_up(source, selection.images)
         all_rows: Iterator[plan.Row] = (
             [image, *(place.find(image.id) for place in destinations)]
             for image in found
         )
     else:
-        all_rows = align([place.images() for place in everywhere])
+        meant = None if whole else selection
+        listings = [place.images() for place in destinations]
+        all_rows = align([source.images(meant), *listings])
     head = list(itertools.islice(all_rows, _HEAD))
     _refuse_aliases(head, [place.name for place in everywhere])
     return itertools.chain(head, all_rows)

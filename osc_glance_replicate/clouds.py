@@ -12,16 +12,19 @@
 
 """From a name in clouds.yaml to a connection whose image service is known."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 import concurrent.futures
 import contextlib
 import importlib.metadata
 import logging
+import re
+from typing import Any
 import urllib.parse
 
 from keystoneauth1 import session as ksa_session
 import openstack
 import openstack.connection
+from openstack import exceptions as sdk_exceptions
 
 from osc_glance_replicate import errors
 
@@ -33,6 +36,7 @@ _HINTS = {
     'in clouds.yaml',
     'HTTP 401': "check its 'auth' in clouds.yaml",
 }
+_PROJECT_ID = re.compile(r'[0-9a-f]{32}|[0-9a-f-]{36}')
 _DEFAULT_PORTS = {'http': 80, 'https': 443}
 
 
@@ -65,31 +69,34 @@ def named_in_errors(cloud: str) -> Iterator[None]:
 
 
 def connect(
-    clouds: Sequence[str],
+    own: Callable[[], openstack.connection.Connection], to: Sequence[str]
 ) -> list[openstack.connection.Connection]:
-    """Connect to the destinations, side by side.
+    """Connect to all clouds of a run, side by side.
 
-    Nothing of the source's settings reaches them: they are made from their
-    entries in clouds.yaml alone.
+    Nothing of the source's settings reaches a destination: it is made from
+    its entry in clouds.yaml alone.
 
-    :param clouds: CLOUD or CLOUD:REGION, as the user named them
+    :param own: connects to the command's own cloud
+    :param to: the destinations, CLOUD or CLOUD:REGION
+    :returns: the connections, the command's own first
     :raises CloudError: one of them cannot be used
     """
+    with concurrent.futures.ThreadPoolExecutor(len(to) or 1) as pool:
+        others = pool.map(_connect, to)
+        return [own(), *others]
 
-    def connect_one(name: str) -> openstack.connection.Connection:
-        cloud, _, region = name.partition(':')
-        with named_in_errors(name):
-            connection = openstack.connect(
-                cloud=cloud,
-                region_name=region or None,
-                app_name=_APP,
-                app_version=importlib.metadata.version(_APP),
-            )
-            endpoint(connection)
-        return connection
 
-    with concurrent.futures.ThreadPoolExecutor(max(len(clouds), 1)) as pool:
-        return list(pool.map(connect_one, clouds))
+def _connect(name: str) -> openstack.connection.Connection:
+    cloud, _, region = name.partition(':')
+    with named_in_errors(name):
+        connection = openstack.connect(
+            cloud=cloud,
+            region_name=region or None,
+            app_name=_APP,
+            app_version=importlib.metadata.version(_APP),
+        )
+        endpoint(connection)
+    return connection
 
 
 def endpoint(connection: openstack.connection.Connection) -> str:
@@ -105,6 +112,32 @@ def endpoint(connection: openstack.connection.Connection) -> str:
             + (f' in region {region}' if region else '')
         )
     return str(url)
+
+
+def project_id(
+    connection: openstack.connection.Connection, project: str
+) -> str:
+    """Find a project by its name or ID.
+
+    An ordinary user can look up no project but his own (FACTS.md, "Also");
+    what looks like an ID is taken for one then.
+
+    :raises CloudError: it cannot be found
+    """
+    with named_in_errors(connection.config.name):
+        own = connection.current_project
+        if project in (own.id, own.name):
+            return str(own.id)
+        identity: Any = connection.identity
+        try:
+            found = identity.find_project(project)
+        except sdk_exceptions.ForbiddenException:
+            if _PROJECT_ID.fullmatch(project):
+                return project
+            raise
+        if found is None:
+            raise LookupError(f"it has no project '{project}'")
+        return str(found.id)
 
 
 def widen(connection: openstack.connection.Connection, transfers: int) -> None:

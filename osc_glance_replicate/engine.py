@@ -13,7 +13,7 @@
 """The rooms of the house connected: from a verb's arguments to outcomes."""
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import openstack.connection
 
@@ -26,38 +26,93 @@ from osc_glance_replicate import run
 from osc_glance_replicate import selection
 
 
-def livecopy(
-    own: openstack.connection.Connection, args: argparse.Namespace
-) -> Iterator[run.Outcome]:
-    """Copy from one cloud to those that ``--to`` names.
+class Engine:
+    """What all verbs do before they differ.
 
-    :param own: the connection to the source
+    :param own: connects to the source
     :param args: the parsed arguments, as commands.options defines them
-    :raises ReplicateError: before any work, when that cannot be done
+    :ivar to: names of the destinations; of the source itself where there
+        are none
+    :raises ReplicateError: a cloud or a project cannot be used
     """
-    connections = [own, *clouds.connect(args.to)]
-    names = [own.config.name, *args.to]
-    clouds.refuse_same(names, connections)
-    for connection in connections:
-        clouds.widen(connection, args.transfers)
-    source, *destinations = (
-        glance.Glance(api.ImageApi(name, connection))
-        for name, connection in zip(names, connections, strict=True)
+
+    def __init__(
+        self,
+        own: Callable[[], openstack.connection.Connection],
+        args: argparse.Namespace,
+    ) -> None:
+        self._args = args
+        connections = clouds.connect(own, args.to)
+        name = connections[0].config.name
+        clouds.refuse_same([name, *args.to], connections)
+        for connection in connections:
+            # Only livecopy moves data, and needs many connections for it.
+            clouds.widen(connection, getattr(args, 'transfers', 1))
+        self._source, *self._destinations = (
+            glance.Glance(api.ImageApi(name, connection))
+            for name, connection in zip(
+                [name, *args.to], connections, strict=True
+            )
+        )
+        self.to = args.to or [name]
+        self._planner = plan.Planner(
+            _selection(connections[0], args),
+            metadata_only=getattr(args, 'metadata_only', False),
+            extra=getattr(args, 'extra', False),
+        )
+
+    def actions(self) -> Iterator[plan.Action]:
+        """Plan.
+
+        :raises ReplicateError: at once, when an image is not found or two
+            clouds prove to be the same; later, when a cloud fails
+        """
+        rows = catalogue.rows(
+            self._source,
+            self._destinations,
+            self._planner.selection,
+            whole=self._planner.extra,
+        )
+        if not self._destinations:
+            # As if to a cloud that has nothing.
+            rows = ([*row, None] for row in rows)
+        return self._planner.plan(rows, self.to)
+
+    def livecopy(self) -> Iterator[run.Outcome]:
+        """Plan, and carry it out unless it is a dry run."""
+        args = self._args
+        actions = self.actions()
+        if args.dry_run:
+            return run.rehearse(actions)
+        runner = run.Runner(
+            self._source,
+            dict(zip(args.to, self._destinations, strict=True)),
+            self._planner,
+            transfers=args.transfers,
+            retries=args.retries,
+            checksum=args.checksum,
+            fail_fast=args.fail_fast,
+        )
+        return runner.run(actions)
+
+
+def _selection(
+    own: openstack.connection.Connection, args: argparse.Namespace
+) -> selection.Selection:
+    owner = None
+    if args.project:
+        owner = clouds.project_id(own, args.project)
+    return selection.Selection(
+        images=args.images,
+        names=args.names,
+        excludes=args.excludes,
+        properties=args.properties,
+        tags=args.tags,
+        visibilities=args.visibilities,
+        include_hidden=args.include_hidden,
+        owner=owner,
+        disk_format=args.disk_format,
+        min_size=args.min_size,
+        max_size=args.max_size,
+        updated_since=args.updated_since,
     )
-    planner = plan.Planner(
-        selection.Selection(args.images), metadata_only=args.metadata_only
-    )
-    rows = catalogue.rows(source, destinations, args.images)
-    actions = planner.plan(rows, args.to)
-    if args.dry_run:
-        return run.rehearse(actions)
-    runner = run.Runner(
-        source,
-        dict(zip(args.to, destinations, strict=True)),
-        planner,
-        transfers=args.transfers,
-        retries=args.retries,
-        checksum=args.checksum,
-        fail_fast=args.fail_fast,
-    )
-    return runner.run(actions)

@@ -14,6 +14,7 @@
 
 from collections.abc import Mapping
 import dataclasses
+import datetime
 import re
 from typing import Any
 
@@ -139,6 +140,18 @@ class Image:
     @property
     def hidden(self) -> bool:
         return self.record.get('os_hidden') is True
+
+    @property
+    def updated_at(self) -> datetime.datetime | None:
+        """When the record was changed last; None where it does not tell."""
+        try:
+            time = datetime.datetime.fromisoformat(
+                str(self.record.get('updated_at'))
+            )
+        except ValueError:
+            return None
+        # Glance gives UTC; the v1 records of old dumps do not say so.
+        return time if time.tzinfo else time.replace(tzinfo=datetime.UTC)
 
     @property
     def digests(self) -> dict[str, str]:

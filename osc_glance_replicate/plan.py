@@ -36,6 +36,7 @@ class Verb(enum.Enum):
     SKIP = 'skipped'
     CONFLICT = 'conflict'
     FAIL = 'failed'
+    EXTRA = 'extra'
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Change:
 class Action:
     """One image at one destination.
 
-    :param image: the source's record
+    :param image: the source's record; for EXTRA, the destination's
     :param to: name of the destination
     :param verb: what is to be done
     :param replica: the destination's record, if it has one
@@ -68,6 +69,11 @@ class Action:
     reason: str = ''
     routine: bool = False
 
+    @property
+    def replica_is_broken(self) -> bool:
+        """Whether the destination has a record that will never get data."""
+        return self.replica is not None and self.replica.status in _DEAD
+
     def instead(self, verb: Verb, reason: str, **more: Any) -> 'Action':
         """Give the action for the same image and place that does this."""
         return dataclasses.replace(self, verb=verb, reason=reason, **more)
@@ -79,21 +85,28 @@ class Planner:
 
     :param selection: which images are to be copied
     :param metadata_only: whether data must not move
+    :param extra: tell of images that only a destination has, too; the rows
+        must then hold all of the source's images, selected or not
     """
 
     selection: image_selection.Selection
     metadata_only: bool = False
+    extra: bool = False
 
     def plan(self, rows: Iterable[Row], to: Sequence[str]) -> Iterator[Action]:
-        """Plan for every image that the source has.
+        """Plan for every image that is selected.
 
         :param rows: as ``catalogue`` gives them
         :param to: names of the destinations, in the order of the rows
         """
         for image, *replicas in rows:
-            if image is not None:
-                for name, replica in zip(to, replicas, strict=True):
-                    yield self.decide(image, replica, name)
+            for name, replica in zip(to, replicas, strict=True):
+                if image:
+                    if self.selection.images or self.selection.matches(image):
+                        yield self.decide(image, replica, name)
+                elif self.extra and replica:
+                    if self.selection.matches(replica):
+                        yield Action(replica, name, Verb.EXTRA, replica)
 
     def decide(
         self,
@@ -102,18 +115,21 @@ class Planner:
         to: str,
     ) -> Action:
         """Plan for one image at one destination."""
-
         action = Action(image, to, Verb.COPY, replica)
         for whose, record in (('source', image), ('destination', replica)):
             if record and (defect := record.defect):
                 reason = f"the {whose}'s record cannot be used: {defect}"
                 return action.instead(Verb.FAIL, reason)
+        # Who names an image wants to know why it is not copied.
+        routine = not self.selection.images
+        if not self.selection.matches(image):
+            reason = 'not what the options select'
+            return action.instead(Verb.SKIP, reason, routine=routine)
         if replica and replica.status in image_record.SETTLED:
             return _bring_up_to_date(action, replica)
         if reason := self.selection.reason_not_to_copy(image) or '':
-            named = bool(self.selection.images)
-            return action.instead(Verb.SKIP, reason, routine=not named)
-        if replica and replica.status in _DEAD:
+            return action.instead(Verb.SKIP, reason, routine=routine)
+        if action.replica_is_broken and replica:
             reason = f'status there is {replica.status}'
             return action.instead(Verb.CONFLICT, reason)
         if self.metadata_only:

@@ -10,96 +10,229 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Outcomes made into rows, one line of summary and an exit code."""
+"""Outcomes and plans made into rows, one line of summary and an exit code."""
 
+import abc
 import collections
 from collections.abc import Iterable, Iterator
 import signal
 import time
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from rich import filesize
 
 from osc_glance_replicate import errors
+from osc_glance_replicate import plan
 from osc_glance_replicate import run
 
 #: The exit code of a run that Ctrl-C ended, as a shell would give it.
 INTERRUPTED = 128 + signal.SIGINT
 
-_FAILURES = ('conflict', 'failed')
+#: The exit code of a comparison that found any difference.
+DIFFERENT = 3
+
+_Item = TypeVar('_Item')
 
 
-class Report:
-    """What a run tells: on stdout, on stderr and to the shell.
+class Report(abc.ABC, Generic[_Item]):
+    """What a verb tells: on stdout, on stderr and to the shell.
 
     :param show_all: show the rows that need no eye, too
-    :param rehearsal: nothing was done (``--dry-run``)
-    :param escape: write texts so that they are safe on a terminal
+    :param for_people: write values so that people can read them and a
+        terminal is safe; else as they are, for JSON and YAML
     """
 
-    columns = ('ID', 'Name', 'Size', 'To', 'Result', 'Reason')
+    columns: tuple[str, ...]
 
     def __init__(
-        self, *, show_all: bool, rehearsal: bool, escape: bool
+        self, *, show_all: bool = False, for_people: bool = True
     ) -> None:
         self._show_all = show_all
-        self._rehearsal = rehearsal
-        self._text = errors.printable if escape else str
+        self._for_people = for_people
         self._counts: collections.Counter[str] = collections.Counter()
-        self._bytes = 0
-        self._start = time.monotonic()
         #: What ended the run early.
         self.trouble: BaseException | None = None
 
-    def rows(self, outcomes: Iterable[run.Outcome]) -> Iterator[Any]:
-        """Give the rows to show, as the outcomes come in.
+    def rows(self, items: Iterable[_Item]) -> Iterator[tuple[Any, ...]]:
+        """Give the rows to show, as the items come in.
 
         What ends the run early is kept for later, so that what was done
         before is shown all the same.
         """
         try:
-            for outcome in outcomes:
-                self._count(outcome)
-                if self._show_all or not outcome.action.routine:
-                    yield self._row(outcome)
+            yield from self._rows(items)
         except (errors.ReplicateError, KeyboardInterrupt) as exc:
             self.trouble = exc
 
-    def _count(self, outcome: run.Outcome) -> None:
-        self._counts[outcome.result] += 1
-        if outcome.result in ('copied', 'copy'):
-            self._bytes += outcome.action.image.size or 0
-
-    def _row(self, outcome: run.Outcome) -> tuple[object, ...]:
-        image = outcome.action.image
-        return (
-            self._text(image.id),
-            self._text(image.name),
-            image.size,
-            outcome.action.to,
-            outcome.result,
-            self._text(outcome.reason),
-        )
+    @abc.abstractmethod
+    def _rows(self, items: Iterable[_Item]) -> Iterator[tuple[Any, ...]]:
+        """Give the rows to show; errors are taken care of."""
 
     @property
+    @abc.abstractmethod
     def summary(self) -> str:
         """The whole run in one line."""
-        counts = ', '.join(
-            f'{number} {result}' for result, number in self._counts.items()
-        )
-        size = filesize.decimal(self._bytes)
-        if self._rehearsal:
-            return f'Dry run: {counts or "no images"}; {size} to copy'
-        seconds = time.monotonic() - self._start
-        end = ', interrupted' if self.exit_code == INTERRUPTED else ''
-        return f'{counts or "no images"}; {size} in {seconds:.0f} s{end}'
 
     @property
     def exit_code(self) -> int:
-        """0 done, 1 something failed or conflicted, 130 interrupted."""
+        """0, or what tells the shell that the run needs an eye."""
         if isinstance(self.trouble, KeyboardInterrupt):
             return INTERRUPTED
-        if self.trouble:
+        return 1 if self.trouble else self._exit_code()
+
+    @abc.abstractmethod
+    def _exit_code(self) -> int:
+        """Give the exit code of a run that came to its end."""
+
+    def _text(self, value: object) -> str:
+        return errors.printable(value) if self._for_people else str(value)
+
+    def _counted(self) -> str:
+        return ', '.join(
+            f'{number} {result}' for result, number in self._counts.items()
+        )
+
+
+class Outcomes(Report[run.Outcome]):
+    """What livecopy tells.
+
+    :param rehearsal: nothing is done (``--dry-run``)
+    """
+
+    columns = ('ID', 'Name', 'Size', 'To', 'Result', 'Reason')
+
+    def __init__(self, *, rehearsal: bool = False, **options: bool) -> None:
+        super().__init__(**options)
+        self._rehearsal = rehearsal
+        self._bytes = 0
+        self._start = time.monotonic()
+
+    def _rows(self, items: Iterable[run.Outcome]) -> Iterator[tuple[Any, ...]]:
+        for outcome in items:
+            image = outcome.action.image
+            self._counts[outcome.result] += 1
+            if outcome.result in ('copied', 'copy'):
+                self._bytes += image.size or 0
+            if self._show_all or not outcome.action.routine:
+                yield (
+                    self._text(image.id),
+                    self._text(image.name),
+                    image.size,
+                    outcome.action.to,
+                    outcome.result,
+                    self._text(outcome.reason),
+                )
+
+    @property
+    def summary(self) -> str:
+        counts = self._counted() or 'no images'
+        size = filesize.decimal(self._bytes)
+        if self._rehearsal:
+            return f'Dry run: {counts}; {size} to copy'
+        seconds = time.monotonic() - self._start
+        end = ', interrupted' if self.exit_code == INTERRUPTED else ''
+        return f'{counts}; {size} in {seconds:.0f} s{end}'
+
+    def _exit_code(self) -> int:
+        failed = self._counts['conflict'] + self._counts['failed']
+        return int(failed > 0 and not self._rehearsal)
+
+
+class Differences(Report[plan.Action]):
+    """What compare tells."""
+
+    columns = ('ID', 'Name', 'To', 'Difference', 'Detail')
+
+    def _rows(self, items: Iterable[plan.Action]) -> Iterator[tuple[Any, ...]]:
+        for action in items:
+            difference = _difference(action)
+            if not difference:
+                continue
+            self._counts[difference] += 1
+            if self._show_all or difference != 'same':
+                yield (
+                    self._text(action.image.id),
+                    self._text(action.image.name),
+                    action.to,
+                    difference,
+                    self._detail(action),
+                )
+
+    def _detail(self, action: plan.Action) -> Any:
+        """Tell the differences: as a text, or as data."""
+        if not action.changes:
+            return self._text(action.reason)
+        if self._for_people:
+            return self._text(
+                '; '.join(
+                    f'{change.field}: {change.source!r} '
+                    f'({action.to}: {change.destination!r})'
+                    for change in action.changes
+                )
+            )
+        return [
+            {
+                'field': change.field,
+                'source': change.source,
+                'destination': change.destination,
+            }
+            for change in action.changes
+        ]
+
+    @property
+    def summary(self) -> str:
+        return self._counted() or 'no images'
+
+    def _exit_code(self) -> int:
+        if self._counts['failed']:
             return 1
-        failed = any(self._counts[result] for result in _FAILURES)
-        return int(failed and not self._rehearsal)
+        return DIFFERENT if set(self._counts) - {'same'} else 0
+
+
+def _difference(action: plan.Action) -> str:
+    """Name what a plan says about an image, in compare's words."""
+    match action.verb:
+        case plan.Verb.COPY:
+            return 'incomplete' if action.replica else 'missing'
+        case plan.Verb.CONFLICT if action.replica_is_broken:
+            return 'incomplete'
+        case plan.Verb.UPDATE:
+            return 'metadata'
+        case plan.Verb.UNCHANGED:
+            return 'same'
+        case plan.Verb.SKIP:
+            return ''
+        case verb:
+            return str(verb.value)
+
+
+class Sizes(Report[plan.Action]):
+    """What size tells: how much would be copied to each destination.
+
+    :param to: names of the destinations
+    """
+
+    columns = ('To', 'Images', 'Bytes', 'Size')
+
+    def __init__(self, to: Iterable[str], **options: bool) -> None:
+        super().__init__(**options)
+        self._bytes = dict.fromkeys(to, 0)
+        self._images = dict.fromkeys(self._bytes, 0)
+
+    def _rows(self, items: Iterable[plan.Action]) -> Iterator[tuple[Any, ...]]:
+        for action in items:
+            self._counts[action.verb.value] += 1
+            if action.verb is plan.Verb.COPY:
+                self._images[action.to] += 1
+                self._bytes[action.to] += action.image.size or 0
+        # Not before the plan has come to its end: half a sum is no sum.
+        for to, size in self._bytes.items():
+            yield to, self._images[to], size, filesize.decimal(size)
+
+    @property
+    def summary(self) -> str:
+        failed = self._counts['failed']
+        return f'{failed} not counted; compare tells why' if failed else ''
+
+    def _exit_code(self) -> int:
+        return int(self._counts['failed'] > 0)

@@ -10,37 +10,46 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What the verbs that replicate have in common."""
+"""What the verbs have in common."""
 
 import argparse
 from collections.abc import Iterable
-from typing import Any, TYPE_CHECKING
+from typing import Any, TYPE_CHECKING, TypeVar
 
 from osc_lib.command import command
 
 if TYPE_CHECKING:
     import openstack.connection
 
+    from osc_glance_replicate import engine
     from osc_glance_replicate import report
-    from osc_glance_replicate import run
+
+_Item = TypeVar('_Item')
 
 
 class ReplicateCommand(command.Lister):
-    """A list of outcomes on stdout, a summary on stderr, an exit code."""
+    """A list of rows on stdout, a summary on stderr, an exit code."""
 
     # openstackclient would log in before the command runs, and its errors
-    # name no cloud; own_cloud() does it instead.
+    # name no cloud; _own_cloud() does it instead.
     auth_required = False
 
-    def own_cloud(self) -> 'openstack.connection.Connection':
-        """Connect to the command's own cloud, as openstackclient would.
+    def engine(self, parsed_args: argparse.Namespace) -> 'engine.Engine':
+        """Get ready to work: connect to all clouds.
 
-        :raises CloudError: the cloud cannot be used
+        :raises ReplicateError: a cloud cannot be used
         """
         from osc_glance_replicate import clouds
+        from osc_glance_replicate import engine
 
         if not self.app.options.debug:
             clouds.hush()
+        return engine.Engine(self._own_cloud, parsed_args)
+
+    def _own_cloud(self) -> 'openstack.connection.Connection':
+        """Connect to the command's own cloud, as openstackclient would."""
+        from osc_glance_replicate import clouds
+
         name = self.app.options.cloud or self.app.cloud.name
         with clouds.named_in_errors(name):
             self.auth_required = True
@@ -50,19 +59,23 @@ class ReplicateCommand(command.Lister):
         return connection
 
     def show(
-        self,
-        outcomes: Iterable['run.Outcome'],
-        report: 'report.Report',
+        self, report: 'report.Report[_Item]', items: Iterable[_Item]
     ) -> tuple[tuple[str, ...], Iterable[Any]]:
-        """Give what cliff prints; the end of it decides the exit code."""
+        """Give what cliff prints; what it was decides the exit code."""
         self._report = report
-        return report.columns, report.rows(outcomes)
+        return report.columns, report.rows(items)
 
     def run(self, parsed_args: argparse.Namespace) -> int:
         """Run the command, then say how it went."""
         super().run(parsed_args)
-        if self.app.options.verbose_level:
-            self.app.stderr.write(f'{self._report.summary}\n')
+        summary = self._report.summary
+        if summary and self.app.options.verbose_level:
+            self.app.stderr.write(f'{summary}\n')
         if isinstance(self._report.trouble, Exception):
             raise self._report.trouble
         return self._report.exit_code
+
+
+def for_people(parsed_args: argparse.Namespace) -> bool:
+    """Say whether the output is for people rather than for programs."""
+    return parsed_args.formatter not in ('json', 'yaml')

@@ -34,21 +34,19 @@ class LivecopyImages(base.ReplicateCommand):
         options.add_selection(parser)
         options.add_destinations(parser)
         options.add_execution(parser)
-        options.add_output(parser)
+        options.add_show_all(parser, 'unchanged ones and those not replicated')
         options.accept_any_order(parser)
         return parser
 
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[tuple[str, ...], Iterable[Any]]:
-        from osc_glance_replicate import engine
         from osc_glance_replicate import report
 
-        return self.show(
-            engine.livecopy(self.own_cloud(), parsed_args),
-            report.Report(
-                show_all=parsed_args.show_all,
-                rehearsal=parsed_args.dry_run,
-                escape=parsed_args.formatter not in ('json', 'yaml'),
-            ),
+        outcomes = self.engine(parsed_args).livecopy()
+        tell = report.Outcomes(
+            rehearsal=parsed_args.dry_run,
+            show_all=parsed_args.show_all,
+            for_people=base.for_people(parsed_args),
         )
+        return self.show(tell, outcomes)

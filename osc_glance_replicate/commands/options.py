@@ -14,6 +14,12 @@
 
 import argparse
 from collections.abc import Callable
+import datetime
+import re
+
+_VISIBILITIES = ('public', 'private', 'shared', 'community')
+
+_SECONDS = {'s': 1, 'm': 60, 'h': 3600, 'd': 86400, 'w': 7 * 86400}
 
 
 def accept_any_order(parser: argparse.ArgumentParser) -> None:
@@ -37,24 +43,155 @@ def at_least(lowest: int) -> Callable[[str], int]:
     return number
 
 
+def size(text: str) -> int:
+    """Read a size: bytes, or with a unit k, M, G, T or Ki, Mi, Gi, Ti.
+
+    :returns: bytes
+    """
+    from oslo_utils import strutils
+
+    number = text.removesuffix('B')
+    if number.isascii() and number.isdecimal():
+        return int(number)
+    try:
+        value: int = strutils.string_to_bytes(
+            f'{number}B', unit_system='mixed', return_int=True
+        )
+    except ValueError:
+        value = -1
+    if value < 0:
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is no size: give bytes, or a number with k, M, G, Ki, '
+            'Mi or Gi'
+        )
+    return value
+
+
+def time(text: str) -> datetime.datetime:
+    """Read a time: ISO 8601, in UTC unless it says so, or how long ago.
+
+    :returns: a time with a zone
+    """
+    ago = re.fullmatch(r'(\d+)([smhdw])', text, re.ASCII)
+    try:
+        if ago:
+            seconds = int(ago[1]) * _SECONDS[ago[2]]
+            now = datetime.datetime.now(datetime.UTC)
+            return now - datetime.timedelta(seconds=seconds)
+        value = datetime.datetime.fromisoformat(text)
+    except (ValueError, OverflowError) as exc:
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is no time: give 2026-11-21, 2026-11-21T09:30:00Z, or '
+            'how long ago, such as 36h or 7d'
+        ) from exc
+    return value if value.tzinfo else value.replace(tzinfo=datetime.UTC)
+
+
+def key_value(text: str) -> tuple[str, str]:
+    """Read KEY=VALUE; the value may be empty."""
+    key, equals, value = text.partition('=')
+    if not key or not equals:
+        raise argparse.ArgumentTypeError(f'{text!r} is not KEY=VALUE')
+    return key, value
+
+
 def add_selection(parser: argparse.ArgumentParser) -> None:
     """Add what says which images."""
     parser.add_argument(
         'images',
         metavar='<image>',
         nargs='*',
-        help='Image to replicate (name or ID); all active ones that the '
-        'user can see, hidden ones excepted, when none is given',
+        help='Image to look at (name or ID); all active ones that the user '
+        'can see, hidden ones excepted, when none is given',
+    )
+    group = parser.add_argument_group(
+        'which images', 'An image must fit all kinds of option that are given.'
+    )
+    group.add_argument(
+        '--name',
+        metavar='<glob>',
+        dest='names',
+        action='append',
+        default=[],
+        help='Only images whose name fits (repeat for alternatives)',
+    )
+    group.add_argument(
+        '--exclude',
+        metavar='<glob>',
+        dest='excludes',
+        action='append',
+        default=[],
+        help='No image whose name or ID fits (repeat for several)',
+    )
+    group.add_argument(
+        '--property',
+        metavar='<key=value>',
+        dest='properties',
+        type=key_value,
+        action='append',
+        default=[],
+        help='Only images with this property (repeat: with all of them)',
+    )
+    group.add_argument(
+        '--tag',
+        metavar='<tag>',
+        dest='tags',
+        action='append',
+        default=[],
+        help='Only images with this tag (repeat: with all of them)',
+    )
+    for visibility in _VISIBILITIES:
+        group.add_argument(
+            f'--{visibility}',
+            dest='visibilities',
+            action='append_const',
+            const=visibility,
+            default=[],
+            help=f'Only {visibility} images (several such options: any of '
+            'these)',
+        )
+    group.add_argument(
+        '--include-hidden',
+        action='store_true',
+        help='Hidden images, too',
+    )
+    group.add_argument(
+        '--project',
+        metavar='<project>',
+        help='Only images of this project (name or ID)',
+    )
+    group.add_argument(
+        '--disk-format',
+        metavar='<format>',
+        help='Only images of this disk format',
+    )
+    for bound, words in (('min', 'smaller'), ('max', 'larger')):
+        group.add_argument(
+            f'--{bound}-size',
+            metavar='<size>',
+            type=size,
+            help=f'No image {words} than this: bytes, or with k, M, G, Ki, '
+            'Mi, Gi',
+        )
+    group.add_argument(
+        '--updated-since',
+        metavar='<time>',
+        type=time,
+        help='Only images changed since: a time (2026-11-21T09:30:00Z), or '
+        'how long ago (36h, 7d)',
     )
 
 
-def add_destinations(parser: argparse.ArgumentParser) -> None:
+def add_destinations(
+    parser: argparse.ArgumentParser, required: bool = True
+) -> None:
     """Add what says where to."""
     parser.add_argument(
         '--to',
         metavar='<cloud>[:<region>]',
         action='append',
-        required=True,
+        default=[],
+        required=required,
         help='Destination: a cloud of clouds.yaml, or a region of it (repeat '
         'the option for several destinations)',
     )
@@ -62,24 +199,25 @@ def add_destinations(parser: argparse.ArgumentParser) -> None:
 
 def add_execution(parser: argparse.ArgumentParser) -> None:
     """Add what says how a plan is carried out."""
-    parser.add_argument(
+    group = parser.add_argument_group('how it is done')
+    group.add_argument(
         '--dry-run',
         action='store_true',
         help='Show what would be done and write nothing',
     )
-    parser.add_argument(
+    group.add_argument(
         '--metadata-only',
         action='store_true',
         help='Move no data: bring existing replicas up to date only',
     )
-    parser.add_argument(
+    group.add_argument(
         '--transfers',
         metavar='<number>',
         type=at_least(1),
         default=4,
         help='Images to copy at a time (default: %(default)s)',
     )
-    parser.add_argument(
+    group.add_argument(
         '--retries',
         metavar='<number>',
         type=at_least(0),
@@ -87,13 +225,13 @@ def add_execution(parser: argparse.ArgumentParser) -> None:
         help='Further tries per image and destination after a failure that '
         'may pass (default: %(default)s)',
     )
-    parser.add_argument(
+    group.add_argument(
         '--fail-fast',
         action='store_true',
         help='Start nothing more after the first failure (default: go on '
         'with the other images)',
     )
-    parser.add_argument(
+    group.add_argument(
         '--no-checksum',
         dest='checksum',
         action='store_false',
@@ -102,11 +240,13 @@ def add_execution(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_output(parser: argparse.ArgumentParser) -> None:
-    """Add what says which rows are shown."""
+def add_show_all(parser: argparse.ArgumentParser, rows: str) -> None:
+    """Add what says that all rows are shown.
+
+    :param rows: which are shown in addition
+    """
     parser.add_argument(
         '--show-all',
         action='store_true',
-        help='Show the images that need no attention, too: unchanged ones '
-        'and those that are never replicated',
+        help=f'Show the images that need no attention, too: {rows}',
     )

@@ -18,6 +18,7 @@ from typing import Protocol
 
 from osc_glance_replicate import image as image_record
 from osc_glance_replicate import plan
+from osc_glance_replicate import selection as image_selection
 
 
 class Data(Protocol):
@@ -48,8 +49,13 @@ class Place(Protocol):
 
     name: str
 
-    def images(self) -> Iterator[image_record.Image]:
-        """Give all images, hidden ones too, in ascending order of IDs."""
+    def images(
+        self, selection: image_selection.Selection | None = None
+    ) -> Iterator[image_record.Image]:
+        """Give all images, hidden ones too, in ascending order of their IDs.
+
+        :param selection: images that it does not match may be left out
+        """
 
     def find(self, image_id: str) -> image_record.Image | None:
         """Give the image of this ID, or None where it cannot be seen."""

@@ -83,7 +83,7 @@ class ImageApi:
             raise self._error(response)
         return response
 
-    def get(self, path: str, **params: str | int) -> Any:
+    def get(self, path: str, **params: Any) -> Any:
         """Fetch a JSON document.
 
         :raises PlaceError: also when the answer is no JSON object

@@ -14,6 +14,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 import contextlib
+import datetime
 import heapq
 import json
 import operator
@@ -28,6 +29,7 @@ from osc_glance_replicate import places
 from osc_glance_replicate.places import api as image_api
 from osc_glance_replicate.places import listing
 from osc_glance_replicate import plan
+from osc_glance_replicate import selection as image_selection
 
 #: Seconds that a destination may take to answer after the last byte, while
 #: its store commits.
@@ -53,11 +55,17 @@ class Glance:
         self.name = api.name
         self._api = api
 
-    def images(self) -> Iterator[image_record.Image]:
-        """Give all images, hidden ones too, in ascending order of IDs."""
+    def images(
+        self, selection: image_selection.Selection | None = None
+    ) -> Iterator[image_record.Image]:
+        """Give all images, hidden ones too, in ascending order of their IDs.
+
+        :param selection: images that it does not match may be left out
+        """
+        filters = _filters(selection) if selection else {}
         return heapq.merge(
-            listing.images(self._api),
-            listing.images(self._api, os_hidden='true'),
+            listing.images(self._api, filters),
+            listing.images(self._api, {**filters, 'os_hidden': 'true'}),
             key=operator.attrgetter('key'),
         )
 
@@ -69,7 +77,7 @@ class Glance:
             # Without the operator, Glance would take what stands before a
             # colon in the name for one.
             for image in listing.images(
-                self._api, name=f'eq:{name}', os_hidden=hidden
+                self._api, {'name': f'eq:{name}', 'os_hidden': hidden}
             )
             if image.name == name
         ]
@@ -305,6 +313,39 @@ class _Download:
                 self._place, f'broke off while sending: {exc}'
             ) from exc
         return data
+
+
+def _filters(
+    selection: image_selection.Selection,
+) -> dict[str, str | list[str]]:
+    """Say in Glance's words as much of a selection as it can be trusted with.
+
+    Glance strips tags, and takes the names of its own parameters and
+    columns for those rather than for properties; what it does not filter
+    is filtered by the planner.
+    """
+    filters: dict[str, str | list[str]] = {}
+    for key, value in selection.properties:
+        if key.startswith(('hw_', 'os_')) and key not in image_record.DEFAULTS:
+            filters[key] = value
+    if tags := [tag for tag in selection.tags if tag == tag.strip()]:
+        filters['tag'] = tags
+    # To Glance, "shared" is about memberships, too.
+    visibilities = set(selection.visibilities)
+    if len(visibilities) == 1 and 'shared' not in visibilities:
+        (filters['visibility'],) = visibilities
+    if selection.owner:
+        filters['owner'] = selection.owner
+    if selection.disk_format:
+        filters['disk_format'] = f'eq:{selection.disk_format}'
+    if selection.min_size:
+        filters['size_min'] = str(selection.min_size)
+    if selection.max_size is not None:
+        filters['size_max'] = str(selection.max_size)
+    if selection.updated_since:
+        since = selection.updated_since.astimezone(datetime.UTC)
+        filters['updated_at'] = f'gte:{since:%Y-%m-%dT%H:%M:%SZ}'
+    return filters
 
 
 def _publication(image: image_record.Image) -> dict[str, Any]:

@@ -15,6 +15,7 @@
 from collections.abc import Iterator, Mapping
 import concurrent.futures
 import dataclasses
+from typing import Any
 
 from osc_glance_replicate import errors
 from osc_glance_replicate import image as image_record
@@ -22,6 +23,9 @@ from osc_glance_replicate.places import api as image_api
 
 #: The most records that Glance gives in one answer (FACTS.md, "Listing").
 PAGE = 1000
+
+#: Parameters of GET /v2/images; a list is a parameter that is repeated.
+Filters = Mapping[str, str | list[str]]
 
 #: How often a listing starts again because its marker was deleted.
 _RESTARTS = 10
@@ -41,7 +45,7 @@ class _Page:
 
 
 def images(
-    api: image_api.ImageApi, **filters: str
+    api: image_api.ImageApi, filters: Filters
 ) -> Iterator[image_record.Image]:
     """List images in ascending order of their IDs.
 
@@ -78,9 +82,7 @@ def images(
     return listing()
 
 
-def _pages(
-    api: image_api.ImageApi, filters: Mapping[str, str]
-) -> Iterator[_Page]:
+def _pages(api: image_api.ImageApi, filters: Filters) -> Iterator[_Page]:
     """Fetch the pages one after the other; the last has no more after it."""
     marker = ''
     restarts = 0
@@ -110,10 +112,10 @@ def _pages(
 
 
 def _page(
-    api: image_api.ImageApi, marker: str, filters: Mapping[str, str]
+    api: image_api.ImageApi, marker: str, filters: Filters
 ) -> _Page | None:
     """Fetch the images after a marker; None where that has been deleted."""
-    params: dict[str, str | int] = {
+    params: dict[str, Any] = {
         'limit': PAGE,
         'sort_key': 'id',
         'sort_dir': 'asc',

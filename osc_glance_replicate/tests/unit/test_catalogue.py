@@ -16,6 +16,7 @@ import testtools
 
 from osc_glance_replicate import catalogue
 from osc_glance_replicate import errors
+from osc_glance_replicate import selection
 from osc_glance_replicate.tests.unit import base
 
 
@@ -26,7 +27,7 @@ class Listing:
         self.name = name
         self._images = images
 
-    def images(self):
+    def images(self, selection=None):
         return iter(self._images)
 
     def find(self, image_id):
@@ -61,7 +62,7 @@ class TestRows(testtools.TestCase):
         rows = catalogue.rows(
             self.source,
             [Listing('slave')],
-            ['image 2', self.one.id, self.two.id],
+            selection.Selection(['image 2', self.one.id, self.two.id]),
         )
         self.assertEqual([[self.two, None], [self.one, None]], list(rows))
 
@@ -71,7 +72,7 @@ class TestRows(testtools.TestCase):
             catalogue.rows,
             self.source,
             [],
-            ['image 1', 'ghost'],
+            selection.Selection(['image 1', 'ghost']),
         )
         self.assertIn("'ghost' in master", str(error))
 
@@ -79,7 +80,11 @@ class TestRows(testtools.TestCase):
         twin = base.image(3, name='image 1')
         source = Listing('master', self.one, twin)
         error = self.assertRaises(
-            errors.SelectionError, catalogue.rows, source, [], ['image 1']
+            errors.SelectionError,
+            catalogue.rows,
+            source,
+            [],
+            selection.Selection(['image 1']),
         )
         self.assertIn(self.one.id, str(error))
         self.assertIn(twin.id, str(error))
@@ -87,7 +92,11 @@ class TestRows(testtools.TestCase):
     def test_alias_of_the_same_service_is_refused(self):
         alias = Listing('slave', self.one, self.two)
         error = self.assertRaises(
-            errors.CloudError, catalogue.rows, self.source, [alias], []
+            errors.CloudError,
+            catalogue.rows,
+            self.source,
+            [alias],
+            selection.Selection(),
         )
         self.assertIn("'slave'", str(error))
         self.assertIn("'master'", str(error))
@@ -95,13 +104,17 @@ class TestRows(testtools.TestCase):
     def test_aliases_among_destinations_are_refused(self):
         a, b = (Listing(name, base.image(9)) for name in 'ab')
         self.assertRaises(
-            errors.CloudError, catalogue.rows, self.source, [a, b], []
+            errors.CloudError,
+            catalogue.rows,
+            self.source,
+            [a, b],
+            selection.Selection(),
         )
 
     def test_one_replica_of_another_time_shows_another_service(self):
         replica = base.image(2, created_at='2026-02-02T00:00:00Z')
         slave = Listing('slave', self.one, replica)
-        rows = catalogue.rows(self.source, [slave], [])
+        rows = catalogue.rows(self.source, [slave], selection.Selection())
         self.assertEqual(
             [[self.one, self.one], [self.two, replica]], list(rows)
         )

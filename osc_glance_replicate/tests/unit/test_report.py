@@ -31,10 +31,9 @@ class TestReport(testtools.TestCase):
         options = {
             'show_all': False,
             'rehearsal': False,
-            'escape': True,
             **options,
         }
-        self.told = report.Report(**options)
+        self.told = report.Outcomes(**options)
         return list(self.told.rows(outcomes))
 
     def test_row(self):
@@ -44,7 +43,9 @@ class TestReport(testtools.TestCase):
         )
 
     def test_machines_get_names_as_they_are(self):
-        (row,) = self.report([outcome('copied', name='a\nb')], escape=False)
+        (row,) = self.report(
+            [outcome('copied', name='a\nb')], for_people=False
+        )
         self.assertEqual('a\nb', row[1])
 
     def test_rows_that_need_no_eye(self):

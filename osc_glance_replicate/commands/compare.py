@@ -1,0 +1,58 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Compare the images of clouds."""
+
+import argparse
+from collections.abc import Iterable
+from typing import Any
+
+from osc_glance_replicate.commands import base
+from osc_glance_replicate.commands import options
+
+
+class CompareImages(base.ReplicateCommand):
+    """Show in what the images of other clouds differ from one's own.
+
+    What differs is what a livecopy with the same options would do. Exit
+    code 0: nothing differs; 3: something does.
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        options.add_selection(parser)
+        options.add_destinations(parser)
+        parser.add_argument(
+            '--extra',
+            action='store_true',
+            help='Images that only a destination has, too',
+        )
+        options.add_show_all(parser, 'those that are the same')
+        options.accept_any_order(parser)
+        return parser
+
+    def take_action(
+        self, parsed_args: argparse.Namespace
+    ) -> tuple[tuple[str, ...], Iterable[Any]]:
+        from osc_glance_replicate import errors
+        from osc_glance_replicate import report
+
+        if parsed_args.extra and parsed_args.images:
+            raise errors.SelectionError(
+                '--extra is about all images: name none, or leave it out'
+            )
+        actions = self.engine(parsed_args).actions()
+        tell = report.Differences(
+            show_all=parsed_args.show_all,
+            for_people=base.for_people(parsed_args),
+        )
+        return self.show(tell, actions)

@@ -1,0 +1,42 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Tell how much images come to."""
+
+import argparse
+from collections.abc import Iterable
+from typing import Any
+
+from osc_glance_replicate.commands import base
+from osc_glance_replicate.commands import options
+
+
+class SizeImages(base.ReplicateCommand):
+    """Show how many images there are, and how many bytes.
+
+    With --to: how much a livecopy with the same options would copy.
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        options.add_selection(parser)
+        options.add_destinations(parser, required=False)
+        options.accept_any_order(parser)
+        return parser
+
+    def take_action(
+        self, parsed_args: argparse.Namespace
+    ) -> tuple[tuple[str, ...], Iterable[Any]]:
+        from osc_glance_replicate import report
+
+        cloud = self.engine(parsed_args)
+        return self.show(report.Sizes(cloud.to), cloud.actions())
