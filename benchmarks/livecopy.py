@@ -1,0 +1,178 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""One image of 1 GiB from cloud to cloud: livecopy beside its peers.
+
+Runs in a sandbox::
+
+    tools/run benchmark
+
+The peers move the same bytes between the same servers: ``curl | curl``, and
+what openstackclient offers without this plugin, ``image save | image
+create``. Beside them stands what livecopy cannot do without: the start of
+openstackclient, as ``image list`` has it too, and hashing, as hashlib does
+it alone. The runs are interleaved, so that what else the machine does
+strikes all alike, and all of them are shown.
+"""
+
+import argparse
+from collections.abc import Callable
+import dataclasses
+import datetime
+import importlib.metadata
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+
+from osc_glance_replicate.tests.functional import base
+
+_GIB = 1024**3
+_VERSIONS = ('glance', 'openstacksdk', 'python-openstackclient', 'requests')
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What one run took.
+
+    :param wall: seconds from start to end
+    :param cpu: seconds of CPU of the command, of its children too
+    """
+
+    wall: float
+    cpu: float
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--runs', type=int, default=5, metavar='NUMBER')
+    runs = parser.parse_args().runs
+    master, slave = base.Cloud('master'), base.Cloud('slave')
+    master.wipe()
+    image = master.create(base.Gibibyte())
+    peers: dict[str, Callable[[], list[str]]] = {
+        'livecopy': lambda: _livecopy(image.id),
+        'curl | curl': lambda: _curl(master, slave, image.id),
+        'save | create': lambda: _save_create(image.id),
+    }
+    parts = {'image list': _image_list, 'sha512': _sha512}
+    results: dict[str, list[Run]] = {name: [] for name in [*peers, *parts]}
+    for number in range(runs):
+        for name, prepare in {**peers, **parts}.items():
+            slave.wipe()
+            command = prepare()
+            os.sync()
+            run = _measure(command)
+            if name in peers:
+                _check(slave, image.digests)
+            results[name].append(run)
+            print(f'run {number + 1}: {name:14} {run}', file=sys.stderr)
+    _publish(results)
+    return 0
+
+
+def _livecopy(image_id: str) -> list[str]:
+    return [
+        'openstack', '--os-cloud', 'master', 'image', 'replicate',
+        'livecopy', image_id, '--to', 'slave', '-f', 'value',
+    ]  # fmt: skip
+
+
+def _curl(master: base.Cloud, slave: base.Cloud, image_id: str) -> list[str]:
+    """Give the pipe; a token each and the record are there beforehand."""
+    record = slave.create(None, id=image_id)
+    source, destination = (
+        f"-H 'X-Auth-Token: {cloud.connections[''].auth_token}' "
+        f'{cloud.glance.url}/v2/images/{record.id}/file'
+        for cloud in (master, slave)
+    )
+    kind = "-H 'Content-Type: application/octet-stream'"
+    pipe = f'curl -sf {source} | curl -sf -T - {kind} {destination}'
+    return ['bash', '-c', f'set -o pipefail; {pipe}']
+
+
+def _save_create(image_id: str) -> list[str]:
+    save = f'openstack --os-cloud master image save {image_id}'
+    create = (
+        f'openstack --os-cloud slave image create --id {image_id} '
+        '--disk-format raw --container-format bare -f value -c id image'
+    )
+    return ['bash', '-c', f'set -o pipefail; {save} | {create}']
+
+
+def _image_list() -> list[str]:
+    return ['openstack', '--os-cloud', 'slave', 'image', 'list']
+
+
+def _sha512() -> list[str]:
+    code = (
+        'import hashlib\n'
+        'digest = hashlib.sha512()\n'
+        'block = bytes(1024**2)\n'
+        'for _ in range(1024):\n'
+        '    digest.update(block)\n'
+    )
+    return [sys.executable, '-c', code]
+
+
+def _measure(command: list[str]) -> Run:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    start = time.monotonic()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+    wall = time.monotonic() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = sum(
+        getattr(after, kind) - getattr(before, kind)
+        for kind in ('ru_utime', 'ru_stime')
+    )
+    return Run(round(wall, 2), round(cpu, 2))
+
+
+def _check(slave: base.Cloud, digests: dict[str, str]) -> None:
+    """Make sure that the peer did the work that it was measured at."""
+    (image_id,) = slave.ids()
+    replica = slave.get(image_id)
+    if (replica.status, replica.digests) != ('active', digests):
+        raise SystemExit(f'wrong replica: {replica.record}')
+
+
+def _publish(results: dict[str, list[Run]]) -> None:
+    versions = ', '.join(
+        f'{name} {importlib.metadata.version(name)}' for name in _VERSIONS
+    )
+    print(
+        f'1 GiB, {datetime.date.today()}, {os.cpu_count()} cores, Python '
+        f'{platform.python_version()}, {versions}\n'
+    )
+    ours = _medians(results['livecopy'])
+    print(f'{"":14} {"wall s":>7} {"CPU s":>7}  {"livecopy/this":>13}  runs')
+    for peer, runs in results.items():
+        wall, cpu = _medians(runs)
+        every = ' '.join(f'{run.wall:.2f}/{run.cpu:.2f}' for run in runs)
+        print(
+            f'{peer:14} {wall:7.2f} {cpu:7.2f}  {ours[0] / wall:13.2f}  '
+            f'{every}'
+        )
+
+
+def _medians(runs: list[Run]) -> tuple[float, float]:
+    return (
+        statistics.median(run.wall for run in runs),
+        statistics.median(run.cpu for run in runs),
+    )
+
+
+if __name__ == '__main__':
+    sys.exit(main())
