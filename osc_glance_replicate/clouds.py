@@ -13,7 +13,6 @@
 """From a name in clouds.yaml to a connection whose image service is known."""
 
 from collections.abc import Callable, Iterator, Sequence
-import concurrent.futures
 import contextlib
 import importlib.metadata
 import logging
@@ -27,6 +26,10 @@ import openstack.connection
 from openstack import exceptions as sdk_exceptions
 
 from osc_glance_replicate import errors
+from osc_glance_replicate import workers
+
+#: Seconds that a service may be silent where clouds.yaml gives no api_timeout.
+TIMEOUT = 60.0
 
 _APP = 'osc-glance-replicate'
 
@@ -81,9 +84,8 @@ def connect(
     :returns: the connections, the command's own first
     :raises CloudError: one of them cannot be used
     """
-    with concurrent.futures.ThreadPoolExecutor(len(to) or 1) as pool:
-        others = pool.map(_connect, to)
-        return [own(), *others]
+    others = [workers.start(_connect, name) for name in to]
+    return [own(), *(other.result() for other in others)]
 
 
 def _connect(name: str) -> openstack.connection.Connection:
@@ -95,6 +97,8 @@ def _connect(name: str) -> openstack.connection.Connection:
             app_name=_APP,
             app_version=importlib.metadata.version(_APP),
         )
+        if connection.session.timeout is None:
+            connection.session.timeout = TIMEOUT
         endpoint(connection)
     return connection
 

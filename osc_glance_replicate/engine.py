@@ -24,6 +24,7 @@ from osc_glance_replicate.places import glance
 from osc_glance_replicate import plan
 from osc_glance_replicate import run
 from osc_glance_replicate import selection
+from osc_glance_replicate import task
 
 
 class Engine:
@@ -59,6 +60,12 @@ class Engine:
             _selection(connections[0], args),
             metadata_only=getattr(args, 'metadata_only', False),
             extra=getattr(args, 'extra', False),
+            projects={
+                to: connection.current_project_id
+                for to, connection in zip(
+                    args.to, connections[1:], strict=True
+                )
+            },
         )
 
     def actions(self) -> Iterator[plan.Action]:
@@ -78,7 +85,7 @@ class Engine:
             rows = ([*row, None] for row in rows)
         return self._planner.plan(rows, self.to)
 
-    def livecopy(self) -> Iterator[run.Outcome]:
+    def livecopy(self) -> Iterator[task.Outcome]:
         """Plan, and carry it out unless it is a dry run."""
         args = self._args
         actions = self.actions()

@@ -19,6 +19,7 @@
     ├── SelectionError  what was asked for cannot be found or understood
     └── PlaceError      one request to a place failed; says which place
         ├── TransientError  another try may well succeed
+        │   └── BusyError   someone else is uploading the image
         ├── RefusedError    the place will not have it, however often asked
         ├── TakenError      the UUID is in use there
         ├── DataError       the bytes are not those that the record promises
@@ -108,6 +109,10 @@ class TransientError(PlaceError):
     ) -> None:
         super().__init__(place, problem)
         self.retry_after = retry_after
+
+
+class BusyError(TransientError):
+    """Someone else is uploading the image."""
 
 
 class RefusedError(PlaceError):

@@ -71,6 +71,9 @@ DEFAULTS: Mapping[str, Any] = {
 #: Statuses of an image whose data is whole and does not change any more.
 SETTLED = frozenset(('active', 'deactivated'))
 
+#: Statuses of a record that somebody is uploading to.
+BUSY = frozenset(('saving', 'uploading', 'importing'))
+
 _VISIBILITIES = frozenset(('private', 'shared', 'community', 'public'))
 _UUID = re.compile(r'[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}')
 

@@ -12,7 +12,7 @@
 
 """What is to be done: records in, actions out, nothing read or written."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 import dataclasses
 import enum
 from typing import Any
@@ -87,11 +87,16 @@ class Planner:
     :param metadata_only: whether data must not move
     :param extra: tell of images that only a destination has, too; the rows
         must then hold all of the source's images, selected or not
+    :param projects: ID of the project that new replicas belong to, by
+        destination; where it is not known, or None, it is not looked at
     """
 
     selection: image_selection.Selection
     metadata_only: bool = False
     extra: bool = False
+    projects: Mapping[str, str | None] = dataclasses.field(
+        default_factory=dict
+    )
 
     def plan(self, rows: Iterable[Row], to: Sequence[str]) -> Iterator[Action]:
         """Plan for every image that is selected.
@@ -132,9 +137,29 @@ class Planner:
         if action.replica_is_broken and replica:
             reason = f'status there is {replica.status}'
             return action.instead(Verb.CONFLICT, reason)
+        if replica and self._is_anothers(replica, to):
+            reason = (
+                f'queued there in project {replica.record["owner"]}, whose '
+                'users would see the data: have its owner changed'
+            )
+            return action.instead(Verb.CONFLICT, reason)
         if self.metadata_only:
             return action.instead(Verb.SKIP, '--metadata-only', routine=True)
         return action
+
+    def _is_anothers(self, replica: image_record.Image, to: str) -> bool:
+        """Say whether a record without data is another project's.
+
+        An administrator sees it, and could fill it; but whoever owns it
+        would see the data before it is verified, or send other data.
+        """
+        mine = self.projects.get(to)
+        owner = replica.record.get('owner')
+        return (
+            replica.status == 'queued'
+            and None not in (mine, owner)
+            and owner != mine
+        )
 
 
 def _bring_up_to_date(action: Action, replica: image_record.Image) -> Action:

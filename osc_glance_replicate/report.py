@@ -23,7 +23,7 @@ from rich import filesize
 
 from osc_glance_replicate import errors
 from osc_glance_replicate import plan
-from osc_glance_replicate import run
+from osc_glance_replicate import task
 
 #: The exit code of a run that Ctrl-C ended, as a shell would give it.
 INTERRUPTED = 128 + signal.SIGINT
@@ -61,7 +61,7 @@ class Report(abc.ABC, Generic[_Item]):
         """
         try:
             yield from self._rows(items)
-        except (errors.ReplicateError, KeyboardInterrupt) as exc:
+        except (Exception, KeyboardInterrupt) as exc:
             self.trouble = exc
 
     @abc.abstractmethod
@@ -93,7 +93,7 @@ class Report(abc.ABC, Generic[_Item]):
         )
 
 
-class Outcomes(Report[run.Outcome]):
+class Outcomes(Report[task.Outcome]):
     """What livecopy tells.
 
     :param rehearsal: nothing is done (``--dry-run``)
@@ -107,7 +107,9 @@ class Outcomes(Report[run.Outcome]):
         self._bytes = 0
         self._start = time.monotonic()
 
-    def _rows(self, items: Iterable[run.Outcome]) -> Iterator[tuple[Any, ...]]:
+    def _rows(
+        self, items: Iterable[task.Outcome]
+    ) -> Iterator[tuple[Any, ...]]:
         for outcome in items:
             image = outcome.action.image
             self._counts[outcome.result] += 1
@@ -117,7 +119,7 @@ class Outcomes(Report[run.Outcome]):
                 yield (
                     self._text(image.id),
                     self._text(image.name),
-                    image.size,
+                    image.size if type(image.size) is int else None,
                     outcome.action.to,
                     outcome.result,
                     self._text(outcome.reason),

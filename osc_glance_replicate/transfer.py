@@ -28,7 +28,7 @@ BLOCK = 1024 * 1024
 #: What hashlib can compute; the digest of a SHAKE has no length of its own.
 _ALGORITHMS = frozenset(
     name
-    for name in hashlib.algorithms_available
+    for name in hashlib.algorithms_guaranteed
     if not name.startswith('shake')
 )
 
@@ -90,11 +90,17 @@ class Body:
                 if held:
                     yield held
                 held = block
-            if count != self._size:
-                more = 'more than' if count > self._size else f'{count} of'
+            if count < self._size:
+                raise errors.TransientError(
+                    self._place,
+                    f'sent {count} of the {self._size} bytes of '
+                    f'{self._image.id}',
+                )
+            if count > self._size:
                 raise errors.DataError(
                     self._place,
-                    f'sent {more} the {self._size} bytes of {self._image.id}',
+                    f'sent more than the {self._size} bytes of '
+                    f'{self._image.id}',
                 )
             if problem := digest.problem():
                 raise errors.DataError(

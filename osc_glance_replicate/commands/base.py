@@ -52,6 +52,9 @@ class ReplicateCommand(command.Lister):
 
         name = self.app.options.cloud or self.app.cloud.name
         with clouds.named_in_errors(name):
+            if self.app.cloud.config.get('api_timeout') is None:
+                # As if it were a global option, which openstackclient lacks.
+                self.app.options.api_timeout = clouds.TIMEOUT
             self.auth_required = True
             self.app.prepare_to_run_command(self)
             connection = self.app.client_manager.sdk_connection

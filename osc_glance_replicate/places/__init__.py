@@ -115,4 +115,7 @@ class Destination(Place, Protocol):
         """
 
     def quarantine(self, image: image_record.Image) -> None:
-        """Keep a replica whose bytes proved wrong from being used."""
+        """Keep a replica whose bytes proved wrong from being used.
+
+        :raises RefusedError: this user may not
+        """

@@ -13,6 +13,8 @@
 """One request to an image service: an answer, or one of our own errors."""
 
 from collections.abc import Collection
+import email.utils
+import time
 from typing import Any
 
 from keystoneauth1 import exceptions as ksa_exceptions
@@ -21,10 +23,17 @@ from openstack import exceptions as sdk_exceptions
 import requests
 
 from osc_glance_replicate import errors
+from osc_glance_replicate import image as image_record
+from osc_glance_replicate import retry
 
-#: Seconds to wait for a connection, and for a peer to take or give anything.
+#: Seconds to wait for a connection.
 CONNECT_TIMEOUT = 30
-READ_TIMEOUT = 60
+
+#: Seconds of silence to put up with: until a peer gives or takes anything.
+IDLE_TIMEOUT = 60
+
+#: Further tries of what only reads; it is not the transfer of an image.
+_RETRIES = 3
 
 #: Answers after which the same request may succeed.
 _PASSING = frozenset((408, 429, 500, 502, 503, 504))
@@ -64,7 +73,10 @@ class ImageApi:
         options = {
             'redirect': False,
             'skip_cache': True,
-            'timeout': (CONNECT_TIMEOUT, READ_TIMEOUT),
+            # We retry ourselves, or do not: see FACTS.md on consumed bodies.
+            'connect_retries': 0,
+            'status_code_retries': 0,
+            'timeout': (CONNECT_TIMEOUT, IDLE_TIMEOUT),
             **options,
         }
         try:
@@ -83,19 +95,25 @@ class ImageApi:
             raise self._error(response)
         return response
 
-    def get(self, path: str, **params: Any) -> Any:
-        """Fetch a JSON document.
+    def get(
+        self, path: str, *, expect: Collection[int] = (200,), **params: Any
+    ) -> requests.Response:
+        """Ask for a document, patiently: what may pass is tried again.
 
-        :raises PlaceError: also when the answer is no JSON object
+        :param params: of the query
         """
-        response = self.request('GET', path, params=params)
-        return self.json(response)
+        for _, delay in zip(range(_RETRIES), retry.delays(), strict=False):
+            try:
+                return self.request('GET', path, expect=expect, params=params)
+            except errors.TransientError as exc:
+                time.sleep(retry.wait(delay, exc))
+        return self.request('GET', path, expect=expect, params=params)
 
     def json(self, response: requests.Response) -> dict[str, Any]:
         """Decode an answer that has to be a JSON object."""
         try:
             document = response.json()
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             raise errors.PlaceError(self.name, 'answered no JSON') from exc
         if not isinstance(document, dict):
             raise errors.PlaceError(self.name, 'answered no JSON object')
@@ -113,6 +131,16 @@ class ImageApi:
         return errors.PlaceError(self.name, problem)
 
 
+def path(image_id: str) -> str:
+    """Give the path of an image; its ID may come from a hostile cloud.
+
+    :raises SelectionError: it is no UUID, and could lead anywhere
+    """
+    if not image_record.is_id(image_id):
+        raise errors.SelectionError(f'{image_id!r} is not an image ID')
+    return f'/images/{image_id}'
+
+
 def _details(response: requests.Response) -> str:
     """Get Glance's own words out of an answer, with the request ID."""
     try:
@@ -126,6 +154,12 @@ def _details(response: requests.Response) -> str:
 
 
 def _retry_after(response: requests.Response) -> float:
-    """Give the seconds of a Retry-After header; 0 without one."""
+    """Give the seconds that a Retry-After header asks for; 0 without one."""
     value = response.headers.get('retry-after', '')
-    return float(value) if value.isascii() and value.isdecimal() else 0.0
+    if value.isascii() and value.isdecimal():
+        return float(value)
+    try:
+        until = email.utils.parsedate_to_datetime(value)
+        return max(until.timestamp() - time.time(), 0.0)
+    except (ValueError, OverflowError):
+        return 0.0

@@ -19,6 +19,7 @@ import heapq
 import json
 import operator
 from typing import Any
+import uuid
 
 import requests
 import urllib3
@@ -39,10 +40,6 @@ _PATCH_TYPE = 'application/openstack-images-v2.1-json-patch'
 
 #: Glance decides these when data arrives and never changes them after.
 _FIXED_WITH_DATA = frozenset(('container_format', 'disk_format'))
-
-#: A property that no image has: to remove it is refused with 409 after the
-#: operations before it were found to be allowed (FACTS.md, "Also").
-_NO_SUCH_PROPERTY = 'osc_glance_replicate_probe'
 
 
 class Glance:
@@ -84,9 +81,7 @@ class Glance:
 
     def find(self, image_id: str) -> image_record.Image | None:
         """Give the image of this ID, or None where it cannot be seen."""
-        response = self._api.request(
-            'GET', f'/images/{image_id}', expect=(200, 404)
-        )
+        response = self._api.get(image_api.path(image_id), expect=(200, 404))
         if response.status_code == 404:
             return None
         return image_record.Image(self._api.json(response))
@@ -100,15 +95,16 @@ class Glance:
         """
         response = self._api.request(
             'GET',
-            f'/images/{image.id}/file',
+            image_api.path(image.id) + '/file',
             expect=(200, 204),
             stream=True,
             headers={'Accept-Encoding': 'identity'},
         )
         with response:
-            offered = '0'
-            if response.status_code == 200:
-                offered = response.headers.get('Content-Length', '')
+            # What is chunked is counted when it has been read.
+            offered = response.headers.get('Content-Length', str(image.size))
+            if response.status_code == 204:
+                offered = '0'
             if offered != str(image.size):
                 raise errors.DataError(
                     self.name,
@@ -163,15 +159,18 @@ class Glance:
         changes = _publication(image)
         if not changes:
             return
+        # To remove a property that is not there is refused with 409 after the
+        # operations before it were found to be allowed (FACTS.md, "Also").
+        nowhere = f'osc_glance_replicate_{uuid.uuid4().hex}'
         response = self._api.request(
             'PATCH',
-            f'/images/{image.id}',
+            image_api.path(image.id),
             expect=(403, 409),
             headers={'Content-Type': _PATCH_TYPE},
             data=json.dumps(
                 [
                     *_operations(changes),
-                    {'op': 'remove', 'path': f'/{_NO_SUCH_PROPERTY}'},
+                    {'op': 'remove', 'path': f'/{nowhere}'},
                 ]
             ),
         )
@@ -189,12 +188,13 @@ class Glance:
         503 by sending what is left of it, that is nothing, and Glance would
         make an empty image active (FACTS.md).
 
-        :raises TransientError: also where another upload of it is going on,
-            or the token has expired: the next request gets a new one
+        :raises BusyError: another upload of it is going on
+        :raises TransientError: also where the token has expired: the next
+            request gets a new one
         """
         response = self._api.request(
             'PUT',
-            f'/images/{image.id}/file',
+            image_api.path(image.id) + '/file',
             expect=(204, 401, 409, 410),
             data=body if len(body) else b''.join(body),
             headers={
@@ -202,14 +202,13 @@ class Glance:
                 'X-OpenStack-Image-Size': str(len(body)),
             },
             allow_reauth=False,
-            connect_retries=0,
-            status_code_retries=0,
-            timeout=(image_api.CONNECT_TIMEOUT, _COMMIT_TIMEOUT),
+            # The first of the two is urllib3's limit while it sends, too.
+            timeout=(image_api.IDLE_TIMEOUT, _COMMIT_TIMEOUT),
         )
         if response.status_code == 401:
             raise errors.TransientError(self.name, 'HTTP 401: token refused')
         if response.status_code != 204:
-            raise errors.TransientError(
+            raise errors.BusyError(
                 self.name, f'{image.id} is being uploaded by someone else'
             )
 
@@ -228,16 +227,19 @@ class Glance:
         status = asked.pop('status', None)
         refused = [
             f'{field} cannot be changed once an image has data'
-            for field in _FIXED_WITH_DATA & asked.keys()
+            for field in sorted(_FIXED_WITH_DATA & asked.keys())
         ]
         possible = {
             field: value
             for field, value in asked.items()
             if field not in _FIXED_WITH_DATA
         }
+        # What is withdrawn is withdrawn before it is, perhaps, published.
+        if status == 'deactivated':
+            refused += self._set_status_if_possible(replica.id, status)
         refused += self._patch_what_is_possible(replica.id, possible)
-        if status is not None:
-            self._set_status(replica.id, status)
+        if status == 'active':
+            refused += self._set_status_if_possible(replica.id, status)
         if refused:
             raise errors.RefusedError(self.name, '; '.join(refused))
 
@@ -260,15 +262,25 @@ class Glance:
                 refused.append(f'{field}: {exc}')
         return refused
 
+    def _set_status_if_possible(self, image_id: str, status: str) -> list[str]:
+        """Change the status.
+
+        :returns: how it was refused, if it was
+        """
+        try:
+            self._set_status(image_id, status)
+            return []
+        except errors.RefusedError as exc:
+            return [f'status: {exc}']
+
     def quarantine(self, image: image_record.Image) -> None:
-        """Deactivate a replica, where that is allowed."""
-        with contextlib.suppress(errors.RefusedError):
-            self._set_status(image.id, 'deactivated')
+        """Deactivate a replica."""
+        self._set_status(image.id, 'deactivated')
 
     def _set_status(self, image_id: str, status: str) -> None:
         act = 'reactivate' if status == 'active' else 'deactivate'
         self._api.request(
-            'POST', f'/images/{image_id}/actions/{act}', expect=(204,)
+            'POST', f'{image_api.path(image_id)}/actions/{act}', expect=(204,)
         )
 
     def _patch(self, image_id: str, changes: Mapping[str, Any]) -> None:
@@ -276,7 +288,7 @@ class Glance:
             return
         response = self._api.request(
             'PATCH',
-            f'/images/{image_id}',
+            image_api.path(image_id),
             headers={'Content-Type': _PATCH_TYPE},
             data=json.dumps(_operations(changes)),
         )

@@ -13,13 +13,13 @@
 """The listing of an image service, page by page, in the order of the IDs."""
 
 from collections.abc import Iterator, Mapping
-import concurrent.futures
 import dataclasses
 from typing import Any
 
 from osc_glance_replicate import errors
 from osc_glance_replicate import image as image_record
 from osc_glance_replicate.places import api as image_api
+from osc_glance_replicate import workers
 
 #: The most records that Glance gives in one answer (FACTS.md, "Listing").
 PAGE = 1000
@@ -57,9 +57,8 @@ def images(
         letters may, has a defect that says so
     :raises PlaceError: while iterating
     """
-    pool = concurrent.futures.ThreadPoolExecutor(1)
     pages = _pages(api, filters)
-    coming = pool.submit(next, pages)
+    coming = workers.start(next, pages)
 
     def listing() -> Iterator[image_record.Image]:
         nonlocal coming
@@ -68,7 +67,7 @@ def images(
         while more:
             page = coming.result()
             if more := page.more:
-                coming = pool.submit(next, pages)
+                coming = workers.start(next, pages)
             if page.again:
                 done = last
             for image in page.images:
@@ -77,7 +76,6 @@ def images(
                     yield image
                 elif image.key > done:
                     yield dataclasses.replace(image, late=True)
-        pool.shutdown()
 
     return listing()
 
@@ -124,7 +122,7 @@ def _page(
         **({'marker': marker} if marker else {}),
     }
     try:
-        document = api.get('/images', **params)
+        document = api.json(api.get('/images', **params))
     except errors.RefusedError:
         if marker and _is_gone(api, marker):
             return None
@@ -141,5 +139,5 @@ def _page(
 
 
 def _is_gone(api: image_api.ImageApi, image_id: str) -> bool:
-    response = api.request('GET', f'/images/{image_id}', expect=(200, 404))
+    response = api.get(image_api.path(image_id), expect=(200, 404))
     return response.status_code == 404

@@ -17,6 +17,7 @@ answered with what the test says.
 """
 
 from collections.abc import Callable
+import contextlib
 import dataclasses
 import http.server
 import json
@@ -96,6 +97,10 @@ class FakeGlance(fixtures.Fixture):
 
             do_GET = do_PUT = do_POST = do_PATCH = handle_one
 
+            def handle(self) -> None:
+                with contextlib.suppress(ConnectionError):
+                    super().handle()
+
             def log_message(self, *arguments: object) -> None:
                 """Leave the tests' output alone."""
 
@@ -137,7 +142,9 @@ class FakeGlance(fixtures.Fixture):
             handler.send_header(name, value)
         if answer.status != 204:
             handler.send_header('Content-Type', 'application/json')
-            handler.send_header('Content-Length', str(len(body)))
+            if 'Content-Length' not in answer.headers:
+                handler.send_header('Content-Length', str(len(body)))
+        handler.send_header('Connection', 'close')
         handler.end_headers()
         handler.wfile.write(body)
 

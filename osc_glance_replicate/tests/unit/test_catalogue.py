@@ -102,7 +102,8 @@ class TestRows(testtools.TestCase):
         self.assertIn("'master'", str(error))
 
     def test_aliases_among_destinations_are_refused(self):
-        a, b = (Listing(name, base.image(9)) for name in 'ab')
+        images = [base.image(number) for number in range(10, 20)]
+        a, b = (Listing(name, *images) for name in 'ab')
         self.assertRaises(
             errors.CloudError,
             catalogue.rows,
@@ -110,6 +111,32 @@ class TestRows(testtools.TestCase):
             [a, b],
             selection.Selection(),
         )
+
+    def test_replicas_made_in_the_same_second_are_no_alias(self):
+        few = [base.image(number) for number in range(10, 19)]
+        images = [
+            base.image(number, updated_at=f'2026-01-01T00:00:{number}Z')
+            for number in range(10, 20)
+        ]
+        others = [*images[1:], base.image(10)]
+        for a, b in ((few, few), (images, others)):
+            rows = catalogue.rows(
+                self.source,
+                [Listing('a', *a), Listing('b', *b)],
+                selection.Selection(),
+            )
+            self.assertEqual(self.one, next(rows)[0])
+
+    def test_id_that_is_none_is_looked_up_nowhere(self):
+        evil = base.image(id='../../v3/auth/tokens')
+        slave = Listing('slave')
+        slave.find = self.fail
+        rows = catalogue.rows(
+            Listing('master', evil),
+            [slave],
+            selection.Selection(['image 1']),
+        )
+        self.assertEqual([[evil, None]], list(rows))
 
     def test_one_replica_of_another_time_shows_another_service(self):
         replica = base.image(2, created_at='2026-02-02T00:00:00Z')

@@ -10,11 +10,19 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import datetime
+import email.utils
+import json
+import threading
+import time
+
+import fixtures
 import testtools
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.places import glance
 from osc_glance_replicate.places import listing
+from osc_glance_replicate import plan
 from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import fake_glance
 from osc_glance_replicate import transfer
@@ -70,6 +78,31 @@ class TestWrite(GlanceTest):
         self.assertRaises(errors.PlaceError, self.write, answer)
         self.assertEqual([], elsewhere.requests)
 
+    def test_nothing_but_the_caller_tries_again(self):
+        def hang_up(request):
+            raise ConnectionResetError
+
+        place = self.serve(hang_up)
+        body = transfer.Body(
+            base.Data(b'data'), base.image(), 'master', True, base.GO
+        )
+        self.assertRaises(
+            errors.TransientError, place.write, base.image(), body
+        )
+        self.assertEqual(1, len(self.fake.requests))
+
+    def test_retry_after_may_be_a_date(self):
+        soon = email.utils.format_datetime(
+            datetime.datetime.now(datetime.UTC)
+            + datetime.timedelta(seconds=100)
+        )
+        for value, least in ((soon, 90), ('nonsense', 0), ('-5', 0)):
+            answer = Answer(503, headers={'Retry-After': value})
+            error = self.assertRaises(
+                errors.TransientError, self.write, answer
+            )
+            self.assertTrue(least <= error.retry_after <= 100)
+
     def test_what_glance_says_is_passed_on(self):
         answer = Answer(
             413,
@@ -80,6 +113,106 @@ class TestWrite(GlanceTest):
         self.assertEqual(
             r'slave: HTTP 413: over \x1b[31mquota (req-1)', str(error)
         )
+
+
+class TestSilence(GlanceTest):
+    def test_server_that_never_answers_is_given_up(self):
+        over = threading.Event()
+
+        def silent(request):
+            over.wait(30)
+            return Answer(500)
+
+        place = self.serve(silent)
+        self.addCleanup(over.set)
+        for name in ('IDLE_TIMEOUT', '_RETRIES'):
+            self.useFixture(
+                fixtures.MonkeyPatch(
+                    f'osc_glance_replicate.places.api.{name}',
+                    0.1 if name[0] == 'I' else 0,
+                )
+            )
+        start = time.monotonic()
+        self.assertRaises(errors.TransientError, place.find, base.image().id)
+        self.assertLess(time.monotonic() - start, 10)
+
+
+class TestFind(GlanceTest):
+    def test_reading_is_tried_again(self):
+        self.useFixture(
+            fixtures.MonkeyPatch('osc_glance_replicate.retry._FIRST', 0.001)
+        )
+        answers = iter([Answer(503), Answer(502)])
+        place = self.serve(
+            lambda request: next(
+                answers, Answer(200, dict(base.image().record))
+            )
+        )
+        self.assertEqual(base.image(), place.find(base.image().id))
+        self.assertEqual(3, len(self.fake.requests))
+
+    def test_id_that_leads_elsewhere_is_not_asked_for(self):
+        place = self.serve(lambda request: Answer(200, {}))
+        for image_id in ('../../v3/auth/tokens', 'x', ''):
+            self.assertRaises(errors.SelectionError, place.find, image_id)
+        self.assertEqual([], self.fake.requests)
+
+
+class TestUpdate(GlanceTest):
+    def update(self, answer, *changes):
+        replica = base.image()
+        place = self.serve(answer)
+        try:
+            place.update(
+                replica, [plan.Change(*change, None) for change in changes]
+            )
+        except errors.RefusedError as exc:
+            return str(exc)
+        return ''
+
+    def sent(self):
+        return [
+            json.loads(request.body)
+            if request.method == 'PATCH'
+            else request.path.rpartition('/')[2]
+            for request in self.fake.requests
+        ]
+
+    def test_what_is_refused_together_is_tried_one_by_one(self):
+        def answer(request):
+            operations = json.loads(request.body)
+            changed = {o['path'][1:]: o['value'] for o in operations}
+            if 'visibility' in changed:
+                return Answer(403, {'message': 'not you'})
+            return Answer(200, {**base.image().record, **changed})
+
+        problem = self.update(
+            answer, ('name', 'x'), ('visibility', 'public'), ('note', 'y')
+        )
+        self.assertIn('visibility: slave: HTTP 403: not you', problem)
+        self.assertNotIn('name', problem)
+        self.assertEqual([3, 1, 1, 1], [len(o) for o in self.sent()])
+
+    def test_withdrawn_before_published_and_active_after_all_else(self):
+        def answer(request):
+            if request.method == 'POST':
+                return Answer(204)
+            return Answer(200, {**base.image().record, 'name': 'x'})
+
+        self.update(answer, ('name', 'x'), ('status', 'deactivated'))
+        self.assertEqual('deactivate', self.sent()[0])
+        self.update(answer, ('name', 'x'), ('status', 'active'))
+        self.assertEqual('reactivate', self.sent()[1])
+
+    def test_all_refusals_are_told(self):
+        problem = self.update(
+            lambda request: Answer(403, {'message': 'no'}),
+            ('visibility', 'public'),
+            ('disk_format', 'iso'),
+            ('status', 'deactivated'),
+        )
+        for field in ('visibility', 'disk_format', 'status'):
+            self.assertIn(field, problem)
 
 
 class TestListing(GlanceTest):
@@ -180,11 +313,24 @@ class TestRead(GlanceTest):
         image = base.image(data=b'four')
         for answer in (Answer(204), Answer(200, 'too long')):
             place = self.serve(lambda request, answer=answer: answer)
-            with testtools.ExpectedException(
-                errors.DataError, '.*master|slave.*'
-            ):
+            with testtools.ExpectedException(errors.DataError, 'slave: .*'):
                 with place.read(image):
                     self.fail('opened')
+
+    def test_encoded_data_is_not_asked_for(self):
+        place = self.serve(lambda request: Answer(200, 'four'))
+        with place.read(base.image(data=b'"four"')) as data:
+            self.assertEqual(b'"four"', data.read(10))
+        (request,) = self.fake.requests
+        self.assertEqual('identity', request.headers['Accept-Encoding'])
+
+    def test_data_that_breaks_off_may_be_whole_the_next_time(self):
+        place = self.serve(
+            lambda request: Answer(200, 'x', {'Content-Length': '9'})
+        )
+        with place.read(base.image(data=b'nine bytes'[:9])) as data:
+            self.assertEqual(b'"x"', data.read(9))
+            self.assertRaises(errors.TransientError, data.read, 9)
 
     def test_empty_image_has_no_content(self):
         place = self.serve(lambda request: Answer(204))

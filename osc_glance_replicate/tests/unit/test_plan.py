@@ -38,6 +38,20 @@ class TestDecide(testtools.TestCase):
             replica = base.image(status=status, size=None)
             self.assertEqual(COPY, self.decide(base.image(), replica).verb)
 
+    def test_record_of_another_project_is_not_filled(self):
+        replica = base.image(status='queued', size=None, owner='theirs')
+        for mine, verb in (
+            ('mine', CONFLICT),
+            ('theirs', COPY),
+            (None, COPY),
+        ):
+            action = self.decide(
+                base.image(), replica, projects={'slave': mine}
+            )
+            self.assertEqual(verb, action.verb)
+        action = self.decide(base.image(), replica, projects={'slave': 'mine'})
+        self.assertIn('theirs', action.reason)
+
     def test_equal_replica_is_unchanged(self):
         replica = base.image(
             owner='another', created_at='x', extra='here', tags=['here']

@@ -15,7 +15,7 @@ import testtools
 from osc_glance_replicate import errors
 from osc_glance_replicate import plan
 from osc_glance_replicate import report
-from osc_glance_replicate import run
+from osc_glance_replicate import task
 from osc_glance_replicate.tests.unit import base
 
 
@@ -23,7 +23,7 @@ def outcome(result, *, routine=False, **fields):
     action = plan.Action(
         base.image(**fields), 'slave', plan.Verb.COPY, routine=routine
     )
-    return run.Outcome(action, result, 'why\x1b')
+    return task.Outcome(action, result, 'why\x1b')
 
 
 class TestReport(testtools.TestCase):
@@ -41,6 +41,12 @@ class TestReport(testtools.TestCase):
         self.assertEqual(
             (base.image().id, r'a\nb', 4, 'slave', 'copied', r'why\x1b'), row
         )
+
+    def test_no_field_of_a_record_steers_the_terminal(self):
+        evil = '\x1b[2J'
+        fields = dict.fromkeys(base.image().record, evil)
+        (row,) = self.report([outcome('failed', **fields)])
+        self.assertNotIn('\x1b', ''.join(map(str, row)))
 
     def test_machines_get_names_as_they_are(self):
         (row,) = self.report(
@@ -75,6 +81,7 @@ class TestReport(testtools.TestCase):
 
         for trouble, code in (
             (errors.PlaceError('master', 'gone'), 1),
+            (ValueError('a defect of ours'), 1),
             (KeyboardInterrupt(), 130),
         ):
             self.assertEqual(1, len(self.report(outcomes(trouble))))

@@ -45,9 +45,14 @@ class TestBody(testtools.TestCase):
 
     def test_wrong_bytes_are_never_sent_whole(self):
         image = base.image(data=b'some data')
-        for data in (b'some dat', b'some data!', b'some dada', b''):
+        for data, kind in (
+            (b'some dat', errors.TransientError),
+            (b'', errors.TransientError),
+            (b'some data!', errors.DataError),
+            (b'some dada', errors.DataError),
+        ):
             got, error = self.received(self.body(data, image))
-            self.assertIsInstance(error, errors.DataError)
+            self.assertIsInstance(error, kind)
             self.assertLess(len(got), image.size)
             self.assertIn('master', str(error))
             self.assertIn(image.id, str(error))
@@ -66,7 +71,7 @@ class TestBody(testtools.TestCase):
         )
 
     def test_unknown_algorithm_falls_back_to_md5(self):
-        for algorithm in ('sha9000', 'shake_128'):
+        for algorithm in ('sha9000', 'shake_128', 'md4'):
             image = base.image(data=b'abc', os_hash_algo=algorithm)
             _, error = self.received(self.body(b'xbc', image))
             self.assertIn('md5', str(error))
@@ -76,7 +81,7 @@ class TestBody(testtools.TestCase):
         body = self.body(b'xbc', image, checksum=False)
         self.assertEqual((b'xbc', None), self.received(body))
         _, error = self.received(self.body(b'ab', image, checksum=False))
-        self.assertIsInstance(error, errors.DataError)
+        self.assertIsInstance(error, errors.TransientError)
 
     def test_it_refuses_to_be_sent_again(self):
         body = self.body(b'abc', base.image(data=b'abc'))

@@ -1,0 +1,207 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""One action carried out, in as many tries as it takes."""
+
+import dataclasses
+import logging
+import threading
+
+from osc_glance_replicate import errors
+from osc_glance_replicate import image as image_record
+from osc_glance_replicate import places
+from osc_glance_replicate import plan
+from osc_glance_replicate import retry
+from osc_glance_replicate import transfer
+
+LOG = logging.getLogger(__name__)
+
+_DONE = {
+    plan.Verb.COPY: 'copied',
+    plan.Verb.UPDATE: 'updated',
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an action.
+
+    :param result: one of SPEC's results, as it is shown
+    :param reason: why, for the person who reads the report
+    """
+
+    action: plan.Action
+    result: str
+    reason: str = ''
+
+
+def as_planned(action: plan.Action) -> Outcome:
+    """Give the outcome of doing nothing: what would be done."""
+    return Outcome(action, action.verb.value, action.reason)
+
+
+class Task:
+    """One image on its way to one destination.
+
+    :param action: what is to be done, as planned
+    :param source: where the data is
+    :param destination: where it goes
+    :param planner: asked again when the destination has changed meanwhile
+    :param retries: further tries after a failure that may pass
+    :param checksum: whether to hash the data on its way
+    :param stop: set when the run is to end at once
+    """
+
+    def __init__(
+        self,
+        action: plan.Action,
+        source: places.Source,
+        destination: places.Destination,
+        planner: plan.Planner,
+        *,
+        retries: int,
+        checksum: bool,
+        stop: threading.Event,
+    ) -> None:
+        self._action = action
+        self._source = source
+        self._destination = destination
+        self._planner = planner
+        self._retries = retries
+        self._checksum = checksum
+        self._stop = stop
+        # The data may be there, so that it is looked at before it is sent
+        # again.
+        self._sent = False
+
+    def carry_out(self) -> Outcome:
+        """Do it, whatever happens, as far as it goes."""
+        try:
+            return self._try_and_try_again()
+        except errors.ReplicateError as exc:
+            return Outcome(self._action, 'failed', str(exc))
+        except Exception as exc:
+            LOG.debug('defect while copying', exc_info=True)
+            problem = errors.printable(f'{type(exc).__name__}: {exc}')
+            return Outcome(self._action, 'failed', f'unexpected {problem}')
+
+    def _try_and_try_again(self) -> Outcome:
+        tries_left = self._retries
+        again = False
+        for delay in retry.delays():
+            try:
+                if again:
+                    self._decide_again()
+                return self._try()
+            except errors.TransientError as exc:
+                if not tries_left:
+                    raise
+                tries_left -= 1
+                LOG.debug('%s: trying again: %s', self._action.image.id, exc)
+                again = True
+                if self._stop.wait(retry.wait(delay, exc)):
+                    break
+        raise errors.StoppedError(self._destination.name, 'interrupted')
+
+    def _decide_again(self) -> None:
+        """Plan anew, from what the destination has by now."""
+        action = self._action
+        replica = self._destination.find(action.image.id)
+        if not self._sent or not replica or replica.status == 'queued':
+            self._sent = False
+            self._action = self._planner.decide(
+                action.image, replica, action.to
+            )
+
+    def _try(self) -> Outcome:
+        if self._sent:
+            return self._finish()
+        try:
+            return self._start()
+        except errors.TakenError as exc:
+            self._decide_again()
+            if self._action.replica:
+                # Another run has been faster.
+                return self._start()
+            reason = (
+                f'{exc} by an image that this user cannot see or that was '
+                'deleted: Glance frees an ID only when its database is purged'
+            )
+            return Outcome(self._action, 'conflict', reason)
+
+    def _start(self) -> Outcome:
+        action, destination = self._action, self._destination
+        if action.verb is plan.Verb.UPDATE and action.replica:
+            destination.update(action.replica, action.changes)
+            return Outcome(action, _DONE[action.verb], action.reason)
+        if action.verb is not plan.Verb.COPY:
+            return as_planned(action)
+        if action.replica and action.replica.status in image_record.BUSY:
+            raise errors.BusyError(
+                action.to,
+                f'{action.image.id} is {action.replica.status} there: it is '
+                'being uploaded by someone else',
+            )
+        destination.stage(action.image, action.replica)
+        self._send()
+        return self._finish()
+
+    def _send(self) -> None:
+        image = self._action.image
+        with self._source.read(image) as data:
+            body = transfer.Body(
+                data, image, self._source.name, self._checksum, self._stop
+            )
+            try:
+                self._destination.write(image, body)
+            except errors.BusyError:
+                raise
+            except errors.TransientError:
+                # The answer may have been lost rather than the data.
+                self._sent = True
+                raise
+        self._sent = True
+
+    def _finish(self) -> Outcome:
+        """Hold the replica against its source, then publish it."""
+        image, destination = self._action.image, self._destination
+        replica = destination.find(image.id)
+        if replica is None or replica.status != 'active':
+            status = replica.status if replica else 'gone'
+            raise errors.TransientError(
+                destination.name,
+                f'{image.id} is {status} after it was sent',
+            )
+        same, evidence = image_record.same_data(image, replica)
+        if not same:
+            raise self._quarantine(
+                f'{image.id} arrived damaged: {evidence} differs'
+            )
+        destination.publish(image)
+        reason = 'size only' if evidence == 'size' and image.size else ''
+        return Outcome(self._action, _DONE[plan.Verb.COPY], reason)
+
+    def _quarantine(self, damage: str) -> errors.PlaceError:
+        """Keep wrong bytes from being used; give the error to raise."""
+        name = self._destination.name
+        try:
+            self._destination.quarantine(self._action.image)
+        except errors.TransientError as exc:
+            return errors.TransientError(
+                name,
+                f'{damage}; it is private and still to be deactivated: {exc}',
+            )
+        except errors.RefusedError:
+            end = 'private; have it deactivated'
+        else:
+            end = 'private and deactivated'
+        return errors.DataError(name, f'{damage}; it was left {end}')

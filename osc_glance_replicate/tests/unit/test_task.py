@@ -1,0 +1,193 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import threading
+from unittest import mock
+
+import testtools
+
+from osc_glance_replicate import errors
+from osc_glance_replicate import plan
+from osc_glance_replicate import retry
+from osc_glance_replicate import selection
+from osc_glance_replicate import task
+from osc_glance_replicate.tests.unit import base
+from osc_glance_replicate.tests.unit import places
+
+BUSY = errors.TransientError('slave', 'busy')
+
+
+class TestTask(testtools.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.image = base.image()
+        self.planner = plan.Planner(selection.Selection())
+        patcher = mock.patch.object(retry, '_FIRST', 0.001)
+        patcher.start()
+        self.addCleanup(patcher.stop)
+
+    def carry_out(
+        self, slave, *, replica=None, retries=3, source=None, checksum=True
+    ):
+        outcome = task.Task(
+            self.planner.decide(self.image, replica, 'slave'),
+            source or places.Place('master'),
+            slave,
+            self.planner,
+            retries=retries,
+            checksum=checksum,
+            stop=threading.Event(),
+        ).carry_out()
+        return outcome.result, outcome.reason
+
+    def test_copy_goes_its_way(self):
+        slave = places.Place('slave')
+        self.assertEqual(('copied', ''), self.carry_out(slave))
+        self.assertEqual(['stage', 'write', 'find', 'publish'], slave.calls)
+
+    def test_size_only_is_said(self):
+        slave = places.Place('slave')
+        self.image = base.image(
+            os_hash_algo=None, os_hash_value=None, checksum=None
+        )
+        self.assertEqual(('copied', 'size only'), self.carry_out(slave))
+
+    def test_update(self):
+        slave = places.Place('slave')
+        replica = base.image(name='old')
+        self.assertEqual(
+            ('updated', 'name'), self.carry_out(slave, replica=replica)
+        )
+        self.assertEqual(['update'], slave.calls)
+
+    def test_wrong_bytes_are_never_published(self):
+        for quarantine, end in (
+            ([], 'private and deactivated'),
+            ([errors.RefusedError('slave', 'no')], 'have it deactivated'),
+            ([BUSY, BUSY], 'private and deactivated'),
+            ([BUSY] * 9, 'still to be deactivated: slave: busy'),
+        ):
+            slave = places.Place('slave', quarantine=quarantine)
+            source = places.Place('master', b'DATA')
+            result, reason = self.carry_out(
+                slave, source=source, checksum=False
+            )
+            self.assertEqual('failed', result)
+            self.assertIn('arrived damaged', reason)
+            self.assertIn(end, reason)
+            self.assertNotIn('publish', slave.calls)
+
+    def test_replica_that_is_not_active_is_not_published(self):
+        slave = places.Place('slave')
+        slave.write = lambda image, body: slave.images.update(
+            {image.id: base.image(status='saving')}
+        )
+        result, reason = self.carry_out(slave, retries=1)
+        self.assertEqual('failed', result)
+        self.assertIn('saving', reason)
+        self.assertNotIn('publish', slave.calls)
+
+    def test_trouble_that_passes_is_not_seen(self):
+        for method in ('stage', 'find', 'publish'):
+            slave = places.Place('slave', **{method: [BUSY]})
+            source = places.Place('master')
+            self.assertEqual(
+                ('copied', ''), self.carry_out(slave, source=source)
+            )
+            self.assertEqual(['read'], source.calls)
+
+    def test_data_that_did_not_arrive_is_sent_again_from_the_start(self):
+        slave = places.Place('slave')
+        slave.write_once = slave.write
+
+        def write(image, body):
+            next(iter(body))
+            slave.write = slave.write_once
+            slave.images[image.id] = base.image(status='queued', size=None)
+            raise BUSY
+
+        slave.write = write
+        source = places.Place('master')
+        self.assertEqual(('copied', ''), self.carry_out(slave, source=source))
+        self.assertEqual(['read', 'read'], source.calls)
+        self.assertEqual(b'data', source.data)
+        self.assertEqual(2, slave.calls.count('stage'))
+
+    def test_lost_answer_is_not_a_lost_copy(self):
+        slave = places.Place('slave', write=[BUSY])
+        source = places.Place('master')
+        self.assertEqual(('copied', ''), self.carry_out(slave, source=source))
+        self.assertEqual(['read'], source.calls)
+
+    def test_tries_are_counted(self):
+        for retries in (0, 2):
+            slave = places.Place('slave', stage=[BUSY] * 9)
+            self.assertEqual(
+                ('failed', 'slave: busy'),
+                self.carry_out(slave, retries=retries),
+            )
+            self.assertEqual(retries + 1, slave.calls.count('stage'))
+
+    def test_what_is_refused_is_not_tried_again(self):
+        slave = places.Place(
+            'slave', stage=[errors.RefusedError('slave', 'no')]
+        )
+        self.assertEqual(('failed', 'slave: no'), self.carry_out(slave))
+        self.assertEqual(['stage'], slave.calls)
+
+    def test_taken_id_is_a_conflict(self):
+        taken = errors.TakenError('slave', 'taken')
+        slave = places.Place('slave', stage=[taken])
+        result, reason = self.carry_out(slave, retries=0)
+        self.assertEqual('conflict', result)
+        self.assertIn('deleted', reason)
+
+    def test_lost_race_takes_the_winners_image(self):
+        taken = errors.TakenError('slave', 'taken')
+        for winner, expected in ((b'data', 'unchanged'), (b'x', 'conflict')):
+            slave = places.Place('slave', stage=[taken])
+            slave.images[self.image.id] = base.image(data=winner)
+            self.assertEqual(expected, self.carry_out(slave, retries=0)[0])
+
+    def test_record_that_someone_else_fills_is_waited_for(self):
+        saving = base.image(status='saving', size=None)
+        slave = places.Place('slave')
+        slave.images[self.image.id] = self.image
+        self.assertEqual('unchanged', self.carry_out(slave, replica=saving)[0])
+        slave.images[self.image.id] = saving
+        result, reason = self.carry_out(slave, replica=saving, retries=1)
+        self.assertEqual('failed', result)
+        self.assertIn('someone else', reason)
+        self.assertNotIn('stage', slave.calls)
+
+    def test_upload_lost_to_someone_else_is_not_called_ours(self):
+        slave = places.Place('slave', write=[errors.BusyError('slave', 'x')])
+        self.assertEqual('unchanged', self.carry_out(slave)[0])
+
+    def test_defect_of_ours_is_one_failed_image(self):
+        slave = places.Place('slave', stage=[KeyError('x')])
+        result, reason = self.carry_out(slave)
+        self.assertEqual('failed', result)
+        self.assertIn('KeyError', reason)
+
+
+class TestRetry(testtools.TestCase):
+    def test_delays_grow_up_to_a_limit(self):
+        delays = [delay for delay, _ in zip(retry.delays(), range(12))]
+        for number, delay in enumerate(delays):
+            longest = min(2**number, 60)
+            self.assertTrue(longest / 2 <= delay <= longest, delay)
+
+    def test_retry_after_is_honoured_and_capped(self):
+        for asked, waited in ((0, 2), (1, 2), (120, 120), (10**6, 300)):
+            trouble = errors.TransientError('slave', 'x', retry_after=asked)
+            self.assertEqual(waited, retry.wait(2, trouble))
