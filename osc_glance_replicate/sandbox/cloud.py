@@ -42,8 +42,8 @@ class Cloud:
     ) -> None:
         self.spec = spec
         self.glances: dict[str, glance.Glance] = {}
-        directory = processes.directory / spec.name
-        directory.mkdir(mode=0o700)
+        directory = processes.directory / 'clouds' / spec.name
+        directory.mkdir(mode=0o700, parents=True)
         self._authority = (
             tls.Authority(directory / 'ca.pem') if spec.tls else None
         )
@@ -109,6 +109,11 @@ class Cloud:
             }
             for suffix, (user, project) in _ENTRIES.items()
         }
+
+    @staticmethod
+    def names(spec: specs.CloudSpec) -> list[str]:
+        """Return the names that such a cloud takes in clouds.yaml."""
+        return [spec.name + suffix for suffix in _ENTRIES]
 
     def descriptions(self) -> dict[str, str]:
         """Say for people what its entries of clouds.yaml are, by name."""

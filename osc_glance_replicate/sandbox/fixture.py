@@ -64,8 +64,12 @@ class Sandbox(fixtures.Fixture):
             raise several.args[0][1] from None
 
     def _setUp(self) -> None:
-        if len({spec.name for spec in self._specs}) < len(self._specs):
-            raise errors.SandboxError('Two clouds have the same name')
+        names = [n for spec in self._specs for n in cloud.Cloud.names(spec)]
+        if len(set(names)) < len(names):
+            raise errors.SandboxError(
+                'Two clouds have the same name in clouds.yaml, where each has '
+                'one that ends in -demo and one in -alt, too'
+            )
         installed.check()
         processes = process.Processes()
         self.addCleanup(processes.close)

@@ -89,7 +89,8 @@ class Server:
         processes: process.Processes,
         authority: tls.Authority | None,
     ) -> None:
-        self._database = f'{cloud}_{region}'
+        # No name of a cloud or a region has a dot.
+        self._database = f'{cloud}.{region}'
         self._directory = directory
         self._log = directory / 'glance.log'
         self._authority = authority

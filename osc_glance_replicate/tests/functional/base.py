@@ -23,13 +23,15 @@ import hashlib
 import json
 import os
 import pathlib
-import signal
+import socket
 import subprocess
 import sysconfig
+import threading
 import time
 from typing import Any
 import uuid
 
+import fixtures
 import openstack
 import psycopg2
 import testtools
@@ -80,6 +82,28 @@ class Gibibyte:
     def __iter__(self) -> Iterator[bytes]:
         block = os.urandom(1024**2)
         return (block for _ in range(1024))
+
+
+class Silence(fixtures.Fixture):
+    """A server that takes calls and never says a word.
+
+    :ivar called: set by the first call
+    """
+
+    def _setUp(self) -> None:
+        server = socket.create_server(('127.0.0.1', 0))
+        self.addCleanup(server.close)
+        self.url = 'http://127.0.0.1:{1}'.format(*server.getsockname())
+        self.called = threading.Event()
+        self._calls: list[Any] = []
+        threading.Thread(
+            target=self._take, args=(server,), daemon=True
+        ).start()
+
+    def _take(self, server: socket.socket) -> None:
+        while True:
+            self._calls.append(server.accept())
+            self.called.set()
 
 
 class Cloud:
@@ -216,16 +240,21 @@ class FunctionalTest(testtools.TestCase):
 
     def start(
         self, *arguments: str, environment: dict[str, str] | None = None
-    ) -> subprocess.Popen[str]:
+    ) -> subprocess.Popen[bytes]:
         """Start the openstack command."""
-        return subprocess.Popen(
-            [_OPENSTACK, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, **(environment or {})},
-        )
+        directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        self._output = directory / 'stdout', directory / 'stderr'
+        stdout, stderr = (path.open('wb') for path in self._output)
+        with stdout, stderr:
+            process = subprocess.Popen(
+                [_OPENSTACK, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                env={**os.environ, **(environment or {})},
+            )
+        self.addCleanup(_kill, process)
+        return process
 
     def openstack(
         self,
@@ -241,23 +270,27 @@ class FunctionalTest(testtools.TestCase):
         return self.finish(process, expect)
 
     def finish(
-        self, process: subprocess.Popen[str], expect: int = 0
+        self,
+        process: subprocess.Popen[bytes],
+        expect: int = 0,
+        timeout: float = _TIMEOUT,
     ) -> Result:
-        """Wait for a command that was started."""
-        signal.alarm(_TIMEOUT)
-        self.addCleanup(signal.alarm, 0)
-        assert process.stdout and process.stderr
-        # What the commands print fits into the pipes.
-        _, status, usage = os.wait4(process.pid, 0)
-        signal.alarm(0)
+        """Wait for the command that was started last.
+
+        :param timeout: seconds after which it is taken to hang
+        """
+        deadline = time.monotonic() + timeout
+        ended = 0
+        while not ended:
+            if time.monotonic() > deadline:
+                self.fail(f'the command hangs; {self._output[1].read_text()}')
+            ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+            time.sleep(0.01)
         process.returncode = os.waitstatus_to_exitcode(status)
-        with process.stdout, process.stderr:
-            result = Result(
-                process.returncode,
-                process.stdout.read(),
-                process.stderr.read(),
-                usage.ru_maxrss * 1024,
-            )
+        stdout, stderr = (path.read_text() for path in self._output)
+        result = Result(
+            process.returncode, stdout, stderr, usage.ru_maxrss * 1024
+        )
         for name in ('stdout', 'stderr'):
             self.addDetail(name, content.text_content(getattr(result, name)))
         self.assertEqual(expect, result.code, result.stderr)
@@ -321,6 +354,12 @@ class FunctionalTest(testtools.TestCase):
             hashlib.sha512(data).hexdigest(), replica.digests['sha512']
         )
         self.assertEqual(data, cloud.stored(image.id).read_bytes())
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    if process.returncode is None:
+        process.kill()
+        process.wait()
 
 
 def pass_a_second() -> None:

@@ -16,6 +16,7 @@ import os
 import pathlib
 import socket
 
+import trustme
 import yaml
 
 from osc_glance_replicate.tests.functional import base
@@ -70,6 +71,23 @@ class TestUnusable(base.FunctionalTest):
             for entry in (dead, {**dead, 'image_api_version': '2'}):
                 environment = self.clouds_yaml(**{cloud: entry})
                 self._assert_refused(cloud, environment=environment)
+
+    def test_identity_endpoint_that_never_answers(self):
+        silent = self.useFixture(base.Silence())
+        for cloud in ('master', 'slave'):
+            environment = self.clouds_yaml(
+                **{
+                    cloud: {
+                        'auth': {'auth_url': f'{silent.url}/v3'},
+                        'api_timeout': 1,
+                    }
+                }
+            )
+            self._assert_refused(
+                f"Cannot use cloud '{cloud}':",
+                'timed out',
+                environment=environment,
+            )
 
     def _dead_url(self, path):
         """Give a URL of this machine where nobody listens."""
@@ -141,6 +159,29 @@ class TestTls(base.FunctionalTest):
         self.assertReplica(image, b'data' * 100000, self.secure)
         self.livecopy(source='secure')
         self.assertReplica(image, b'data' * 100000)
+
+    def test_nothing_of_the_sources_settings_reaches_a_destination(self):
+        """An openrc and global options of the source, wrong elsewhere."""
+        image = self.master.create(b'data', user='demo')
+        path = pathlib.Path(os.environ['OS_CLIENT_CONFIG_FILE'])
+        clouds = yaml.safe_load(path.read_text())['clouds']
+        auth = clouds['master-demo']['auth']
+        environment = {
+            f'OS_{name.upper()}': value for name, value in auth.items()
+        }
+        nobodys = trustme.CA().cert_pem
+        with nobodys.tempfile() as authority:
+            result = self.openstack(
+                '--os-cacert', authority, '--os-region-name', 'RegionOne',
+                '--os-interface', 'public',
+                'image', 'replicate', 'livecopy', image.id, '-f', 'json',
+                '--to', 'secure', environment=environment,
+            )  # fmt: skip
+        self.assertEqual({image.id: 'copied'}, result.results)
+        self.assertEqual(
+            self.secure.project_id(),
+            self.secure.get(image.id).record['owner'],
+        )
 
     def test_unknown_authority_is_refused(self):
         self.master.create()

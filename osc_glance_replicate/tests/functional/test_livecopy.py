@@ -48,6 +48,7 @@ class TestFaithful(base.FunctionalTest):
                         'hw_qemu_guest_agent': 'True',
                         'owner_specified.openstack.md5': 'x',
                         'long': 'x' * 5000,
+                        'osc_glance_replicate_probe': 'x',
                     },
                 ),
                 self._create(b't', tags=['b', 'a', 'ü', 'with space']),
@@ -239,6 +240,15 @@ class TestIds(base.FunctionalTest):
         self.assertEqual({image.id: 'copied'}, self.livecopy().results)
         self.assertReplica(image, b'data')
 
+    def test_queued_record_of_another_project_is_left_alone(self):
+        image = self.master.create(b'secret')
+        base.pass_a_second()
+        self.slave.create(None, id=image.id, user='alt')
+        (row,) = self.livecopy(image.id, expect=1).rows
+        self.assertEqual('conflict', row['Result'])
+        self.assertIn(str(self.slave.project_id('alt')), row['Reason'])
+        self.assertEqual('queued', self.slave.get(image.id).status)
+
     def test_deleted_id_is_a_conflict(self):
         image = self.master.create()
         self.slave.create(id=image.id)
@@ -428,6 +438,10 @@ class TestWhichImages(base.FunctionalTest):
         )
         self.assertReplica(image, b'data')
         self.assertReplica(image, b'data', secure)
+        again = self.livecopy('--to', 'secure', '--show-all')
+        self.assertEqual(
+            ['unchanged', 'unchanged'], [row['Result'] for row in again.rows]
+        )
 
 
 class TestOutput(base.FunctionalTest):
@@ -477,6 +491,24 @@ class TestOutput(base.FunctionalTest):
         self.assertNotIn('Traceback', result.stderr)
         self._wait_until(lambda: self.slave.get(big.id).status == 'queued')
         self.assertEqual({big.id: 'copied'}, self.livecopy().results)
+
+    def test_interrupt_does_not_wait_for_who_is_silent(self):
+        self.master.create()
+        silent = self.useFixture(base.Silence())
+        environment = self.clouds_yaml(
+            slave={
+                'image_endpoint_override': f'{silent.url}/v2',
+                'image_api_version': '2',
+            }
+        )
+        process = self.start(
+            '--os-cloud', 'master', 'image', 'replicate', 'livecopy',
+            '--to', 'slave', environment=environment,
+        )  # fmt: skip
+        silent.called.wait(30)
+        process.send_signal(signal.SIGINT)
+        result = self.finish(process, expect=130, timeout=4)
+        self.assertNotIn('Traceback', result.stderr)
 
     def _active(self):
         return {
