@@ -14,7 +14,7 @@
 
 Runs in a sandbox::
 
-    tools/run benchmark
+    tox run -e benchmark -- livecopy.py
 
 The peers move the same bytes between the same servers: ``curl | curl``, and
 what openstackclient offers without this plugin, ``image save | image

@@ -15,7 +15,8 @@
 They run inside a sandbox that is started once for all of them::
 
     python -m osc_glance_replicate.sandbox --cloud master --cloud slave \\
-        --cloud secure --tls secure -- stestr run ...
+        --cloud secure --tls secure \\
+        --option secure:DEFAULT.hashing_algorithm=sha256 -- stestr run ...
 """
 
 from collections.abc import Iterator
@@ -351,7 +352,11 @@ class FunctionalTest(testtools.TestCase):
         self.assertEqual(image.portable, replica.portable)
         self.assertEqual(image.status, replica.status)
         self.assertEqual(
-            hashlib.sha512(data).hexdigest(), replica.digests['sha512']
+            {
+                algorithm: hashlib.new(algorithm, data).hexdigest()
+                for algorithm in replica.digests
+            },
+            replica.digests,
         )
         self.assertEqual(data, cloud.stored(image.id).read_bytes())
 
