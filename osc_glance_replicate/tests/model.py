@@ -142,6 +142,9 @@ class Glance:
     ) -> Iterator[image_record.Image]:
         for image_id in sorted(self.stored):
             image = self._image(image_id)
+            # GET /v2/images/ID gives it all the same.
+            if image.status == 'killed':
+                continue
             if not (selection and self._filters) or selection.matches(image):
                 yield image
 
@@ -165,14 +168,20 @@ class Glance:
         :raises Forbidden: it says to delete, or to overwrite
         """
         if action.verb is plan.Verb.COPY:
-            return self._copy(source.stored[action.image.id])
+            return self._copy(action, source.stored[action.image.id])
         if action.verb is plan.Verb.UPDATE:
             return self._update(action, source.stored[action.image.id])
-        return action.verb.value
+        return str(action.verb.value)
 
-    def _copy(self, image: Stored) -> str:
+    def occupied(self, image_id: str) -> bool:
+        """Say whether a listing keeps back what has this ID."""
+        replica = self.stored.get(image_id)
+        killed = replica is not None and replica.record['status'] == 'killed'
+        return killed or image_id in self.taken
+
+    def _copy(self, action: plan.Action, image: Stored) -> str:
         image_id = image.record['id']
-        if image_id in self.taken:
+        if not action.replica and self.occupied(image_id):
             return 'conflict'
         replica = self.stored.get(image_id)
         if replica and replica.record['status'] in BUSY:
@@ -184,7 +193,6 @@ class Glance:
         if replica is None:
             replica = Stored({'id': image_id, 'owner': self._owner})
             self.stored[image_id] = replica
-        tags = replica.record.get('tags', [])
         shared = {
             field: image.record.get(field, default)
             for field, default in SHARED.items()
@@ -197,7 +205,7 @@ class Glance:
         ):
             return 'failed'
         replica.record |= shared | custom
-        replica.record['tags'] = sorted({*tags, *image.record.get('tags', ())})
+        replica.record['tags'] = sorted(image.record.get('tags', ()))
         replica.record |= hashes(image.data, self._algorithm)
         replica.record['status'] = 'active'
         # Nobody can set it, so that two Glances never bear the same.
