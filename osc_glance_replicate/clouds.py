@@ -37,7 +37,9 @@ _APP = 'osc-glance-replicate'
 _HINTS = {
     'CERTIFICATE_VERIFY_FAILED': "give the file of its authority as 'cacert' "
     'in clouds.yaml',
-    'HTTP 401': "check its 'auth' in clouds.yaml",
+    'HTTP 401': "check its 'auth' in clouds.yaml, and the environment for "
+    'OS_* variables',
+    'auth-url required': 'name a cloud of clouds.yaml with --os-cloud',
 }
 _PROJECT_ID = re.compile(r'[0-9a-f]{32}|[0-9a-f-]{36}')
 _DEFAULT_PORTS = {'http': 80, 'https': 443}
@@ -135,10 +137,13 @@ def project_id(
         identity: Any = connection.identity
         try:
             found = identity.find_project(project)
-        except sdk_exceptions.ForbiddenException:
+        except sdk_exceptions.ForbiddenException as exc:
             if _PROJECT_ID.fullmatch(project):
                 return project
-            raise
+            raise LookupError(
+                f"this user may not look up the project '{project}': give "
+                'its ID'
+            ) from exc
         if found is None:
             raise LookupError(f"it has no project '{project}'")
         return str(found.id)
@@ -174,8 +179,8 @@ def refuse_same(
             raise errors.CloudError(
                 name,
                 f"it is the same image service as '{seen[service]}': both "
-                f'resolve to {url}; unset OS_* variables left in the '
-                'environment or name another cloud',
+                f'resolve to {url}; name another cloud, or unset OS_* '
+                'variables left in the environment',
             )
         seen[service] = name
 

@@ -68,6 +68,12 @@ DEFAULTS: Mapping[str, Any] = {
     **PUBLISHED,
 }
 
+#: Glance decides these when data arrives and never changes them after.
+_FIXED_WITH_DATA = frozenset(('container_format', 'disk_format'))
+
+#: Properties that a PATCH takes for something else (FACTS.md, "Also").
+_MISTAKEN = frozenset(('member', 'image_id', 'extra_properties', 'base'))
+
 #: Statuses of an image whose data is whole and does not change any more.
 SETTLED = frozenset(('active', 'deactivated'))
 
@@ -95,6 +101,19 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     'protected': (bool,),
     'os_hidden': (bool,),
 }
+
+
+def can_change(field: str) -> bool:
+    """Say whether Glance lets a field of an image with data be changed.
+
+    Glance strips the names in a PATCH: ``'visibility '`` would change the
+    visibility.
+    """
+    return (
+        field == field.strip()
+        and field not in _MISTAKEN
+        and field not in _FIXED_WITH_DATA
+    )
 
 
 def is_id(text: str) -> bool:

@@ -57,6 +57,7 @@ class Action:
     :param verb: what is to be done
     :param replica: the destination's record, if it has one
     :param changes: for UPDATE: what is to be changed in the replica
+    :param fixed: what differs as well, and cannot be changed there
     :param reason: why, for the person who reads the report
     :param routine: nobody needs to look at it
     """
@@ -66,6 +67,7 @@ class Action:
     verb: Verb
     replica: image_record.Image | None = None
     changes: tuple[Change, ...] = ()
+    fixed: tuple[Change, ...] = ()
     reason: str = ''
     routine: bool = False
 
@@ -173,12 +175,24 @@ def _bring_up_to_date(action: Action, replica: image_record.Image) -> Action:
         reason = f'other data under this ID: {evidence} differs'
         return action.instead(Verb.CONFLICT, reason)
     reasons = ['size only'] if evidence == 'size' and image.size else []
-    changes = tuple(differences(image, replica))
-    if not changes:
+    found = list(differences(image, replica))
+    changes = tuple(c for c in found if image_record.can_change(c.field))
+    fixed = tuple(c for c in found if not image_record.can_change(c.field))
+    if not found:
         reason = ''.join(reasons)
         return action.instead(Verb.UNCHANGED, reason, routine=True)
+    if not changes:
+        return action.instead(Verb.FAIL, unchangeable(fixed), fixed=fixed)
     reasons += [change.field for change in changes]
-    return action.instead(Verb.UPDATE, ', '.join(reasons), changes=changes)
+    return action.instead(
+        Verb.UPDATE, ', '.join(reasons), changes=changes, fixed=fixed
+    )
+
+
+def unchangeable(fixed: Iterable[Change]) -> str:
+    """Name what differs for ever."""
+    fields = ', '.join(change.field for change in fixed)
+    return f'Glance does not let {fields} be changed once there is data'
 
 
 def differences(

@@ -162,14 +162,15 @@ class Differences(Report[plan.Action]):
 
     def _detail(self, action: plan.Action) -> Any:
         """Tell the differences: as a text, or as data."""
-        if not action.changes:
+        changes = (*action.changes, *action.fixed)
+        if not changes:
             return self._text(action.reason)
         if self._for_people:
             return self._text(
                 '; '.join(
                     f'{change.field}: {change.source!r} '
                     f'({action.to}: {change.destination!r})'
-                    for change in action.changes
+                    for change in changes
                 )
             )
         return [
@@ -178,7 +179,7 @@ class Differences(Report[plan.Action]):
                 'source': change.source,
                 'destination': change.destination,
             }
-            for change in action.changes
+            for change in changes
         ]
 
     @property
@@ -199,6 +200,8 @@ def _difference(action: plan.Action) -> str:
         case plan.Verb.CONFLICT if action.replica_is_broken:
             return 'incomplete'
         case plan.Verb.UPDATE:
+            return 'metadata'
+        case plan.Verb.FAIL if action.fixed:
             return 'metadata'
         case plan.Verb.UNCHANGED:
             return 'same'

@@ -31,7 +31,8 @@ class Selection:
     :param images: names and IDs given on the command line; empty for all
     :param names: globs, of which the name must match one
     :param excludes: globs, of which neither name nor ID may match any
-    :param properties: (key, value) pairs that the image must all have
+    :param properties: (key, value) pairs of custom properties that the
+        image must all have
     :param tags: that the image must all have
     :param visibilities: of which the image must have one
     :param include_hidden: copy hidden images, too
@@ -85,7 +86,10 @@ class Selection:
         if self.visibilities and fields['visibility'] not in self.visibilities:
             return False
         return (
-            all(fields.get(key) == value for key, value in self.properties)
+            all(
+                image.properties.get(key) == value
+                for key, value in self.properties
+            )
             and set(self.tags) <= set(fields['tags'])
             and self.owner in (None, image.record.get('owner'))
             and self.disk_format in (None, fields['disk_format'])

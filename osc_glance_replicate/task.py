@@ -87,6 +87,9 @@ class Task:
         """Do it, whatever happens, as far as it goes."""
         try:
             return self._try_and_try_again()
+        except errors.StoppedError:
+            reason = 'interrupted; the next run completes it'
+            return Outcome(self._action, 'failed', reason)
         except errors.ReplicateError as exc:
             return Outcome(self._action, 'failed', str(exc))
         except Exception as exc:
@@ -142,6 +145,9 @@ class Task:
         action, destination = self._action, self._destination
         if action.verb is plan.Verb.UPDATE and action.replica:
             destination.update(action.replica, action.changes)
+            if action.fixed:
+                reason = plan.unchangeable(action.fixed)
+                return Outcome(action, 'failed', reason)
             return Outcome(action, _DONE[action.verb], action.reason)
         if action.verb is not plan.Verb.COPY:
             return as_planned(action)

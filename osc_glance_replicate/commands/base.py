@@ -50,7 +50,7 @@ class ReplicateCommand(command.Lister):
         """Connect to the command's own cloud, as openstackclient would."""
         from osc_glance_replicate import clouds
 
-        name = self.app.options.cloud or self.app.cloud.name
+        name = self.app.options.cloud or self.app.cloud.name or 'defaults'
         with clouds.named_in_errors(name):
             if self.app.cloud.config.get('api_timeout') is None:
                 # As if it were a global option, which openstackclient lacks.

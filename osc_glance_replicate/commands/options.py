@@ -70,7 +70,7 @@ def size(text: str) -> int:
 def time(text: str) -> datetime.datetime:
     """Read a time: ISO 8601, in UTC unless it says so, or how long ago.
 
-    :returns: a time with a zone
+    :returns: a time in UTC
     """
     ago = re.fullmatch(r'(\d+)([smhdw])', text, re.ASCII)
     try:
@@ -79,12 +79,14 @@ def time(text: str) -> datetime.datetime:
             now = datetime.datetime.now(datetime.UTC)
             return now - datetime.timedelta(seconds=seconds)
         value = datetime.datetime.fromisoformat(text)
+        if not value.tzinfo:
+            value = value.replace(tzinfo=datetime.UTC)
+        return value.astimezone(datetime.UTC)
     except (ValueError, OverflowError) as exc:
         raise argparse.ArgumentTypeError(
             f'{text!r} is no time: give 2026-11-21, 2026-11-21T09:30:00Z, or '
             'how long ago, such as 36h or 7d'
         ) from exc
-    return value if value.tzinfo else value.replace(tzinfo=datetime.UTC)
 
 
 def key_value(text: str) -> tuple[str, str]:

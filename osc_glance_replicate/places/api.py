@@ -14,6 +14,7 @@
 
 from collections.abc import Collection
 import email.utils
+import html
 import time
 from typing import Any
 
@@ -150,7 +151,8 @@ def _details(response: requests.Response) -> str:
         words = exc.details or response.reason
     request_id = response.headers.get('x-openstack-request-id')
     suffix = f' ({request_id})' if request_id else ''
-    return ' '.join(str(words).split())[:_LONGEST_PROBLEM] + suffix
+    words = html.unescape(str(words))
+    return ' '.join(words.split())[:_LONGEST_PROBLEM] + suffix
 
 
 def _retry_after(response: requests.Response) -> float:

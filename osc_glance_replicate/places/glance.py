@@ -38,9 +38,6 @@ _COMMIT_TIMEOUT = 600
 
 _PATCH_TYPE = 'application/openstack-images-v2.1-json-patch'
 
-#: Glance decides these when data arrives and never changes them after.
-_FIXED_WITH_DATA = frozenset(('container_format', 'disk_format'))
-
 
 class Glance:
     """The images of one cloud, as one user of it sees them.
@@ -225,19 +222,11 @@ class Glance:
         """
         asked = {change.field: change.source for change in changes}
         status = asked.pop('status', None)
-        refused = [
-            f'{field} cannot be changed once an image has data'
-            for field in sorted(_FIXED_WITH_DATA & asked.keys())
-        ]
-        possible = {
-            field: value
-            for field, value in asked.items()
-            if field not in _FIXED_WITH_DATA
-        }
+        refused: list[str] = []
         # What is withdrawn is withdrawn before it is, perhaps, published.
         if status == 'deactivated':
             refused += self._set_status_if_possible(replica.id, status)
-        refused += self._patch_what_is_possible(replica.id, possible)
+        refused += self._patch_what_is_possible(replica.id, asked)
         if status == 'active':
             refused += self._set_status_if_possible(replica.id, status)
         if refused:

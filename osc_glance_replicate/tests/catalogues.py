@@ -12,6 +12,7 @@
 
 """Catalogues and selections for hypothesis to make."""
 
+from collections.abc import Mapping
 import dataclasses
 import datetime
 from typing import Any
@@ -48,6 +49,15 @@ _TAGS = ('a', 'A', ' a ', '\u00fc\x1b')
 
 #: Format and container, such as take any bytes.
 _FORMATS = (('raw', 'bare'), ('raw', 'docker'), ('aki', 'aki'))
+
+#: What no Glance may give.
+_BROKEN: tuple[dict[str, Any], ...] = (
+    {'size': 'big'},
+    {'size': -1},
+    {'tags': [1]},
+    {'odd': 5},
+    {'visibility': 'odd'},
+)
 
 #: Properties that a POST can make and that no PATCH can.
 UNPATCHABLE = (
@@ -172,7 +182,7 @@ def _images(
         **draw(_properties(kind)),
     }
     image = model.Stored(record)
-    _give_status(draw, kind, image, draw(_any_of(b'data', b'tada', b'', b'x')))
+    _give_status(draw, kind, image, draw(_any_of(b'data', b'tada', b'')))
     if not kind.real:
         _disturb(draw, record)
     return image
@@ -260,15 +270,12 @@ def _disturb(draw: strategies.DrawFn, record: dict[str, Any]) -> None:
     if draw(_seldom) and not record['os_hidden']:
         del record['os_hidden']
     if draw(_seldom) and draw(_seldom):
-        record |= draw(
-            _any_of(
-                {'size': 'big'},
-                {'size': -1},
-                {'tags': [1]},
-                {'odd': 5},
-                {'visibility': 'odd'},
-            )
-        )
+        record |= draw(_any_of(*_BROKEN))
+
+
+def is_broken(record: Mapping[str, Any]) -> bool:
+    """Say whether a record has been made such as no Glance may give."""
+    return any(fields.items() <= record.items() for fields in _BROKEN)
 
 
 @strategies.composite

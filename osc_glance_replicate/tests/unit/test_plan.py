@@ -79,6 +79,19 @@ class TestDecide(testtools.TestCase):
             )
             self.assertEqual(field, action.reason)
 
+    def test_what_can_never_change_is_named_rather_than_tried(self):
+        for field in ('disk_format', 'container_format', 'member', 'x '):
+            image = base.image(**{field: 'other'})
+            action = self.decide(image, base.image())
+            self.assertEqual(FAIL, action.verb)
+            self.assertIn(field, action.reason)
+            self.assertEqual([field], [c.field for c in action.fixed])
+            both = base.image(**{field: 'other', 'name': 'new'})
+            action = self.decide(both, base.image())
+            self.assertEqual(UPDATE, action.verb)
+            self.assertEqual(['name'], [c.field for c in action.changes])
+            self.assertEqual([field], [c.field for c in action.fixed])
+
     def test_tags_are_added_to_those_that_are_there(self):
         action = self.decide(base.image(tags=['a']), base.image(tags=['b']))
         (change,) = action.changes

@@ -98,6 +98,14 @@ class TestPlanner(testtools.TestCase):
         self.assertEqual(source, case.source.stored)
         self._check_complete(case, first)
         for was, now in zip(first, second, strict=True):
+            self.assertEqual(
+                now.verb is plan.Verb.FAIL,
+                any(
+                    catalogues.is_broken(image.record)
+                    for image in (was.image, was.replica)
+                    if image and was.verb is not plan.Verb.EXTRA
+                ),
+            )
             key = now.image.id, now.to
             if was.verb in WRITES and not is_taken(case, now):
                 self.assertEqual(plan.Verb.UNCHANGED, now.verb, (was, now))

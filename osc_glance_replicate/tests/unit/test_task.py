@@ -69,6 +69,14 @@ class TestTask(testtools.TestCase):
         )
         self.assertEqual(['update'], slave.calls)
 
+    def test_update_that_leaves_a_difference_has_failed(self):
+        slave = places.Place('slave')
+        replica = base.image(name='old', disk_format='iso')
+        result, reason = self.carry_out(slave, replica=replica)
+        self.assertEqual('failed', result)
+        self.assertIn('disk_format', reason)
+        self.assertEqual(['update'], slave.calls)
+
     def test_wrong_bytes_are_never_published(self):
         for quarantine, end in (
             ([], 'private and deactivated'),
