@@ -128,7 +128,8 @@ class TestFaithful(base.FunctionalTest):
         image = self.master.create(os_hidden=True)
         self.assertEqual([], self.livecopy().rows)
         (row,) = self.livecopy(image.id).rows
-        self.assertEqual(('skipped', 'hidden'), (row['Result'], row['Reason']))
+        self.assertEqual('skipped', row['Result'])
+        self.assertIn('hidden', row['Reason'])
         self.assertEqual(set(), self.slave.ids())
 
     def test_many_images_come_in_pages(self):
