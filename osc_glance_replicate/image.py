@@ -103,6 +103,15 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 }
 
 
+def is_property(field: str) -> bool:
+    """Say whether a field is a custom property, rather than Glance's own."""
+    return (
+        field not in BOOKKEEPING
+        and field not in DEFAULTS
+        and not field.startswith(RESERVED_PREFIX)
+    )
+
+
 def can_change(field: str) -> bool:
     """Say whether Glance lets a field of an image with data be changed.
 
@@ -219,10 +228,7 @@ class Image:
         return {
             field: value
             for field, value in self.record.items()
-            if field not in BOOKKEEPING
-            and field not in DEFAULTS
-            and not field.startswith(RESERVED_PREFIX)
-            and value is not None
+            if is_property(field) and value is not None
         }
 
     @property

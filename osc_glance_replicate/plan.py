@@ -47,6 +47,13 @@ class Change:
     source: Any
     destination: Any
 
+    @property
+    def wanted(self) -> Any:
+        """What the field is to become: tags are added to those there."""
+        if self.field == 'tags':
+            return sorted({*self.source, *self.destination})
+        return self.source
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Action:
@@ -113,7 +120,7 @@ class Planner:
                         yield self.decide(image, replica, name)
                 elif self.extra and replica:
                     if self.selection.matches(replica):
-                        yield Action(replica, name, Verb.EXTRA, replica)
+                        yield _extra(replica, name)
 
     def decide(
         self,
@@ -164,6 +171,15 @@ class Planner:
         )
 
 
+def _extra(replica: image_record.Image, to: str) -> Action:
+    """Tell of an image that only a destination has."""
+    action = Action(replica, to, Verb.EXTRA, replica)
+    if defect := replica.defect:
+        reason = f"the destination's record cannot be used: {defect}"
+        return action.instead(Verb.FAIL, reason)
+    return action
+
+
 def _bring_up_to_date(action: Action, replica: image_record.Image) -> Action:
     """Plan for a replica that has its data."""
     image = action.image
@@ -205,9 +221,8 @@ def differences(
     """
     have = replica.portable
     for field, value in image.portable.items():
-        if field == 'tags':
-            value = sorted({*value, *have['tags']})
-        if value != have.get(field):
-            yield Change(field, value, have.get(field))
+        change = Change(field, value, have.get(field))
+        if change.wanted != change.destination:
+            yield change
     if image.status != replica.status:
         yield Change('status', image.status, replica.status)

@@ -46,9 +46,10 @@ class CompareImages(base.ReplicateCommand):
         from osc_glance_replicate import errors
         from osc_glance_replicate import report
 
-        if parsed_args.extra and parsed_args.images:
+        if parsed_args.extra and (parsed_args.images or parsed_args.project):
             raise errors.SelectionError(
-                '--extra is about all images: name none, or leave it out'
+                '--extra is about the images of all projects: leave it out, '
+                'or the images and --project'
             )
         actions = self.engine(parsed_args).actions()
         tell = report.Differences(

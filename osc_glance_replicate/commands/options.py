@@ -51,15 +51,17 @@ def size(text: str) -> int:
     from oslo_utils import strutils
 
     number = text.removesuffix('B')
-    if number.isascii() and number.isdecimal():
-        return int(number)
     try:
-        value: int = strutils.string_to_bytes(
-            f'{number}B', unit_system='mixed', return_int=True
+        value: int = (
+            int(number)
+            if number.isascii() and number.isdecimal()
+            else strutils.string_to_bytes(
+                f'{number}B', unit_system='mixed', return_int=True
+            )
         )
     except ValueError:
         value = -1
-    if value < 0:
+    if not 0 <= value < 2**63:
         raise argparse.ArgumentTypeError(
             f'{text!r} is no size: give bytes, or a number with k, M, G, Ki, '
             'Mi or Gi'
@@ -91,10 +93,23 @@ def time(text: str) -> datetime.datetime:
 
 def key_value(text: str) -> tuple[str, str]:
     """Read KEY=VALUE; the value may be empty."""
+    from osc_glance_replicate import image
+
     key, equals, value = text.partition('=')
     if not key or not equals:
         raise argparse.ArgumentTypeError(f'{text!r} is not KEY=VALUE')
+    if not image.is_property(key):
+        raise argparse.ArgumentTypeError(
+            f'{key} is no custom property, of which this is about'
+        )
     return key, value
+
+
+def not_empty(text: str) -> str:
+    """Read a text that is there: an unset variable of a script is not."""
+    if not text:
+        raise argparse.ArgumentTypeError('it is empty')
+    return text
 
 
 def add_selection(parser: argparse.ArgumentParser) -> None:
@@ -160,11 +175,13 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         '--project',
         metavar='<project>',
+        type=not_empty,
         help='Only images of this project (name or ID)',
     )
     group.add_argument(
         '--disk-format',
         metavar='<format>',
+        type=not_empty,
         help='Only images of this disk format',
     )
     for bound, words in (('min', 'smaller'), ('max', 'larger')):

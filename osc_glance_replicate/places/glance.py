@@ -220,7 +220,7 @@ class Glance:
 
         :raises RefusedError: names what could not be changed; all else was
         """
-        asked = {change.field: change.source for change in changes}
+        asked = {change.field: change.wanted for change in changes}
         status = asked.pop('status', None)
         refused: list[str] = []
         # What is withdrawn is withdrawn before it is, perhaps, published.
@@ -327,7 +327,10 @@ def _filters(
     """
     filters: dict[str, str | list[str]] = {}
     for key, value in selection.properties:
-        if key.startswith(('hw_', 'os_')) and key not in image_record.DEFAULTS:
+        # Glance takes what ends like this for a range.
+        if key.startswith(('hw_', 'os_')) and not key.endswith(
+            ('_min', '_max')
+        ):
             filters[key] = value
     if tags := [tag for tag in selection.tags if tag == tag.strip()]:
         filters['tag'] = tags
@@ -345,7 +348,8 @@ def _filters(
         filters['size_max'] = str(selection.max_size)
     if selection.updated_since:
         since = selection.updated_since.astimezone(datetime.UTC)
-        filters['updated_at'] = f'gte:{since:%Y-%m-%dT%H:%M:%SZ}'
+        since = since.replace(microsecond=0, tzinfo=None)
+        filters['updated_at'] = f'gte:{since.isoformat()}Z'
     return filters
 
 

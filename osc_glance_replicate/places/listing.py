@@ -63,6 +63,7 @@ def images(
     def listing() -> Iterator[image_record.Image]:
         nonlocal coming
         last = done = ''
+        aside = []
         more = True
         while more:
             page = coming.result()
@@ -71,11 +72,14 @@ def images(
             if page.again:
                 done = last
             for image in page.images:
-                if image.key > last:
+                # Databases do not agree on where capital letters belong.
+                if image.key > last and image.id == image.key:
                     last = image.key
                     yield image
                 elif image.key > done:
-                    yield dataclasses.replace(image, late=True)
+                    aside.append(dataclasses.replace(image, late=True))
+        # Not before the end: what is merged has to come in order.
+        yield from aside
 
     return listing()
 

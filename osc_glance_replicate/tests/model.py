@@ -227,13 +227,13 @@ class Glance:
             if change.field in FIXED or not patchable(change.field):
                 refused = True
             elif change.field == 'tags':
-                replica.record['tags'] = sorted(change.source)
+                replica.record['tags'] = sorted(change.wanted)
             else:
-                replica.record[change.field] = change.source
+                replica.record[change.field] = change.wanted
         return 'failed' if refused else 'updated'
 
     def _check(self, change: plan.Change, replica: Stored) -> None:
-        field, value = change.field, change.source
+        field, value = change.field, change.wanted
         if field == 'status':
             if {value, replica.record['status']} != HAS_DATA:
                 raise Forbidden(f'{change}: no such transition')

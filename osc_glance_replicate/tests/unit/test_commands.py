@@ -73,10 +73,28 @@ class TestOptions(testtools.TestCase):
             ('--to', 'x', '--transfers', '0'),
             ('--to', 'x', '--transfers', 'many'),
             ('--to', 'x', '--retries', '-1'),
+            ('--to', 'x', '--project', ''),
+            ('--to', 'x', '--disk-format', ''),
+            ('--to', 'x', '--property', 'disk_format=raw'),
+            ('--to', 'x', '--property', 'novalue'),
+            ('--to', 'x', '--min-size', str(2**63)),
+            ('--to', 'x', '--min-size', 'much'),
+            ('--to', 'x', '--updated-since', 'later'),
         ):
             self.useFixture(fixtures.MonkeyPatch('sys.stderr', io.StringIO()))
             error = self.assertRaises(SystemExit, self.parse, *arguments)
             self.assertEqual(2, error.code)
+
+    def test_sizes(self):
+        for text, number in (
+            ('5', 5),
+            ('5B', 5),
+            ('1k', 1000),
+            ('1.5G', 1500000000),
+            ('1Ki', 1024),
+            ('2GiB', 2 * 1024**3),
+        ):
+            self.assertEqual(number, options.size(text))
 
     def test_numbers_have_a_lowest(self):
         self.assertEqual(0, options.at_least(0)('0'))

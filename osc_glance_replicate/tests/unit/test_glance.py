@@ -298,6 +298,17 @@ class TestListing(GlanceTest):
         self.assertEqual(base.image(1).id, late.id)
         self.assertIn('order', late.defect)
 
+    def test_capital_letters_disturb_no_other_image(self):
+        capital = dict(base.image(1).record, id=base.image(0xF0).id.upper())
+
+        def pages(marker):
+            answer = self.page([2, 3], more=False)
+            answer.document['images'].insert(0, capital)
+            return answer
+
+        numbers, _ = self.listing(pages)
+        self.assertEqual([2, 3, 0xF0], numbers)
+
     def test_what_is_no_listing_is_an_error(self):
         for document in ([], 'x', {}, {'images': {}}, {'images': [1]}):
             self.assertRaises(

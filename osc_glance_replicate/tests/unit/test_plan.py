@@ -95,7 +95,8 @@ class TestDecide(testtools.TestCase):
     def test_tags_are_added_to_those_that_are_there(self):
         action = self.decide(base.image(tags=['a']), base.image(tags=['b']))
         (change,) = action.changes
-        self.assertEqual(plan.Change('tags', ['a', 'b'], ['b']), change)
+        self.assertEqual(plan.Change('tags', ['a'], ['b']), change)
+        self.assertEqual(['a', 'b'], change.wanted)
 
     def test_withdrawn_image_is_followed(self):
         for here, there in (
