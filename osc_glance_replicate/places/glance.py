@@ -129,6 +129,19 @@ class Glance:
                 for field, value in wanted.items()
                 if have.get(field) != value
             }
+            # Glance would take '/visibility ' for the visibility itself.
+            mistaken = [
+                field
+                for field in changes
+                if field not in image_record.DEFAULTS
+                and not image_record.can_change(field)
+            ]
+            if mistaken:
+                raise errors.RefusedError(
+                    self.name,
+                    f'{image.id} is queued there, and Glance lets nobody set '
+                    f'{", ".join(map(repr, mistaken))} of it any more',
+                )
             self._patch(replica.id, changes)
         self._ask_to_publish(image)
 

@@ -88,6 +88,21 @@ class TestModel(base.FunctionalTest):
             {'copied', 'updated', 'unchanged', 'skipped', 'conflict'}, written
         )
 
+    def test_no_property_publishes_a_replica(self):
+        """Glance strips the names in a PATCH, and takes this for its own."""
+        for data, status in ((b'data', 'active'), (None, 'queued')):
+            self.master.wipe()
+            self.slave.wipe()
+            replica = self.slave.create(data)
+            base.pass_a_second()
+            self.master.create(
+                b'data', id=replica.id, **{'visibility ': 'public'}
+            )
+            self.livecopy(expect=1)
+            replica = self.slave.get(replica.id)
+            self.assertEqual('private', replica.record['visibility'])
+            self.assertEqual(status, replica.status)
+
     def _replay(self, case):
         """Carry out a plan twice: in the model, and in the real clouds.
 
