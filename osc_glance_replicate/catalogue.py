@@ -87,6 +87,10 @@ def align(
     for _, group in itertools.groupby(merged, key=operator.itemgetter(0)):
         row: list[image_record.Image | None] = [None] * len(listings)
         for _, index, image in group:
+            if row[index]:
+                # IDs that differ in case only are two images to most Glances.
+                yield row
+                row = [None] * len(listings)
             row[index] = image
         yield row
 

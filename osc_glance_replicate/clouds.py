@@ -22,11 +22,14 @@ import urllib.parse
 
 from keystoneauth1 import session as ksa_session
 import openstack
+import openstack.config
 import openstack.connection
 from openstack import exceptions as sdk_exceptions
 
 from osc_glance_replicate import errors
 from osc_glance_replicate import workers
+
+LOG = logging.getLogger(__name__)
 
 #: Seconds that a service may be silent where clouds.yaml gives no api_timeout.
 TIMEOUT = 60.0
@@ -147,6 +150,26 @@ def project_id(
         if found is None:
             raise LookupError(f"it has no project '{project}'")
         return str(found.id)
+
+
+def warn_of_environment(connection: openstack.connection.Connection) -> None:
+    """Say so where OS_AUTH_URL has won over the entry in clouds.yaml.
+
+    It does for the command's own cloud (FACTS.md, "openstackclient"), which
+    may then be a third one.
+    """
+    name = connection.config.name
+    used = connection.config.auth.get('auth_url')
+    files = openstack.config.OpenStackConfig(load_envvars=False)
+    if name not in files.get_cloud_names():
+        return
+    if files.get_one(name).auth.get('auth_url') not in (None, used):
+        LOG.warning(
+            "The cloud '%s' is taken to be at %s: OS_AUTH_URL in the "
+            'environment wins over clouds.yaml; unset it to use the entry',
+            errors.printable(name),
+            errors.printable(used),
+        )
 
 
 def widen(connection: openstack.connection.Connection, transfers: int) -> None:

@@ -46,6 +46,7 @@ class Engine:
         connections = clouds.connect(own, args.to)
         name = connections[0].config.name
         clouds.refuse_same([name, *args.to], connections)
+        clouds.warn_of_environment(connections[0])
         for connection in connections:
             # Only livecopy moves data, and needs many connections for it.
             clouds.widen(connection, getattr(args, 'transfers', 1))

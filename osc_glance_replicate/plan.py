@@ -79,9 +79,12 @@ class Action:
     routine: bool = False
 
     @property
-    def replica_is_broken(self) -> bool:
-        """Whether the destination has a record that will never get data."""
-        return self.replica is not None and self.replica.status in _DEAD
+    def incomplete(self) -> bool:
+        """Whether the destination has a record, and no data for it."""
+        return (
+            self.replica is not None
+            and self.replica.status not in image_record.SETTLED
+        )
 
     def instead(self, verb: Verb, reason: str, **more: Any) -> 'Action':
         """Give the action for the same image and place that does this."""
@@ -143,7 +146,7 @@ class Planner:
             return _bring_up_to_date(action, replica)
         if reason := self.selection.reason_not_to_copy(image) or '':
             return action.instead(Verb.SKIP, reason, routine=routine)
-        if action.replica_is_broken and replica:
+        if replica and replica.status in _DEAD:
             reason = f'status there is {replica.status}'
             return action.instead(Verb.CONFLICT, reason)
         if replica and self._is_anothers(replica, to):

@@ -14,7 +14,7 @@
 
 import abc
 import collections
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 import signal
 import time
 from typing import Any, Generic, TypeVar
@@ -53,14 +53,18 @@ class Report(abc.ABC, Generic[_Item]):
         #: What ended the run early.
         self.trouble: BaseException | None = None
 
-    def rows(self, items: Iterable[_Item]) -> Iterator[tuple[Any, ...]]:
+    def rows(
+        self, items: Callable[[], Iterable[_Item]]
+    ) -> Iterator[tuple[Any, ...]]:
         """Give the rows to show, as the items come in.
 
         What ends the run early is kept for later, so that what was done
-        before is shown all the same.
+        before is shown all the same, and JSON is complete.
+
+        :param items: called first of all
         """
         try:
-            yield from self._rows(items)
+            yield from self._rows(items())
         except (Exception, KeyboardInterrupt) as exc:
             self.trouble = exc
 
@@ -69,9 +73,15 @@ class Report(abc.ABC, Generic[_Item]):
         """Give the rows to show; errors are taken care of."""
 
     @property
-    @abc.abstractmethod
     def summary(self) -> str:
-        """The whole run in one line."""
+        """The whole run in one line; none where an error says it all."""
+        if isinstance(self.trouble, Exception) and not self._counts:
+            return ''
+        return self._summary()
+
+    @abc.abstractmethod
+    def _summary(self) -> str:
+        """Give the summary of a run that began."""
 
     @property
     def exit_code(self) -> int:
@@ -125,8 +135,7 @@ class Outcomes(Report[task.Outcome]):
                     self._text(outcome.reason),
                 )
 
-    @property
-    def summary(self) -> str:
+    def _summary(self) -> str:
         counts = self._counted() or 'no images'
         size = filesize.decimal(self._bytes)
         if self._rehearsal:
@@ -145,10 +154,14 @@ class Differences(Report[plan.Action]):
 
     columns = ('ID', 'Name', 'To', 'Difference', 'Detail')
 
+    _left_out = 0
+
     def _rows(self, items: Iterable[plan.Action]) -> Iterator[tuple[Any, ...]]:
         for action in items:
             difference = _difference(action)
             if not difference:
+                # Who names an image wants to know that it was left out.
+                self._left_out += not action.routine
                 continue
             self._counts[difference] += 1
             if self._show_all or difference != 'same':
@@ -182,9 +195,14 @@ class Differences(Report[plan.Action]):
             for change in changes
         ]
 
-    @property
-    def summary(self) -> str:
-        return self._counted() or 'no images'
+    def _summary(self) -> str:
+        counts = self._counted() or 'no images'
+        if not self._left_out:
+            return counts
+        return (
+            f'{counts}; {self._left_out} not compared: livecopy --dry-run '
+            'tells why'
+        )
 
     def _exit_code(self) -> int:
         if self._counts['failed']:
@@ -197,7 +215,7 @@ def _difference(action: plan.Action) -> str:
     match action.verb:
         case plan.Verb.COPY:
             return 'incomplete' if action.replica else 'missing'
-        case plan.Verb.CONFLICT if action.replica_is_broken:
+        case plan.Verb.CONFLICT if action.incomplete:
             return 'incomplete'
         case plan.Verb.UPDATE:
             return 'metadata'
@@ -212,15 +230,12 @@ def _difference(action: plan.Action) -> str:
 
 
 class Sizes(Report[plan.Action]):
-    """What size tells: how much would be copied to each destination.
-
-    :param to: names of the destinations
-    """
+    """What size tells: how much would be copied to each destination."""
 
     columns = ('To', 'Images', 'Bytes', 'Size')
 
-    def __init__(self, to: Iterable[str], **options: bool) -> None:
-        super().__init__(**options)
+    def begin(self, to: Iterable[str]) -> None:
+        """Take note of the names of the destinations, before any action."""
         self._bytes = dict.fromkeys(to, 0)
         self._images = dict.fromkeys(self._bytes, 0)
 
@@ -234,8 +249,7 @@ class Sizes(Report[plan.Action]):
         for to, size in self._bytes.items():
             yield to, self._images[to], size, filesize.decimal(size)
 
-    @property
-    def summary(self) -> str:
+    def _summary(self) -> str:
         failed = self._counts['failed']
         return f'{failed} not counted; compare tells why' if failed else ''
 

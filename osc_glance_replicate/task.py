@@ -46,6 +46,8 @@ class Outcome:
 
 def as_planned(action: plan.Action) -> Outcome:
     """Give the outcome of doing nothing: what would be done."""
+    if action.fixed:
+        return Outcome(action, 'failed', plan.unchangeable(action.fixed))
     return Outcome(action, action.verb.value, action.reason)
 
 
@@ -146,8 +148,7 @@ class Task:
         if action.verb is plan.Verb.UPDATE and action.replica:
             destination.update(action.replica, action.changes)
             if action.fixed:
-                reason = plan.unchangeable(action.fixed)
-                return Outcome(action, 'failed', reason)
+                return as_planned(action)
             return Outcome(action, _DONE[action.verb], action.reason)
         if action.verb is not plan.Verb.COPY:
             return as_planned(action)

@@ -13,7 +13,7 @@
 """What the verbs have in common."""
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TYPE_CHECKING, TypeVar
 
 from osc_lib.command import command
@@ -62,11 +62,29 @@ class ReplicateCommand(command.Lister):
         return connection
 
     def show(
-        self, report: 'report.Report[_Item]', items: Iterable[_Item]
+        self,
+        report: 'report.Report[_Item]',
+        items: Callable[[], Iterable[_Item]],
     ) -> tuple[tuple[str, ...], Iterable[Any]]:
-        """Give what cliff prints; what it was decides the exit code."""
+        """Give what cliff prints; what it was decides the exit code.
+
+        :param items: called when the report is ready for whatever happens
+        """
         self._report = report
         return report.columns, report.rows(items)
+
+    def produce_output(
+        self,
+        parsed_args: argparse.Namespace,
+        column_names: Sequence[str],
+        data: Iterable[Any],
+    ) -> int:
+        """Print the rows; an empty table is nothing rather than a line."""
+        if parsed_args.formatter == 'table':
+            data = list(data)
+            if not data:
+                return 0
+        return int(super().produce_output(parsed_args, column_names, data))
 
     def run(self, parsed_args: argparse.Namespace) -> int:
         """Run the command, then say how it went."""

@@ -51,9 +51,8 @@ class CompareImages(base.ReplicateCommand):
                 '--extra is about the images of all projects: leave it out, '
                 'or the images and --project'
             )
-        actions = self.engine(parsed_args).actions()
         tell = report.Differences(
             show_all=parsed_args.show_all,
             for_people=base.for_people(parsed_args),
         )
-        return self.show(tell, actions)
+        return self.show(tell, lambda: self.engine(parsed_args).actions())

@@ -43,10 +43,9 @@ class LivecopyImages(base.ReplicateCommand):
     ) -> tuple[tuple[str, ...], Iterable[Any]]:
         from osc_glance_replicate import report
 
-        outcomes = self.engine(parsed_args).livecopy()
         tell = report.Outcomes(
             rehearsal=parsed_args.dry_run,
             show_all=parsed_args.show_all,
             for_people=base.for_people(parsed_args),
         )
-        return self.show(tell, outcomes)
+        return self.show(tell, lambda: self.engine(parsed_args).livecopy())

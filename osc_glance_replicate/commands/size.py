@@ -14,10 +14,13 @@
 
 import argparse
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 from osc_glance_replicate.commands import base
 from osc_glance_replicate.commands import options
+
+if TYPE_CHECKING:
+    from osc_glance_replicate import plan
 
 
 class SizeImages(base.ReplicateCommand):
@@ -38,5 +41,11 @@ class SizeImages(base.ReplicateCommand):
     ) -> tuple[tuple[str, ...], Iterable[Any]]:
         from osc_glance_replicate import report
 
-        cloud = self.engine(parsed_args)
-        return self.show(report.Sizes(cloud.to), cloud.actions())
+        tell = report.Sizes()
+
+        def actions() -> Iterable['plan.Action']:
+            cloud = self.engine(parsed_args)
+            tell.begin(cloud.to)
+            return cloud.actions()
+
+        return self.show(tell, actions)

@@ -124,6 +124,8 @@ class Glance:
             self._create(image, wanted)
         else:
             have = replica.portable
+            # As in an update, what only the replica has stays.
+            wanted['tags'] = sorted({*wanted['tags'], *have['tags']})
             changes = {
                 field: value
                 for field, value in wanted.items()

@@ -205,7 +205,9 @@ class Glance:
         ):
             return 'failed'
         replica.record |= shared | custom
-        replica.record['tags'] = sorted(image.record.get('tags', ()))
+        replica.record['tags'] = sorted(
+            {*image.record.get('tags', ()), *replica.record.get('tags', ())}
+        )
         replica.record |= hashes(image.data, self._algorithm)
         replica.record['status'] = 'active'
         # Nobody can set it, so that two Glances never bear the same.

@@ -31,7 +31,7 @@ class TestUnusable(base.FunctionalTest):
 
     def _assert_refused(self, cloud, *words, **options):
         result = self.livecopy(expect=1, **options)
-        self.assertEqual('', result.stdout)
+        self.assertEqual([], result.rows)
         (line,) = result.stderr.splitlines()
         for word in (cloud, *words):
             self.assertIn(word, line)
@@ -140,6 +140,21 @@ class TestUnusable(base.FunctionalTest):
             'OS_',
             environment=environment,
         )
+
+    def test_openrc_of_a_third_cloud_in_the_environment(self):
+        image = self.cloud('secure').create()
+        entry = self._entry('secure')
+        environment = {
+            f'OS_{name.upper()}': value
+            for name, value in entry['auth'].items()
+        }
+        result = self.livecopy(
+            environment={**environment, 'OS_CACERT': entry['cacert']}
+        )
+        self.assertEqual({image.id: 'copied'}, result.results)
+        warning, _ = result.stderr.splitlines()
+        for word in "'master'", 'OS_AUTH_URL', entry['auth']['auth_url']:
+            self.assertIn(word, warning)
 
     def _entry(self, cloud):
         path = pathlib.Path(os.environ['OS_CLIENT_CONFIG_FILE'])

@@ -45,6 +45,13 @@ class TestAlign(testtools.TestCase):
             list(catalogue.align([[one, two], [one, three], [three]])),
         )
 
+    def test_ids_that_differ_in_case_are_two_images(self):
+        lower, upper = (base.image(id='a' * 8 + c * 28) for c in 'bB')
+        self.assertEqual(
+            [[upper, None], [lower, lower]],
+            list(catalogue.align([[upper, lower], [lower]])),
+        )
+
     def test_listings_are_read_as_rows_are_asked_for(self):
         endless = (base.image(number) for number in itertools.count())
         rows = catalogue.align([endless, []])

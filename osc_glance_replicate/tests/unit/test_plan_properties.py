@@ -171,7 +171,7 @@ class TestPlanner(testtools.TestCase):
     def _check_comparison(self, actions):
         """Compare tells of nothing but what livecopy could not change."""
         tell = report.Differences(for_people=False)
-        rows = list(tell.rows(actions))
+        rows = list(tell.rows(lambda: actions))
         remaining = collections.Counter(
             action.verb
             for action in actions

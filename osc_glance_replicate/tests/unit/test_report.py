@@ -34,7 +34,7 @@ class TestReport(testtools.TestCase):
             **options,
         }
         self.told = report.Outcomes(**options)
-        return list(self.told.rows(outcomes))
+        return list(self.told.rows(lambda: outcomes))
 
     def test_row(self):
         (row,) = self.report([outcome('copied', name='a\nb')])
@@ -88,8 +88,42 @@ class TestReport(testtools.TestCase):
             self.assertIs(trouble, self.told.trouble)
             self.assertEqual(code, self.told.exit_code)
 
+    def test_trouble_before_the_first_row(self):
+        def cloud():
+            raise errors.CloudError('slave', 'gone')
+
+        told = report.Outcomes()
+        self.assertEqual([], list(told.rows(cloud)))
+        self.assertEqual(1, told.exit_code)
+        self.assertEqual('', told.summary)
+
     def test_summary_counts_bytes_that_moved(self):
         self.report([outcome('copied', size=10**9), outcome('updated')])
         self.assertIn('1.0 GB in', self.told.summary)
         self.report([outcome('copy', size=10**9)], rehearsal=True)
         self.assertEqual('Dry run: 1 copy; 1.0 GB to copy', self.told.summary)
+
+
+class TestDifferences(testtools.TestCase):
+    def test_named_image_that_is_not_compared(self):
+        for routine, summary in (
+            (True, 'no images'),
+            (False, 'no images; 1 not compared: livecopy --dry-run tells why'),
+        ):
+            told = report.Differences()
+            skipped = plan.Action(
+                base.image(), 'slave', plan.Verb.SKIP, routine=routine
+            )
+            self.assertEqual([], list(told.rows(lambda: [skipped])))
+            self.assertEqual(summary, told.summary)
+            self.assertEqual(0, told.exit_code)
+
+    def test_record_without_data(self):
+        """Whatever livecopy would make of it."""
+        for verb in plan.Verb.COPY, plan.Verb.CONFLICT:
+            told = report.Differences()
+            queued = plan.Action(
+                base.image(), 'slave', verb, base.image(status='queued')
+            )
+            ((*_, difference, _),) = told.rows(lambda: [queued])
+            self.assertEqual('incomplete', difference)

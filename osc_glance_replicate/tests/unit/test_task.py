@@ -77,6 +77,16 @@ class TestTask(testtools.TestCase):
         self.assertIn('disk_format', reason)
         self.assertEqual(['update'], slave.calls)
 
+    def test_rehearsal_foretells_it(self):
+        replica = base.image(name='old', disk_format='iso')
+        action = self.planner.decide(self.image, replica, 'slave')
+        outcome = task.as_planned(action)
+        self.assertEqual('failed', outcome.result)
+        self.assertEqual(
+            self.carry_out(places.Place('slave'), replica=replica),
+            (outcome.result, outcome.reason),
+        )
+
     def test_wrong_bytes_are_never_published(self):
         for quarantine, end in (
             ([], 'private and deactivated'),
