@@ -29,6 +29,9 @@ _HEAD = 1000
 #: How many images two destinations must have in common to be found the same.
 _MANY = 10
 
+#: What one image bears at one service, by whatever URL it is reached.
+_EVIDENCE = ('created_at', 'updated_at', 'owner')
+
 
 def rows(
     source: places.Source,
@@ -61,7 +64,7 @@ def rows(
         listings = [place.images() for place in destinations]
         all_rows = align([source.images(meant), *listings])
     head = list(itertools.islice(all_rows, _HEAD))
-    _refuse_aliases(head, [place.name for place in everywhere])
+    _refuse_aliases(head, everywhere)
     return itertools.chain(head, all_rows)
 
 
@@ -117,29 +120,31 @@ def _look_up(
     return list(found.values())
 
 
-def _refuse_aliases(head: Sequence[plan.Row], names: Sequence[str]) -> None:
+def _refuse_aliases(
+    head: Sequence[plan.Row], everywhere: Sequence[places.Place]
+) -> None:
     """Notice that two places are one service, reached by different URLs.
 
     Nobody can set created_at (FACTS.md), so two services do not bear the
     same one on all the images that both have: unless one run has made the
-    replicas at both, in the same seconds. Of two destinations it takes many
-    images, and updated_at, to tell; and no harm is done until then.
+    replicas at both, in the same seconds. The owners, which two Keystones do
+    not share, and updated_at tell then; and of two destinations it takes many
+    images, as no harm is done until then.
     """
-    for one, other in itertools.combinations(range(len(names)), 2):
-        fields: tuple[str, ...] = ('created_at',)
-        fewest = 1
-        if one > 0:
-            fields, fewest = ('created_at', 'updated_at'), _MANY
+    dating = [i for i, place in enumerate(everywhere) if place.dates]
+    for one, other in itertools.combinations(dating, 2):
+        fewest = 1 if one == 0 else _MANY
         pairs = [
-            all(a.record.get(f) == b.record.get(f) is not None for f in fields)
+            a.record.get('created_at') is not None
+            and all(a.record.get(f) == b.record.get(f) for f in _EVIDENCE)
             for row in head
             if (a := row[one]) and (b := row[other])
         ]
         if len(pairs) >= fewest and all(pairs):
             raise errors.CloudError(
-                names[other],
-                f"it is the same image service as '{names[one]}': the "
-                f'{len(pairs)} images looked at were created at the same '
+                everywhere[other].name,
+                f"it is the same image service as '{everywhere[one].name}': "
+                f'the {len(pairs)} images looked at were created at the same '
                 'times; unset OS_* variables left in the environment or name '
                 'another cloud',
             )

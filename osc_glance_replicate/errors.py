@@ -96,6 +96,7 @@ class PlaceError(ReplicateError):
     def __init__(self, place: str, problem: object) -> None:
         super().__init__(f'{place}: {problem}')
         self.place = place
+        self.problem = problem
 
 
 class TransientError(PlaceError):

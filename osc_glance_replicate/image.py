@@ -138,12 +138,11 @@ class Image:
     property value '064' into a number.
 
     :param record: the decoded JSON object; untrusted, see :attr:`defect`
-    :param late: it came after images with greater IDs, so that it could not
-        be brought together with those of other places
+    :param flaw: why the place that gave it says that it cannot be used
     """
 
     record: Mapping[str, Any]
-    late: bool = False
+    flaw: str = ''
 
     @property
     def id(self) -> str:
@@ -201,8 +200,8 @@ class Image:
         """Why this record cannot be trusted, or None when it can."""
         if not is_id(self.id):
             return f'the ID {self.id!r} is not a UUID'
-        if self.late:
-            return 'it is not listed in the order of the IDs: give its ID'
+        if self.flaw:
+            return self.flaw
         for field, kinds in _TYPES.items():
             if field not in self.record and field != 'status':
                 continue
@@ -220,6 +219,10 @@ class Image:
         for field, value in self.properties.items():
             if not isinstance(value, str):
                 return f'property {field} is {value!r:.40}'
+        try:
+            str(self.portable).encode()
+        except UnicodeEncodeError:
+            return 'it holds text that is not Unicode'
         return None
 
     @property

@@ -12,7 +12,7 @@
 
 """What is to be done: records in, actions out, nothing read or written."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 import dataclasses
 import enum
 from typing import Any
@@ -41,16 +41,20 @@ class Verb(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Change:
-    """One field that differs; a value is None where the field is absent."""
+    """One field that differs; a value is None where the field is absent.
+
+    :param exact: what only the replica has is to go
+    """
 
     field: str
     source: Any
     destination: Any
+    exact: bool = False
 
     @property
     def wanted(self) -> Any:
         """What the field is to become: tags are added to those there."""
-        if self.field == 'tags':
+        if self.field == 'tags' and not self.exact:
             return sorted({*self.source, *self.destination})
         return self.source
 
@@ -99,6 +103,8 @@ class Planner:
     :param metadata_only: whether data must not move
     :param extra: tell of images that only a destination has, too; the rows
         must then hold all of the source's images, selected or not
+    :param exact: names of the destinations where properties and tags that
+        only the replica has are removed
     :param projects: ID of the project that new replicas belong to, by
         destination; where it is not known, or None, it is not looked at
     """
@@ -106,6 +112,7 @@ class Planner:
     selection: image_selection.Selection
     metadata_only: bool = False
     extra: bool = False
+    exact: Collection[str] = ()
     projects: Mapping[str, str | None] = dataclasses.field(
         default_factory=dict
     )
@@ -143,7 +150,7 @@ class Planner:
             reason = 'not what the options select'
             return action.instead(Verb.SKIP, reason, routine=routine)
         if replica and replica.status in image_record.SETTLED:
-            return _bring_up_to_date(action, replica)
+            return _bring_up_to_date(action, replica, to in self.exact)
         if reason := self.selection.reason_not_to_copy(image) or '':
             return action.instead(Verb.SKIP, reason, routine=routine)
         if replica and replica.status in _DEAD:
@@ -183,7 +190,9 @@ def _extra(replica: image_record.Image, to: str) -> Action:
     return action
 
 
-def _bring_up_to_date(action: Action, replica: image_record.Image) -> Action:
+def _bring_up_to_date(
+    action: Action, replica: image_record.Image, exact: bool
+) -> Action:
     """Plan for a replica that has its data."""
     image = action.image
     if image.status not in image_record.SETTLED:
@@ -194,7 +203,7 @@ def _bring_up_to_date(action: Action, replica: image_record.Image) -> Action:
         reason = f'other data under this ID: {evidence} differs'
         return action.instead(Verb.CONFLICT, reason)
     reasons = ['size only'] if evidence == 'size' and image.size else []
-    found = list(differences(image, replica))
+    found = list(differences(image, replica, exact))
     changes = tuple(c for c in found if image_record.can_change(c.field))
     fixed = tuple(c for c in found if not image_record.can_change(c.field))
     if not found:
@@ -215,16 +224,19 @@ def unchangeable(fixed: Iterable[Change]) -> str:
 
 
 def differences(
-    image: image_record.Image, replica: image_record.Image
+    image: image_record.Image,
+    replica: image_record.Image,
+    exact: bool = False,
 ) -> Iterator[Change]:
     """Compare what a replica should share with its source.
 
-    Properties and tags that only the replica has are the destination's own
-    affair and no difference.
+    :param exact: properties and tags that only the replica has are a
+        difference, too, rather than the destination's own affair
     """
-    have = replica.portable
-    for field, value in image.portable.items():
-        change = Change(field, value, have.get(field))
+    wanted, have = image.portable, replica.portable
+    fields = {**wanted, **have} if exact else wanted
+    for field in fields:
+        change = Change(field, wanted.get(field), have.get(field), exact)
         if change.wanted != change.destination:
             yield change
     if image.status != replica.status:

@@ -24,6 +24,7 @@ from rich import filesize
 from osc_glance_replicate import errors
 from osc_glance_replicate import plan
 from osc_glance_replicate import task
+from osc_glance_replicate import verify
 
 #: The exit code of a run that Ctrl-C ended, as a shell would give it.
 INTERRUPTED = 128 + signal.SIGINT
@@ -255,3 +256,39 @@ class Sizes(Report[plan.Action]):
 
     def _exit_code(self) -> int:
         return int(self._counts['failed'] > 0)
+
+
+class Findings(Report[verify.Finding]):
+    """What verify tells."""
+
+    columns = ('ID', 'Name', 'Size', 'Result', 'Reason')
+
+    def __init__(self, **options: bool) -> None:
+        super().__init__(**options)
+        self._bytes = 0
+        self._start = time.monotonic()
+
+    def _rows(
+        self, items: Iterable[verify.Finding]
+    ) -> Iterator[tuple[Any, ...]]:
+        for finding in items:
+            self._counts[finding.result] += 1
+            if finding.result == 'ok':
+                self._bytes += finding.size or 0
+            yield (
+                self._text(finding.id),
+                self._text(finding.name),
+                finding.size if type(finding.size) is int else None,
+                finding.result,
+                errors.printable(finding.reason),
+            )
+
+    def _summary(self) -> str:
+        size = filesize.decimal(self._bytes)
+        seconds = time.monotonic() - self._start
+        end = ', interrupted' if self.exit_code == INTERRUPTED else ''
+        counts = self._counted() or 'no images'
+        return f'{counts}; {size} verified in {seconds:.0f} s{end}'
+
+    def _exit_code(self) -> int:
+        return int(any(self._counts[what] for what in verify.DAMAGE))

@@ -12,6 +12,7 @@
 
 """One action carried out, in as many tries as it takes."""
 
+import contextlib
 import dataclasses
 import logging
 import threading
@@ -146,7 +147,7 @@ class Task:
     def _start(self) -> Outcome:
         action, destination = self._action, self._destination
         if action.verb is plan.Verb.UPDATE and action.replica:
-            destination.update(action.replica, action.changes)
+            destination.update(action)
             if action.fixed:
                 return as_planned(action)
             return Outcome(action, _DONE[action.verb], action.reason)
@@ -164,7 +165,11 @@ class Task:
 
     def _send(self) -> None:
         image = self._action.image
-        with self._source.read(image) as data:
+        with contextlib.ExitStack() as stack:
+            data, kept = stack.enter_context(self._destination.kept(image))
+            if kept < (image.size or 0) or not kept:
+                rest = stack.enter_context(self._source.read(image, kept))
+                data = transfer.Joined(data, rest)
             body = transfer.Body(
                 data, image, self._source.name, self._checksum, self._stop
             )
@@ -176,6 +181,11 @@ class Task:
                 # The answer may have been lost rather than the data.
                 self._sent = True
                 raise
+            except errors.DataError as exc:
+                if not kept:
+                    raise
+                # Perhaps it was what was kept that is damaged.
+                raise errors.TransientError(exc.place, exc.problem) from exc
         self._sent = True
 
     def _finish(self) -> Outcome:

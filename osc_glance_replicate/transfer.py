@@ -33,6 +33,32 @@ _ALGORITHMS = frozenset(
 )
 
 
+def recorded_hash(image: image_record.Image) -> tuple[str, str] | None:
+    """Give the strongest hash that is recorded and can be computed here.
+
+    :returns: algorithm and hexadecimal value; None where there is none
+    """
+    for algorithm, value in image.digests.items():
+        if algorithm in _ALGORITHMS:
+            return algorithm, value
+    return None
+
+
+class Joined:
+    """Data that comes from several places, one after the other."""
+
+    def __init__(self, *parts: places.Data) -> None:
+        self._parts = parts
+
+    def read(self, most: int) -> bytes:
+        """Give what has arrived, as ``places.Data`` does."""
+        while self._parts:
+            if data := self._parts[0].read(most):
+                return data
+            self._parts = self._parts[1:]
+        return b''
+
+
 class Body:
     """What is sent to a destination: one image's bytes, once.
 
@@ -121,15 +147,8 @@ class _Digest:
     """
 
     def __init__(self, image: image_record.Image | None) -> None:
-        digests = image.digests if image else {}
-        self._algorithm, self._expected = next(
-            (
-                (algorithm, value)
-                for algorithm, value in digests.items()
-                if algorithm in _ALGORITHMS
-            ),
-            ('', ''),
-        )
+        hashed = recorded_hash(image) if image else None
+        self._algorithm, self._expected = hashed or ('', '')
 
     def __enter__(self) -> '_Digest':
         if self._algorithm:

@@ -21,7 +21,6 @@ from osc_lib.command import command
 if TYPE_CHECKING:
     import openstack.connection
 
-    from osc_glance_replicate import engine
     from osc_glance_replicate import report
 
 _Item = TypeVar('_Item')
@@ -31,25 +30,18 @@ class ReplicateCommand(command.Lister):
     """A list of rows on stdout, a summary on stderr, an exit code."""
 
     # openstackclient would log in before the command runs, and its errors
-    # name no cloud; _own_cloud() does it instead.
+    # name no cloud; own_cloud() does it instead.
     auth_required = False
 
-    def engine(self, parsed_args: argparse.Namespace) -> 'engine.Engine':
-        """Get ready to work: connect to all clouds.
+    def own_cloud(self) -> 'openstack.connection.Connection':
+        """Connect to the command's own cloud, as openstackclient would.
 
-        :raises ReplicateError: a cloud cannot be used
+        :raises CloudError: it cannot be used
         """
         from osc_glance_replicate import clouds
-        from osc_glance_replicate import engine
 
         if not self.app.options.debug:
             clouds.hush()
-        return engine.Engine(self._own_cloud, parsed_args)
-
-    def _own_cloud(self) -> 'openstack.connection.Connection':
-        """Connect to the command's own cloud, as openstackclient would."""
-        from osc_glance_replicate import clouds
-
         name = self.app.options.cloud or self.app.cloud.name or 'defaults'
         with clouds.named_in_errors(name):
             if self.app.cloud.config.get('api_timeout') is None:

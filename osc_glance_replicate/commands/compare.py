@@ -30,7 +30,7 @@ class CompareImages(base.ReplicateCommand):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         options.add_selection(parser)
-        options.add_destinations(parser)
+        options.add_destinations(parser, dump=True)
         parser.add_argument(
             '--extra',
             action='store_true',
@@ -43,6 +43,7 @@ class CompareImages(base.ReplicateCommand):
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[tuple[str, ...], Iterable[Any]]:
+        from osc_glance_replicate import engine
         from osc_glance_replicate import errors
         from osc_glance_replicate import report
 
@@ -55,4 +56,6 @@ class CompareImages(base.ReplicateCommand):
             show_all=parsed_args.show_all,
             for_people=base.for_people(parsed_args),
         )
-        return self.show(tell, lambda: self.engine(parsed_args).actions())
+        return self.show(
+            tell, lambda: engine.to_any(self.own_cloud, parsed_args).actions()
+        )

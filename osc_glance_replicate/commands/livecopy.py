@@ -41,6 +41,7 @@ class LivecopyImages(base.ReplicateCommand):
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[tuple[str, ...], Iterable[Any]]:
+        from osc_glance_replicate import engine
         from osc_glance_replicate import report
 
         tell = report.Outcomes(
@@ -48,4 +49,7 @@ class LivecopyImages(base.ReplicateCommand):
             show_all=parsed_args.show_all,
             for_people=base.for_people(parsed_args),
         )
-        return self.show(tell, lambda: self.engine(parsed_args).livecopy())
+        return self.show(
+            tell,
+            lambda: engine.to_clouds(self.own_cloud, parsed_args).outcomes(),
+        )

@@ -202,17 +202,36 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
 
 
 def add_destinations(
-    parser: argparse.ArgumentParser, required: bool = True
+    parser: argparse.ArgumentParser,
+    dump: bool = False,
+    required: bool = True,
 ) -> None:
-    """Add what says where to."""
-    parser.add_argument(
+    """Add what says where to.
+
+    :param dump: it may be a directory instead
+    """
+    where = parser.add_mutually_exclusive_group(required=required)
+    where.add_argument(
         '--to',
         metavar='<cloud>[:<region>]',
         action='append',
         default=[],
-        required=required,
         help='Destination: a cloud of clouds.yaml, or a region of it (repeat '
         'the option for several destinations)',
+    )
+    if dump:
+        where.add_argument(
+            '--dump',
+            metavar='<path>',
+            type=not_empty,
+            help='Destination: a dump directory, which need not be there',
+        )
+
+
+def add_path(parser: argparse.ArgumentParser) -> None:
+    """Add the dump directory, which comes before any images."""
+    parser.add_argument(
+        'path', metavar='<path>', type=not_empty, help='The dump directory'
     )
 
 

@@ -26,25 +26,27 @@ if TYPE_CHECKING:
 class SizeImages(base.ReplicateCommand):
     """Show how many images there are, and how many bytes.
 
-    With --to: how much a livecopy with the same options would copy.
+    With --to: how much a livecopy with the same options would copy; with
+    --dump, a dump.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         options.add_selection(parser)
-        options.add_destinations(parser, required=False)
+        options.add_destinations(parser, dump=True, required=False)
         options.accept_any_order(parser)
         return parser
 
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[tuple[str, ...], Iterable[Any]]:
+        from osc_glance_replicate import engine
         from osc_glance_replicate import report
 
         tell = report.Sizes()
 
         def actions() -> Iterable['plan.Action']:
-            cloud = self.engine(parsed_args)
+            cloud = engine.to_any(self.own_cloud, parsed_args)
             tell.begin(cloud.to)
             return cloud.actions()
 

@@ -49,6 +49,10 @@ class Place(Protocol):
 
     name: str
 
+    #: Whether it dates its records itself, so that equal dates at two places
+    #: show them to be one.
+    dates: bool
+
     def images(
         self, selection: image_selection.Selection | None = None
     ) -> Iterator[image_record.Image]:
@@ -68,10 +72,11 @@ class Source(Place, Protocol):
         """Give the images that bear this name."""
 
     def read(
-        self, image: image_record.Image
+        self, image: image_record.Image, start: int = 0
     ) -> contextlib.AbstractContextManager[Data]:
         """Open an image's data.
 
+        :param start: number of bytes to leave out; fewer than there are
         :raises DataError: there is none, though the record promises some
         """
 
@@ -96,8 +101,16 @@ class Destination(Place, Protocol):
         :raises RefusedError: the record as it should be is not accepted
         """
 
+    def kept(
+        self, image: image_record.Image
+    ) -> contextlib.AbstractContextManager[tuple[Data, int]]:
+        """Open the data that an interrupted write has left.
+
+        :returns: the data, and the number of bytes, 0 where nothing is kept
+        """
+
     def write(self, image: image_record.Image, body: Body) -> None:
-        """Send the data of a staged replica.
+        """Write the data of a staged replica, from the start.
 
         Errors raised by the body itself are passed through.
         """
@@ -105,10 +118,8 @@ class Destination(Place, Protocol):
     def publish(self, image: image_record.Image) -> None:
         """Give a verified replica its visibility and the like."""
 
-    def update(
-        self, replica: image_record.Image, changes: Sequence[plan.Change]
-    ) -> None:
-        """Change fields of an existing replica.
+    def update(self, action: plan.Action) -> None:
+        """Make the changes of an action to its replica.
 
         :raises RefusedError: names the fields that did not change; the
             others did

@@ -30,6 +30,9 @@ Filters = Mapping[str, str | list[str]]
 #: How often a listing starts again because its marker was deleted.
 _RESTARTS = 10
 
+#: Such an image cannot be brought together with those of other places.
+_LATE = 'it is not listed in the order of the IDs: give its ID'
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Page:
@@ -77,7 +80,7 @@ def images(
                     last = image.key
                     yield image
                 elif image.key > done:
-                    aside.append(dataclasses.replace(image, late=True))
+                    aside.append(dataclasses.replace(image, flaw=_LATE))
         # Not before the end: what is merged has to come in order.
         yield from aside
 

@@ -120,6 +120,8 @@ class Glance:
     :ivar taken: IDs of images that cannot be seen, deleted ones for one
     """
 
+    dates = True
+
     def __init__(
         self,
         name: str,

@@ -27,6 +27,7 @@ class Place:
         self.name = name
         self.data = data
         self.images = {}
+        self.part = b''
         self.calls = []
         self._troubles = {k: iter(v) for k, v in troubles.items()}
 
@@ -40,9 +41,12 @@ class Place:
         return self.images.get(image_id)
 
     @contextlib.contextmanager
-    def read(self, image):
+    def read(self, image, start=0):
         self._call('read')
-        yield base.Data(self.data)
+        yield base.Data(self.data[start:])
+
+    def kept(self, image):
+        return contextlib.nullcontext((base.Data(self.part), len(self.part)))
 
     def stage(self, image, replica):
         self._call('stage')
@@ -55,7 +59,7 @@ class Place:
     def publish(self, image):
         self._call('publish')
 
-    def update(self, replica, changes):
+    def update(self, action):
         self._call('update')
 
     def quarantine(self, image):

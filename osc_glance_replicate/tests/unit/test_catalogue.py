@@ -23,6 +23,8 @@ from osc_glance_replicate.tests.unit import base
 class Listing:
     """A place that has some images, for what only lists."""
 
+    dates = True
+
     def __init__(self, name, *images):
         self.name = name
         self._images = images
@@ -144,6 +146,13 @@ class TestRows(testtools.TestCase):
             selection.Selection(['image 1']),
         )
         self.assertEqual([[evil, None]], list(rows))
+
+    def test_replicas_of_one_run_at_another_keystone_are_no_alias(self):
+        replicas = [base.image(n, owner='another') for n in (1, 2)]
+        rows = catalogue.rows(
+            self.source, [Listing('slave', *replicas)], selection.Selection()
+        )
+        self.assertEqual(2, len(list(rows)))
 
     def test_one_replica_of_another_time_shows_another_service(self):
         replica = base.image(2, created_at='2026-02-02T00:00:00Z')

@@ -164,7 +164,13 @@ class TestUpdate(GlanceTest):
         place = self.serve(answer)
         try:
             place.update(
-                replica, [plan.Change(*change, None) for change in changes]
+                plan.Action(
+                    base.image(),
+                    'slave',
+                    plan.Verb.UPDATE,
+                    replica,
+                    tuple(plan.Change(*change, None) for change in changes),
+                )
             )
         except errors.RefusedError as exc:
             return str(exc)

@@ -1,0 +1,57 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Copy images to a directory."""
+
+import argparse
+from collections.abc import Iterable
+from typing import Any
+
+from osc_glance_replicate.commands import base
+from osc_glance_replicate.commands import options
+
+
+class DumpImages(base.ReplicateCommand):
+    """Copy images to a directory.
+
+    The images of the command's own cloud (--os-cloud) that are not whole in
+    the directory yet are written there, with their records; what is whole is
+    not read again, and what was interrupted goes on. No image is ever removed
+    from it.
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        options.add_path(parser)
+        options.add_selection(parser)
+        options.add_execution(parser)
+        options.add_show_all(parser, 'unchanged ones and those not replicated')
+        options.accept_any_order(parser)
+        return parser
+
+    def take_action(
+        self, parsed_args: argparse.Namespace
+    ) -> tuple[tuple[str, ...], Iterable[Any]]:
+        from osc_glance_replicate import engine
+        from osc_glance_replicate import report
+
+        tell = report.Outcomes(
+            rehearsal=parsed_args.dry_run,
+            show_all=parsed_args.show_all,
+            for_people=base.for_people(parsed_args),
+        )
+        return self.show(
+            tell,
+            lambda: engine.to_dump(
+                self.own_cloud, parsed_args, parsed_args.path
+            ).outcomes(),
+        )

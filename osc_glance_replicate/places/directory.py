@@ -1,0 +1,195 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The images of a dump directory, to be read (SPEC, "A dump directory")."""
+
+from collections.abc import Iterator, Sequence
+import contextlib
+import dataclasses
+import os
+
+from osc_glance_replicate import errors
+from osc_glance_replicate import image as image_record
+from osc_glance_replicate import places
+from osc_glance_replicate.places import dump_record
+from osc_glance_replicate.places import folder
+from osc_glance_replicate import selection as image_selection
+
+
+def data_name(image: image_record.Image) -> str:
+    """Give the name of the file that holds an image's data."""
+    return f'{image.id}.img'
+
+
+class Directory:
+    """A dump, as a source.
+
+    :param path: of the directory
+    :raises PlaceError: it cannot be opened
+    """
+
+    dates = False
+
+    def __init__(self, path: str) -> None:
+        self.name = path
+        with self._named_in_errors():
+            self._folder = self._open(path)
+
+    def _open(self, path: str) -> folder.Folder:
+        return folder.Folder(path)
+
+    def images(
+        self, selection: image_selection.Selection | None = None
+    ) -> Iterator[image_record.Image]:
+        """Give all images in ascending order of their IDs.
+
+        A record or a file that cannot be used is an image with a flaw.
+        """
+        with self._named_in_errors():
+            names = self._folder.names()
+        for name in sorted(filter(image_record.is_id, names), key=str.lower):
+            yield self._image(name)
+
+    def named(self, name: str) -> Sequence[image_record.Image]:
+        """Give the images that bear this name."""
+        return [image for image in self.images() if image.name == name]
+
+    def find(self, image_id: str) -> image_record.Image | None:
+        """Give the image of this ID, or None where there is no record."""
+        # What it is, if no file, is told by the flaw of the image.
+        with contextlib.suppress(OSError):
+            if self._folder.status(image_id) is None:
+                return None
+        return self._image(image_id)
+
+    def _image(self, image_id: str) -> image_record.Image:
+        try:
+            content = self._folder.read(image_id, dump_record.MOST)
+        except OSError as exc:
+            flaw = f'its file cannot be read: {exc.strerror}'
+            return image_record.Image({'id': image_id}, flaw)
+        image = dump_record.parse(content, image_id)
+        return image if image.defect else self._held_against_data(image)
+
+    def _held_against_data(
+        self, image: image_record.Image
+    ) -> image_record.Image:
+        """Find fault with an image whose data is not as long as it should be.
+
+        What was not active when it was dumped has no data.
+        """
+        if image.status not in image_record.SETTLED:
+            return image
+        _, flaw = self.damage(image)
+        return dataclasses.replace(image, flaw=flaw)
+
+    def damage(self, image: image_record.Image) -> tuple[str, str]:
+        """Look at the data of an image, without reading it.
+
+        :returns: what it is called, which is ``missing``, ``short`` or
+            ``damaged``, and what is wrong; both empty if nothing is
+        """
+        try:
+            status = self._folder.status(data_name(image))
+        except OSError as exc:
+            return 'damaged', f'{data_name(image)}: {exc.strerror}'
+        if status is None:
+            return 'missing', f'{data_name(image)} is missing'
+        if status.st_size == image.size:
+            return '', ''
+        return (
+            'short' if status.st_size < (image.size or 0) else 'damaged',
+            f'{data_name(image)} has {status.st_size} bytes, {image.size} are '
+            'recorded',
+        )
+
+    def files(self) -> dict[str, int | None]:
+        """Give the sizes of all that is there; None for what is no file."""
+        found: dict[str, int | None] = {}
+        with self._named_in_errors():
+            names = self._folder.names()
+        for name in names:
+            found[name] = None
+            with contextlib.suppress(OSError):
+                if status := self._folder.status(name):
+                    found[name] = status.st_size
+        return found
+
+    @contextlib.contextmanager
+    def read(
+        self, image: image_record.Image, start: int = 0
+    ) -> Iterator[places.Data]:
+        """Open an image's data.
+
+        :param start: number of bytes to leave out
+        :raises DataError: it is not as long as its record says; while
+            reading: the file has changed meanwhile
+        """
+        size = image.size or 0
+        with contextlib.ExitStack() as stack:
+            with self._named_in_errors(data_name(image)):
+                fd = stack.enter_context(self._folder.open(data_name(image)))
+            if os.fstat(fd).st_size != size:
+                raise errors.DataError(self.name, self.damage(image)[1])
+            yield Reader(self.name, fd, start, size)
+
+    @contextlib.contextmanager
+    def _named_in_errors(self, name: str = '') -> Iterator[None]:
+        """Name the place, and the file if any, in errors of the system.
+
+        :raises RefusedError: for every OSError: files do not mend themselves
+        """
+        try:
+            yield
+        except OSError as exc:
+            problem = exc.strerror or str(exc)
+            raise errors.RefusedError(
+                self.name, f'{name}: {problem}' if name else problem
+            ) from exc
+
+
+class Reader:
+    """A piece of a file, as data.
+
+    :param place: name of the place
+    :param fd: of the open file
+    :param start: where the piece starts
+    :param end: where it ends
+    """
+
+    def __init__(self, place: str, fd: int, start: int, end: int) -> None:
+        self._place = place
+        self._fd = fd
+        self._position = start
+        self._end = end
+        self._before = _fingerprint(fd)
+
+    def read(self, most: int) -> bytes:
+        """Give bytes, as ``places.Data`` does.
+
+        :raises DataError: at the end: the file was changed meanwhile
+        :raises RefusedError: the disk is broken
+        """
+        most = min(most, self._end - self._position)
+        try:
+            data = os.pread(self._fd, most, self._position)
+        except OSError as exc:
+            raise errors.RefusedError(self._place, exc.strerror) from exc
+        self._position += len(data)
+        if not data and _fingerprint(self._fd) != self._before:
+            raise errors.DataError(self._place, 'changed while it was read')
+        return data
+
+
+def _fingerprint(fd: int) -> tuple[int, int]:
+    status = os.fstat(fd)
+    return status.st_size, status.st_mtime_ns

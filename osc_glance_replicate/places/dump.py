@@ -1,0 +1,226 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A dump directory being written, so that no instant can spoil it."""
+
+from collections.abc import Iterable, Iterator
+import contextlib
+import dataclasses
+import fcntl
+import os
+
+from osc_glance_replicate import errors
+from osc_glance_replicate import image as image_record
+from osc_glance_replicate import places
+from osc_glance_replicate.places import checksums
+from osc_glance_replicate.places import directory
+from osc_glance_replicate.places import dump_record
+from osc_glance_replicate.places import folder
+from osc_glance_replicate import plan
+from osc_glance_replicate import selection as image_selection
+
+#: Held by whoever writes to the directory.
+LOCK = '.lock'
+
+#: What is zero for so many bytes becomes a hole.
+_HOLE = bytes(64 * 1024)
+
+
+def part_name(image: image_record.Image) -> str:
+    """Give the name of the file that holds data on its way."""
+    return f'{directory.data_name(image)}.part'
+
+
+class Dump(directory.Directory):
+    """A dump, as a destination; it may not be there yet.
+
+    The data of an image grows in a part file, gets its final name when it is
+    whole and on the disk, and then its record: so what has a record has its
+    data, and the next run goes on with what has none.
+
+    :param path: of the directory
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self._checksums: checksums.Checksums | None = None
+        #: Let go of when the process ends, whatever ends it.
+        self._lock = contextlib.ExitStack()
+
+    def _open(self, path: str) -> folder.Folder:
+        try:
+            return folder.Folder(path)
+        except FileNotFoundError:
+            return folder.Absent()
+
+    def open(self) -> None:
+        """Make the directory if there is none, and keep others from writing.
+
+        :raises RefusedError: it cannot be written, or somebody else does
+        """
+        flags = os.O_WRONLY | os.O_CREAT
+        try:
+            with self._named_in_errors():
+                self._folder = folder.Folder(self.name, create=True)
+                fd = self._lock.enter_context(self._folder.open(LOCK, flags))
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except errors.RefusedError as exc:
+            if isinstance(exc.__cause__, BlockingIOError):
+                raise errors.RefusedError(
+                    self.name, 'another dump into it is running; wait for it'
+                ) from exc
+            raise
+        self._checksums = checksums.Checksums(self._folder)
+
+    def make_room(self, actions: Iterable[plan.Action]) -> None:
+        """Find out whether there is room for what is to be copied.
+
+        :raises RefusedError: there is not
+        """
+        needed = sum(
+            (action.image.size or 0) - self._size_kept(action.image)
+            for action in actions
+            if action.verb is plan.Verb.COPY
+        )
+        with self._named_in_errors():
+            free = self._folder.free()
+        if needed > free:
+            raise errors.RefusedError(
+                self.name,
+                f'there is no room: {needed} bytes are to be written and '
+                f'{free} are free; select fewer images',
+            )
+
+    def _size_kept(self, image: image_record.Image) -> int:
+        """Give the number of bytes that have room already."""
+        for name in (directory.data_name(image), part_name(image)):
+            with contextlib.suppress(OSError):
+                if status := self._folder.status(name):
+                    return min(status.st_size, image.size or 0)
+        return 0
+
+    def images(
+        self, selection: image_selection.Selection | None = None
+    ) -> Iterator[image_record.Image]:
+        """Give all images in ascending order of their IDs."""
+        for image in super().images():
+            if image.status in image_record.SETTLED and not image.defect:
+                self._note_checksum(image)
+            yield image
+
+    def _held_against_data(
+        self, image: image_record.Image
+    ) -> image_record.Image:
+        """Take what has not all of its data for a copy that was broken off.
+
+        What was not active when an older dump was made has no data either,
+        and may have some now.
+        """
+        if image.status in image_record.SETTLED:
+            what, flaw = self.damage(image)
+            if what not in ('missing', 'short'):
+                return dataclasses.replace(image, flaw=flaw)
+        return dataclasses.replace(
+            image, record={**image.record, 'status': 'queued'}
+        )
+
+    def stage(
+        self, image: image_record.Image, replica: image_record.Image | None
+    ) -> None:
+        """Take what data there is without a record for what it is, a part."""
+        name = directory.data_name(image)
+        with self._named_in_errors(name):
+            if self._folder.status(name):
+                self._folder.rename(name, part_name(image))
+
+    @contextlib.contextmanager
+    def kept(
+        self, image: image_record.Image
+    ) -> Iterator[tuple[places.Data, int]]:
+        """Open the part of an image that is there."""
+        name = part_name(image)
+        flags = os.O_RDWR | os.O_CREAT
+        with contextlib.ExitStack() as stack:
+            with self._named_in_errors(name):
+                fd = stack.enter_context(self._folder.open(name, flags))
+                size = os.fstat(fd).st_size
+                if size > (image.size or 0):
+                    os.ftruncate(fd, 0)
+                    size = 0
+            yield directory.Reader(self.name, fd, 0, size), size
+
+    def write(self, image: image_record.Image, body: places.Body) -> None:
+        """Write data and record; what is kept of the data is not rewritten.
+
+        :raises RefusedError: the disk is full or broken
+        """
+        name = part_name(image)
+        try:
+            with (
+                self._named_in_errors(name),
+                self._folder.open(name, os.O_WRONLY) as fd,
+            ):
+                _fill(fd, body)
+        except errors.DataError:
+            self._folder.remove(name)
+            raise
+        with self._named_in_errors(directory.data_name(image)):
+            self._folder.rename(name, directory.data_name(image))
+        self._note_checksum(image)
+        self._write_record(image)
+
+    def publish(self, image: image_record.Image) -> None:
+        """Do nothing: who may read the directory sees what is written."""
+
+    def update(self, action: plan.Action) -> None:
+        """Write the source's record anew."""
+        self._note_checksum(action.image)
+        self._write_record(action.image)
+
+    def quarantine(self, image: image_record.Image) -> None:
+        """Remove the record, without which nobody takes the data."""
+        with self._named_in_errors(image.id):
+            self._folder.remove(image.id)
+
+    def _note_checksum(self, image: image_record.Image) -> None:
+        if self._checksums:
+            with self._named_in_errors('checksums'):
+                self._checksums.add(image, directory.data_name(image))
+
+    def _write_record(self, image: image_record.Image) -> None:
+        with self._named_in_errors(image.id):
+            self._folder.replace(image.id, dump_record.serialize(image))
+
+
+def _fill(fd: int, body: places.Body) -> None:
+    """Write data where it is not written yet, and wait for the disk."""
+    kept = os.fstat(fd).st_size
+    position = 0
+    for block in body:
+        if position + len(block) > kept:
+            for offset, piece in _pieces(block):
+                folder.write(fd, piece, position + offset)
+        position += len(block)
+    os.ftruncate(fd, position)
+    os.fsync(fd)
+
+
+def _pieces(block: bytes) -> Iterator[tuple[int, bytes]]:
+    """Give what is not zero of a block, with its offset in the block."""
+    start = 0
+    for offset in range(0, len(block), len(_HOLE)):
+        if block.startswith(_HOLE, offset):
+            if start < offset:
+                yield start, block[start:offset]
+            start = offset + len(_HOLE)
+    if start < len(block):
+        yield start, block[start:]

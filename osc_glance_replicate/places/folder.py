@@ -1,0 +1,138 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The files of one directory, opened so that nothing outside is touched."""
+
+from collections.abc import Iterator
+import contextlib
+import errno
+import os
+import stat
+
+#: Files of a dump are for their owner alone (SPEC, "A dump directory").
+_FILE_MODE = 0o600
+_DIRECTORY_MODE = 0o700
+
+#: Other hands may have put links and pipes there: they are not followed, and
+#: waited for by nobody.
+_CAREFULLY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class Folder:
+    """The regular files right inside a directory.
+
+    All methods raise OSError, for what is no regular file too.
+
+    :param path: of the directory, which may itself be a link
+    :param create: make the directory if there is none
+    :raises FileNotFoundError: there is none
+    """
+
+    def __init__(self, path: str, create: bool = False) -> None:
+        if create:
+            os.makedirs(path, _DIRECTORY_MODE, exist_ok=True)
+        self._fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def names(self) -> list[str]:
+        """Give the names of all that is there, files or not."""
+        return os.listdir(self._fd)
+
+    @contextlib.contextmanager
+    def open(self, name: str, flags: int = os.O_RDONLY) -> Iterator[int]:
+        """Open a file.
+
+        :param flags: of open(2)
+        :returns: a file descriptor, closed at the end
+        """
+        fd = os.open(name, flags | _CAREFULLY, _FILE_MODE, dir_fd=self._fd)
+        try:
+            _check(os.fstat(fd))
+            yield fd
+        finally:
+            os.close(fd)
+
+    def status(self, name: str) -> os.stat_result | None:
+        """Give what the system says of a file; None where there is none."""
+        try:
+            status = os.stat(name, dir_fd=self._fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+        _check(status)
+        return status
+
+    def read(self, name: str, most: int) -> bytes:
+        """Give the content of a file.
+
+        :param most: bytes that it may have
+        """
+        content = b''
+        with self.open(name) as fd:
+            while block := os.read(fd, most + 1 - len(content)):
+                content += block
+        if len(content) > most:
+            raise OSError(errno.EFBIG, f'more than {most} bytes')
+        return content
+
+    def replace(self, name: str, content: bytes) -> None:
+        """Write a file so that it is all there or as it was before."""
+        part = f'{name}.part'
+        self.remove(part)
+        with self.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as fd:
+            write(fd, content)
+            os.fsync(fd)
+        self.rename(part, name)
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a file another name, for good."""
+        os.rename(old, new, src_dir_fd=self._fd, dst_dir_fd=self._fd)
+        os.fsync(self._fd)
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=self._fd)
+
+    def free(self) -> int:
+        """Give the bytes that this user may still write there."""
+        system = os.fstatvfs(self._fd)
+        return system.f_bavail * system.f_frsize
+
+
+class Absent(Folder):
+    """A directory that is not there, and so has no files."""
+
+    def __init__(self) -> None:
+        pass
+
+    def names(self) -> list[str]:
+        """Give none."""
+        return []
+
+    def status(self, name: str) -> None:
+        """Give none."""
+
+
+def write(fd: int, content: bytes, position: int | None = None) -> None:
+    """Write all bytes, at a position or where the file stands."""
+    rest = memoryview(content)
+    while rest:
+        if position is None:
+            count = os.write(fd, rest)
+        else:
+            count = os.pwrite(fd, rest, position)
+            position += count
+        rest = rest[count:]
+
+
+def _check(status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, 'not a regular file')

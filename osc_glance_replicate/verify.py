@@ -1,0 +1,168 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The images of a dump held against their records, and other files named."""
+
+from collections.abc import Iterable, Iterator
+import contextlib
+import dataclasses
+import io
+import os
+
+from osc_glance_replicate import catalogue
+from osc_glance_replicate import image as image_record
+from osc_glance_replicate import places
+from osc_glance_replicate.places import checksums
+from osc_glance_replicate.places import directory
+from osc_glance_replicate.places import dump
+from osc_glance_replicate import plan
+from osc_glance_replicate import run
+from osc_glance_replicate import selection as image_selection
+from osc_glance_replicate import task
+from osc_glance_replicate import transfer
+
+_OURS = frozenset((dump.LOCK, *checksums.FILES.values()))
+
+#: What makes a dump a bad one.
+DAMAGE = frozenset(('damaged', 'missing', 'short'))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found of one image or one other file.
+
+    :param size: of the data, in bytes; None where there is none
+    :param result: ``ok``, ``skipped``, ``foreign``, ``leftover``, or one of
+        DAMAGE
+    """
+
+    id: str
+    name: str
+    size: int | None
+    result: str
+    reason: str = ''
+
+
+class _Nowhere:
+    """A destination where nothing stays but that it has arrived."""
+
+    dates = False
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._arrived: dict[str, image_record.Image] = {}
+
+    def images(
+        self, selection: image_selection.Selection | None = None
+    ) -> Iterator[image_record.Image]:
+        return iter(())
+
+    def find(self, image_id: str) -> image_record.Image | None:
+        return self._arrived.get(image_id)
+
+    def stage(
+        self, image: image_record.Image, replica: image_record.Image | None
+    ) -> None:
+        pass
+
+    def kept(
+        self, image: image_record.Image
+    ) -> contextlib.AbstractContextManager[tuple[places.Data, int]]:
+        return contextlib.nullcontext((io.BytesIO(), 0))
+
+    def write(self, image: image_record.Image, body: places.Body) -> None:
+        for _ in body:
+            pass
+        self._arrived[image.id] = dataclasses.replace(
+            image, record={**image.record, 'status': 'active'}
+        )
+
+    def publish(self, image: image_record.Image) -> None:
+        del self._arrived[image.id]
+
+    def update(self, action: plan.Action) -> None:
+        pass
+
+    def quarantine(self, image: image_record.Image) -> None:
+        pass
+
+
+def verify(
+    source: directory.Directory, selection: image_selection.Selection
+) -> Iterator[Finding]:
+    """Read all data of a dump.
+
+    :param selection: which images; all files, too, where it takes any image
+    :raises SelectionError: an image that is named is not there
+    """
+    runner = run.Runner(
+        source,
+        {source.name: _Nowhere(source.name)},
+        plan.Planner(selection),
+        transfers=os.cpu_count() or 1,
+        retries=0,
+        checksum=True,
+        fail_fast=False,
+    )
+    rows = catalogue.rows(source, [], selection)
+    for outcome in runner.run(_actions(rows, source.name, selection)):
+        yield _finding(outcome, source)
+    if selection == image_selection.Selection():
+        yield from _others(source)
+
+
+def _actions(
+    rows: Iterable[plan.Row], place: str, selection: image_selection.Selection
+) -> Iterator[plan.Action]:
+    """Plan to read what can be read."""
+    for (image,) in rows:
+        if not image or not (selection.images or selection.matches(image)):
+            continue
+        action = plan.Action(image, place, plan.Verb.COPY)
+        if image.defect:
+            yield action.instead(plan.Verb.FAIL, image.defect)
+        elif image.status not in image_record.SETTLED:
+            reason = f'no data: status is {image.status}'
+            yield action.instead(plan.Verb.SKIP, reason)
+        else:
+            yield action
+
+
+def _finding(outcome: task.Outcome, source: directory.Directory) -> Finding:
+    image = outcome.action.image
+    result, reason = outcome.result, outcome.reason
+    if result == 'copied':
+        result = 'ok'
+        reason = '' if transfer.recorded_hash(image) else 'size only'
+    elif result == 'failed':
+        result = source.damage(image)[0] or 'damaged'
+    return Finding(image.id, image.name, image.size, result, reason)
+
+
+def _others(source: directory.Directory) -> Iterator[Finding]:
+    """Name the files that are no record of an image, nor its data."""
+    files = source.files()
+    for name, size in sorted(files.items()):
+        head, dot, end = name.partition('.')
+        image_id = head if image_record.is_id(head) else ''
+        if name in _OURS or (image_id and not dot):
+            continue
+        if image_id and end == 'img':
+            if head not in files:
+                reason = f'{name} is there without its record: dump it again'
+                yield Finding(image_id, '', size, 'missing', reason)
+        elif end.endswith('part') and (image_id or f'{head}' in _OURS):
+            reason = f'{name}: an interrupted dump left it'
+            yield Finding(image_id, '', size, 'leftover', reason)
+        else:
+            reason = f'{name} is no part of a dump'
+            yield Finding(image_id, '', size, 'foreign', reason)
