@@ -13,6 +13,7 @@
 """The images of all ends brought together: listed, or looked up by name."""
 
 from collections.abc import Iterable, Iterator, Sequence
+import dataclasses
 import heapq
 import itertools
 import operator
@@ -38,11 +39,13 @@ def rows(
     destinations: Sequence[places.Place],
     selection: image_selection.Selection,
     whole: bool = False,
+    members: bool = False,
 ) -> Iterator[plan.Row]:
     """Give the records of each image of the source at every place.
 
     :param selection: which images are meant; others may come, too
     :param whole: list all images of the source, whatever is meant
+    :param members: give the members of shared images, too
     :raises SelectionError: a name is not found or fits several images
     :raises CloudError: two places are the same image service
     """
@@ -63,9 +66,31 @@ def rows(
         meant = None if whole else selection
         listings = [place.images() for place in destinations]
         all_rows = align([source.images(meant), *listings])
+    if members:
+        all_rows = (
+            _with_members(row, everywhere)
+            if row[0] and (selection.images or selection.matches(row[0]))
+            else row
+            for row in all_rows
+        )
     head = list(itertools.islice(all_rows, _HEAD))
     _refuse_aliases(head, everywhere)
     return itertools.chain(head, all_rows)
+
+
+def row(
+    source: places.Source,
+    destinations: Sequence[places.Place],
+    image_id: str,
+    members: bool = False,
+) -> plan.Row:
+    """Give the records of one image at every place.
+
+    :param members: if it is shared, give its members, too
+    """
+    everywhere = [source, *destinations]
+    found = [place.find(image_id) for place in everywhere]
+    return _with_members(found, everywhere) if members else found
 
 
 def align(
@@ -96,6 +121,23 @@ def align(
                 row = [None] * len(listings)
             row[index] = image
         yield row
+
+
+def _with_members(
+    row: plan.Row, everywhere: Sequence[places.Place]
+) -> plan.Row:
+    """Ask each place for the members of an image that is shared there."""
+    found = list(row)
+    for index, (image, place) in enumerate(zip(row, everywhere, strict=True)):
+        if image and not image.defect and image.visibility == 'shared':
+            try:
+                found[index] = dataclasses.replace(
+                    image, members=place.members(image)
+                )
+            except errors.PlaceError as exc:
+                flaw = f'its members cannot be read: {exc}'
+                found[index] = dataclasses.replace(image, flaw=flaw)
+    return found
 
 
 def _look_up(

@@ -12,8 +12,9 @@
 
 """From a name in clouds.yaml to a connection whose image service is known."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 import contextlib
+import functools
 import importlib.metadata
 import logging
 import re
@@ -27,6 +28,7 @@ import openstack.connection
 from openstack import exceptions as sdk_exceptions
 
 from osc_glance_replicate import errors
+from osc_glance_replicate import owners
 from osc_glance_replicate import workers
 
 LOG = logging.getLogger(__name__)
@@ -170,6 +172,63 @@ def warn_of_environment(connection: openstack.connection.Connection) -> None:
             errors.printable(name),
             errors.printable(used),
         )
+
+
+class Projects:
+    """The projects of a cloud that its user can know of.
+
+    :param name: of the cloud, as the user named it
+    """
+
+    def __init__(
+        self, name: str, connection: openstack.connection.Connection
+    ) -> None:
+        self.name = name
+        self._connection = connection
+
+    @functools.cached_property
+    def _known(self) -> Mapping[str, owners.Project]:
+        with named_in_errors(self.name):
+            domains = self._domains()
+            return {
+                project['id']: owners.Project(
+                    project['name'],
+                    domains.get(project['domain_id'], project['domain_id']),
+                )
+                for project in self._list('projects')
+            }
+
+    def known(self) -> Mapping[str, owners.Project]:
+        """Give the projects by ID; asks Keystone, once.
+
+        :raises CloudError: it does not answer
+        """
+        return self._known
+
+    def _domains(self) -> dict[str, str]:
+        """Give the names of the domains by ID."""
+        found = {
+            domain['id']: domain['name'] for domain in self._list('domains')
+        }
+        auth: Any = self._connection.session.auth
+        access = auth.get_access(self._connection.session)
+        if access.project_domain_id:
+            found[access.project_domain_id] = access.project_domain_name
+        return found
+
+    def _list(self, what: str) -> list[Any]:
+        """List all there are, or those that this user has a role in.
+
+        An ordinary user may not list all (FACTS.md, "Also").
+        """
+        identity: Any = self._connection.identity
+        for path in f'/{what}', f'/auth/{what}':
+            response = identity.get(path)
+            if response.status_code != 403:
+                break
+        sdk_exceptions.raise_from_response(response)
+        listed = response.json()[what]
+        return list(listed)
 
 
 def widen(connection: openstack.connection.Connection, transfers: int) -> None:

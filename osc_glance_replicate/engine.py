@@ -13,18 +13,21 @@
 """The rooms of the house connected: from a verb's arguments to outcomes."""
 
 import argparse
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import openstack.connection
 
 from osc_glance_replicate import catalogue
 from osc_glance_replicate import clouds
+from osc_glance_replicate import order
+from osc_glance_replicate import owners
 from osc_glance_replicate import places
 from osc_glance_replicate.places import api
 from osc_glance_replicate.places import directory
 from osc_glance_replicate.places import dump
 from osc_glance_replicate.places import glance
 from osc_glance_replicate import plan
+from osc_glance_replicate import replica
 from osc_glance_replicate import run
 from osc_glance_replicate import selection
 from osc_glance_replicate import task
@@ -68,11 +71,22 @@ class Engine:
             self._destinations,
             self._planner.selection,
             whole=self._planner.extra,
+            members=self._planner.template.members,
         )
         if not self._destinations:
             # As if to a cloud that has nothing.
             rows = ([*row, None] for row in rows)
-        return self._planner.plan(rows, self.to)
+        sequence = order.Order(self._planner, self.to, self._look_up)
+        return sequence.actions(rows)
+
+    def _look_up(self, image_id: str) -> plan.Row:
+        row = catalogue.row(
+            self._source,
+            self._destinations,
+            image_id,
+            members=self._planner.template.members,
+        )
+        return row if self._destinations else [*row, None]
 
     def outcomes(self) -> Iterator[task.Outcome]:
         """Plan, and carry it out unless it is a dry run."""
@@ -104,12 +118,14 @@ class _DumpEngine(Engine):
     def __init__(
         self,
         source: places.Source,
+        projects: owners.Projects,
         destination: dump.Dump,
         planner: plan.Planner,
         args: argparse.Namespace,
     ) -> None:
         super().__init__(source, [destination], planner, args)
         self._dump = destination
+        self._projects = projects
 
     def outcomes(self) -> Iterator[task.Outcome]:
         """Plan, and carry it out unless it is a dry run.
@@ -121,7 +137,20 @@ class _DumpEngine(Engine):
         self._dump.open()
         actions = list(self.actions())
         self._dump.make_room(actions)
+        if self._args.members:
+            self._note_projects(actions)
         return self._carry_out(actions)
+
+    def _note_projects(self, actions: Iterable[plan.Action]) -> None:
+        """Keep the names of owners and members, as far as they are known."""
+        known = self._projects.known()
+        found = {
+            project: known[project]
+            for action in actions
+            for project in (action.image.owner, *(action.wanted.members or ()))
+            if project in known
+        }
+        self._dump.note_projects(found)
 
 
 def to_clouds(own: _Own, args: argparse.Namespace) -> Engine:
@@ -133,14 +162,16 @@ def to_clouds(own: _Own, args: argparse.Namespace) -> Engine:
     name = connections[0].config.name
     clouds.refuse_same([name, *args.to], connections)
     clouds.warn_of_environment(connections[0])
+    others = dict(zip(args.to, connections[1:], strict=True))
     planner = plan.Planner(
         _selection_of(connections[0], args),
         metadata_only=getattr(args, 'metadata_only', False),
         extra=getattr(args, 'extra', False),
-        projects={
-            to: connection.current_project_id
-            for to, connection in zip(args.to, connections[1:], strict=True)
-        },
+        exact=args.to if getattr(args, 'exact', False) else (),
+        template=_template(
+            args, clouds.Projects(name, connections[0]), others
+        ),
+        projects=_own_projects(others),
     )
     source, *destinations = (
         _glance(name, connection, args)
@@ -175,9 +206,14 @@ def to_dump(own: _Own, args: argparse.Namespace, path: str) -> Engine:
         extra=getattr(args, 'extra', False),
         # A dump is to be what the cloud holds, and nobody works in it.
         exact=(path,),
+        template=replica.Template(
+            owners=replica.Same(), members=getattr(args, 'members', False)
+        ),
     )
-    source = _glance(connection.config.name, connection, args)
-    return _DumpEngine(source, destination, planner, args)
+    name = connection.config.name
+    source = _glance(name, connection, args)
+    projects = clouds.Projects(name, connection)
+    return _DumpEngine(source, projects, destination, planner, args)
 
 
 def from_dump(own: _Own, args: argparse.Namespace, path: str) -> Engine:
@@ -190,11 +226,66 @@ def from_dump(own: _Own, args: argparse.Namespace, path: str) -> Engine:
     clouds.warn_of_environment(connection)
     name = connection.config.name
     planner = plan.Planner(
-        selection_of(args, args.project),
+        selection_of(
+            args, owners.find(source, args.project) if args.project else None
+        ),
         metadata_only=args.metadata_only,
-        projects={name: connection.current_project_id},
+        exact=(name,) if args.exact else (),
+        template=_template(args, source, {name: connection}),
+        projects=_own_projects({name: connection}),
     )
     return Engine(source, [_glance(name, connection, args)], planner, args)
+
+
+def _template(
+    args: argparse.Namespace,
+    source: owners.Projects,
+    destinations: Mapping[str, openstack.connection.Connection],
+) -> replica.Template:
+    """Understand the options that say what a replica is.
+
+    :raises ReplicateError: a project that is to be mapped is not there
+    """
+    whose: replica.Owners
+    match getattr(args, 'owner', 'mine'):
+        case 'by-name':
+            whose = owners.ByName(
+                source,
+                {
+                    name: clouds.Projects(name, connection)
+                    for name, connection in destinations.items()
+                },
+            )
+        case 'same':
+            whose = replica.Same()
+        case _:
+            whose = replica.Mine()
+    if mapped := getattr(args, 'map_owners', ()):
+        explicit = {
+            name: {
+                owners.find(source, one): clouds.project_id(connection, other)
+                for one, other in mapped
+            }
+            for name, connection in destinations.items()
+        }
+        whose = owners.Mapped(explicit, whose)
+    visibility = getattr(args, 'visibility', 'keep')
+    return replica.Template(
+        left_out=getattr(args, 'left_out', ()),
+        properties=dict(getattr(args, 'set_properties', ())),
+        visibility=None if visibility == 'keep' else visibility,
+        owners=whose,
+        members=getattr(args, 'members', False),
+    )
+
+
+def _own_projects(
+    destinations: Mapping[str, openstack.connection.Connection],
+) -> dict[str, str | None]:
+    return {
+        name: connection.current_project_id
+        for name, connection in destinations.items()
+    }
 
 
 def _glance(
@@ -204,7 +295,9 @@ def _glance(
 ) -> glance.Glance:
     # Only what moves data needs many connections.
     clouds.widen(connection, getattr(args, 'transfers', 1))
-    return glance.Glance(api.ImageApi(name, connection))
+    return glance.Glance(
+        api.ImageApi(name, connection), connection.current_project_id
+    )
 
 
 def _selection_of(

@@ -80,6 +80,9 @@ SETTLED = frozenset(('active', 'deactivated'))
 #: Statuses of a record that somebody is uploading to.
 BUSY = frozenset(('saving', 'uploading', 'importing'))
 
+#: Properties that name an image, in the order in which these are to land.
+_REFERENCES = ('ramdisk_id', 'kernel_id')
+
 _VISIBILITIES = frozenset(('private', 'shared', 'community', 'public'))
 _UUID = re.compile(r'[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}')
 
@@ -139,10 +142,13 @@ class Image:
 
     :param record: the decoded JSON object; untrusted, see :attr:`defect`
     :param flaw: why the place that gave it says that it cannot be used
+    :param members: of a shared image: project ID → status of the membership;
+        None where they were not looked at
     """
 
     record: Mapping[str, Any]
     flaw: str = ''
+    members: Mapping[str, str] | None = None
 
     @property
     def id(self) -> str:
@@ -166,6 +172,16 @@ class Image:
         """The data's length in bytes; None while there is none."""
         size: int | None = self.record.get('size')
         return size
+
+    @property
+    def visibility(self) -> str:
+        return str(self.record.get('visibility'))
+
+    @property
+    def owner(self) -> str | None:
+        """ID of the project that it belongs to; None where nobody can tell."""
+        owner: str | None = self.record.get('owner')
+        return owner
 
     @property
     def hidden(self) -> bool:
@@ -232,6 +248,18 @@ class Image:
             field: value
             for field, value in self.record.items()
             if is_property(field) and value is not None
+        }
+
+    @property
+    def references(self) -> dict[str, str]:
+        """The images that this one needs to boot: property → ID.
+
+        What is no UUID is a relic of other times, and refers to no image.
+        """
+        return {
+            field: value
+            for field in _REFERENCES
+            if is_id(value := str(self.record.get(field)))
         }
 
     @property

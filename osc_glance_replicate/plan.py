@@ -18,6 +18,7 @@ import enum
 from typing import Any
 
 from osc_glance_replicate import image as image_record
+from osc_glance_replicate import replica as replica_template
 from osc_glance_replicate import selection as image_selection
 
 #: Statuses of a record that will never get data.
@@ -43,6 +44,8 @@ class Verb(enum.Enum):
 class Change:
     """One field that differs; a value is None where the field is absent.
 
+    Members are a field, too, whose value maps project IDs to statuses.
+
     :param exact: what only the replica has is to go
     """
 
@@ -56,6 +59,8 @@ class Change:
         """What the field is to become: tags are added to those there."""
         if self.field == 'tags' and not self.exact:
             return sorted({*self.source, *self.destination})
+        if self.field == 'members' and not self.exact:
+            return {**(self.destination or {}), **self.source}
         return self.source
 
 
@@ -67,20 +72,42 @@ class Action:
     :param to: name of the destination
     :param verb: what is to be done
     :param replica: the destination's record, if it has one
+    :param shaped: the source's record as the replica is to be, where that
+        differs
+    :param owner: ID of the project there that the replica is to belong to;
+        None for whoever makes it
     :param changes: for UPDATE: what is to be changed in the replica
     :param fixed: what differs as well, and cannot be changed there
     :param reason: why, for the person who reads the report
     :param routine: nobody needs to look at it
+    :param referred: another image needs this one, whatever is selected
+    :param after: IDs of the images that are to land there before this one
     """
 
     image: image_record.Image
     to: str
     verb: Verb
     replica: image_record.Image | None = None
+    shaped: image_record.Image | None = None
+    owner: str | None = None
     changes: tuple[Change, ...] = ()
     fixed: tuple[Change, ...] = ()
     reason: str = ''
     routine: bool = False
+    referred: bool = False
+    after: tuple[str, ...] = ()
+
+    @property
+    def fails(self) -> bool:
+        """Whether the destination will not have the image after this."""
+        if self.verb is Verb.SKIP:
+            return self.replica is None
+        return self.verb in (Verb.CONFLICT, Verb.FAIL)
+
+    @property
+    def wanted(self) -> image_record.Image:
+        """The record that the replica is to have."""
+        return self.shaped or self.image
 
     @property
     def incomplete(self) -> bool:
@@ -105,6 +132,7 @@ class Planner:
         must then hold all of the source's images, selected or not
     :param exact: names of the destinations where properties and tags that
         only the replica has are removed
+    :param template: how replicas differ from their sources
     :param projects: ID of the project that new replicas belong to, by
         destination; where it is not known, or None, it is not looked at
     """
@@ -113,58 +141,68 @@ class Planner:
     metadata_only: bool = False
     extra: bool = False
     exact: Collection[str] = ()
+    template: replica_template.Template = dataclasses.field(
+        default_factory=replica_template.Template
+    )
     projects: Mapping[str, str | None] = dataclasses.field(
         default_factory=dict
     )
-
-    def plan(self, rows: Iterable[Row], to: Sequence[str]) -> Iterator[Action]:
-        """Plan for every image that is selected.
-
-        :param rows: as ``catalogue`` gives them
-        :param to: names of the destinations, in the order of the rows
-        """
-        for image, *replicas in rows:
-            for name, replica in zip(to, replicas, strict=True):
-                if image:
-                    if self.selection.images or self.selection.matches(image):
-                        yield self.decide(image, replica, name)
-                elif self.extra and replica:
-                    if self.selection.matches(replica):
-                        yield _extra(replica, name)
 
     def decide(
         self,
         image: image_record.Image,
         replica: image_record.Image | None,
         to: str,
+        referred: bool = False,
     ) -> Action:
-        """Plan for one image at one destination."""
-        action = Action(image, to, Verb.COPY, replica)
+        """Plan for one image at one destination.
+
+        :param referred: another image needs it, whatever is selected
+        """
+        action = Action(image, to, Verb.COPY, replica, referred=referred)
         for whose, record in (('source', image), ('destination', replica)):
             if record and (defect := record.defect):
                 reason = f"the {whose}'s record cannot be used: {defect}"
                 return action.instead(Verb.FAIL, reason)
         # Who names an image wants to know why it is not copied.
         routine = not self.selection.images
-        if not self.selection.matches(image):
+        if not referred and not self.selection.matches(image):
             reason = 'not what the options select'
             return action.instead(Verb.SKIP, reason, routine=routine)
-        if replica and replica.status in image_record.SETTLED:
-            return _bring_up_to_date(action, replica, to in self.exact)
-        if reason := self.selection.reason_not_to_copy(image) or '':
+        is_there = replica and replica.status in image_record.SETTLED
+        reason = self.selection.reason_not_to_copy(image, referred) or ''
+        if reason and not is_there:
             return action.instead(Verb.SKIP, reason, routine=routine)
+        try:
+            shaped, owner = self.template.apply(image, to)
+        except LookupError as exc:
+            return action.instead(Verb.FAIL, str(exc.args[0]))
+        action = dataclasses.replace(action, shaped=shaped, owner=owner)
+        if replica and is_there:
+            return _bring_up_to_date(action, replica, to in self.exact)
         if replica and replica.status in _DEAD:
             reason = f'status there is {replica.status}'
             return action.instead(Verb.CONFLICT, reason)
         if replica and self._is_anothers(replica, to):
             reason = (
-                f'queued there in project {replica.record["owner"]}, whose '
+                f'queued there in project {replica.owner}, whose '
                 'users would see the data: have its owner changed'
             )
             return action.instead(Verb.CONFLICT, reason)
         if self.metadata_only:
             return action.instead(Verb.SKIP, '--metadata-only', routine=True)
         return action
+
+    def extras(self, replica: image_record.Image, to: str) -> Iterator[Action]:
+        """Tell of an image that only a destination has, if it is meant."""
+        if not self.selection.matches(replica):
+            return
+        action = Action(replica, to, Verb.EXTRA, replica)
+        if defect := replica.defect:
+            reason = f"the destination's record cannot be used: {defect}"
+            yield action.instead(Verb.FAIL, reason)
+        else:
+            yield action
 
     def _is_anothers(self, replica: image_record.Image, to: str) -> bool:
         """Say whether a record without data is another project's.
@@ -173,21 +211,12 @@ class Planner:
         would see the data before it is verified, or send other data.
         """
         mine = self.projects.get(to)
-        owner = replica.record.get('owner')
+        owner = replica.owner
         return (
             replica.status == 'queued'
             and None not in (mine, owner)
             and owner != mine
         )
-
-
-def _extra(replica: image_record.Image, to: str) -> Action:
-    """Tell of an image that only a destination has."""
-    action = Action(replica, to, Verb.EXTRA, replica)
-    if defect := replica.defect:
-        reason = f"the destination's record cannot be used: {defect}"
-        return action.instead(Verb.FAIL, reason)
-    return action
 
 
 def _bring_up_to_date(
@@ -203,7 +232,10 @@ def _bring_up_to_date(
         reason = f'other data under this ID: {evidence} differs'
         return action.instead(Verb.CONFLICT, reason)
     reasons = ['size only'] if evidence == 'size' and image.size else []
-    found = list(differences(image, replica, exact))
+    found = [
+        *differences(action.wanted, replica, exact),
+        *_differences_in_people(action, replica, exact),
+    ]
     changes = tuple(c for c in found if image_record.can_change(c.field))
     fixed = tuple(c for c in found if not image_record.can_change(c.field))
     if not found:
@@ -215,6 +247,20 @@ def _bring_up_to_date(
     return action.instead(
         Verb.UPDATE, ', '.join(reasons), changes=changes, fixed=fixed
     )
+
+
+def _differences_in_people(
+    action: Action, replica: image_record.Image, exact: bool
+) -> Iterator[Change]:
+    """Compare whose the replica is, and who may use it, where it matters."""
+    owner = replica.owner
+    if action.owner not in (None, owner):
+        yield Change('owner', action.owner, owner)
+    members = action.wanted.members
+    if members is not None:
+        change = Change('members', members, replica.members, exact)
+        if change.wanted != (replica.members or {}):
+            yield change
 
 
 def unchangeable(fixed: Iterable[Change]) -> str:

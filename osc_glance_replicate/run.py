@@ -65,6 +65,7 @@ class Runner:
         self._checksum = checksum
         self._fail_fast = fail_fast
         self._enough = False
+        self._failed: set[tuple[str, str]] = set()
         self._stop = threading.Event()
 
     def run(self, actions: Iterable[plan.Action]) -> Iterator[task.Outcome]:
@@ -97,7 +98,15 @@ class Runner:
     ) -> Iterator[task.Outcome]:
         """Keep the workers busy."""
         for action in actions:
-            if action.verb in _TO_DO:
+            while any(_waits(action, other) for other in pending.values()):
+                yield from self._finished(pending)
+            if action.verb in _TO_DO and (lost := self._lost(action)):
+                reason = (
+                    f'{lost}, which it needs, was not replicated; '
+                    '--dont-replicate leaves the property out'
+                )
+                yield self._noted(task.Outcome(action, 'failed', reason))
+            elif action.verb in _TO_DO:
                 job = self._task(action)
                 pending[workers.start(job.carry_out)] = action
             else:
@@ -108,6 +117,14 @@ class Runner:
                 break
         while pending:
             yield from self._finished(pending)
+
+    def _lost(self, action: plan.Action) -> str:
+        """Give the ID of an image that a new one needs and will not have."""
+        if action.verb is plan.Verb.COPY:
+            for image_id in action.after:
+                if (action.to, image_id) in self._failed:
+                    return image_id
+        return ''
 
     def _task(self, action: plan.Action) -> task.Task:
         return task.Task(
@@ -139,6 +156,13 @@ class Runner:
             yield self._noted(future.result())
 
     def _noted(self, outcome: task.Outcome) -> task.Outcome:
-        if self._fail_fast and outcome.result in ('failed', 'conflict'):
-            self._enough = True
+        if outcome.result in ('failed', 'conflict'):
+            action = outcome.action
+            self._failed.add((action.to, action.image.id))
+            self._enough = self._fail_fast
         return outcome
+
+
+def _waits(action: plan.Action, other: plan.Action) -> bool:
+    """Say whether an action is to begin after another one has ended."""
+    return action.to == other.to and other.image.id in action.after

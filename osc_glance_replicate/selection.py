@@ -105,11 +105,16 @@ class Selection:
             return True
         return image.updated_at >= self.updated_since
 
-    def reason_not_to_copy(self, image: image_record.Image) -> str | None:
-        """Say why an image that is meant is not copied; None when it is."""
+    def reason_not_to_copy(
+        self, image: image_record.Image, referred: bool = False
+    ) -> str | None:
+        """Say why an image that is meant is not copied; None when it is.
+
+        :param referred: another image needs it
+        """
         if image.status != 'active':
             return f'status is {image.status}'
-        if image.hidden and not self.include_hidden:
+        if image.hidden and not (self.include_hidden or referred):
             return 'hidden (--include-hidden copies it)'
         return _not_portable(image)
 

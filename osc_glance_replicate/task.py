@@ -125,7 +125,7 @@ class Task:
         if not self._sent or not replica or replica.status == 'queued':
             self._sent = False
             self._action = self._planner.decide(
-                action.image, replica, action.to
+                action.image, replica, action.to, action.referred
             )
 
     def _try(self) -> Outcome:
@@ -159,7 +159,7 @@ class Task:
                 f'{action.image.id} is {action.replica.status} there: it is '
                 'being uploaded by someone else',
             )
-        destination.stage(action.image, action.replica)
+        destination.stage(action)
         self._send()
         return self._finish()
 
@@ -203,7 +203,7 @@ class Task:
             raise self._quarantine(
                 f'{image.id} arrived damaged: {evidence} differs'
             )
-        destination.publish(image)
+        destination.publish(self._action)
         reason = 'size only' if evidence == 'size' and image.size else ''
         return Outcome(self._action, _DONE[plan.Verb.COPY], reason)
 

@@ -12,7 +12,7 @@
 
 """The images of a dump held against their records, and other files named."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 import contextlib
 import dataclasses
 import io
@@ -30,7 +30,7 @@ from osc_glance_replicate import selection as image_selection
 from osc_glance_replicate import task
 from osc_glance_replicate import transfer
 
-_OURS = frozenset((dump.LOCK, *checksums.FILES.values()))
+_OURS = frozenset((dump.LOCK, directory.PROJECTS, *checksums.FILES.values()))
 
 #: What makes a dump a bad one.
 DAMAGE = frozenset(('damaged', 'missing', 'short'))
@@ -69,9 +69,10 @@ class _Nowhere:
     def find(self, image_id: str) -> image_record.Image | None:
         return self._arrived.get(image_id)
 
-    def stage(
-        self, image: image_record.Image, replica: image_record.Image | None
-    ) -> None:
+    def members(self, image: image_record.Image) -> Mapping[str, str]:
+        return {}
+
+    def stage(self, action: plan.Action) -> None:
         pass
 
     def kept(
@@ -86,8 +87,8 @@ class _Nowhere:
             image, record={**image.record, 'status': 'active'}
         )
 
-    def publish(self, image: image_record.Image) -> None:
-        del self._arrived[image.id]
+    def publish(self, action: plan.Action) -> None:
+        del self._arrived[action.image.id]
 
     def update(self, action: plan.Action) -> None:
         pass
@@ -160,6 +161,8 @@ def _others(source: directory.Directory) -> Iterator[Finding]:
             if head not in files:
                 reason = f'{name} is there without its record: dump it again'
                 yield Finding(image_id, '', size, 'missing', reason)
+        elif image_id and end == 'members' and head in files:
+            continue
         elif end.endswith('part') and (image_id or f'{head}' in _OURS):
             reason = f'{name}: an interrupted dump left it'
             yield Finding(image_id, '', size, 'leftover', reason)

@@ -31,6 +31,7 @@ class CompareImages(base.ReplicateCommand):
         parser = super().get_parser(prog_name)
         options.add_selection(parser)
         options.add_destinations(parser, dump=True)
+        options.add_replica(parser)
         parser.add_argument(
             '--extra',
             action='store_true',
@@ -51,6 +52,11 @@ class CompareImages(base.ReplicateCommand):
             raise errors.SelectionError(
                 '--extra is about the images of all projects: leave it out, '
                 'or the images and --project'
+            )
+        if parsed_args.dump and options.shapes_replicas(parsed_args):
+            raise errors.SelectionError(
+                '--dump compares with the images as they are: of the options '
+                'that say what a replica is, it takes --members only'
             )
         tell = report.Differences(
             show_all=parsed_args.show_all,

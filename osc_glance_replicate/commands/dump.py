@@ -33,6 +33,7 @@ class DumpImages(base.ReplicateCommand):
         parser = super().get_parser(prog_name)
         options.add_path(parser)
         options.add_selection(parser)
+        options.add_members(parser)
         options.add_execution(parser)
         options.add_show_all(parser, 'unchanged ones and those not replicated')
         options.accept_any_order(parser)

@@ -105,6 +105,14 @@ def key_value(text: str) -> tuple[str, str]:
     return key, value
 
 
+def source_destination(text: str) -> tuple[str, str]:
+    """Read SOURCE=DESTINATION."""
+    source, _, destination = text.partition('=')
+    if not source or not destination:
+        raise argparse.ArgumentTypeError(f'{text!r} is not SOURCE=DESTINATION')
+    return source, destination
+
+
 def not_empty(text: str) -> str:
     """Read a text that is there: an unset variable of a script is not."""
     if not text:
@@ -232,6 +240,79 @@ def add_path(parser: argparse.ArgumentParser) -> None:
     """Add the dump directory, which comes before any images."""
     parser.add_argument(
         'path', metavar='<path>', type=not_empty, help='The dump directory'
+    )
+
+
+def add_members(parser: argparse._ActionsContainer) -> None:
+    """Add what says that members are replicated, too."""
+    parser.add_argument(
+        '--members',
+        action='store_true',
+        help='The members of shared images, too',
+    )
+
+
+def add_replica(parser: argparse.ArgumentParser) -> None:
+    """Add what says how a replica differs from its source."""
+    group = parser.add_argument_group('what a replica is')
+    group.add_argument(
+        '--dont-replicate',
+        metavar='<glob>',
+        dest='left_out',
+        type=not_empty,
+        action='append',
+        default=[],
+        help='Leave out the properties whose names fit (repeat for several)',
+    )
+    group.add_argument(
+        '--set-property',
+        metavar='<key=value>',
+        dest='set_properties',
+        type=key_value,
+        action='append',
+        default=[],
+        help='Give every replica this property (repeat for several)',
+    )
+    group.add_argument(
+        '--visibility',
+        choices=('keep', *_VISIBILITIES),
+        default='keep',
+        help="Visibility of the replicas (default: keep the source's)",
+    )
+    group.add_argument(
+        '--owner',
+        choices=('mine', 'same', 'by-name'),
+        default='mine',
+        help="Whose the replicas are: the destination user's project "
+        "(default), the source's project ID, or the project of the same name",
+    )
+    group.add_argument(
+        '--map-owner',
+        metavar='<source=destination>',
+        dest='map_owners',
+        type=source_destination,
+        action='append',
+        default=[],
+        help='Replicas of the images of one project (name or ID) are those '
+        'of another at the destination (repeat for several)',
+    )
+    add_members(group)
+    group.add_argument(
+        '--exact',
+        action='store_true',
+        help='Remove the properties, tags and members that only a replica has',
+    )
+
+
+def shapes_replicas(parsed_args: argparse.Namespace) -> bool:
+    """Say whether an option was given by which replicas differ."""
+    return bool(
+        parsed_args.left_out
+        or parsed_args.set_properties
+        or parsed_args.visibility != 'keep'
+        or parsed_args.owner != 'mine'
+        or parsed_args.map_owners
+        or parsed_args.exact
     )
 
 

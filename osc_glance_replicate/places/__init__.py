@@ -12,13 +12,17 @@
 
 """What images are read from and written to: a cloud, or a directory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 import contextlib
 from typing import Protocol
 
 from osc_glance_replicate import image as image_record
 from osc_glance_replicate import plan
 from osc_glance_replicate import selection as image_selection
+
+
+#: What a member may think of an image (Images API v2, "Sharing").
+_STATUSES = frozenset(('pending', 'accepted', 'rejected'))
 
 
 class Data(Protocol):
@@ -39,6 +43,22 @@ class Body(Protocol):
     def __len__(self) -> int: ...
 
     def __iter__(self) -> Iterator[bytes]: ...
+
+
+def members(listed: object) -> dict[str, str]:
+    """Read what GET /v2/images/ID/members lists: project ID → status.
+
+    :raises ValueError: it is no such list
+    """
+    found = {}
+    for member in listed if isinstance(listed, list) else [None]:
+        if not isinstance(member, dict):
+            raise ValueError('answered no list of members')
+        project, status = member.get('member_id'), member.get('status')
+        if not isinstance(project, str) or status not in _STATUSES:
+            raise ValueError(f'a member is {project!r:.40}: {status!r:.40}')
+        found[project] = status
+    return found
 
 
 class Place(Protocol):
@@ -64,6 +84,9 @@ class Place(Protocol):
     def find(self, image_id: str) -> image_record.Image | None:
         """Give the image of this ID, or None where it cannot be seen."""
 
+    def members(self, image: image_record.Image) -> Mapping[str, str]:
+        """Give the members of a shared image: project ID → status."""
+
 
 class Source(Place, Protocol):
     """Where images come from."""
@@ -88,15 +111,12 @@ class Destination(Place, Protocol):
     nobody but the runner sees it before it is published.
     """
 
-    def stage(
-        self, image: image_record.Image, replica: image_record.Image | None
-    ) -> None:
+    def stage(self, action: plan.Action) -> None:
         """Make a private record without data, or complete one that is there.
 
         Also finds out, where that can be asked, whether the replica may be
         published later.
 
-        :param replica: the record that an interrupted run left
         :raises TakenError: the ID is in use
         :raises RefusedError: the record as it should be is not accepted
         """
@@ -115,8 +135,8 @@ class Destination(Place, Protocol):
         Errors raised by the body itself are passed through.
         """
 
-    def publish(self, image: image_record.Image) -> None:
-        """Give a verified replica its visibility and the like."""
+    def publish(self, action: plan.Action) -> None:
+        """Give a verified replica its owner, visibility and the like."""
 
     def update(self, action: plan.Action) -> None:
         """Make the changes of an action to its replica.

@@ -12,17 +12,31 @@
 
 """The images of a dump directory, to be read (SPEC, "A dump directory")."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 import contextlib
 import dataclasses
+import json
 import os
 
 from osc_glance_replicate import errors
 from osc_glance_replicate import image as image_record
+from osc_glance_replicate import owners
 from osc_glance_replicate import places
 from osc_glance_replicate.places import dump_record
 from osc_glance_replicate.places import folder
 from osc_glance_replicate import selection as image_selection
+
+
+#: The file of the names of projects.
+PROJECTS = 'projects.json'
+
+#: Bytes that a file of members may have: hundreds of them.
+_MOST_MEMBERS = 1024 * 1024
+
+
+def members_name(image: image_record.Image) -> str:
+    """Give the name of the file that holds an image's members."""
+    return f'{image.id}.members'
 
 
 def data_name(image: image_record.Image) -> str:
@@ -79,6 +93,39 @@ class Directory:
             return image_record.Image({'id': image_id}, flaw)
         image = dump_record.parse(content, image_id)
         return image if image.defect else self._held_against_data(image)
+
+    def members(self, image: image_record.Image) -> Mapping[str, str]:
+        """Give the members of a shared image: project ID → status.
+
+        :raises DataError: the file that holds them is damaged
+        """
+        name = members_name(image)
+        with self._named_in_errors(name):
+            if not self._folder.status(name):
+                return {}
+            content = self._folder.read(name, _MOST_MEMBERS)
+        try:
+            return places.members(json.loads(content))
+        except (ValueError, RecursionError) as exc:
+            raise errors.DataError(
+                self.name, f'{name} is damaged: {exc}'
+            ) from exc
+
+    def known(self) -> Mapping[str, owners.Project]:
+        """Give the projects whose names were dumped, by ID.
+
+        :raises DataError: the file that holds them is damaged
+        """
+        with self._named_in_errors(PROJECTS):
+            if not self._folder.status(PROJECTS):
+                return {}
+            content = self._folder.read(PROJECTS, dump_record.MOST)
+        try:
+            return dump_record.parse_projects(content)
+        except (ValueError, RecursionError) as exc:
+            raise errors.DataError(
+                self.name, f'{PROJECTS} is damaged: {exc}'
+            ) from exc
 
     def _held_against_data(
         self, image: image_record.Image

@@ -12,7 +12,7 @@
 
 """A dump directory being written, so that no instant can spoil it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 import contextlib
 import dataclasses
 import fcntl
@@ -20,6 +20,7 @@ import os
 
 from osc_glance_replicate import errors
 from osc_glance_replicate import image as image_record
+from osc_glance_replicate import owners
 from osc_glance_replicate import places
 from osc_glance_replicate.places import checksums
 from osc_glance_replicate.places import directory
@@ -100,6 +101,14 @@ class Dump(directory.Directory):
                 f'{free} are free; select fewer images',
             )
 
+    def note_projects(self, projects: Mapping[str, owners.Project]) -> None:
+        """Add the names of projects to those that are known."""
+        known = {**self.known(), **projects}
+        with self._named_in_errors(directory.PROJECTS):
+            self._folder.replace(
+                directory.PROJECTS, dump_record.serialize_projects(known)
+            )
+
     def _size_kept(self, image: image_record.Image) -> int:
         """Give the number of bytes that have room already."""
         for name in (directory.data_name(image), part_name(image)):
@@ -133,14 +142,12 @@ class Dump(directory.Directory):
             image, record={**image.record, 'status': 'queued'}
         )
 
-    def stage(
-        self, image: image_record.Image, replica: image_record.Image | None
-    ) -> None:
+    def stage(self, action: plan.Action) -> None:
         """Take what data there is without a record for what it is, a part."""
-        name = directory.data_name(image)
+        name = directory.data_name(action.image)
         with self._named_in_errors(name):
             if self._folder.status(name):
-                self._folder.rename(name, part_name(image))
+                self._folder.rename(name, part_name(action.image))
 
     @contextlib.contextmanager
     def kept(
@@ -178,7 +185,7 @@ class Dump(directory.Directory):
         self._note_checksum(image)
         self._write_record(image)
 
-    def publish(self, image: image_record.Image) -> None:
+    def publish(self, action: plan.Action) -> None:
         """Do nothing: who may read the directory sees what is written."""
 
     def update(self, action: plan.Action) -> None:
@@ -198,6 +205,9 @@ class Dump(directory.Directory):
 
     def _write_record(self, image: image_record.Image) -> None:
         with self._named_in_errors(image.id):
+            if image.members is not None:
+                content = dump_record.serialize_members(image.members)
+                self._folder.replace(directory.members_name(image), content)
             self._folder.replace(image.id, dump_record.serialize(image))
 
 

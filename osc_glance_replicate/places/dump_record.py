@@ -13,10 +13,12 @@
 """The record of an image in a dump: JSON as Glance gave it, v2 or v1."""
 
 from collections.abc import Mapping, Sequence
+import dataclasses
 import json
 from typing import Any, NoReturn
 
 from osc_glance_replicate import image as image_record
+from osc_glance_replicate import owners
 
 #: Bytes that a record may have: 128 properties of 64 KiB each (Glance's
 #: default quota, and its column), and half as much again.
@@ -53,6 +55,45 @@ def serialize(image: image_record.Image) -> bytes:
         if field not in _SECRET
     }
     return json.dumps(record, sort_keys=True).encode() + b'\n'
+
+
+def serialize_members(members: Mapping[str, str]) -> bytes:
+    """Write the members of an image, as Glance lists them."""
+    listed = [
+        {'member_id': project, 'status': status}
+        for project, status in sorted(members.items())
+    ]
+    return json.dumps(listed).encode() + b'\n'
+
+
+def serialize_projects(projects: Mapping[str, owners.Project]) -> bytes:
+    """Write the names of projects and of their domains."""
+    document = {
+        project_id: dataclasses.asdict(project)
+        for project_id, project in projects.items()
+    }
+    return json.dumps(document, sort_keys=True, indent=1).encode() + b'\n'
+
+
+def parse_projects(content: bytes) -> dict[str, owners.Project]:
+    """Read what ``serialize_projects`` wrote, or somebody else.
+
+    :raises ValueError: it is nothing of the kind
+    :raises RecursionError: it is a bomb
+    """
+    document = json.loads(content)
+    if not isinstance(document, dict):
+        raise ValueError('it is not a JSON object')
+    found = {}
+    for project_id, fields in document.items():
+        if (
+            not isinstance(fields, dict)
+            or type(fields.get('name')) is not str
+            or type(fields.get('domain')) is not str
+        ):
+            raise ValueError(f'project {project_id!r:.40} is {fields!r:.40}')
+        found[project_id] = owners.Project(fields['name'], fields['domain'])
+    return found
 
 
 def parse(content: bytes, image_id: str) -> image_record.Image:

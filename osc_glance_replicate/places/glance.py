@@ -20,6 +20,7 @@ import io
 import json
 import operator
 from typing import Any
+import urllib.parse
 import uuid
 
 import requests
@@ -47,13 +48,18 @@ class Glance:
     """The images of one cloud, as one user of it sees them.
 
     :param api: the cloud's image API
+    :param project: ID of the user's project, whose new images are; None where
+        there is none
     """
 
     dates = True
 
-    def __init__(self, api: image_api.ImageApi) -> None:
+    def __init__(
+        self, api: image_api.ImageApi, project: str | None = None
+    ) -> None:
         self.name = api.name
         self._api = api
+        self._project = project
 
     def images(
         self, selection: image_selection.Selection | None = None
@@ -147,15 +153,14 @@ class Glance:
         response.close()
         return self._download(image, 0)
 
-    def stage(
-        self, image: image_record.Image, replica: image_record.Image | None
-    ) -> None:
+    def stage(self, action: plan.Action) -> None:
         """Make a private record without data, or complete one that is there.
 
         :raises TakenError: the ID is in use, perhaps by a deleted image
         :raises RefusedError: the record is not accepted as it should be, or
             the replica could not be published
         """
+        image, replica = action.wanted, action.replica
         wanted = {**image.portable, **image_record.PUBLISHED}
         if replica is None:
             self._create(image, wanted)
@@ -182,7 +187,7 @@ class Glance:
                     f'{", ".join(map(repr, mistaken))} of it any more',
                 )
             self._patch(replica.id, changes)
-        self._ask_to_publish(image)
+        self._ask_to_publish(action)
 
     def _create(
         self, image: image_record.Image, wanted: Mapping[str, Any]
@@ -204,8 +209,8 @@ class Glance:
             )
         self._check_heeded(self._api.json(response), wanted)
 
-    def _ask_to_publish(self, image: image_record.Image) -> None:
-        changes = _publication(image)
+    def _ask_to_publish(self, action: plan.Action) -> None:
+        changes = self._publication(action)
         if not changes:
             return
         # To remove a property that is not there is refused with 409 after the
@@ -213,7 +218,7 @@ class Glance:
         nowhere = f'osc_glance_replicate_{uuid.uuid4().hex}'
         response = self._api.request(
             'PATCH',
-            image_api.path(image.id),
+            image_api.path(action.image.id),
             expect=(403, 409),
             headers={'Content-Type': _PATCH_TYPE},
             data=json.dumps(
@@ -267,9 +272,27 @@ class Glance:
                 self.name, f'{image.id} is being uploaded by someone else'
             )
 
-    def publish(self, image: image_record.Image) -> None:
-        """Set visibility, protected and os_hidden, in one request."""
-        self._patch(image.id, _publication(image))
+    def publish(self, action: plan.Action) -> None:
+        """Set owner, visibility, protected and os_hidden, in one request.
+
+        Members come after it: what is not shared yet can have none.
+        """
+        image_id = action.image.id
+        self._patch(image_id, self._publication(action))
+        if members := action.wanted.members:
+            self._set_members(image_id, members, {})
+
+    def _publication(self, action: plan.Action) -> dict[str, Any]:
+        """Give what distinguishes a published replica from a staged one."""
+        wanted = action.wanted.portable
+        changes = {
+            field: wanted[field]
+            for field, staged in image_record.PUBLISHED.items()
+            if wanted[field] != staged
+        }
+        if action.owner not in (None, self._project):
+            changes['owner'] = action.owner
+        return changes
 
     def update(self, action: plan.Action) -> None:
         """Change fields of a replica that has its data.
@@ -279,11 +302,16 @@ class Glance:
         image_id = action.image.id
         asked = {change.field: change.wanted for change in action.changes}
         status = asked.pop('status', None)
+        members = asked.pop('members', None)
         refused: list[str] = []
         # What is withdrawn is withdrawn before it is, perhaps, published.
         if status == 'deactivated':
             refused += self._set_status_if_possible(image_id, status)
         refused += self._patch_what_is_possible(image_id, asked)
+        if members is not None and action.replica:
+            refused += self._set_members_if_possible(
+                image_id, members, action.replica.members or {}
+            )
         if status == 'active':
             refused += self._set_status_if_possible(image_id, status)
         if refused:
@@ -319,6 +347,52 @@ class Glance:
         except errors.RefusedError as exc:
             return [f'status: {exc}']
 
+    def members(self, image: image_record.Image) -> Mapping[str, str]:
+        """Give the members of a shared image: project ID → status."""
+        path = f'{image_api.path(image.id)}/members'
+        members = self._api.json(self._api.get(path)).get('members')
+        try:
+            return places.members(members)
+        except ValueError as exc:
+            raise errors.PlaceError(self.name, exc) from exc
+
+    def _set_members(
+        self,
+        image_id: str,
+        wanted: Mapping[str, str],
+        have: Mapping[str, str],
+    ) -> None:
+        """Add members, and accept, reject or remove them."""
+        path = f'{image_api.path(image_id)}/members'
+        for project, status in wanted.items():
+            if project not in have:
+                # One that was there while the image was not shared still is.
+                self._api.request(
+                    'POST', path, expect=(200, 409), json={'member': project}
+                )
+            if status != have.get(project, 'pending'):
+                member = f'{path}/{urllib.parse.quote(project, safe="")}'
+                self._api.request('PUT', member, json={'status': status})
+        for project in have.keys() - wanted.keys():
+            member = f'{path}/{urllib.parse.quote(project, safe="")}'
+            self._api.request('DELETE', member, expect=(204, 404))
+
+    def _set_members_if_possible(
+        self,
+        image_id: str,
+        wanted: Mapping[str, str],
+        have: Mapping[str, str],
+    ) -> list[str]:
+        """Set the members.
+
+        :returns: how that was refused, if it was
+        """
+        try:
+            self._set_members(image_id, wanted, have)
+            return []
+        except errors.RefusedError as exc:
+            return [f'members: {exc}']
+
     def quarantine(self, image: image_record.Image) -> None:
         """Deactivate a replica."""
         self._set_status(image.id, 'deactivated')
@@ -344,7 +418,10 @@ class Glance:
         self, answer: Mapping[str, Any], asked: Mapping[str, Any]
     ) -> None:
         """Hold what Glance says that it stored against what was asked."""
-        stored = image_record.Image(answer).portable
+        stored = {
+            **image_record.Image(answer).portable,
+            'owner': answer.get('owner'),
+        }
         ignored = [
             field
             for field, value in asked.items()
@@ -415,23 +492,16 @@ def _filters(
     return filters
 
 
-def _publication(image: image_record.Image) -> dict[str, Any]:
-    """Give what distinguishes a published replica from a staged one."""
-    wanted = image.portable
-    return {
-        field: wanted[field]
-        for field, staged in image_record.PUBLISHED.items()
-        if wanted[field] != staged
-    }
-
-
 def _operations(changes: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Write changes as operations of a JSON patch (RFC 6902)."""
-    return [
-        {
-            'op': 'replace' if field in image_record.DEFAULTS else 'add',
-            'path': '/' + field.replace('~', '~0').replace('/', '~1'),
-            'value': value,
-        }
-        for field, value in changes.items()
-    ]
+    operations: list[dict[str, Any]] = []
+    for field, value in changes.items():
+        path = '/' + field.replace('~', '~0').replace('/', '~1')
+        if image_record.is_property(field):
+            if value is None:
+                operations.append({'op': 'remove', 'path': path})
+            else:
+                operations.append({'op': 'add', 'path': path, 'value': value})
+        else:
+            operations.append({'op': 'replace', 'path': path, 'value': value})
+    return operations

@@ -38,7 +38,9 @@ class Data:
         return self._file.read(min(most, self._piece))
 
 
-def image(number: int = 1, data: bytes = b'data', **fields: Any) -> Any:
+def image(
+    number: int = 1, data: bytes = b'data', members: Any = None, **fields: Any
+) -> Any:
     """Make the record of an active image, as a Glance would give it."""
     return image_record.Image(
         {
@@ -62,5 +64,6 @@ def image(number: int = 1, data: bytes = b'data', **fields: Any) -> Any:
             'updated_at': '2026-01-01T00:00:00Z',
             'virtual_size': None,
             **fields,
-        }
+        },
+        members=members,
     )

@@ -48,7 +48,7 @@ class Place:
     def kept(self, image):
         return contextlib.nullcontext((base.Data(self.part), len(self.part)))
 
-    def stage(self, image, replica):
+    def stage(self, action):
         self._call('stage')
 
     def write(self, image, body):
@@ -56,7 +56,7 @@ class Place:
         self.images[image.id] = base.image(data=written)
         self._call('write')
 
-    def publish(self, image):
+    def publish(self, action):
         self._call('publish')
 
     def update(self, action):

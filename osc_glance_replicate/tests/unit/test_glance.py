@@ -169,7 +169,9 @@ class TestUpdate(GlanceTest):
                     'slave',
                     plan.Verb.UPDATE,
                     replica,
-                    tuple(plan.Change(*change, None) for change in changes),
+                    changes=tuple(
+                        plan.Change(*change, None) for change in changes
+                    ),
                 )
             )
         except errors.RefusedError as exc:
@@ -360,6 +362,8 @@ class TestHeeded(GlanceTest):
         stored = dict(base.image().record)
         place = self.serve(lambda request: Answer(201, stored))
         error = self.assertRaises(
-            errors.RefusedError, place.stage, image, None
+            errors.RefusedError,
+            place.stage,
+            plan.Action(image, 'slave', plan.Verb.COPY),
         )
         self.assertIn('member', str(error))

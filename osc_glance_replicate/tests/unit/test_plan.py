@@ -168,22 +168,3 @@ class TestDecide(testtools.TestCase):
             action = self.decide(image, replica)
             self.assertEqual(FAIL, action.verb)
             self.assertIn(whose, action.reason)
-
-
-class TestPlan(testtools.TestCase):
-    def test_one_action_per_image_and_destination(self):
-        one, two, other = base.image(1), base.image(2), base.image(3)
-        rows = [[one, one, None], [two, None, two], [None, other, None]]
-        planner = plan.Planner(selection.Selection())
-        self.assertEqual(
-            [
-                (one.id, 'a', UNCHANGED),
-                (one.id, 'b', COPY),
-                (two.id, 'a', COPY),
-                (two.id, 'b', UNCHANGED),
-            ],
-            [
-                (action.image.id, action.to, action.verb)
-                for action in planner.plan(rows, ['a', 'b'])
-            ],
-        )

@@ -22,6 +22,7 @@ from hypothesis import strategies
 import testtools
 
 from osc_glance_replicate import catalogue
+from osc_glance_replicate import order
 from osc_glance_replicate import plan
 from osc_glance_replicate import report
 from osc_glance_replicate.tests import catalogues
@@ -54,7 +55,7 @@ def make_plan(case):
         case.source, case.destinations, case.selection, whole=case.extra
     )
     names = [destination.name for destination in case.destinations]
-    return list(planner.plan(rows, names))
+    return list(order.Order(planner, names, look_up=None).actions(rows))
 
 
 def carry_out(case, actions):

@@ -50,7 +50,7 @@ class TestRunner(testtools.TestCase):
             all_there = threading.Barrier(transfers)
             counted = itertools.count()
 
-            def stage(image, replica):
+            def stage(action):
                 next(counted)
                 # Breaks unless so many are in here together.
                 all_there.wait(_PATIENCE)
@@ -71,8 +71,8 @@ class TestRunner(testtools.TestCase):
         slave = places.Place('slave')
         failed = threading.Event()
 
-        def stage(image, replica):
-            if image.id == base.image(1).id:
+        def stage(action):
+            if action.image.id == base.image(1).id:
                 failed.set()
                 raise errors.RefusedError('slave', 'no')
             failed.wait(_PATIENCE)
@@ -96,7 +96,7 @@ class TestRunner(testtools.TestCase):
         slave = places.Place('slave')
         release = threading.Event()
         self.addCleanup(release.set)
-        slave.stage = lambda image, replica: release.wait()
+        slave.stage = lambda action: release.wait()
         outcomes = self.runner(slave).run(self.actions(1, KeyboardInterrupt()))
         outcome = next(outcomes)
         self.assertEqual('failed', outcome.result)
