@@ -104,6 +104,7 @@ class Engine:
             transfers=self._args.transfers,
             retries=self._args.retries,
             checksum=self._args.checksum,
+            format_check=getattr(self._args, 'format_check', False),
             fail_fast=self._args.fail_fast,
         )
         return runner.run(actions)

@@ -43,6 +43,7 @@ class Runner:
     :param transfers: number of images at a time
     :param retries: further tries per image and destination
     :param checksum: whether to hash the data on its way
+    :param format_check: whether to hold data against its format
     :param fail_fast: start nothing more after the first failure
     """
 
@@ -55,6 +56,7 @@ class Runner:
         transfers: int,
         retries: int,
         checksum: bool,
+        format_check: bool,
         fail_fast: bool,
     ) -> None:
         self._source = source
@@ -63,6 +65,7 @@ class Runner:
         self._transfers = transfers
         self._retries = retries
         self._checksum = checksum
+        self._format_check = format_check
         self._fail_fast = fail_fast
         self._enough = False
         self._failed: set[tuple[str, str]] = set()
@@ -134,6 +137,7 @@ class Runner:
             self._planner,
             retries=self._retries,
             checksum=self._checksum,
+            format_check=self._format_check,
             stop=self._stop,
         )
 

@@ -61,6 +61,8 @@ class Task:
     :param planner: asked again when the destination has changed meanwhile
     :param retries: further tries after a failure that may pass
     :param checksum: whether to hash the data on its way
+    :param format_check: whether to hold data against the format that its
+        record says, where the destination does
     :param stop: set when the run is to end at once
     """
 
@@ -73,6 +75,7 @@ class Task:
         *,
         retries: int,
         checksum: bool,
+        format_check: bool,
         stop: threading.Event,
     ) -> None:
         self._action = action
@@ -81,6 +84,7 @@ class Task:
         self._planner = planner
         self._retries = retries
         self._checksum = checksum
+        self._format_check = format_check
         self._stop = stop
         # The data may be there, so that it is looked at before it is sent
         # again.
@@ -159,11 +163,14 @@ class Task:
                 f'{action.image.id} is {action.replica.status} there: it is '
                 'being uploaded by someone else',
             )
-        destination.stage(action)
         self._send()
         return self._finish()
 
     def _send(self) -> None:
+        """Make a record ready and send it its data.
+
+        What the first bytes tell is known before there is a record.
+        """
         image = self._action.image
         with contextlib.ExitStack() as stack:
             data, kept = stack.enter_context(self._destination.kept(image))
@@ -171,8 +178,15 @@ class Task:
                 rest = stack.enter_context(self._source.read(image, kept))
                 data = transfer.Joined(data, rest)
             body = transfer.Body(
-                data, image, self._source.name, self._checksum, self._stop
+                data,
+                image,
+                self._source.name,
+                checksum=self._checksum,
+                inspect=self._destination.inspects and self._format_check,
+                stop=self._stop,
             )
+            body.look_ahead()
+            self._destination.stage(self._action)
             try:
                 self._destination.write(image, body)
             except errors.BusyError:

@@ -16,10 +16,14 @@ from collections.abc import Iterator
 import concurrent.futures
 import hashlib
 import threading
+from typing import TYPE_CHECKING
 
 from osc_glance_replicate import errors
 from osc_glance_replicate import image as image_record
 from osc_glance_replicate import places
+
+if TYPE_CHECKING:
+    from osc_glance_replicate import formats
 
 #: Bytes read and sent at a time, at the most: larger blocks are no faster,
 #: 16 KiB cost three times the CPU (FACTS.md).
@@ -73,6 +77,8 @@ class Body:
     :param place: name of the source
     :param checksum: whether to hash what passes
     :param stop: set when the run is to end; the next block is not sent then
+    :param inspect: whether the destination takes nothing but what is of the
+        format that its record says
     """
 
     def __init__(
@@ -82,13 +88,16 @@ class Body:
         place: str,
         checksum: bool,
         stop: threading.Event,
+        inspect: bool = False,
     ) -> None:
         self._data = data
         self._image = image
         self._place = place
         self._size = image.size or 0
         self._digest = _Digest(image if checksum else None)
+        self._inspection = _inspection(image) if inspect else None
         self._stop = stop
+        self._first = b''
         self._sent = False
 
     def __len__(self) -> int:
@@ -102,11 +111,45 @@ class Body:
         self._sent = True
         return self._blocks()
 
+    def look_ahead(self) -> None:
+        """Read as much as tells most formats.
+
+        :raises DataError: this is not the format that it should be, and
+            nothing needs to be sent or made ready
+        """
+        if not self._inspection:
+            return
+        while len(self._first) < BLOCK:
+            block = self._data.read(BLOCK - len(self._first))
+            if not block:
+                self._check_format(self._inspection.finish())
+                return
+            self._first += block
+            self._check_format(self._inspection.feed(block))
+
+    def _check_format(self, problem: str) -> None:
+        if problem:
+            raise errors.DataError(
+                self._place,
+                f'the data of {self._image.id} is not what its record says: '
+                f'{problem}; Glance would refuse it. Mend the record, or give '
+                '--no-format-check for a destination that takes anything',
+            )
+
+    def _read(self) -> bytes:
+        if first := self._first:
+            self._first = b''
+            return first
+        block = self._data.read(BLOCK)
+        if block and self._inspection:
+            self._check_format(self._inspection.feed(block))
+        return block
+
     def _blocks(self) -> Iterator[bytes]:
         held = b''
         count = 0
         with self._digest as digest:
-            while block := self._data.read(BLOCK):
+            while block := self._read():
                 if self._stop.is_set():
                     raise errors.StoppedError(self._place, 'interrupted')
                 count += len(block)
@@ -128,6 +171,8 @@ class Body:
                     f'sent more than the {self._size} bytes of '
                     f'{self._image.id}',
                 )
+            if self._inspection:
+                self._check_format(self._inspection.finish())
             if problem := digest.problem():
                 raise errors.DataError(
                     self._place,
@@ -135,6 +180,13 @@ class Body:
                 )
         if held:
             yield held
+
+
+def _inspection(image: image_record.Image) -> 'formats.Inspection':
+    # oslo.utils takes its time to import, and only uploads need it.
+    from osc_glance_replicate import formats
+
+    return formats.Inspection(image)
 
 
 class _Digest:

@@ -56,6 +56,7 @@ class _Nowhere:
     """A destination where nothing stays but that it has arrived."""
 
     dates = False
+    inspects = False
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -112,6 +113,7 @@ def verify(
         transfers=os.cpu_count() or 1,
         retries=0,
         checksum=True,
+        format_check=False,
         fail_fast=False,
     )
     rows = catalogue.rows(source, [], selection)

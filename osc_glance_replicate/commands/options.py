@@ -359,6 +359,17 @@ def add_execution(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_format_check(parser: argparse.ArgumentParser) -> None:
+    """Add what says that data is not held against its format."""
+    parser.add_argument(
+        '--no-format-check',
+        dest='format_check',
+        action='store_false',
+        help='Send data that is not of the disk format that its record says, '
+        'to a destination that takes it',
+    )
+
+
 def add_show_all(parser: argparse.ArgumentParser, rows: str) -> None:
     """Add what says that all rows are shown.
 

@@ -111,6 +111,10 @@ class Destination(Place, Protocol):
     nobody but the runner sees it before it is published.
     """
 
+    #: Whether it may refuse data that is not of the format that its record
+    #: says.
+    inspects: bool
+
     def stage(self, action: plan.Action) -> None:
         """Make a private record without data, or complete one that is there.
 

@@ -51,6 +51,8 @@ class Dump(directory.Directory):
     :param path: of the directory
     """
 
+    inspects = False
+
     def __init__(self, path: str) -> None:
         super().__init__(path)
         self._checksums: checksums.Checksums | None = None
@@ -142,28 +144,29 @@ class Dump(directory.Directory):
             image, record={**image.record, 'status': 'queued'}
         )
 
-    def stage(self, action: plan.Action) -> None:
-        """Take what data there is without a record for what it is, a part."""
-        name = directory.data_name(action.image)
-        with self._named_in_errors(name):
-            if self._folder.status(name):
-                self._folder.rename(name, part_name(action.image))
-
     @contextlib.contextmanager
     def kept(
         self, image: image_record.Image
     ) -> Iterator[tuple[places.Data, int]]:
-        """Open the part of an image that is there."""
-        name = part_name(image)
+        """Open the part of an image that is there.
+
+        What data there is without a record is a part, too: perhaps all of it.
+        """
+        whole, name = directory.data_name(image), part_name(image)
         flags = os.O_RDWR | os.O_CREAT
         with contextlib.ExitStack() as stack:
             with self._named_in_errors(name):
+                if self._folder.status(whole):
+                    self._folder.rename(whole, name)
                 fd = stack.enter_context(self._folder.open(name, flags))
                 size = os.fstat(fd).st_size
                 if size > (image.size or 0):
                     os.ftruncate(fd, 0)
                     size = 0
             yield directory.Reader(self.name, fd, 0, size), size
+
+    def stage(self, action: plan.Action) -> None:
+        """Do nothing: the record comes last."""
 
     def write(self, image: image_record.Image, body: places.Body) -> None:
         """Write data and record; what is kept of the data is not rewritten.

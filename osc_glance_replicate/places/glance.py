@@ -53,6 +53,7 @@ class Glance:
     """
 
     dates = True
+    inspects = True
 
     def __init__(
         self, api: image_api.ImageApi, project: str | None = None

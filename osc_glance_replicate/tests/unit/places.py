@@ -23,6 +23,8 @@ class Place:
     :param troubles: by method, what its next calls raise; None for nothing
     """
 
+    inspects = True
+
     def __init__(self, name, data=b'data', **troubles):
         self.name = name
         self.data = data

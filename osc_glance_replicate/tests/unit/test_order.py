@@ -11,6 +11,8 @@
 # under the License.
 
 
+import hypothesis
+from hypothesis import strategies
 import testtools
 
 from osc_glance_replicate import order
@@ -162,6 +164,50 @@ class TestReferences(OrderTest):
         image = base.image(1, kernel_id='aki-12345678', ramdisk_id='')
         (action,) = self.actions([[image, None]])
         self.assertEqual(COPY, action.verb)
+
+    @hypothesis.settings(deadline=None, derandomize=True, database=None)
+    @hypothesis.given(
+        strategies.lists(
+            strategies.tuples(
+                strategies.integers(0, 7),
+                strategies.integers(0, 7),
+                strategies.sampled_from(['active', 'queued']),
+            ),
+            max_size=6,
+        ),
+        strategies.sets(strategies.integers(1, 6)),
+    )
+    def test_whatever_refers_to_whatever(self, graph, chosen):
+        """Each is planned once, and copied after what it needs only."""
+        images = [
+            base.image(
+                number,
+                status=status,
+                **{
+                    field: base.image(other).id
+                    for field, other in (('kernel_id', a), ('ramdisk_id', b))
+                    if other
+                },
+            )
+            for number, (a, b, status) in enumerate(graph, start=1)
+        ]
+        rows = [[image, None] for image in images]
+        names = [images[n - 1] for n in chosen if n <= len(images)]
+        if names:
+            listed = [[image, None] for image in names]
+            actions = self.actions(listed, rows, selection=only(*names))
+        else:
+            actions = self.actions(rows, rows)
+        ids = self.ids(actions)
+        self.assertEqual(len(set(ids)), len(ids))
+        self.assertLessEqual({image.id for image in names}, set(ids))
+        copied = set()
+        for action in actions:
+            if action.verb is COPY:
+                needed = set(action.image.references.values())
+                self.assertLessEqual(needed, copied)
+                self.assertLessEqual(needed, set(action.after))
+                copied.add(action.image.id)
 
 
 def only(*images):

@@ -55,7 +55,14 @@ def make_plan(case):
         case.source, case.destinations, case.selection, whole=case.extra
     )
     names = [destination.name for destination in case.destinations]
-    return list(order.Order(planner, names, look_up=None).actions(rows))
+    sequence = order.Order(
+        planner,
+        names,
+        lambda image_id: catalogue.row(
+            case.source, case.destinations, image_id
+        ),
+    )
+    return list(sequence.actions(rows))
 
 
 def carry_out(case, actions):

@@ -35,6 +35,7 @@ class TestRunner(testtools.TestCase):
             transfers=transfers,
             retries=0,
             checksum=True,
+            format_check=True,
             fail_fast=fail_fast,
         )
 

@@ -21,10 +21,15 @@ from osc_glance_replicate import transfer
 
 
 class TestBody(testtools.TestCase):
-    def body(self, data, image, piece=3, checksum=True):
+    def body(self, data, image, piece=3, checksum=True, inspect=False):
         self.stop = threading.Event()
         return transfer.Body(
-            base.Data(data, piece), image, 'master', checksum, self.stop
+            base.Data(data, piece),
+            image,
+            'master',
+            checksum=checksum,
+            inspect=inspect,
+            stop=self.stop,
         )
 
     def received(self, body):

@@ -1,0 +1,159 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""Whatever Glance refuses for its format fails here, and ruins no record."""
+
+import itertools
+import os
+import struct
+
+from keystoneauth1 import exceptions
+
+from osc_glance_replicate.tests.functional import base
+
+_SIZE = 256 * 1024
+
+
+def _padded(data):
+    return data.ljust(_SIZE, b'\0')
+
+
+def _qcow2(backing=b'', features=0):
+    """Make the header of a QCOW2 file of version 3."""
+    return _padded(
+        struct.pack(
+            '>4sIQIIQIIQQIIQQQQII',
+            b'QFI\xfb', 3, 104 if backing else 0, len(backing), 16, 1 << 20,
+            0, 1, 65536, 131072, 1, 0, 0, features, 0, 0, 4, 104,
+        )
+        + backing
+    )  # fmt: skip
+
+
+def _vmdk(kind, footer=True):
+    """Make a VMDK file of one kind, with its descriptor."""
+    descriptor = f'# Disk DescriptorFile\nversion=1\ncreateType="{kind}"\n'
+    descriptor += 'RW 2048 SPARSE "disk.vmdk"\n'
+    header = struct.pack(
+        '<4sIIQQQQIQQQ', b'KDMV', 3, 3, 2048, 128, 1, 20, 512, 21, 22, 0
+    )
+    data = header.ljust(512, b'\0') + descriptor.encode().ljust(20 * 512)
+    if kind != 'streamOptimized':
+        return _padded(data)
+    end = header if footer else b'bad'
+    marker = struct.pack('<QII', 1, 0, 3).ljust(512, b'\0')
+    tail = marker + end.ljust(512, b'\0') + bytes(512)
+    return data.ljust(_SIZE - len(tail), b'\0') + tail
+
+
+def _disk(entry=0xEE, gpt=True):
+    """Make a disk with a partition table."""
+    partition = struct.pack('<B3sB3sII', 0, b'\0\2\0', entry, b'', 1, 511)
+    mbr = bytes(446) + partition + bytes(48) + b'\x55\xaa'
+    return _padded(mbr + (b'EFI PART' if gpt else b''))
+
+
+def _iso(start=b''):
+    return _padded(start.ljust(32768, b'\0') + b'\x01CD001\x01')
+
+
+DATA = {
+    'random': os.urandom(_SIZE),
+    'nothing': b'',
+    'little': b'x',
+    'qcow2': _qcow2(),
+    'qcow2 with a backing file': _qcow2(b'/etc/passwd'),
+    'qcow2 with a data file': _qcow2(features=4),
+    'vmdk': _vmdk('monolithicSparse'),
+    'vmdk of many files': _vmdk('twoGbMaxExtentSparse'),
+    'stream-optimized vmdk': _vmdk('streamOptimized'),
+    'stream-optimized vmdk, bad footer': _vmdk('streamOptimized', False),
+    'gpt': _disk(),
+    'gpt without its protection': _disk(entry=0),
+    'mbr': _disk(entry=0x83, gpt=False),
+    'iso': _iso(),
+    'iso that boots as a disk': _iso(_disk()[:32768]),
+    'vhd': _padded(b'conectix'),
+    'vdi': _padded(bytes(64) + struct.pack('<I', 0xBEDA107F)),
+    'luks': _padded(b'LUKS\xba\xbe\x00\x01'),
+}
+
+LABELS = ('raw', 'qcow2', 'vmdk', 'iso', 'vhd', 'aki')
+
+
+class TestFormats(base.FunctionalTest):
+    def setUp(self):
+        super().setUp()
+        #: Image ID → data and disk format, and whether Glance takes it.
+        self.images = {}
+        for what, label in itertools.product(DATA, LABELS):
+            image = self.slave.create(None, disk_format=label)
+            takes = self._takes(image.id, DATA[what])
+            # What is in a container is not looked at.
+            mislabelled = self.master.create(
+                DATA[what],
+                name=what,
+                container_format='ovf',
+                disk_format=label,
+            )
+            self.images[mislabelled.id] = what, label, takes
+        self.slave.wipe()
+        self.master.sql("UPDATE images SET container_format = 'bare'")
+
+    def _takes(self, image_id, data):
+        try:
+            self.slave.upload(image_id, data)
+        except exceptions.HttpError:
+            return False
+        return True
+
+    def test_glance_and_the_plugin_agree(self):
+        results = self.livecopy(expect=1).results
+        ours = {
+            (what, label): results[image_id] == 'copied'
+            for image_id, (what, label, _) in self.images.items()
+        }
+        theirs = {
+            (what, label): takes for what, label, takes in self.images.values()
+        }
+        self.assertEqual(theirs, ours)
+        self.assertIn(False, theirs.values())
+        self._assert_nothing_is_ruined()
+        self._assert_mended_records_arrive()
+
+    def _assert_nothing_is_ruined(self):
+        """What did not arrive has no data and no hash."""
+        there = self.slave.ids()
+        for image_id, (what, label, takes) in self.images.items():
+            if takes or image_id not in there:
+                continue
+            record = self.slave.get(image_id)
+            self.assertEqual('queued', record.status, (what, label))
+            self.assertEqual({}, record.digests, (what, label))
+
+    def _assert_mended_records_arrive(self):
+        harmless = {
+            what
+            for what, label, takes in self.images.values()
+            if label == 'raw' and takes
+        }
+        mended = [
+            image_id
+            for image_id, (what, _, takes) in self.images.items()
+            if not takes and what in harmless
+        ]
+        self.master.sql(
+            "UPDATE images SET disk_format = 'raw' WHERE id = ANY(%s)", mended
+        )
+        results = self.livecopy(expect=1).results
+        self.assertEqual({'copied'}, {results[i] for i in mended})
