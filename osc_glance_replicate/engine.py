@@ -13,12 +13,20 @@
 """The rooms of the house connected: from a verb's arguments to outcomes."""
 
 import argparse
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 
 import openstack.connection
 
 from osc_glance_replicate import catalogue
 from osc_glance_replicate import clouds
+from osc_glance_replicate import errors
 from osc_glance_replicate import order
 from osc_glance_replicate import owners
 from osc_glance_replicate import places
@@ -43,6 +51,8 @@ class Engine:
     :param destinations: where they go; none, to look at the source alone
     :param planner: the judgement
     :param args: the parsed arguments, as commands.options defines them
+    :param check_first: read all of an image's data before anything is made
+        of it
     :ivar to: names of the destinations; of the source itself where there
         are none
     """
@@ -53,8 +63,10 @@ class Engine:
         destinations: Sequence[places.Destination],
         planner: plan.Planner,
         args: argparse.Namespace,
+        check_first: bool = False,
     ) -> None:
         self._source = source
+        self._check_first = check_first
         self._destinations = destinations
         self._planner = planner
         self._args = args
@@ -106,6 +118,7 @@ class Engine:
             checksum=self._args.checksum,
             format_check=getattr(self._args, 'format_check', False),
             fail_fast=self._args.fail_fast,
+            check_first=self._check_first,
         )
         return runner.run(actions)
 
@@ -164,19 +177,20 @@ def to_clouds(own: _Own, args: argparse.Namespace) -> Engine:
     clouds.refuse_same([name, *args.to], connections)
     clouds.warn_of_environment(connections[0])
     others = dict(zip(args.to, connections[1:], strict=True))
+    source, *destinations = (
+        _glance(name, connection, args)
+        for name, connection in zip([name, *args.to], connections, strict=True)
+    )
     planner = plan.Planner(
-        _selection_of(connections[0], args),
+        _selection_of(connections[0], source, args),
         metadata_only=getattr(args, 'metadata_only', False),
         extra=getattr(args, 'extra', False),
         exact=args.to if getattr(args, 'exact', False) else (),
         template=_template(
             args, clouds.Projects(name, connections[0]), others
         ),
+        formats={place.name: _formats(place) for place in destinations},
         projects=_own_projects(others),
-    )
-    source, *destinations = (
-        _glance(name, connection, args)
-        for name, connection in zip([name, *args.to], connections, strict=True)
     )
     return Engine(source, destinations, planner, args)
 
@@ -201,8 +215,10 @@ def to_dump(own: _Own, args: argparse.Namespace, path: str) -> Engine:
     destination = dump.Dump(path)
     (connection,) = clouds.connect(own, ())
     clouds.warn_of_environment(connection)
+    name = connection.config.name
+    source = _glance(name, connection, args)
     planner = plan.Planner(
-        _selection_of(connection, args),
+        _selection_of(connection, source, args),
         metadata_only=getattr(args, 'metadata_only', False),
         extra=getattr(args, 'extra', False),
         # A dump is to be what the cloud holds, and nobody works in it.
@@ -211,8 +227,6 @@ def to_dump(own: _Own, args: argparse.Namespace, path: str) -> Engine:
             owners=replica.Same(), members=getattr(args, 'members', False)
         ),
     )
-    name = connection.config.name
-    source = _glance(name, connection, args)
     projects = clouds.Projects(name, connection)
     return _DumpEngine(source, projects, destination, planner, args)
 
@@ -226,16 +240,23 @@ def from_dump(own: _Own, args: argparse.Namespace, path: str) -> Engine:
     (connection,) = clouds.connect(own, ())
     clouds.warn_of_environment(connection)
     name = connection.config.name
+    destination = _glance(name, connection, args)
     planner = plan.Planner(
-        selection_of(
-            args, owners.find(source, args.project) if args.project else None
-        ),
+        selection_in(source, args),
         metadata_only=args.metadata_only,
         exact=(name,) if args.exact else (),
         template=_template(args, source, {name: connection}),
+        formats={name: _formats(destination)},
         projects=_own_projects({name: connection}),
     )
-    return Engine(source, [_glance(name, connection, args)], planner, args)
+    return Engine(source, [destination], planner, args, check_first=True)
+
+
+def _formats(
+    place: glance.Glance,
+) -> Callable[[], Mapping[str, Collection[str]]]:
+    """Let the formats be asked for only if anything is to be copied."""
+    return lambda: place.formats
 
 
 def _template(
@@ -302,16 +323,39 @@ def _glance(
 
 
 def _selection_of(
-    connection: openstack.connection.Connection, args: argparse.Namespace
+    connection: openstack.connection.Connection,
+    source: glance.Glance,
+    args: argparse.Namespace,
 ) -> selection.Selection:
-    """Understand the options by the cloud that they are about."""
+    """Understand the options by the cloud that they are about.
+
+    :raises ReplicateError: it does not know what they name
+    """
+    if args.disk_format:
+        known = source.formats.get('disk_format', ())
+        if known and args.disk_format not in known:
+            raise errors.SelectionError(
+                f"{source.name} knows no disk format '{args.disk_format}' "
+                f'({", ".join(sorted(known))})'
+            )
     owner = None
     if args.project:
         owner = clouds.project_id(connection, args.project)
-    return selection_of(args, owner)
+    return _selected(args, owner)
 
 
-def selection_of(
+def selection_in(
+    source: directory.Directory, args: argparse.Namespace
+) -> selection.Selection:
+    """Understand the options by the dump that they are about.
+
+    :raises ReplicateError: it does not know the project that they name
+    """
+    owner = owners.find(source, args.project) if args.project else None
+    return _selected(args, owner)
+
+
+def _selected(
     args: argparse.Namespace, owner: str | None
 ) -> selection.Selection:
     """Understand the options that say which images.
@@ -319,12 +363,12 @@ def selection_of(
     :param owner: ID of the project that --project means
     """
     return selection.Selection(
-        images=args.images,
-        names=args.names,
-        excludes=args.excludes,
-        properties=args.properties,
-        tags=args.tags,
-        visibilities=args.visibilities,
+        images=tuple(args.images),
+        names=tuple(args.names),
+        excludes=tuple(args.excludes),
+        properties=tuple(args.properties),
+        tags=tuple(args.tags),
+        visibilities=tuple(args.visibilities),
         include_hidden=args.include_hidden,
         owner=owner,
         disk_format=args.disk_format,

@@ -12,7 +12,14 @@
 
 """What is to be done: records in, actions out, nothing read or written."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 import dataclasses
 import enum
 from typing import Any
@@ -23,6 +30,8 @@ from osc_glance_replicate import selection as image_selection
 
 #: Statuses of a record that will never get data.
 _DEAD = frozenset(('killed', 'deleted', 'pending_delete'))
+
+_Formats = Mapping[str, Collection[str]]
 
 #: The records of one ID: the source's, then each destination's.
 Row = Sequence[image_record.Image | None]
@@ -133,6 +142,7 @@ class Planner:
     :param exact: names of the destinations where properties and tags that
         only the replica has are removed
     :param template: how replicas differ from their sources
+    :param formats: by destination: gives the formats that it knows, by field
     :param projects: ID of the project that new replicas belong to, by
         destination; where it is not known, or None, it is not looked at
     """
@@ -143,6 +153,9 @@ class Planner:
     exact: Collection[str] = ()
     template: replica_template.Template = dataclasses.field(
         default_factory=replica_template.Template
+    )
+    formats: Mapping[str, Callable[[], _Formats]] = dataclasses.field(
+        default_factory=dict
     )
     projects: Mapping[str, str | None] = dataclasses.field(
         default_factory=dict
@@ -191,7 +204,21 @@ class Planner:
             return action.instead(Verb.CONFLICT, reason)
         if self.metadata_only:
             return action.instead(Verb.SKIP, '--metadata-only', routine=True)
+        if reason := self._unknown_format(action):
+            return action.instead(Verb.FAIL, reason)
         return action
+
+    def _unknown_format(self, action: Action) -> str:
+        """Say which format a destination would refuse, before it does."""
+        if action.to not in self.formats:
+            return ''
+        fields = action.wanted.portable
+        return '; '.join(
+            f'{field} {fields[field]!r} is not known there: have it added to '
+            f'{field}s of its Glance'
+            for field, known in self.formats[action.to]().items()
+            if fields[field] not in (None, *known)
+        )
 
     def extras(self, replica: image_record.Image, to: str) -> Iterator[Action]:
         """Tell of an image that only a destination has, if it is meant."""

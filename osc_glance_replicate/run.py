@@ -45,6 +45,8 @@ class Runner:
     :param checksum: whether to hash the data on its way
     :param format_check: whether to hold data against its format
     :param fail_fast: start nothing more after the first failure
+    :param check_first: read all of an image's data before anything is made
+        of it; the source must be able to give it again
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Runner:
         checksum: bool,
         format_check: bool,
         fail_fast: bool,
+        check_first: bool = False,
     ) -> None:
         self._source = source
         self._destinations = destinations
@@ -67,6 +70,7 @@ class Runner:
         self._checksum = checksum
         self._format_check = format_check
         self._fail_fast = fail_fast
+        self._check_first = check_first
         self._enough = False
         self._failed: set[tuple[str, str]] = set()
         self._stop = threading.Event()
@@ -85,8 +89,7 @@ class Runner:
             self._stop.set()
             yield from self._finished(pending, _GRACE)
             for action in pending.values():
-                reason = 'interrupted; the next run completes it'
-                yield task.Outcome(action, 'failed', reason)
+                yield task.Outcome(action, 'failed', task.INTERRUPTED)
             raise
         except Exception:
             while pending:
@@ -138,6 +141,7 @@ class Runner:
             retries=self._retries,
             checksum=self._checksum,
             format_check=self._format_check,
+            check_first=self._check_first,
             stop=self._stop,
         )
 

@@ -26,6 +26,9 @@ from osc_glance_replicate import transfer
 
 LOG = logging.getLogger(__name__)
 
+#: The reason of what Ctrl-C has broken off.
+INTERRUPTED = 'interrupted; the next run completes it'
+
 _DONE = {
     plan.Verb.COPY: 'copied',
     plan.Verb.UPDATE: 'updated',
@@ -63,6 +66,7 @@ class Task:
     :param checksum: whether to hash the data on its way
     :param format_check: whether to hold data against the format that its
         record says, where the destination does
+    :param check_first: read all of the data before anything is made of it
     :param stop: set when the run is to end at once
     """
 
@@ -76,6 +80,7 @@ class Task:
         retries: int,
         checksum: bool,
         format_check: bool,
+        check_first: bool = False,
         stop: threading.Event,
     ) -> None:
         self._action = action
@@ -85,6 +90,7 @@ class Task:
         self._retries = retries
         self._checksum = checksum
         self._format_check = format_check
+        self._check_first = check_first
         self._stop = stop
         # The data may be there, so that it is looked at before it is sent
         # again.
@@ -95,8 +101,7 @@ class Task:
         try:
             return self._try_and_try_again()
         except errors.StoppedError:
-            reason = 'interrupted; the next run completes it'
-            return Outcome(self._action, 'failed', reason)
+            return Outcome(self._action, 'failed', INTERRUPTED)
         except errors.ReplicateError as exc:
             return Outcome(self._action, 'failed', str(exc))
         except Exception as exc:
@@ -176,7 +181,7 @@ class Task:
             data, kept = stack.enter_context(self._destination.kept(image))
             if kept < (image.size or 0) or not kept:
                 rest = stack.enter_context(self._source.read(image, kept))
-                data = transfer.Joined(data, rest)
+                data = transfer.Joined(data, rest) if kept else rest
             body = transfer.Body(
                 data,
                 image,
@@ -185,7 +190,10 @@ class Task:
                 inspect=self._destination.inspects and self._format_check,
                 stop=self._stop,
             )
-            body.look_ahead()
+            if self._check_first:
+                body.check()
+            else:
+                body.look_ahead()
             self._destination.stage(self._action)
             try:
                 self._destination.write(image, body)

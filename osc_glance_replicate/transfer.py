@@ -15,6 +15,7 @@
 from collections.abc import Iterator
 import concurrent.futures
 import hashlib
+import io
 import threading
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,10 @@ class Joined:
                 return data
             self._parts = self._parts[1:]
         return b''
+
+    def rewind(self) -> None:
+        """Refuse to start again: parts that are read are let go."""
+        raise io.UnsupportedOperation
 
 
 class Body:
@@ -126,6 +131,20 @@ class Body:
                 return
             self._first += block
             self._check_format(self._inspection.feed(block))
+
+    def check(self) -> None:
+        """Read all that there is, and be ready to read it again.
+
+        What is then sent is what was read: data that changes meanwhile says
+        so (see ``places.directory``), and a second hash would only cost.
+
+        :raises PlaceError: as the data would while it is sent
+        """
+        for _ in self._blocks():
+            pass
+        self._data.rewind()
+        self._digest = _Digest(None)
+        self._inspection = None
 
     def _check_format(self, problem: str) -> None:
         if problem:

@@ -12,10 +12,9 @@
 
 """The images of a dump held against their records, and other files named."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 import contextlib
 import dataclasses
-import io
 import os
 
 from osc_glance_replicate import catalogue
@@ -57,6 +56,7 @@ class _Nowhere:
 
     dates = False
     inspects = False
+    formats: Mapping[str, Collection[str]] = {}
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -79,7 +79,7 @@ class _Nowhere:
     def kept(
         self, image: image_record.Image
     ) -> contextlib.AbstractContextManager[tuple[places.Data, int]]:
-        return contextlib.nullcontext((io.BytesIO(), 0))
+        return contextlib.nullcontext((places.Nothing(), 0))
 
     def write(self, image: image_record.Image, body: places.Body) -> None:
         for _ in body:
@@ -119,7 +119,10 @@ def verify(
     rows = catalogue.rows(source, [], selection)
     for outcome in runner.run(_actions(rows, source.name, selection)):
         yield _finding(outcome, source)
-    if selection == image_selection.Selection():
+    if (
+        dataclasses.replace(selection, include_hidden=False)
+        == image_selection.Selection()
+    ):
         yield from _others(source)
 
 
@@ -146,8 +149,12 @@ def _finding(outcome: task.Outcome, source: directory.Directory) -> Finding:
     if result == 'copied':
         result = 'ok'
         reason = '' if transfer.recorded_hash(image) else 'size only'
+    elif reason == task.INTERRUPTED:
+        result, reason = 'skipped', 'interrupted'
     elif result == 'failed':
-        result = source.damage(image)[0] or 'damaged'
+        # Of what is not as a record should be, nothing can be compared.
+        sound = not dataclasses.replace(image, flaw='').defect
+        result = (sound and source.damage(image)[0]) or 'damaged'
     return Finding(image.id, image.name, image.size, result, reason)
 
 

@@ -43,11 +43,11 @@ class VerifyImages(base.ReplicateCommand):
         from osc_glance_replicate import report
         from osc_glance_replicate import verify
 
-        selection = engine.selection_of(parsed_args, parsed_args.project)
         tell = report.Findings(for_people=base.for_people(parsed_args))
-        return self.show(
-            tell,
-            lambda: verify.verify(
-                directory.Directory(parsed_args.path), selection
-            ),
-        )
+
+        def findings() -> Iterable[verify.Finding]:
+            source = directory.Directory(parsed_args.path)
+            selection = engine.selection_in(source, parsed_args)
+            return verify.verify(source, selection)
+
+        return self.show(tell, findings)

@@ -12,7 +12,7 @@
 
 """What images are read from and written to: a cloud, or a directory."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 import contextlib
 from typing import Protocol
 
@@ -35,6 +35,23 @@ class Data(Protocol):
         :returns: b'' at the end
         :raises PlaceError: the source broke
         """
+
+    def rewind(self) -> None:
+        """Start again.
+
+        :raises io.UnsupportedOperation: it cannot be given twice
+        """
+
+
+class Nothing:
+    """No data."""
+
+    def read(self, most: int) -> bytes:
+        """Give none."""
+        return b''
+
+    def rewind(self) -> None:
+        """Do nothing."""
 
 
 class Body(Protocol):
@@ -114,6 +131,13 @@ class Destination(Place, Protocol):
     #: Whether it may refuse data that is not of the format that its record
     #: says.
     inspects: bool
+
+    @property
+    def formats(self) -> Mapping[str, Collection[str]]:
+        """The values that it takes for disk_format and container_format.
+
+        A field where it takes anything, or does not say, is missing.
+        """
 
     def stage(self, action: plan.Action) -> None:
         """Make a private record without data, or complete one that is there.

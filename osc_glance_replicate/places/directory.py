@@ -216,6 +216,7 @@ class Reader:
     def __init__(self, place: str, fd: int, start: int, end: int) -> None:
         self._place = place
         self._fd = fd
+        self._start = start
         self._position = start
         self._end = end
         self._before = _fingerprint(fd)
@@ -236,7 +237,12 @@ class Reader:
             raise errors.DataError(self._place, 'changed while it was read')
         return data
 
+    def rewind(self) -> None:
+        """Start again; a change since the first time still counts."""
+        self._position = self._start
+
 
 def _fingerprint(fd: int) -> tuple[int, int]:
     status = os.fstat(fd)
-    return status.st_size, status.st_mtime_ns
+    # Nobody can set back the time of the change of a file.
+    return status.st_size, status.st_ctime_ns

@@ -12,7 +12,7 @@
 
 """A dump directory being written, so that no instant can spoil it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 import contextlib
 import dataclasses
 import fcntl
@@ -32,8 +32,8 @@ from osc_glance_replicate import selection as image_selection
 #: Held by whoever writes to the directory.
 LOCK = '.lock'
 
-#: What is zero for so many bytes becomes a hole.
-_HOLE = bytes(64 * 1024)
+#: What is zero for so many bytes, a block of most file systems, is a hole.
+_HOLE = bytes(4096)
 
 
 def part_name(image: image_record.Image) -> str:
@@ -52,6 +52,7 @@ class Dump(directory.Directory):
     """
 
     inspects = False
+    formats: Mapping[str, Collection[str]] = {}
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
@@ -220,20 +221,25 @@ def _fill(fd: int, body: places.Body) -> None:
     position = 0
     for block in body:
         if position + len(block) > kept:
-            for offset, piece in _pieces(block):
-                folder.write(fd, piece, position + offset)
+            for place, piece in _pieces(block, position):
+                folder.write(fd, piece, place)
         position += len(block)
     os.ftruncate(fd, position)
     os.fsync(fd)
 
 
-def _pieces(block: bytes) -> Iterator[tuple[int, bytes]]:
-    """Give what is not zero of a block, with its offset in the block."""
+def _pieces(block: bytes, position: int) -> Iterator[tuple[int, bytes]]:
+    """Give what is not zero of a block, with its position in the file.
+
+    :param position: of the block; holes begin and end at multiples of their
+        size, as the file system keeps them
+    """
     start = 0
-    for offset in range(0, len(block), len(_HOLE)):
+    first = -position % len(_HOLE)
+    for offset in range(first, len(block), len(_HOLE)):
         if block.startswith(_HOLE, offset):
             if start < offset:
-                yield start, block[start:offset]
+                yield position + start, block[start:offset]
             start = offset + len(_HOLE)
     if start < len(block):
-        yield start, block[start:]
+        yield position + start, block[start:]

@@ -12,9 +12,10 @@
 
 """A cloud's Glance as a source or a destination of images."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 import contextlib
 import datetime
+import functools
 import heapq
 import io
 import json
@@ -154,6 +155,22 @@ class Glance:
         response.close()
         return self._download(image, 0)
 
+    @functools.cached_property
+    def formats(self) -> Mapping[str, Collection[str]]:
+        """The formats that this Glance knows, by field.
+
+        None are given where its schema does not say.
+        """
+        document = self._api.json(self._api.get('/schemas/image'))
+        found = {}
+        for field in 'disk_format', 'container_format':
+            try:
+                known = document['properties'][field]['enum']
+                found[field] = frozenset(filter(None, known))
+            except (KeyError, TypeError):
+                continue
+        return found
+
     def stage(self, action: plan.Action) -> None:
         """Make a private record without data, or complete one that is there.
 
@@ -240,7 +257,7 @@ class Glance:
         self, image: image_record.Image
     ) -> contextlib.AbstractContextManager[tuple[places.Data, int]]:
         """Give nothing: Glance drops what an interrupted upload has sent."""
-        return contextlib.nullcontext((io.BytesIO(), 0))
+        return contextlib.nullcontext((places.Nothing(), 0))
 
     def write(self, image: image_record.Image, body: places.Body) -> None:
         """Send the data of a staged replica.
@@ -445,6 +462,9 @@ class _Download:
         """Drop bytes."""
         while count and (data := self.read(min(count, _SKIPPED))):
             count -= len(data)
+
+    def rewind(self) -> None:
+        raise io.UnsupportedOperation
 
     def read(self, most: int) -> bytes:
         try:
