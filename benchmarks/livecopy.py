@@ -26,33 +26,12 @@ strikes all alike, and all of them are shown.
 
 import argparse
 from collections.abc import Callable
-import dataclasses
-import datetime
-import importlib.metadata
 import os
-import platform
-import resource
-import statistics
-import subprocess
 import sys
-import time
+
+import measuring
 
 from osc_glance_replicate.tests.functional import base
-
-_GIB = 1024**3
-_VERSIONS = ('glance', 'openstacksdk', 'python-openstackclient', 'requests')
-
-
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """What one run took.
-
-    :param wall: seconds from start to end
-    :param cpu: seconds of CPU of the command, of its children too
-    """
-
-    wall: float
-    cpu: float
 
 
 def main() -> int:
@@ -68,15 +47,17 @@ def main() -> int:
         'save | create': lambda: _save_create(image.id),
     }
     parts = {'image list': _image_list, 'sha512': _sha512}
-    results: dict[str, list[Run]] = {name: [] for name in [*peers, *parts]}
+    results: dict[str, list[measuring.Run]] = {
+        name: [] for name in [*peers, *parts]
+    }
     for number in range(runs):
         for name, prepare in {**peers, **parts}.items():
             slave.wipe()
             command = prepare()
             os.sync()
-            run = _measure(command)
+            run = measuring.measure(command)
             if name in peers:
-                _check(slave, image.digests)
+                measuring.check(slave, image.digests)
             results[name].append(run)
             print(f'run {number + 1}: {name:14} {run}', file=sys.stderr)
     _publish(results)
@@ -127,51 +108,16 @@ def _sha512() -> list[str]:
     return [sys.executable, '-c', code]
 
 
-def _measure(command: list[str]) -> Run:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    start = time.monotonic()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
-    wall = time.monotonic() - start
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = sum(
-        getattr(after, kind) - getattr(before, kind)
-        for kind in ('ru_utime', 'ru_stime')
-    )
-    return Run(round(wall, 2), round(cpu, 2))
-
-
-def _check(slave: base.Cloud, digests: dict[str, str]) -> None:
-    """Make sure that the peer did the work that it was measured at."""
-    (image_id,) = slave.ids()
-    replica = slave.get(image_id)
-    if (replica.status, replica.digests) != ('active', digests):
-        raise SystemExit(f'wrong replica: {replica.record}')
-
-
-def _publish(results: dict[str, list[Run]]) -> None:
-    versions = ', '.join(
-        f'{name} {importlib.metadata.version(name)}' for name in _VERSIONS
-    )
-    print(
-        f'1 GiB, {datetime.date.today()}, {os.cpu_count()} cores, Python '
-        f'{platform.python_version()}, {versions}\n'
-    )
-    ours = _medians(results['livecopy'])
+def _publish(results: dict[str, list[measuring.Run]]) -> None:
+    print(f'1 GiB, {measuring.setting()}\n')
+    ours = measuring.medians(results['livecopy'])
     print(f'{"":14} {"wall s":>7} {"CPU s":>7}  {"livecopy/this":>13}  runs')
     for peer, runs in results.items():
-        wall, cpu = _medians(runs)
-        every = ' '.join(f'{run.wall:.2f}/{run.cpu:.2f}' for run in runs)
+        wall, cpu = measuring.medians(runs)
         print(
             f'{peer:14} {wall:7.2f} {cpu:7.2f}  {ours[0] / wall:13.2f}  '
-            f'{every}'
+            f'{measuring.every(runs)}'
         )
-
-
-def _medians(runs: list[Run]) -> tuple[float, float]:
-    return (
-        statistics.median(run.wall for run in runs),
-        statistics.median(run.cpu for run in runs),
-    )
 
 
 if __name__ == '__main__':

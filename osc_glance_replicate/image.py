@@ -15,6 +15,7 @@
 from collections.abc import Mapping
 import dataclasses
 import datetime
+import json
 import re
 from typing import Any
 
@@ -82,6 +83,9 @@ BUSY = frozenset(('saving', 'uploading', 'importing'))
 
 #: Properties that name an image, in the order in which these are to land.
 _REFERENCES = ('ramdisk_id', 'kernel_id')
+
+#: Bytes that an image may have: more than any store, and any integer, holds.
+_MOST = 2**63 - 1
 
 _VISIBILITIES = frozenset(('private', 'shared', 'community', 'public'))
 _UUID = re.compile(r'[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}')
@@ -224,8 +228,8 @@ class Image:
             value = self.record.get(field)
             if type(value) not in kinds:
                 return f'{field} is {value!r:.40}'
-        if (self.size or 0) < 0:
-            return f'size is {self.size}'
+        if not 0 <= (self.size or 0) <= _MOST:
+            return f'size is {self.size!r:.40}'
         if self.record.get('visibility', 'private') not in _VISIBILITIES:
             return f'visibility is {self.record["visibility"]!r:.40}'
         if not all(
@@ -236,7 +240,8 @@ class Image:
             if not isinstance(value, str):
                 return f'property {field} is {value!r:.40}'
         try:
-            str(self.portable).encode()
+            # Unlike str(), this gives text as it is.
+            json.dumps(self.portable, ensure_ascii=False).encode()
         except UnicodeEncodeError:
             return 'it holds text that is not Unicode'
         return None

@@ -186,7 +186,8 @@ class Task:
                 data,
                 image,
                 self._source.name,
-                checksum=self._checksum,
+                # Nobody knows who has written what was kept.
+                checksum=self._checksum or kept > 0,
                 inspect=self._destination.inspects and self._format_check,
                 stop=self._stop,
             )

@@ -31,6 +31,9 @@ from osc_glance_replicate import transfer
 
 _OURS = frozenset((dump.LOCK, directory.PROJECTS, *checksums.FILES.values()))
 
+#: What follows the ID of an image in the names of its files.
+_ENDS = frozenset(('', 'img', 'members'))
+
 #: What makes a dump a bad one.
 DAMAGE = frozenset(('damaged', 'missing', 'short'))
 
@@ -162,19 +165,16 @@ def _others(source: directory.Directory) -> Iterator[Finding]:
     """Name the files that are no record of an image, nor its data."""
     files = source.files()
     for name, size in sorted(files.items()):
-        head, dot, end = name.partition('.')
+        whole = name.removesuffix('.part')
+        head, _, end = whole.partition('.')
         image_id = head if image_record.is_id(head) else ''
-        if name in _OURS or (image_id and not dot):
-            continue
-        if image_id and end == 'img':
-            if head not in files:
-                reason = f'{name} is there without its record: dump it again'
-                yield Finding(image_id, '', size, 'missing', reason)
-        elif image_id and end == 'members' and head in files:
-            continue
-        elif end.endswith('part') and (image_id or f'{head}' in _OURS):
+        is_ours = whole in _OURS or (image_id and end in _ENDS)
+        if is_ours and whole != name:
             reason = f'{name}: an interrupted dump left it'
             yield Finding(image_id, '', size, 'leftover', reason)
-        else:
+        elif image_id and end == 'img' and head not in files:
+            reason = f'{name} is there without its record: dump it again'
+            yield Finding(image_id, '', size, 'missing', reason)
+        elif not is_ours or (end == 'members' and head not in files):
             reason = f'{name} is no part of a dump'
             yield Finding(image_id, '', size, 'foreign', reason)

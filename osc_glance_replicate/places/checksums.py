@@ -12,6 +12,7 @@
 
 """The files by which ``sha512sum -c`` and its kin verify a dump."""
 
+import hashlib
 import os
 import re
 import threading
@@ -53,7 +54,7 @@ class Checksums:
         :raises OSError: it cannot be written
         """
         for algorithm, digest in image.digests.items():
-            if algorithm in FILES and re.fullmatch('[0-9a-f]+', digest):
+            if algorithm in FILES and _is_digest(algorithm, digest):
                 with self._lock:
                     self._note(FILES[algorithm], name, digest)
                 return
@@ -64,14 +65,17 @@ class Checksums:
         sums = self._sums[file]
         if sums.get(name) == digest:
             return
-        is_new = name not in sums
-        sums[name] = digest
-        if is_new:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-            with self._folder.open(file, flags) as fd:
-                folder.write(fd, _line(name, digest))
-        else:
+        if name in sums:
+            sums[name] = digest
             self._write(file)
+            return
+        # If this fails, what it has written is found to be torn next time.
+        del self._sums[file]
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        with self._folder.open(file, flags) as fd:
+            folder.write(fd, _line(name, digest))
+        sums[name] = digest
+        self._sums[file] = sums
 
     def _load(self, file: str) -> dict[str, str]:
         """Read a file, and leave out what means nothing any more."""
@@ -93,6 +97,11 @@ class Checksums:
     def _write(self, file: str) -> None:
         lines = (_line(*entry) for entry in self._sums[file].items())
         self._folder.replace(file, b''.join(lines))
+
+
+def _is_digest(algorithm: str, digest: str) -> bool:
+    size = hashlib.new(algorithm, usedforsecurity=False).digest_size
+    return bool(re.fullmatch(f'[0-9a-f]{{{2 * size}}}', digest))
 
 
 def _line(name: str, digest: str) -> bytes:

@@ -244,5 +244,4 @@ class Reader:
 
 def _fingerprint(fd: int) -> tuple[int, int]:
     status = os.fstat(fd)
-    # Nobody can set back the time of the change of a file.
-    return status.st_size, status.st_ctime_ns
+    return status.st_size, status.st_mtime_ns

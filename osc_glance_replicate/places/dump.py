@@ -204,7 +204,7 @@ class Dump(directory.Directory):
 
     def _note_checksum(self, image: image_record.Image) -> None:
         if self._checksums:
-            with self._named_in_errors('checksums'):
+            with self._named_in_errors('the checksums'):
                 self._checksums.add(image, directory.data_name(image))
 
     def _write_record(self, image: image_record.Image) -> None:

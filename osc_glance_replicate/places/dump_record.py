@@ -112,7 +112,7 @@ def parse(content: bytes, image_id: str) -> image_record.Image:
             content, object_pairs_hook=_unique, parse_constant=_refuse
         )
     except (ValueError, RecursionError) as exc:
-        return flawed(f'it is not JSON: {exc or type(exc).__name__}')
+        return flawed(f'it is not JSON: {exc}')
     if not isinstance(record, dict):
         return flawed('it is not a JSON object')
     if record.get('id') != image_id:

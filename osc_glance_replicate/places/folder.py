@@ -22,6 +22,9 @@ import stat
 _FILE_MODE = 0o600
 _DIRECTORY_MODE = 0o700
 
+#: Bytes that are read at a time.
+_BLOCK = 1024 * 1024
+
 #: Other hands may have put links and pipes there: they are not followed, and
 #: waited for by nobody.
 _CAREFULLY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -76,7 +79,7 @@ class Folder:
         """
         content = b''
         with self.open(name) as fd:
-            while block := os.read(fd, most + 1 - len(content)):
+            while block := os.read(fd, min(most + 1 - len(content), _BLOCK)):
                 content += block
         if len(content) > most:
             raise OSError(errno.EFBIG, f'more than {most} bytes')

@@ -186,6 +186,9 @@ class Glance:
             have = replica.portable
             # As in an update, what only the replica has stays.
             wanted['tags'] = sorted({*wanted['tags'], *have['tags']})
+            # What an earlier run sent and this one leaves out, goes.
+            for field in have.keys() & action.image.properties.keys():
+                wanted.setdefault(field, None)
             changes = {
                 field: value
                 for field, value in wanted.items()
@@ -215,12 +218,18 @@ class Glance:
             for field, value in wanted.items()
             if value is not None
         }
-        response = self._api.request(
-            'POST',
-            '/images',
-            expect=(201, 409),
-            json={'id': image.id, **record},
-        )
+        try:
+            response = self._api.request(
+                'POST',
+                '/images',
+                expect=(201, 409),
+                json={'id': image.id, **record},
+            )
+        except errors.RefusedError as exc:
+            raise errors.RefusedError(
+                self.name,
+                f'{exc.problem}; --dont-replicate leaves properties out',
+            ) from exc
         if response.status_code == 409:
             raise errors.TakenError(
                 self.name, f'the ID {image.id} is taken there'
@@ -270,7 +279,27 @@ class Glance:
         :raises TransientError: also where the token has expired: the next
             request gets a new one
         """
-        response = self._api.request(
+        try:
+            response = self._put(image, body)
+        except errors.RefusedError as exc:
+            if 'img_signature' not in image.record:
+                raise
+            raise errors.RefusedError(
+                self.name,
+                f"{exc.problem}; --dont-replicate 'img_signature*' leaves its "
+                'signature out',
+            ) from exc
+        if response.status_code == 401:
+            raise errors.TransientError(self.name, 'HTTP 401: token refused')
+        if response.status_code != 204:
+            raise errors.BusyError(
+                self.name, f'{image.id} is being uploaded by someone else'
+            )
+
+    def _put(
+        self, image: image_record.Image, body: places.Body
+    ) -> requests.Response:
+        return self._api.request(
             'PUT',
             image_api.path(image.id) + '/file',
             expect=(204, 401, 409, 410),
@@ -283,12 +312,6 @@ class Glance:
             # The first of the two is urllib3's limit while it sends, too.
             timeout=(image_api.IDLE_TIMEOUT, _COMMIT_TIMEOUT),
         )
-        if response.status_code == 401:
-            raise errors.TransientError(self.name, 'HTTP 401: token refused')
-        if response.status_code != 204:
-            raise errors.BusyError(
-                self.name, f'{image.id} is being uploaded by someone else'
-            )
 
     def publish(self, action: plan.Action) -> None:
         """Set owner, visibility, protected and os_hidden, in one request.

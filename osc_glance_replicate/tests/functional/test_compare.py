@@ -443,7 +443,7 @@ class TestErrors(CompareTest):
             )
             result = self.replicate(verb, '--to', 'slave', expect=1)
             cloud.sql('ALTER TABLE away RENAME TO image_properties')
-            self.assertEqual('', result.stdout)
+            self.assertEqual([], result.rows)
             (line,) = result.stderr.splitlines()
             self.assertIn(f'{cloud.name}: HTTP 500', line)
 
@@ -455,7 +455,7 @@ class TestErrors(CompareTest):
         ):
             to = [word for cloud in clouds for word in ('--to', cloud)]
             result = self.replicate(verb, *to, expect=1)
-            self.assertEqual('', result.stdout)
+            self.assertEqual([], result.rows)
             (line,) = result.stderr.splitlines()
             self.assertIn("Cannot use cloud 'ghost':", line)
 

@@ -402,7 +402,7 @@ class TestWhichImages(base.FunctionalTest):
         for twin in twins:
             self.assertIn(twin.id, ambiguous.stderr)
         for result in (unknown, ambiguous):
-            self.assertEqual('', result.stdout)
+            self.assertEqual([], result.rows)
             self.assertEqual(1, len(result.stderr.splitlines()))
         self.assertEqual(set(), self.slave.ids())
 

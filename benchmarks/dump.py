@@ -1,0 +1,233 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""One image of 1 GiB to a directory and back: dump, load and verify.
+
+Runs in a sandbox::
+
+    tox run -e benchmark -- dump.py
+
+Beside ``dump`` and ``load`` stands what openstackclient offers without this
+plugin, ``image save`` and ``image create``; beside ``verify`` stands
+``sha512sum -c``, on one image and on four of half the size. What verify
+cannot do without is the start of openstackclient, which an empty directory
+shows; the ratio is given without it, too. Each run has images of its own.
+The runs are interleaved, so that what else the machine does strikes all
+alike, and all of them are shown.
+"""
+
+import argparse
+import collections
+from collections.abc import Iterator
+import hashlib
+import itertools
+import os
+import pathlib
+import statistics
+import sys
+import tempfile
+
+import measuring
+
+from osc_glance_replicate.tests.functional import base
+
+_MIB = 1024**2
+
+#: Images that are verified at a time, each of half the size.
+_SEVERAL = 4
+
+#: What is divided by what, and the least that it is to be.
+_RATIOS = (
+    ('save', 'dump', 2.0),
+    ('create', 'load', 1.0),
+    ('sha512sum', 'verify', 0.9),
+    ('sha512sum, 4', 'verify, 4', 1.0),
+)
+
+#: By name of what was measured.
+Results = dict[str, list[measuring.Run]]
+
+
+class Random(base.Gibibyte):
+    """As much of it as is wanted.
+
+    :param size: in MiB
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+
+    def __len__(self) -> int:
+        return self._size * _MIB
+
+    def __iter__(self) -> Iterator[bytes]:
+        return itertools.islice(super().__iter__(), self._size)
+
+
+class Benchmark:
+    """All that is measured.
+
+    :param size: of the one image, in MiB
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._master = base.Cloud('master')
+        self._slave = base.Cloud('slave')
+        self.results: Results = collections.defaultdict(list)
+
+    def run(self, directory: pathlib.Path) -> None:
+        """Measure everything once.
+
+        :param directory: an empty one, with room for four times the size
+        """
+        digests = self._dump(directory)
+        self._load(directory, digests)
+        (directory / 'empty').mkdir()
+        self._measure('verify', _verify(directory / 'one'))
+        self._measure('sha512sum', _sha512sum(directory / 'one'))
+        self._measure('verify nothing', _verify(directory / 'empty'))
+        self._master.wipe()
+        for _ in range(_SEVERAL):
+            self._master.create(Random(self._size // 2))
+        measuring.measure(_dump(directory / 'four'))
+        self._measure('verify, 4', _verify(directory / 'four'))
+        self._measure('sha512sum, 4', _sha512sum(directory / 'four'))
+
+    def _dump(self, directory: pathlib.Path) -> dict[str, str]:
+        """Measure the way to a directory.
+
+        :returns: the digests of the image that is there now
+        """
+        self._master.wipe()
+        image = self._master.create(Random(self._size))
+        dump, file = directory / 'one', directory / 'saved'
+        self._measure('dump', _dump(dump))
+        self._measure(
+            'save',
+            [
+                'openstack', '--os-cloud', 'master', 'image', 'save',
+                '--file', str(file), image.id,
+            ],
+        )  # fmt: skip
+        for path in (dump / f'{image.id}.img', file):
+            with path.open('rb') as data:
+                digest = hashlib.file_digest(data, 'sha512').hexdigest()
+            if digest != image.digests['sha512']:
+                raise SystemExit(f'wrong data in {path}')
+        return image.digests
+
+    def _load(self, directory: pathlib.Path, digests: dict[str, str]) -> None:
+        """Measure the way back."""
+        commands = {
+            'load': [
+                'openstack', '--os-cloud', 'slave', 'image', 'replicate',
+                'load', str(directory / 'one'), '-f', 'value',
+            ],
+            'create': [
+                'openstack', '--os-cloud', 'slave', 'image', 'create',
+                '--disk-format', 'raw', '--container-format', 'bare',
+                '--file', str(directory / 'saved'), '-f', 'value',
+                '-c', 'id', 'image',
+            ],
+        }  # fmt: skip
+        for name, command in commands.items():
+            self._slave.wipe()
+            self._measure(name, command)
+            measuring.check(self._slave, digests)
+
+    def _measure(self, name: str, command: list[str]) -> None:
+        os.sync()
+        run = measuring.measure(command)
+        self.results[name].append(run)
+        number = len(self.results[name])
+        print(f'run {number}: {name:14} {run}', file=sys.stderr)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--runs', type=int, default=5, metavar='NUMBER')
+    parser.add_argument(
+        '--size',
+        type=int,
+        default=1024,
+        choices=range(2, 1025),
+        metavar='MIB',
+        help='of the one image, to try this out (default: %(default)s)',
+    )
+    args = parser.parse_args()
+    benchmark = Benchmark(args.size)
+    for _ in range(args.runs):
+        with tempfile.TemporaryDirectory() as directory:
+            benchmark.run(pathlib.Path(directory))
+    print(f'{args.size} MiB, {measuring.setting()}\n')
+    _publish(benchmark.results)
+    return 0
+
+
+def _dump(directory: pathlib.Path) -> list[str]:
+    return [
+        'openstack', '--os-cloud', 'master', 'image', 'replicate', 'dump',
+        str(directory), '-f', 'value',
+    ]  # fmt: skip
+
+
+def _verify(directory: pathlib.Path) -> list[str]:
+    return [
+        'openstack', 'image', 'replicate', 'verify', str(directory),
+        '-f', 'value',
+    ]  # fmt: skip
+
+
+def _sha512sum(directory: pathlib.Path) -> list[str]:
+    return ['env', '-C', str(directory), 'sha512sum', '-c', 'SHA512SUMS']
+
+
+def _publish(results: Results) -> None:
+    print(f'{"":14} {"wall s":>7} {"CPU s":>7}  runs')
+    for name, runs in results.items():
+        wall, cpu = measuring.medians(runs)
+        print(f'{name:14} {wall:7.2f} {cpu:7.2f}  {measuring.every(runs)}')
+    print(f'\n{"ratio of walls":34} {"median":>6} {"target":>6}  runs')
+    walls = {
+        name: [run.wall for run in runs] for name, runs in results.items()
+    }
+    start = measuring.medians(results['verify nothing'])[0]
+    for theirs, ours, target in _RATIOS:
+        _publish_ratio(
+            f'{theirs} / {ours}', walls[theirs], walls[ours], f'{target:.1f}'
+        )
+        if ours.startswith('verify'):
+            _publish_ratio(
+                f'{theirs} / ({ours} - start)',
+                walls[theirs],
+                # A small size may take no longer than the start.
+                [max(wall - start, 0.01) for wall in walls[ours]],
+            )
+
+
+def _publish_ratio(
+    name: str, theirs: list[float], ours: list[float], target: str = ''
+) -> None:
+    """Print how many times as fast ours is.
+
+    :param theirs: seconds of each run
+    """
+    ratio = statistics.median(theirs) / statistics.median(ours)
+    every = ' '.join(
+        f'{one / other:.2f}' for one, other in zip(theirs, ours, strict=True)
+    )
+    print(f'{name:34} {ratio:6.2f} {target:>6}  {every}')
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,400 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What becomes of the images of a directory that anyone may have made."""
+
+import hashlib
+import json
+import os
+import uuid
+
+from osc_glance_replicate.tests.functional import dumps
+
+
+class TestOldDump(dumps.DumpTest):
+    """What glance-replicator wrote in 2012 is loaded, if it is whole."""
+
+    def test_load(self):
+        public = self.put_v1(
+            b'public',
+            name='Zürich',
+            is_public=True,
+            protected=True,
+            min_ram=512,
+            properties={'os_distro': 'debian', 'nothing': None},
+        )
+        private = self.put_v1(
+            b'private', properties={'kernel_id': 'nothing special'}
+        )
+        bad = {
+            'short': self.put_v1(b'shor', size=9),
+            'long': self.put_v1(b'long', size=2),
+            'missing': self.put_v1(None, size=7),
+            'damaged': self.put_v1(b'was', checksum='0' * 32),
+            'v2 word': self.put_v1(properties={'visibility': 'public'}),
+        }
+        # It was being uploaded when the dump was made.
+        queued = self.put_v1(None, status='queued', checksum=None)
+        self.file('notes.txt').write_text('mine')
+        result = self.load('--show-all', expect=1)
+        self.assertEqual(
+            {
+                public.id: 'copied',
+                private.id: 'copied',
+                queued.id: 'skipped',
+                **{image.id: 'failed' for image in bad.values()},
+            },
+            result.results,
+        )
+        reasons = self.reasons(result)
+        for name, words in {
+            'short': ('4', '9'),
+            'long': ('4', '2'),
+            'missing': ('missing',),
+            'damaged': ('damaged', 'md5'),
+            'v2 word': ('visibility',),
+        }.items():
+            for word in words:
+                self.assertIn(word, reasons[bad[name].id])
+        self.assertIn('queued', reasons[queued.id])
+        self._assert_loaded(public, b'public', private, b'private')
+        # Last: nothing was made for what is bad.
+        self.assertEqual({public.id, private.id}, self.slave.ids())
+
+    def _assert_loaded(self, public, public_data, private, private_data):
+        for image, data in ((public, public_data), (private, private_data)):
+            replica = self.slave.get(image.id)
+            self.assertEqual('active', replica.status)
+            self.assertEqual(data, self.slave.stored(image.id).read_bytes())
+        expected = {
+            'name': 'Zürich',
+            'container_format': 'bare',
+            'disk_format': 'raw',
+            'min_disk': 0,
+            'min_ram': 512,
+            'tags': [],
+            'visibility': 'public',
+            'protected': True,
+            'os_hidden': False,
+            'os_distro': 'debian',
+            'nothing': '',
+        }
+        self.assertEqual(expected, self.slave.get(public.id).portable)
+        record = self.slave.get(private.id).record
+        self.assertEqual('private', record['visibility'])
+        self.assertEqual('nothing special', record['kernel_id'])
+        self.assertEqual(self.slave.project_id(), record['owner'])
+
+    def test_interrupted_one_is_completed(self):
+        data = os.urandom(3 * dumps.MIB)
+        images = {
+            name: self.master.create(data, name=name, visibility='public')
+            for name in ('whole', 'short', 'missing', 'queued', 'wrong', 'new')
+        }
+        left = {
+            'whole': data,
+            'short': data[: dumps.MIB],
+            'missing': None,
+            'queued': None,
+            'wrong': bytes(len(data)),
+        }
+        for name, content in left.items():
+            self.put_v1(
+                content,
+                id=images[name].id,
+                name=name,
+                is_public=True,
+                size=len(data),
+                checksum=hashlib.md5(data).hexdigest(),
+                status='queued' if name == 'queued' else 'active',
+            )
+        self.master.stored(images['whole'].id).unlink()
+        self.dump('--exclude', 'wrong')
+        for name, answers in (('short', ['206']), ('missing', ['200'])):
+            self.assertEqual(answers, self.reads(images[name]))
+        for name in ('short', 'missing', 'queued', 'new'):
+            self.assertDumped(images[name], data)
+        self.assertSums('sha512', 4)
+        # That data is wrong is for verify to find: a dump reads no data.
+        found = self.verify(expect=1).results
+        damaged = images.pop('wrong').id
+        self.assertEqual(
+            {damaged: 'damaged', **{i.id: 'ok' for i in images.values()}},
+            found,
+        )
+
+
+class TestHostile(dumps.DumpTest):
+    """Whatever is in a directory is at the most a row."""
+
+    def setUp(self):
+        super().setUp()
+        self.good = self.put(b'good', name='good')
+        self.bad = {}
+
+    def _bad(self, what, data=b'data', **fields):
+        self.bad[what] = self.put(data, **{'name': what, **fields})
+        return self.bad[what]
+
+    def _text(self, what, text):
+        """Lay a record that is this text, about data that is fine."""
+        image = self._bad(what)
+        text = text.replace('THIS', image.id)
+        self.file(image).write_bytes(text.encode('utf-8', 'surrogatepass'))
+
+    def _assert_refused(self, result):
+        self._assert_results(result, 'copied', 'failed')
+        reasons = self.reasons(result)
+        for what, image in self.bad.items():
+            self.assertNotIn(reasons[image.id], ('', None), what)
+            self.assertNotIn('unexpected', reasons[image.id], what)
+        (_,) = result.stderr.splitlines()
+        self.assertEqual({self.good.id}, self.slave.ids())
+
+    def _assert_results(self, result, good, bad):
+        """Find one row for each image, and no other."""
+        expected = {
+            self.good.id: good,
+            **{image.id: bad for image in self.bad.values()},
+        }
+        names = {image.id: what for what, image in self.bad.items()}
+        wrong = expected.items() ^ result.results.items()
+        self.assertEqual([], [(names.get(i), r) for i, r in wrong])
+        self.assertEqual(len(expected), len(result.rows))
+
+    def test_files(self):
+        for what, file in (
+            ('linked record', self.file),
+            ('linked data', self.data_file),
+            ('dangling', self.data_file),
+            ('record is a pipe', self.file),
+            ('data is a pipe', self.data_file),
+            ('record is a directory', self.file),
+            ('data is a directory', self.data_file),
+        ):
+            file = file(self._bad(what))
+            content = file.read_bytes()
+            file.unlink()
+            if 'linked' in what:
+                # All would be well, were it followed.
+                outside = self.scratch / what
+                outside.write_bytes(content)
+                file.symlink_to(outside)
+            elif what == 'dangling':
+                file.symlink_to(self.scratch / 'nowhere')
+            elif 'pipe' in what:
+                os.mkfifo(file)
+            else:
+                file.mkdir()
+        self._assert_refused(self.load(expect=1))
+
+    def test_records(self):
+        other = str(uuid.uuid4())
+        for what, text in (
+            ('no JSON', 'notes'),
+            ('nothing', ''),
+            ('torn', '{"id": "THIS", "status": "acti'),
+            ('no object', '["THIS"]'),
+            ('of another', f'{{"id": "{other}", "status": "active"}}'),
+            ('path', '{"id": "../../../etc/passwd", "status": "active"}'),
+            ('twice', '{"id": "THIS", "status": "active", "size": 4, '
+                      '"size": 4}'),
+            ('no number', '{"id": "THIS", "status": "active", "size": NaN}'),
+            ('UTF-16', '{"id": "THIS", "name": "\ud800"}'),
+            ('long number', '{"id": "THIS", "size": ' + '9' * 5000 + '}'),
+            ('huge', json.dumps({'id': 'THIS', 'status': 'active', 'size': 4,
+                                 'x': 'x' * (12 * dumps.MIB)})),
+        ):  # fmt: skip
+            self._text(what, text)
+        for depth in (100, *range(800, 1000, 10), 100_000):
+            nested = '[' * depth + ']' * depth
+            for field in ('id', 'x', 'tags', 'properties', 'size'):
+                self._text(
+                    f'{field} {depth} deep',
+                    '{"is_public": true, "status": "active", "id": "THIS", '
+                    f'"{field}": {nested}}}'.replace(
+                        '"id": "THIS", "id"', '"id"'
+                    ),
+                )
+        for field, value in {
+            'size': '4',
+            'name': ['x'],
+            'tags': 'x',
+            'status': None,
+            'visibility': 'everyone',
+            'protected': 'no',
+            'min_ram': 1.5,
+            'os_hash_algo': ['sha512'],
+            'os_hash_value': 5,
+            'checksum': {},
+            'x': 5,
+            'os_hidden': 1,
+        }.items():
+            self._bad(f'type of {field}', **{field: value})
+        self._bad('tag', tags=[['x']])
+        self._bad('negative', size=-4)
+        self._assert_refused(self.load(expect=1))
+        self._assert_results(self.verify(expect=1), 'ok', 'damaged')
+
+    def test_data(self):
+        one, two = self._bad('one', b'one'), self._bad('two', b'two')
+        self.data_file(one).write_bytes(b'two')
+        self.data_file(two).write_bytes(b'one')
+        self.data_file(self._bad('trailing')).write_bytes(b'data\0')
+        self.data_file(self._bad('cut')).write_bytes(b'dat')
+        self.data_file(self._bad('emptied')).write_bytes(b'')
+        self.data_file(self._bad('gone')).unlink()
+        self._bad('lies of md5', os_hash_algo=None, checksum='0' * 32)
+        self._assert_refused(self.load(expect=1))
+
+    def test_values_that_glance_refuses(self):
+        evil = 'esc \x1b[2J \x07 rtl \u202e sep \u2028'
+        bad = [
+            self.put(name='half a pair \ud800'),
+            self.put(name='astral \U0001f4bf'),
+            self.put(disk_format=evil),
+            self.put(name='x' * 256),
+            self.put(**{'x' * 256: 'long'}),
+            self.put(min_ram=2**64),
+            self.put(tags=[str(n) for n in range(129)]),
+        ]
+        result = self.openstack(
+            '--os-cloud', 'slave', 'image', 'replicate', 'load',
+            str(self.path), '--retries', '0', expect=1,
+        )  # fmt: skip
+        self.assertEqual(len(bad), result.stdout.count(' failed '))
+        self.assertEqual(1, result.stdout.count(' copied '))
+        for char in '\x1b\x07\u202e\u2028':
+            self.assertNotIn(char, result.stdout + result.stderr)
+        self.assertNotIn('Traceback', result.stderr)
+        self.assertNotIn('unexpected', result.stdout)
+        active = {
+            image_id
+            for image_id in self.slave.ids()
+            if self.slave.get(image_id).status == 'active'
+        }
+        self.assertEqual({self.good.id}, active)
+
+
+class TestNotAllowed(dumps.DumpTest):
+    def test_ordinary_user_may_not_publish(self):
+        public = self.put(b'public', visibility='public')
+        own = self.put(b'own')
+        result = self.load(source='slave-demo', expect=1)
+        self.assertEqual(
+            {public.id: 'failed', own.id: 'copied'}, result.results
+        )
+        reason = self.reasons(result)[public.id]
+        for word in ('visibility=public', 'slave-demo'):
+            self.assertIn(word, reason)
+        replica = self.slave.get(public.id)
+        self.assertEqual(
+            ('queued', 'private', None),
+            (replica.status, replica.record['visibility'], replica.size),
+        )
+        self.assertFalse(self.slave.stored(public.id).exists())
+        self.assertEqual(b'own', self.slave.stored(own.id).read_bytes())
+        self.assertEqual(
+            self.slave.project_id('demo'),
+            self.slave.get(own.id).record['owner'],
+        )
+
+
+class TestVerify(dumps.DumpTest):
+    """What is wrong with a dump is named, by reading it alone."""
+
+    def setUp(self):
+        super().setUp()
+        self.good = self.put(b'good', name='good', tags=['t'])
+
+    def test_every_finding(self):
+        bare = self.put(b'bare', os_hash_algo=None, checksum=None)
+        queued = self.put(None, status='queued', size=None)
+        changed = self.put(b'changed', name='changed')
+        self.data_file(changed).write_bytes(b'cHanged')
+        missing, lonely = self.put(b'missing'), self.put(b'lonely')
+        self.data_file(missing).unlink()
+        self.file(lonely).unlink()
+        short, longer = self.put(b'short'), self.put(b'longer')
+        self.data_file(short).write_bytes(b'sh')
+        self.data_file(longer).write_bytes(b'longer than that')
+        record, link = self.put(b'record'), self.put(b'link')
+        self.file(record).write_text('{')
+        self.data_file(link).unlink()
+        self.data_file(link).symlink_to(self.data_file(self.good))
+        self._lay_others()
+        result = self.verify(expect=1)
+        others = [
+            row
+            for row in result.rows
+            if row['Result'] in ('foreign', 'leftover')
+        ]
+        self.assertEqual(
+            {
+                self.good.id: 'ok',
+                bare.id: 'ok',
+                queued.id: 'skipped',
+                changed.id: 'damaged',
+                missing.id: 'missing',
+                lonely.id: 'missing',
+                short.id: 'short',
+                longer.id: 'damaged',
+                record.id: 'damaged',
+                link.id: 'damaged',
+            },
+            {
+                row['ID']: row['Result']
+                for row in result.rows
+                if row not in others
+            },
+        )
+        reasons = self.reasons(result)
+        self.assertEqual('', reasons[self.good.id])
+        self.assertEqual('size only', reasons[bare.id])
+        self.assertIn('sha512', reasons[changed.id])
+        self.assertIn('JSON', reasons[record.id])
+        self._assert_others(others)
+        self.assertEqual(
+            ['ID', 'Name', 'Size', 'Result', 'Reason'], list(result.rows[0])
+        )
+
+    def _lay_others(self):
+        self.leftover = str(uuid.uuid4())
+        self.file(f'{self.leftover}.img.part').write_bytes(b'part')
+        self.file('notes.txt').write_text('mine')
+        self.file('sub').mkdir()
+        self.file('.lock').touch()
+        self.file('SHA512SUMS').touch()
+
+    def _assert_others(self, rows):
+        self.assertEqual(
+            {
+                (self.leftover, f'{self.leftover}.img.part:', 'leftover'),
+                ('', 'notes.txt', 'foreign'),
+                ('', 'sub', 'foreign'),
+            },
+            {
+                (row['ID'], row['Reason'].split()[0], row['Result'])
+                for row in rows
+            },
+        )
+
+    def test_what_is_not_of_the_dump_is_no_damage(self):
+        self._lay_others()
+        self.file('evil\x1b[2J\n').write_text('evil')
+        result = self.openstack(
+            'image', 'replicate', 'verify', str(self.path),
+            environment={'OS_CLIENT_CONFIG_FILE': '/dev/null'},
+        )  # fmt: skip
+        self.assertNotIn('\x1b', result.stdout)
+        for count in ('1 ok', '3 foreign', '1 leftover'):
+            self.assertIn(count, result.stderr)
