@@ -15,7 +15,7 @@
 from collections.abc import Mapping, Sequence
 import dataclasses
 import fnmatch
-from typing import Protocol
+from typing import Any, Protocol
 
 from osc_glance_replicate import image as image_record
 
@@ -77,6 +77,17 @@ class Template:
             whoever makes it
         :raises LookupError: a project has no counterpart there
         """
+        owner = self.owners.at(to, image.owner) if image.owner else None
+        if self.left_out or self.properties or self.visibility:
+            image = dataclasses.replace(image, record=self._record(image))
+        members = None
+        if self.members and image.visibility == 'shared':
+            members = self._members(image, to)
+        if members != image.members:
+            image = dataclasses.replace(image, members=members)
+        return image, owner
+
+    def _record(self, image: image_record.Image) -> dict[str, Any]:
         record = {
             field: value
             for field, value in image.record.items()
@@ -85,14 +96,7 @@ class Template:
         record.update(self.properties)
         if self.visibility:
             record['visibility'] = self.visibility
-        owner = self.owners.at(to, image.owner) if image.owner else None
-        members = None
-        if self.members and record.get('visibility') == 'shared':
-            members = self._members(image, to)
-        return (
-            dataclasses.replace(image, record=record, members=members),
-            owner,
-        )
+        return record
 
     def leaves_out(self, field: str) -> bool:
         """Say whether replicas do not get a property."""

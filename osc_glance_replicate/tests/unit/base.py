@@ -37,6 +37,9 @@ class Data:
     def read(self, most: int) -> bytes:
         return self._file.read(min(most, self._piece))
 
+    def rewind(self) -> None:
+        self._file.seek(0)
+
 
 def image(
     number: int = 1, data: bytes = b'data', members: Any = None, **fields: Any

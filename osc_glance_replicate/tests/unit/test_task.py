@@ -36,7 +36,15 @@ class TestTask(testtools.TestCase):
         self.addCleanup(patcher.stop)
 
     def carry_out(
-        self, slave, *, replica=None, retries=3, source=None, checksum=True
+        self,
+        slave,
+        *,
+        replica=None,
+        retries=3,
+        source=None,
+        checksum=True,
+        format_check=True,
+        check_first=False,
     ):
         outcome = task.Task(
             self.planner.decide(self.image, replica, 'slave'),
@@ -45,7 +53,8 @@ class TestTask(testtools.TestCase):
             self.planner,
             retries=retries,
             checksum=checksum,
-            format_check=True,
+            format_check=format_check,
+            check_first=check_first,
             stop=threading.Event(),
         ).carry_out()
         return outcome.result, outcome.reason
@@ -54,6 +63,27 @@ class TestTask(testtools.TestCase):
         slave = places.Place('slave')
         self.assertEqual(('copied', ''), self.carry_out(slave))
         self.assertEqual(['stage', 'write', 'find', 'publish'], slave.calls)
+
+    def test_data_of_another_format_makes_no_record(self):
+        slave = places.Place('slave')
+        self.image = base.image(disk_format='qcow2')
+        result, reason = self.carry_out(slave)
+        self.assertEqual('failed', result)
+        for words in 'it is raw', 'disk_format is qcow2', '--no-format-check':
+            self.assertIn(words, reason)
+        self.assertEqual([], slave.calls)
+        result, _ = self.carry_out(slave, format_check=False)
+        self.assertEqual('copied', result)
+
+    def test_what_is_checked_first_makes_no_record_if_it_is_damaged(self):
+        damaged = places.Place('dump', data=b'dada')
+        for source, calls in (
+            (damaged, []),
+            (places.Place('dump'), ['stage', 'write', 'find', 'publish']),
+        ):
+            slave = places.Place('slave')
+            self.carry_out(slave, source=source, check_first=True)
+            self.assertEqual(calls, slave.calls)
 
     def test_size_only_is_said(self):
         slave = places.Place('slave')
