@@ -162,10 +162,9 @@ def warn_of_environment(connection: openstack.connection.Connection) -> None:
     """
     name = connection.config.name
     used = connection.config.auth.get('auth_url')
-    files = openstack.config.OpenStackConfig(load_envvars=False)
-    if name not in files.get_cloud_names():
-        return
-    if files.get_one(name).auth.get('auth_url') not in (None, used):
+    clouds = openstack.config.OpenStackConfig().cloud_config['clouds']
+    auth = clouds.get(name, {}).get('auth', {})
+    if auth.get('auth_url') not in (None, used):
         LOG.warning(
             "The cloud '%s' is taken to be at %s: OS_AUTH_URL in the "
             'environment wins over clouds.yaml; unset it to use the entry',

@@ -118,12 +118,14 @@ class TestOldDump(dumps.DumpTest):
                 status='queued' if name == 'queued' else 'active',
             )
         self.master.stored(images['whole'].id).unlink()
-        self.dump('--exclude', 'wrong')
+        results = self.dump('--exclude', 'wrong').results
+        # Its record is renewed: the owner is another, and it was of v1.
+        self.assertEqual('updated', results[images['whole'].id])
         for name, answers in (('short', ['206']), ('missing', ['200'])):
             self.assertEqual(answers, self.reads(images[name]))
         for name in ('short', 'missing', 'queued', 'new'):
             self.assertDumped(images[name], data)
-        self.assertSums('sha512', 4)
+        self.assertSums('sha512', 5)
         # That data is wrong is for verify to find: a dump reads no data.
         found = self.verify(expect=1).results
         damaged = images.pop('wrong').id
