@@ -12,6 +12,7 @@
 
 """What the verbs have in common."""
 
+import abc
 import argparse
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TYPE_CHECKING, TypeVar
@@ -21,6 +22,7 @@ from osc_lib.command import command
 if TYPE_CHECKING:
     import openstack.connection
 
+    from osc_glance_replicate import engine
     from osc_glance_replicate import report
 
 _Item = TypeVar('_Item')
@@ -87,6 +89,27 @@ class ReplicateCommand(command.Lister):
         if isinstance(self._report.trouble, Exception):
             raise self._report.trouble
         return self._report.exit_code
+
+
+class CopyCommand(ReplicateCommand):
+    """What copies images: livecopy, dump and load."""
+
+    @abc.abstractmethod
+    def engine(self, parsed_args: argparse.Namespace) -> 'engine.Engine':
+        """Get ready to copy."""
+
+    def take_action(
+        self, parsed_args: argparse.Namespace
+    ) -> tuple[tuple[str, ...], Iterable[Any]]:
+        """Copy, and tell what became of each image."""
+        from osc_glance_replicate import report
+
+        tell = report.Outcomes(
+            rehearsal=parsed_args.dry_run,
+            show_all=parsed_args.show_all,
+            for_people=for_people(parsed_args),
+        )
+        return self.show(tell, lambda: self.engine(parsed_args).outcomes())
 
 
 def for_people(parsed_args: argparse.Namespace) -> bool:

@@ -13,14 +13,16 @@
 """Copy images to a directory."""
 
 import argparse
-from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from osc_glance_replicate.commands import base
 from osc_glance_replicate.commands import options
 
+if TYPE_CHECKING:
+    from osc_glance_replicate import engine
 
-class DumpImages(base.ReplicateCommand):
+
+class DumpImages(base.CopyCommand):
     """Copy images to a directory.
 
     The images of the command's own cloud (--os-cloud) that are not whole in
@@ -39,20 +41,7 @@ class DumpImages(base.ReplicateCommand):
         options.accept_any_order(parser)
         return parser
 
-    def take_action(
-        self, parsed_args: argparse.Namespace
-    ) -> tuple[tuple[str, ...], Iterable[Any]]:
+    def engine(self, parsed_args: argparse.Namespace) -> 'engine.Engine':
         from osc_glance_replicate import engine
-        from osc_glance_replicate import report
 
-        tell = report.Outcomes(
-            rehearsal=parsed_args.dry_run,
-            show_all=parsed_args.show_all,
-            for_people=base.for_people(parsed_args),
-        )
-        return self.show(
-            tell,
-            lambda: engine.to_dump(
-                self.own_cloud, parsed_args, parsed_args.path
-            ).outcomes(),
-        )
+        return engine.to_dump(self.own_cloud, parsed_args, parsed_args.path)

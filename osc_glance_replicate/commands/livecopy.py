@@ -13,14 +13,16 @@
 """Copy images from cloud to cloud."""
 
 import argparse
-from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from osc_glance_replicate.commands import base
 from osc_glance_replicate.commands import options
 
+if TYPE_CHECKING:
+    from osc_glance_replicate import engine
 
-class LivecopyImages(base.ReplicateCommand):
+
+class LivecopyImages(base.CopyCommand):
     """Copy images, with their metadata, to other clouds.
 
     The images of the command's own cloud (--os-cloud) that are missing in a
@@ -40,18 +42,7 @@ class LivecopyImages(base.ReplicateCommand):
         options.accept_any_order(parser)
         return parser
 
-    def take_action(
-        self, parsed_args: argparse.Namespace
-    ) -> tuple[tuple[str, ...], Iterable[Any]]:
+    def engine(self, parsed_args: argparse.Namespace) -> 'engine.Engine':
         from osc_glance_replicate import engine
-        from osc_glance_replicate import report
 
-        tell = report.Outcomes(
-            rehearsal=parsed_args.dry_run,
-            show_all=parsed_args.show_all,
-            for_people=base.for_people(parsed_args),
-        )
-        return self.show(
-            tell,
-            lambda: engine.to_clouds(self.own_cloud, parsed_args).outcomes(),
-        )
+        return engine.to_clouds(self.own_cloud, parsed_args)

@@ -16,39 +16,16 @@ import threading
 from unittest import mock
 
 import fixtures
-import testtools
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.places import directory
 from osc_glance_replicate.places import dump_record
 from osc_glance_replicate.tests.unit import base
+from osc_glance_replicate.tests.unit import dumps
 from osc_glance_replicate import transfer
 
 
-class DirectoryTest(testtools.TestCase):
-    def setUp(self):
-        super().setUp()
-        # Who waits for a pipe waits for ever.
-        self.useFixture(fixtures.Timeout(30, gentle=True))
-        self.path = self.useFixture(fixtures.TempDir()).path
-        self.place = directory.Directory(self.path)
-        self.addCleanup(os.close, self.place._folder._fd)
-
-    def at(self, name):
-        return os.path.join(self.path, name)
-
-    def put(self, name, content):
-        with open(self.at(name), 'wb') as file:
-            file.write(content)
-
-    def put_image(self, number=1, data=b'data', **fields):
-        image = base.image(number, data, **fields)
-        self.put(image.id, dump_record.serialize(image))
-        self.put(f'{image.id}.img', data)
-        return image
-
-
-class TestImages(DirectoryTest):
+class TestImages(dumps.DirectoryTest):
     def test_order_of_ids_is_that_of_every_place(self):
         numbers = [0xB << 124, 0xA << 124, 0xC << 124, 1]
         ids = [base.image(number).id for number in numbers]
@@ -140,7 +117,7 @@ class TestImages(DirectoryTest):
             self.assertIn(path, str(error))
 
 
-class TestFind(DirectoryTest):
+class TestFind(dumps.DirectoryTest):
     def test_one(self):
         image = self.put_image()
         self.assertEqual(image, self.place.find(image.id))
@@ -166,7 +143,7 @@ class TestFind(DirectoryTest):
         self.assertIn('3 bytes', found.defect)
 
 
-class TestDamage(DirectoryTest):
+class TestDamage(dumps.DirectoryTest):
     def test_it_has_a_word(self):
         image = self.put_image()
         name = f'{image.id}.img'
@@ -233,7 +210,7 @@ class TestDamage(DirectoryTest):
         )
 
 
-class TestRead(DirectoryTest):
+class TestRead(dumps.DirectoryTest):
     def setUp(self):
         super().setUp()
         self.useFixture(fixtures.MonkeyPatch(f'{transfer.__name__}.BLOCK', 3))

@@ -13,39 +13,17 @@
 import os
 
 import fixtures
-import testtools
 
 from osc_glance_replicate import errors
-from osc_glance_replicate.places import directory
 from osc_glance_replicate.places import dump_record
 from osc_glance_replicate import report
 from osc_glance_replicate import selection
 from osc_glance_replicate.tests.unit import base
+from osc_glance_replicate.tests.unit import dumps
 from osc_glance_replicate import verify
 
 
-class VerifyTest(testtools.TestCase):
-    def setUp(self):
-        super().setUp()
-        # Who waits for a pipe waits for ever.
-        self.useFixture(fixtures.Timeout(30, gentle=True))
-        self.path = self.useFixture(fixtures.TempDir()).path
-        self.place = directory.Directory(self.path)
-        self.addCleanup(os.close, self.place._folder._fd)
-
-    def at(self, name):
-        return os.path.join(self.path, name)
-
-    def put(self, name, content):
-        with open(self.at(name), 'wb') as file:
-            file.write(content)
-
-    def put_image(self, number=1, data=b'data', **fields):
-        image = base.image(number, data, **fields)
-        self.put(image.id, dump_record.serialize(image))
-        self.put(f'{image.id}.img', data)
-        return image
-
+class VerifyTest(dumps.DirectoryTest):
     def verify(self, **options):
         return list(verify.verify(self.place, selection.Selection(**options)))
 
