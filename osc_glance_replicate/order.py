@@ -70,6 +70,15 @@ class Order:
         selection = self._planner.selection
         return bool(selection.images) or selection.matches(image)
 
+    def _was_copied(self, image: image_record.Image) -> bool:
+        """Say whether the listing alone has an image copied."""
+        selection = self._planner.selection
+        if image.hidden and not selection.include_hidden:
+            return False
+        if selection.images:
+            return image.id in self._named
+        return selection.matches(image)
+
     def _references(self, image: image_record.Image) -> dict[str, str]:
         return {
             field: image_id
@@ -132,11 +141,7 @@ class Order:
         if image and self._references(image):
             yield from self._plan_needy(row, path)
             return
-        was_listed = image and (
-            image_id in self._named
-            if self._planner.selection.images
-            else self._is_meant(image)
-        )
+        was_listed = image and self._was_copied(image)
         self._planned[image_id] = [
             dataclasses.replace(action, after=tuple(first))
             for action in self._decide(row, referred=not was_listed)

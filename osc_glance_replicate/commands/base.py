@@ -74,7 +74,7 @@ class ReplicateCommand(command.Lister):
         data: Iterable[Any],
     ) -> int:
         """Print the rows; an empty table is nothing rather than a line."""
-        if parsed_args.formatter == 'table':
+        if parsed_args.formatter == 'table' and not parsed_args.print_empty:
             data = list(data)
             if not data:
                 return 0

@@ -93,6 +93,16 @@ class TestReferences(OrderTest):
         )
         self.assertEqual([COPY] * 3, [action.verb for action in actions])
 
+    def test_hidden_one_that_is_listed(self):
+        hidden = base.image(8, os_hidden=True)
+        rows = [[AMI, None], [hidden, None], [AKI, None]]
+        for chosen in (selection.Selection(), only(AMI, hidden, AKI)):
+            actions = self.actions(rows, rows, selection=chosen)
+            verbs = [(a.image.id, a.verb) for a in actions if a.verb is COPY]
+            self.assertEqual(
+                [(i, COPY) for i in (AKI.id, hidden.id, AMI.id)], verbs
+            )
+
     def test_what_is_listed_anyway_is_planned_once(self):
         for chosen in (selection.Selection(), only(AMI, AKI, ARI)):
             rows = [[AMI, None], [AKI, None], [ARI, None]]
