@@ -21,12 +21,16 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+import itertools
+import logging
 
 import openstack.connection
 
 from osc_glance_replicate import catalogue
 from osc_glance_replicate import clouds
+from osc_glance_replicate import ec2
 from osc_glance_replicate import errors
+from osc_glance_replicate import image as image_record
 from osc_glance_replicate import order
 from osc_glance_replicate import owners
 from osc_glance_replicate import places
@@ -39,6 +43,8 @@ from osc_glance_replicate import replica
 from osc_glance_replicate import run
 from osc_glance_replicate import selection
 from osc_glance_replicate import task
+
+LOG = logging.getLogger(__name__)
 
 #: Connects to the command's own cloud.
 _Own = Callable[[], openstack.connection.Connection]
@@ -53,6 +59,7 @@ class Engine:
     :param args: the parsed arguments, as commands.options defines them
     :param check_first: read all of an image's data before anything is made
         of it
+    :ivar source: name of the source
     :ivar to: names of the destinations; of the source itself where there
         are none
     """
@@ -70,6 +77,7 @@ class Engine:
         self._destinations = destinations
         self._planner = planner
         self._args = args
+        self.source = source.name
         self.to = [place.name for place in destinations] or [source.name]
 
     def actions(self) -> Iterator[plan.Action]:
@@ -90,6 +98,30 @@ class Engine:
             rows = ([*row, None] for row in rows)
         sequence = order.Order(self._planner, self.to, self._look_up)
         return sequence.actions(rows)
+
+    def actions_from_scratch(self) -> Iterator[plan.Action]:
+        """Plan as if to a cloud that has nothing."""
+        alone = Engine(self._source, [], self._planner, self._args)
+        return alone.actions()
+
+    def everything(self) -> Iterator[tuple[str, image_record.Image]]:
+        """Give all images of all places, whatever is meant.
+
+        :returns: each with the name of its place
+        """
+        places = [self._source, *self._destinations]
+        rows = catalogue.rows(
+            self._source,
+            self._destinations,
+            self._planner.selection,
+            whole=True,
+        )
+        return (
+            (place.name, image)
+            for row in rows
+            for place, image in zip(places, row, strict=True)
+            if image
+        )
 
     def _look_up(self, image_id: str) -> plan.Row:
         row = catalogue.row(
@@ -257,6 +289,52 @@ def _formats(
 ) -> Callable[[], Mapping[str, Collection[str]]]:
     """Let the formats be asked for only if anything is to be copied."""
     return lambda: place.formats
+
+
+def ec2_ids(
+    own: _Own, args: argparse.Namespace
+) -> tuple[list[ec2.Identity], list[str]]:
+    """Give the images that are meant their EC2-style IDs.
+
+    :returns: the IDs, and what speaks against them, in a line each
+    :raises ReplicateError: a cloud or a file cannot be used
+    """
+    kept = _ec2_table(args.nova_map) if args.nova_map else []
+    others = [row for path in args.nova_map_to for row in _ec2_table(path)]
+    scheme = ec2.Scheme(
+        short=bool(
+            args.short or args.nova_sql or args.nova_map or args.nova_map_to
+        ),
+        kept={row.key: row.digits for row in kept},
+    )
+    cloud = to_clouds(own, args)
+    source = cloud.source
+    chosen = []
+    problems = []
+    for action in cloud.actions_from_scratch():
+        if action.image.defect:
+            problems.append(f'{action.image.id} ({source}): {action.reason}')
+        elif ec2.is_meant(action):
+            chosen.append(scheme.identify(action.image, source))
+        elif not action.routine:
+            LOG.warning('%s has no ID: %s', action.image.id, action.reason)
+    elsewhere = cloud.everything() if args.to else ()
+    listed = (
+        scheme.identify(image, where)
+        for where, image in elsewhere
+        if image_record.is_id(image.id)
+    )
+    problems += ec2.problems(chosen, itertools.chain(listed, kept, others))
+    return chosen, [errors.printable(problem) for problem in problems]
+
+
+def _ec2_table(path: str) -> list[ec2.Identity]:
+    """Read a file with rows of nova's s3_images."""
+    try:
+        with open(path, encoding='utf-8-sig', errors='replace') as lines:
+            return list(ec2.read_table(lines, path))
+    except OSError as exc:
+        raise errors.SelectionError(f'{path}: {exc.strerror}') from exc
 
 
 def _template(

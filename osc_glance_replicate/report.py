@@ -14,13 +14,14 @@
 
 import abc
 import collections
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 import signal
 import time
 from typing import Any, Generic, TypeVar
 
 from rich import filesize
 
+from osc_glance_replicate import ec2
 from osc_glance_replicate import errors
 from osc_glance_replicate import plan
 from osc_glance_replicate import task
@@ -53,6 +54,8 @@ class Report(abc.ABC, Generic[_Item]):
         self._counts: collections.Counter[str] = collections.Counter()
         #: What ended the run early.
         self.trouble: BaseException | None = None
+        #: What else is wrong, in a line each.
+        self.problems: Sequence[str] = ()
 
     def rows(
         self, items: Callable[[], Iterable[_Item]]
@@ -292,3 +295,43 @@ class Findings(Report[verify.Finding]):
 
     def _exit_code(self) -> int:
         return int(any(self._counts[what] for what in verify.DAMAGE))
+
+
+class Identities(Report[ec2.Identity]):
+    """What ec2ids tells."""
+
+    columns: tuple[str, ...] = ('EC2 ID', 'ID', 'Name')
+
+    def _rows(
+        self, items: Iterable[ec2.Identity]
+    ) -> Iterator[tuple[Any, ...]]:
+        for identity in items:
+            self._counts['identified'] += 1
+            yield (
+                identity.ec2_id,
+                identity.image_id,
+                self._text(identity.name),
+            )
+
+    def _summary(self) -> str:
+        if not self.problems:
+            return self._counted() or 'no images'
+        counts = self._counted() or 'nothing printed'
+        return f'{counts}; problems: {len(self.problems)}'
+
+    def _exit_code(self) -> int:
+        return int(bool(self.problems))
+
+
+class Statements(Identities):
+    """What ec2ids --nova-sql tells: all of it, or nothing."""
+
+    columns = ('SQL',)
+
+    def _rows(
+        self, items: Iterable[ec2.Identity]
+    ) -> Iterator[tuple[Any, ...]]:
+        identities = [] if self.problems else list(items)
+        if identities:
+            self._counts['identified'] = len(identities)
+            yield from ((line,) for line in ec2.statements(identities))

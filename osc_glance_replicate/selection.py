@@ -116,10 +116,11 @@ class Selection:
             return f'status is {image.status}'
         if image.hidden and not (self.include_hidden or referred):
             return 'hidden (--include-hidden copies it)'
-        return _not_portable(image)
+        return not_portable(image)
 
 
-def _not_portable(image: image_record.Image) -> str | None:
+def not_portable(image: image_record.Image) -> str | None:
+    """Say why an image is of no use in another cloud; None when it is."""
     if image.record.get('cinder_encryption_key_id'):
         return "encrypted with a key of the source's key manager"
     if not image.size and image.record.get('block_device_mapping'):

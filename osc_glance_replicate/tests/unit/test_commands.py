@@ -29,10 +29,13 @@ class TestStart(testtools.TestCase):
     def test_commands_import_nothing_heavy(self):
         # What osc_lib imports has been imported before us.
         code = (
-            'import sys\n'
+            'import importlib, pkgutil, sys\n'
             'from osc_lib.command import command\n'
             'before = set(sys.modules)\n'
-            'import osc_glance_replicate.commands.livecopy\n'
+            'from osc_glance_replicate import commands\n'
+            'for module in pkgutil.iter_modules(commands.__path__):\n'
+            "    name = f'{commands.__name__}.{module.name}'\n"
+            '    importlib.import_module(name)\n'
             "print(*sorted(set(sys.modules) - before), sep='\\n')\n"
         )
         imported = subprocess.run(
@@ -49,6 +52,7 @@ class TestStart(testtools.TestCase):
                 if not module.startswith('osc_glance_replicate')
             ],
         )
+        self.assertIn('osc_glance_replicate.commands.ec2ids', imported)
         self.assertNotIn('osc_glance_replicate.engine', imported)
 
     def test_commands_are_registered(self):

@@ -1,0 +1,105 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Give images EC2-style IDs."""
+
+import argparse
+from collections.abc import Iterable, Sequence
+from typing import Any, TYPE_CHECKING
+
+from osc_glance_replicate.commands import base
+from osc_glance_replicate.commands import options
+
+if TYPE_CHECKING:
+    from osc_glance_replicate import ec2
+
+
+class Ec2Ids(base.ReplicateCommand):
+    """Show an EC2-style ID of each image, the same in every cloud.
+
+    It is computed from the image's UUID. Exit code 1: two images would
+    share one, or an ID in use is another.
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        options.add_selection(parser)
+        parser.add_argument(
+            '--to',
+            metavar='<cloud>[:<region>]',
+            action='append',
+            default=[],
+            help='Look for images with the same ID in this cloud, too (repeat '
+            'the option for several clouds)',
+        )
+        parser.add_argument(
+            '--short',
+            action='store_true',
+            help="IDs that fit into nova's table",
+        )
+        _add_nova(parser)
+        options.accept_any_order(parser)
+        return parser
+
+    def take_action(
+        self, parsed_args: argparse.Namespace
+    ) -> tuple[tuple[str, ...], Iterable[Any]]:
+        from osc_glance_replicate import engine
+        from osc_glance_replicate import report
+
+        what = report.Statements if parsed_args.nova_sql else report.Identities
+        tell = what(for_people=base.for_people(parsed_args))
+
+        def identities() -> Iterable['ec2.Identity']:
+            found, tell.problems = engine.ec2_ids(self.own_cloud, parsed_args)
+            return found
+
+        return self.show(tell, identities)
+
+    def produce_output(
+        self,
+        parsed_args: argparse.Namespace,
+        column_names: Sequence[str],
+        data: Iterable[Any],
+    ) -> int:
+        """Print the rows; statements are for a database as they are."""
+        if not parsed_args.nova_sql:
+            return super().produce_output(parsed_args, column_names, data)
+        for (statement,) in data:
+            self.app.stdout.write(f'{statement}\n')
+        return 0
+
+
+def _add_nova(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group('what nova knows (these imply --short)')
+    group.add_argument(
+        '--nova-sql',
+        action='store_true',
+        help="Print SQL that puts the IDs into nova's table s3_images, "
+        'instead of rows; nothing at all when there is any problem',
+    )
+    group.add_argument(
+        '--nova-map',
+        metavar='<file>',
+        type=options.not_empty,
+        help="Keep the IDs of this file, which has the source's rows id,uuid "
+        'of s3_images, and compute those of the other images only',
+    )
+    group.add_argument(
+        '--nova-map-to',
+        metavar='<file>',
+        type=options.not_empty,
+        action='append',
+        default=[],
+        help='Look for clashes with the IDs of this file, which has the rows '
+        'of a destination (repeat the option for several)',
+    )
