@@ -32,7 +32,7 @@ VECTORS = {
     '6f1f8e5c-5a5e-4b7e-9f0e-2b1f0a3c4d5e': ('32f4503731a81a38c', '32f45037'),
 }
 
-ONE, TWO, THREE = (str(uuid.UUID(int=number)) for number in (1, 2, 3))
+ONE, TWO, THREE = (str(uuid.UUID(int=number)) for number in (0xA, 0xB, 0xC))
 
 
 def identity(image_id, digits, where='master', **fields):
@@ -280,5 +280,6 @@ class TestReport(testtools.TestCase):
 
         told = report.Statements()
         self.assertEqual([], list(told.rows(broken)))
+        self.assertIsInstance(told.trouble, errors.PlaceError)
         self.assertEqual(1, told.exit_code)
         self.assertEqual([], list(report.Statements().rows(lambda: [])))
