@@ -18,6 +18,7 @@ that record again (FACTS.md, "Upload").
 """
 
 import io
+import logging
 
 from oslo_utils.imageutils import format_inspector
 
@@ -25,6 +26,10 @@ from osc_glance_replicate import image as image_record
 
 #: A kernel may look like a disk with a broken partition table.
 _KERNELS = frozenset(('aki', 'ari'))
+
+
+# What is wrong is told of the image, rather than of "qcow2" as a warning.
+logging.getLogger(format_inspector.__name__).setLevel(logging.CRITICAL)
 
 
 class Inspection:

@@ -40,20 +40,27 @@ def _qcow2(backing=b'', features=0):
     )  # fmt: skip
 
 
-def _vmdk(kind, footer=True):
+def _vmdk(kind, footer=True, size=_SIZE):
     """Make a VMDK file of one kind, with its descriptor."""
     descriptor = f'# Disk DescriptorFile\nversion=1\ncreateType="{kind}"\n'
     descriptor += 'RW 2048 SPARSE "disk.vmdk"\n'
-    header = struct.pack(
-        '<4sIIQQQQIQQQ', b'KDMV', 3, 3, 2048, 128, 1, 20, 512, 21, 22, 0
-    )
+    streams = kind == 'streamOptimized'
+
+    def header_of(directory):
+        return struct.pack(
+            '<4sIIQQQQIQQQ',
+            b'KDMV', 3, 3, 2048, 128, 1, 20, 512, 21, directory, 0,
+        )  # fmt: skip
+
+    # "At the end", says the header of what is streamed, where the footer is.
+    header = header_of(2**64 - 1 if streams else 22)
     data = header.ljust(512, b'\0') + descriptor.encode().ljust(20 * 512)
-    if kind != 'streamOptimized':
+    if not streams:
         return _padded(data)
-    end = header if footer else b'bad'
+    end = header_of(22) if footer else b'bad'
     marker = struct.pack('<QII', 1, 0, 3).ljust(512, b'\0')
     tail = marker + end.ljust(512, b'\0') + bytes(512)
-    return data.ljust(_SIZE - len(tail), b'\0') + tail
+    return data.ljust(size - len(tail), b'\0') + tail
 
 
 def _disk(entry=0xEE, gpt=True):
@@ -77,7 +84,10 @@ DATA = {
     'vmdk': _vmdk('monolithicSparse'),
     'vmdk of many files': _vmdk('twoGbMaxExtentSparse'),
     'stream-optimized vmdk': _vmdk('streamOptimized'),
-    'stream-optimized vmdk, bad footer': _vmdk('streamOptimized', False),
+    # Only the end of it tells.
+    'stream-optimized vmdk, bad footer': _vmdk(
+        'streamOptimized', footer=False, size=2 * 1024 * 1024
+    ),
     'gpt': _disk(),
     'gpt without its protection': _disk(entry=0),
     'mbr': _disk(entry=0x83, gpt=False),

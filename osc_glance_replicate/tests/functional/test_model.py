@@ -149,7 +149,7 @@ class TestModel(base.FunctionalTest):
         if case.selection.owner:
             args.project = self.owners['master'][case.selection.owner]
         connection = self.master.connections['']
-        return list(engine.Engine(lambda: connection, args).livecopy())
+        return list(engine.to_clouds(lambda: connection, args).outcomes())
 
     def _plant(self, cloud, place):
         """Make a real cloud hold what a model does."""
