@@ -17,7 +17,6 @@ import contextlib
 import functools
 import importlib.metadata
 import logging
-import re
 from typing import Any
 import urllib.parse
 
@@ -46,7 +45,6 @@ _HINTS = {
     'OS_* variables',
     'auth-url required': 'name a cloud of clouds.yaml with --os-cloud',
 }
-_PROJECT_ID = re.compile(r'[0-9a-f]{32}|[0-9a-f-]{36}')
 _DEFAULT_PORTS = {'http': 80, 'https': 443}
 
 
@@ -143,7 +141,7 @@ def project_id(
         try:
             found = identity.find_project(project)
         except sdk_exceptions.ForbiddenException as exc:
-            if _PROJECT_ID.fullmatch(project):
+            if owners.ID.fullmatch(project):
                 return project
             raise LookupError(
                 f"this user may not look up the project '{project}': give "

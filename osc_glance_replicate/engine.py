@@ -147,7 +147,7 @@ class Engine:
             self._planner,
             transfers=self._args.transfers,
             retries=self._args.retries,
-            checksum=self._args.checksum,
+            checksum=getattr(self._args, 'checksum', True),
             format_check=getattr(self._args, 'format_check', False),
             fail_fast=self._args.fail_fast,
             check_first=self._check_first,
@@ -183,13 +183,18 @@ class _DumpEngine(Engine):
         self._dump.open()
         actions = list(self.actions())
         self._dump.make_room(actions)
+        self._dump.note_checksums(actions)
         if self._args.members:
             self._note_projects(actions)
         return self._carry_out(actions)
 
     def _note_projects(self, actions: Iterable[plan.Action]) -> None:
         """Keep the names of owners and members, as far as they are known."""
-        known = self._projects.known()
+        try:
+            known = self._projects.known()
+        except errors.CloudError as exc:
+            LOG.warning('The names of projects are not dumped: %s', exc)
+            return
         found = {
             project: known[project]
             for action in actions
@@ -218,6 +223,8 @@ def to_clouds(own: _Own, args: argparse.Namespace) -> Engine:
         metadata_only=getattr(args, 'metadata_only', False),
         extra=getattr(args, 'extra', False),
         exact=args.to if getattr(args, 'exact', False) else (),
+        # What a cloud holds is counted, whether it boots elsewhere or not.
+        dumps=() if args.to else (name,),
         template=_template(
             args, clouds.Projects(name, connections[0]), others
         ),
@@ -255,6 +262,7 @@ def to_dump(own: _Own, args: argparse.Namespace, path: str) -> Engine:
         extra=getattr(args, 'extra', False),
         # A dump is to be what the cloud holds, and nobody works in it.
         exact=(path,),
+        dumps=(path,),
         template=replica.Template(
             owners=replica.Same(), members=getattr(args, 'members', False)
         ),

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """The plan of a whole catalogue: what an image needs to boot lands first."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -84,6 +83,7 @@ class Order:
             field: image_id
             for field, image_id in image.references.items()
             if not self._planner.template.leaves_out(field)
+            and field not in self._planner.template.properties
         }
 
     def _extras(self, row: plan.Row) -> Iterator[plan.Action]:
@@ -159,6 +159,8 @@ class Order:
         action = dataclasses.replace(action, after=tuple(first))
         if action.verb is not plan.Verb.COPY:
             return action
+        if action.to in self._planner.dumps:
+            return dataclasses.replace(action, after=())
         problems = [
             *problems,
             *(

@@ -21,7 +21,8 @@ from osc_glance_replicate import errors
 from osc_glance_replicate import replica
 
 
-_ID = re.compile(r'[0-9a-f]{32}|[0-9a-f-]{36}')
+#: What the ID of a project looks like.
+ID = re.compile(r'[0-9a-f]{32}|[0-9a-f-]{36}')
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def find(projects: Projects, text: str) -> str:
         )
     if found:
         return found[0]
-    if _ID.fullmatch(text):
+    if ID.fullmatch(text):
         return text
     raise errors.SelectionError(
         f"There is no project '{text}' in {projects.name} that can be seen"

@@ -88,6 +88,7 @@ class Action:
     :param changes: for UPDATE: what is to be changed in the replica
     :param fixed: what differs as well, and cannot be changed there
     :param reason: why, for the person who reads the report
+    :param exact: what only the replica has is to go
     :param routine: nobody needs to look at it
     :param referred: another image needs this one, whatever is selected
     :param after: IDs of the images that are to land there before this one
@@ -102,6 +103,7 @@ class Action:
     changes: tuple[Change, ...] = ()
     fixed: tuple[Change, ...] = ()
     reason: str = ''
+    exact: bool = False
     routine: bool = False
     referred: bool = False
     after: tuple[str, ...] = ()
@@ -141,6 +143,8 @@ class Planner:
         must then hold all of the source's images, selected or not
     :param exact: names of the destinations where properties and tags that
         only the replica has are removed
+    :param dumps: names of the destinations where images only rest: nothing
+        is fixed there, and nothing boots from there
     :param template: how replicas differ from their sources
     :param formats: by destination: gives the formats that it knows, by field
     :param projects: ID of the project that new replicas belong to, by
@@ -151,6 +155,7 @@ class Planner:
     metadata_only: bool = False
     extra: bool = False
     exact: Collection[str] = ()
+    dumps: Collection[str] = ()
     template: replica_template.Template = dataclasses.field(
         default_factory=replica_template.Template
     )
@@ -172,7 +177,14 @@ class Planner:
 
         :param referred: another image needs it, whatever is selected
         """
-        action = Action(image, to, Verb.COPY, replica, referred=referred)
+        action = Action(
+            image,
+            to,
+            Verb.COPY,
+            replica,
+            exact=to in self.exact,
+            referred=referred,
+        )
         for whose, record in (('source', image), ('destination', replica)):
             if record and (defect := record.defect):
                 reason = f"the {whose}'s record cannot be used: {defect}"
@@ -192,7 +204,7 @@ class Planner:
             return action.instead(Verb.FAIL, str(exc.args[0]))
         action = dataclasses.replace(action, shaped=shaped, owner=owner)
         if replica and is_there:
-            return _bring_up_to_date(action, replica, to in self.exact)
+            return self._bring_up_to_date(action, replica)
         if replica and replica.status in _DEAD:
             reason = f'status there is {replica.status}'
             return action.instead(Verb.CONFLICT, reason)
@@ -207,6 +219,38 @@ class Planner:
         if reason := self._unknown_format(action):
             return action.instead(Verb.FAIL, reason)
         return action
+
+    def _bring_up_to_date(
+        self, action: Action, replica: image_record.Image
+    ) -> Action:
+        """Plan for a replica that has its data."""
+        image = action.image
+        if image.status not in image_record.SETTLED:
+            reason = f'status is {image.status}'
+            return action.instead(Verb.SKIP, reason, routine=True)
+        same, evidence = image_record.same_data(image, replica)
+        if not same:
+            reason = f'other data under this ID: {evidence} differs'
+            return action.instead(Verb.CONFLICT, reason)
+        reasons = ['size only'] if evidence == 'size' and image.size else []
+        found = [
+            *differences(action.wanted, replica, action.exact),
+            *_differences_in_people(action, replica, action.exact),
+        ]
+        changes = tuple(c for c in found if self._can_change(c, action.to))
+        fixed = tuple(c for c in found if c not in changes)
+        if not found:
+            reason = ''.join(reasons)
+            return action.instead(Verb.UNCHANGED, reason, routine=True)
+        if not changes:
+            return action.instead(Verb.FAIL, unchangeable(fixed), fixed=fixed)
+        reasons += [change.field for change in changes]
+        return action.instead(
+            Verb.UPDATE, ', '.join(reasons), changes=changes, fixed=fixed
+        )
+
+    def _can_change(self, change: Change, to: str) -> bool:
+        return to in self.dumps or image_record.can_change(change.field)
 
     def _unknown_format(self, action: Action) -> str:
         """Say which format a destination would refuse, before it does."""
@@ -246,36 +290,6 @@ class Planner:
         )
 
 
-def _bring_up_to_date(
-    action: Action, replica: image_record.Image, exact: bool
-) -> Action:
-    """Plan for a replica that has its data."""
-    image = action.image
-    if image.status not in image_record.SETTLED:
-        reason = f'status is {image.status}'
-        return action.instead(Verb.SKIP, reason, routine=True)
-    same, evidence = image_record.same_data(image, replica)
-    if not same:
-        reason = f'other data under this ID: {evidence} differs'
-        return action.instead(Verb.CONFLICT, reason)
-    reasons = ['size only'] if evidence == 'size' and image.size else []
-    found = [
-        *differences(action.wanted, replica, exact),
-        *_differences_in_people(action, replica, exact),
-    ]
-    changes = tuple(c for c in found if image_record.can_change(c.field))
-    fixed = tuple(c for c in found if not image_record.can_change(c.field))
-    if not found:
-        reason = ''.join(reasons)
-        return action.instead(Verb.UNCHANGED, reason, routine=True)
-    if not changes:
-        return action.instead(Verb.FAIL, unchangeable(fixed), fixed=fixed)
-    reasons += [change.field for change in changes]
-    return action.instead(
-        Verb.UPDATE, ', '.join(reasons), changes=changes, fixed=fixed
-    )
-
-
 def _differences_in_people(
     action: Action, replica: image_record.Image, exact: bool
 ) -> Iterator[Change]:
@@ -286,7 +300,7 @@ def _differences_in_people(
     members = action.wanted.members
     if members is not None:
         change = Change('members', members, replica.members, exact)
-        if change.wanted != (replica.members or {}):
+        if change.wanted != replica.members:
             yield change
 
 

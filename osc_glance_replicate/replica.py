@@ -106,10 +106,12 @@ class Template:
 
     def _members(
         self, image: image_record.Image, to: str
-    ) -> Mapping[str, str] | None:
+    ) -> Mapping[str, str]:
         if image.members is None:
-            return None
-        found = {}
+            raise LookupError(
+                'its members are not in the dump: dump it with --members'
+            )
+        found: dict[str, str] = {}
         for project, status in image.members.items():
             member = self.owners.at(to, project)
             if member is None:
@@ -117,5 +119,7 @@ class Template:
                     f'the project {project} is a member, and --owner mine '
                     'maps none: give --owner or --map-owner'
                 )
-            found[member] = status
+            # Two projects that become one accept if either does.
+            if found.get(member) != 'accepted':
+                found[member] = status
         return found

@@ -208,7 +208,11 @@ class Task:
                 if not kept:
                     raise
                 # Perhaps it was what was kept that is damaged.
-                raise errors.TransientError(exc.place, exc.problem) from exc
+                raise errors.TransientError(
+                    exc.place,
+                    f'{exc.problem}; what an earlier run had left of it was '
+                    'removed: try again',
+                ) from exc
         self._sent = True
 
     def _finish(self) -> Outcome:

@@ -133,18 +133,20 @@ class Body:
             self._check_format(self._inspection.feed(block))
 
     def check(self) -> None:
-        """Read all that there is, and be ready to read it again.
-
-        What is then sent is what was read: data that changes meanwhile says
-        so (see ``places.directory``), and a second hash would only cost.
+        """Read and hash all that there is, and be ready to read it again.
 
         :raises PlaceError: as the data would while it is sent
         """
+        digest = self._digest
+        self._digest = _Digest(self._image)
         for _ in self._blocks():
             pass
         self._data.rewind()
-        self._digest = _Digest(None)
-        self._inspection = None
+        # What is sent may be other data than what was read: it is held back
+        # for its hash like any.
+        self._digest = digest
+        if self._inspection:
+            self._inspection = _inspection(self._image)
 
     def _check_format(self, problem: str) -> None:
         if problem:

@@ -18,6 +18,7 @@ import dataclasses
 import os
 
 from osc_glance_replicate import catalogue
+from osc_glance_replicate import errors
 from osc_glance_replicate import image as image_record
 from osc_glance_replicate import places
 from osc_glance_replicate.places import checksums
@@ -73,8 +74,8 @@ class _Nowhere:
     def find(self, image_id: str) -> image_record.Image | None:
         return self._arrived.get(image_id)
 
-    def members(self, image: image_record.Image) -> Mapping[str, str]:
-        return {}
+    def members(self, image: image_record.Image) -> None:
+        pass
 
     def stage(self, action: plan.Action) -> None:
         pass
@@ -120,7 +121,7 @@ def verify(
         fail_fast=False,
     )
     rows = catalogue.rows(source, [], selection)
-    for outcome in runner.run(_actions(rows, source.name, selection)):
+    for outcome in runner.run(_actions(rows, source, selection)):
         yield _finding(outcome, source)
     if (
         dataclasses.replace(selection, include_hidden=False)
@@ -130,20 +131,34 @@ def verify(
 
 
 def _actions(
-    rows: Iterable[plan.Row], place: str, selection: image_selection.Selection
+    rows: Iterable[plan.Row],
+    source: directory.Directory,
+    selection: image_selection.Selection,
 ) -> Iterator[plan.Action]:
     """Plan to read what can be read."""
     for (image,) in rows:
         if not image or not (selection.images or selection.matches(image)):
             continue
-        action = plan.Action(image, place, plan.Verb.COPY)
+        action = plan.Action(image, source.name, plan.Verb.COPY)
         if image.defect:
             yield action.instead(plan.Verb.FAIL, image.defect)
+        elif flaw := _flaw_of_members(source, image):
+            yield action.instead(plan.Verb.FAIL, flaw)
         elif image.status not in image_record.SETTLED:
             reason = f'no data: status is {image.status}'
             yield action.instead(plan.Verb.SKIP, reason)
         else:
             yield action
+
+
+def _flaw_of_members(
+    source: directory.Directory, image: image_record.Image
+) -> str:
+    try:
+        source.members(image)
+    except errors.PlaceError as exc:
+        return str(exc.problem)
+    return ''
 
 
 def _finding(outcome: task.Outcome, source: directory.Directory) -> Finding:
@@ -164,6 +179,11 @@ def _finding(outcome: task.Outcome, source: directory.Directory) -> Finding:
 def _others(source: directory.Directory) -> Iterator[Finding]:
     """Name the files that are no record of an image, nor its data."""
     files = source.files()
+    try:
+        source.known()
+    except errors.PlaceError as exc:
+        size = files.get(directory.PROJECTS)
+        yield Finding('', '', size, 'damaged', str(exc.problem))
     for name, size in sorted(files.items()):
         whole = name.removesuffix('.part')
         head, _, end = whole.partition('.')

@@ -36,7 +36,7 @@ class LoadImages(base.CopyCommand):
         options.add_selection(parser)
         options.add_replica(parser)
         options.add_execution(parser)
-        options.add_format_check(parser)
+        options.add_checks(parser)
         options.add_show_all(parser, 'unchanged ones and those not replicated')
         options.accept_any_order(parser)
         return parser

@@ -350,17 +350,17 @@ def add_execution(parser: argparse.ArgumentParser) -> None:
         help='Start nothing more after the first failure (default: go on '
         'with the other images)',
     )
-    group.add_argument(
+
+
+def add_checks(parser: argparse.ArgumentParser) -> None:
+    """Add what says that data is not checked before it is there."""
+    parser.add_argument(
         '--no-checksum',
         dest='checksum',
         action='store_false',
         help='Do not hash the data on its way; what the destination computed '
         'is compared all the same',
     )
-
-
-def add_format_check(parser: argparse.ArgumentParser) -> None:
-    """Add what says that data is not held against its format."""
     parser.add_argument(
         '--no-format-check',
         dest='format_check',

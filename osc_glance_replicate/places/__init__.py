@@ -14,6 +14,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 import contextlib
+import re
 from typing import Protocol
 
 from osc_glance_replicate import image as image_record
@@ -23,6 +24,10 @@ from osc_glance_replicate import selection as image_selection
 
 #: What a member may think of an image (Images API v2, "Sharing").
 _STATUSES = frozenset(('pending', 'accepted', 'rejected'))
+
+
+#: What the ID of a project may be: it becomes a part of a path.
+_PROJECT = re.compile(r'[0-9A-Za-z][0-9A-Za-z_.-]{0,254}')
 
 
 class Data(Protocol):
@@ -72,7 +77,11 @@ def members(listed: object) -> dict[str, str]:
         if not isinstance(member, dict):
             raise ValueError('answered no list of members')
         project, status = member.get('member_id'), member.get('status')
-        if not isinstance(project, str) or status not in _STATUSES:
+        if (
+            not isinstance(project, str)
+            or not _PROJECT.fullmatch(project)
+            or status not in _STATUSES
+        ):
             raise ValueError(f'a member is {project!r:.40}: {status!r:.40}')
         found[project] = status
     return found
@@ -101,8 +110,11 @@ class Place(Protocol):
     def find(self, image_id: str) -> image_record.Image | None:
         """Give the image of this ID, or None where it cannot be seen."""
 
-    def members(self, image: image_record.Image) -> Mapping[str, str]:
-        """Give the members of a shared image: project ID → status."""
+    def members(self, image: image_record.Image) -> Mapping[str, str] | None:
+        """Give the members of a shared image: project ID → status.
+
+        :returns: None where the place does not know
+        """
 
 
 class Source(Place, Protocol):

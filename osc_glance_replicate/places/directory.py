@@ -15,6 +15,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 
@@ -94,15 +95,16 @@ class Directory:
         image = dump_record.parse(content, image_id)
         return image if image.defect else self._held_against_data(image)
 
-    def members(self, image: image_record.Image) -> Mapping[str, str]:
+    def members(self, image: image_record.Image) -> Mapping[str, str] | None:
         """Give the members of a shared image: project ID → status.
 
+        :returns: None where they were not dumped
         :raises DataError: the file that holds them is damaged
         """
         name = members_name(image)
         with self._named_in_errors(name):
             if not self._folder.status(name):
-                return {}
+                return None
             content = self._folder.read(name, _MOST_MEMBERS)
         try:
             return places.members(json.loads(content))
@@ -116,6 +118,10 @@ class Directory:
 
         :raises DataError: the file that holds them is damaged
         """
+        return self._known
+
+    @functools.cached_property
+    def _known(self) -> Mapping[str, owners.Project]:
         with self._named_in_errors(PROJECTS):
             if not self._folder.status(PROJECTS):
                 return {}
@@ -151,7 +157,7 @@ class Directory:
             return 'damaged', f'{data_name(image)}: {exc.strerror}'
         if status is None:
             return 'missing', f'{data_name(image)} is missing'
-        if status.st_size == image.size:
+        if status.st_size == (image.size or 0):
             return '', ''
         return (
             'short' if status.st_size < (image.size or 0) else 'damaged',

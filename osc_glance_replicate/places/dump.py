@@ -27,7 +27,7 @@ from osc_glance_replicate.places import directory
 from osc_glance_replicate.places import dump_record
 from osc_glance_replicate.places import folder
 from osc_glance_replicate import plan
-from osc_glance_replicate import selection as image_selection
+from osc_glance_replicate import transfer
 
 #: Held by whoever writes to the directory.
 LOCK = '.lock'
@@ -104,9 +104,18 @@ class Dump(directory.Directory):
                 f'{free} are free; select fewer images',
             )
 
+    def note_checksums(self, actions: Iterable[plan.Action]) -> None:
+        """Note the hashes of what is whole, where an older dump did not."""
+        for action in actions:
+            if action.verb in (plan.Verb.UNCHANGED, plan.Verb.UPDATE):
+                self._note_checksum(action.image)
+
     def note_projects(self, projects: Mapping[str, owners.Project]) -> None:
         """Add the names of projects to those that are known."""
-        known = {**self.known(), **projects}
+        try:
+            known = {**self.known(), **projects}
+        except errors.DataError:
+            known = dict(projects)
         with self._named_in_errors(directory.PROJECTS):
             self._folder.replace(
                 directory.PROJECTS, dump_record.serialize_projects(known)
@@ -119,15 +128,6 @@ class Dump(directory.Directory):
                 if status := self._folder.status(name):
                     return min(status.st_size, image.size or 0)
         return 0
-
-    def images(
-        self, selection: image_selection.Selection | None = None
-    ) -> Iterator[image_record.Image]:
-        """Give all images in ascending order of their IDs."""
-        for image in super().images():
-            if image.status in image_record.SETTLED and not image.defect:
-                self._note_checksum(image)
-            yield image
 
     def _held_against_data(
         self, image: image_record.Image
@@ -157,14 +157,28 @@ class Dump(directory.Directory):
         flags = os.O_RDWR | os.O_CREAT
         with contextlib.ExitStack() as stack:
             with self._named_in_errors(name):
-                if self._folder.status(whole):
+                if status := self._folder.status(whole):
+                    if status.st_size > (image.size or 0):
+                        raise errors.RefusedError(
+                            self.name, f'{self.damage(image)[1]}: move it away'
+                        )
                     self._folder.rename(whole, name)
                 fd = stack.enter_context(self._folder.open(name, flags))
                 size = os.fstat(fd).st_size
-                if size > (image.size or 0):
+                # Without a hash nothing tells whether it is right.
+                if size > (image.size or 0) or not transfer.recorded_hash(
+                    image
+                ):
                     os.ftruncate(fd, 0)
                     size = 0
             yield directory.Reader(self.name, fd, 0, size), size
+
+    def members(self, image: image_record.Image) -> Mapping[str, str] | None:
+        """Give the members; None where their file is to be written anew."""
+        try:
+            return super().members(image)
+        except errors.DataError:
+            return None
 
     def stage(self, action: plan.Action) -> None:
         """Do nothing: the record comes last."""
@@ -209,9 +223,13 @@ class Dump(directory.Directory):
 
     def _write_record(self, image: image_record.Image) -> None:
         with self._named_in_errors(image.id):
-            if image.members is not None:
+            name = directory.members_name(image)
+            if image.members is None:
+                # What they were once is not what they are.
+                self._folder.remove(name)
+            else:
                 content = dump_record.serialize_members(image.members)
-                self._folder.replace(directory.members_name(image), content)
+                self._folder.replace(name, content)
             self._folder.replace(image.id, dump_record.serialize(image))
 
 

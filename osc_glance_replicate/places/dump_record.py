@@ -24,6 +24,9 @@ from osc_glance_replicate import owners
 #: default quota, and its column), and half as much again.
 MOST = 12 * 1024 * 1024
 
+#: Fields that a record may have: Glance's default quota is 128 properties.
+_MOST_FIELDS = 10_000
+
 #: What can hold the credentials of a store.
 _SECRET = frozenset(('locations', 'direct_url'))
 
@@ -115,6 +118,8 @@ def parse(content: bytes, image_id: str) -> image_record.Image:
         return flawed(f'it is not JSON: {exc}')
     if not isinstance(record, dict):
         return flawed('it is not a JSON object')
+    if len(record) > _MOST_FIELDS:
+        return flawed(f'it has {len(record)} fields')
     if record.get('id') != image_id:
         return flawed(f'it is the record of {record.get("id")!r:.40}')
     if type(record.get('is_public')) is bool and 'visibility' not in record:
@@ -131,7 +136,7 @@ def _modern(record: Mapping[str, Any]) -> dict[str, Any]:
     :raises ValueError: it cannot be said in v2
     """
     properties = record.get('properties')
-    if not isinstance(properties, dict):
+    if not isinstance(properties, dict) or len(properties) > _MOST_FIELDS:
         raise ValueError(f'properties is {properties!r:.40}')
     for name in properties:
         if not image_record.is_property(name):

@@ -41,8 +41,9 @@ class Folder:
     """
 
     def __init__(self, path: str, create: bool = False) -> None:
-        if create:
+        if create and not os.path.isdir(path):
             os.makedirs(path, _DIRECTORY_MODE, exist_ok=True)
+            _sync(os.path.dirname(os.path.abspath(path)))
         self._fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def names(self) -> list[str]:
@@ -134,6 +135,15 @@ def write(fd: int, content: bytes, position: int | None = None) -> None:
             count = os.pwrite(fd, rest, position)
             position += count
         rest = rest[count:]
+
+
+def _sync(path: str) -> None:
+    """Wait until the names in a directory are on the disk."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def _check(status: os.stat_result) -> None:

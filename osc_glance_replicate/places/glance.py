@@ -185,10 +185,12 @@ class Glance:
         else:
             have = replica.portable
             # As in an update, what only the replica has stays.
-            wanted['tags'] = sorted({*wanted['tags'], *have['tags']})
+            if not action.exact:
+                wanted['tags'] = sorted({*wanted['tags'], *have['tags']})
             # What an earlier run sent and this one leaves out, goes.
-            for field in have.keys() & action.image.properties.keys():
-                wanted.setdefault(field, None)
+            for field in have.keys():
+                if action.exact or field in action.image.properties:
+                    wanted.setdefault(field, None)
             changes = {
                 field: value
                 for field, value in wanted.items()
@@ -321,7 +323,9 @@ class Glance:
         image_id = action.image.id
         self._patch(image_id, self._publication(action))
         if members := action.wanted.members:
-            self._set_members(image_id, members, {})
+            refused = self._set_members(image_id, members, action.exact)
+            if refused:
+                raise errors.RefusedError(self.name, '; '.join(refused))
 
     def _publication(self, action: plan.Action) -> dict[str, Any]:
         """Give what distinguishes a published replica from a staged one."""
@@ -349,10 +353,8 @@ class Glance:
         if status == 'deactivated':
             refused += self._set_status_if_possible(image_id, status)
         refused += self._patch_what_is_possible(image_id, asked)
-        if members is not None and action.replica:
-            refused += self._set_members_if_possible(
-                image_id, members, action.replica.members or {}
-            )
+        if members is not None:
+            refused += self._set_members(image_id, members, action.exact)
         if status == 'active':
             refused += self._set_status_if_possible(image_id, status)
         if refused:
@@ -398,41 +400,44 @@ class Glance:
             raise errors.PlaceError(self.name, exc) from exc
 
     def _set_members(
-        self,
-        image_id: str,
-        wanted: Mapping[str, str],
-        have: Mapping[str, str],
-    ) -> None:
-        """Add members, and accept, reject or remove them."""
-        path = f'{image_api.path(image_id)}/members'
-        for project, status in wanted.items():
-            if project not in have:
-                # One that was there while the image was not shared still is.
-                self._api.request(
-                    'POST', path, expect=(200, 409), json={'member': project}
-                )
-            if status != have.get(project, 'pending'):
-                member = f'{path}/{urllib.parse.quote(project, safe="")}'
-                self._api.request('PUT', member, json={'status': status})
-        for project in have.keys() - wanted.keys():
-            member = f'{path}/{urllib.parse.quote(project, safe="")}'
-            self._api.request('DELETE', member, expect=(204, 404))
-
-    def _set_members_if_possible(
-        self,
-        image_id: str,
-        wanted: Mapping[str, str],
-        have: Mapping[str, str],
+        self, image_id: str, wanted: Mapping[str, str], exact: bool
     ) -> list[str]:
-        """Set the members.
+        """Remove, add, accept and reject members.
 
-        :returns: how that was refused, if it was
+        Those that are there are looked at now: some may have been hidden
+        while the image was not shared (FACTS.md, "Also").
+
+        :param exact: remove those that are not wanted
+        :returns: what was refused, and how
         """
-        try:
-            self._set_members(image_id, wanted, have)
-            return []
-        except errors.RefusedError as exc:
-            return [f'members: {exc}']
+        have = self.members(image_record.Image({'id': image_id}))
+        unwanted = have.keys() - wanted.keys() if exact else ()
+        refused = []
+        for project in (*unwanted, *wanted):
+            try:
+                self._set_member(
+                    f'{image_api.path(image_id)}/members',
+                    project,
+                    have.get(project),
+                    wanted.get(project),
+                )
+            except errors.RefusedError as exc:
+                refused.append(f'member {project}: {exc.problem}')
+        return refused
+
+    def _set_member(
+        self, path: str, project: str, have: str | None, wanted: str | None
+    ) -> None:
+        """Give one project the status that is wanted; None for no member."""
+        member = f'{path}/{urllib.parse.quote(project, safe="")}'
+        if wanted is None:
+            self._api.request('DELETE', member, expect=(204, 404))
+            return
+        if have is None:
+            self._api.request('POST', path, json={'member': project})
+            have = 'pending'
+        if have != wanted:
+            self._api.request('PUT', member, json={'status': wanted})
 
     def quarantine(self, image: image_record.Image) -> None:
         """Deactivate a replica."""

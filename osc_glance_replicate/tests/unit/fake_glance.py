@@ -95,7 +95,7 @@ class FakeGlance(fixtures.Fixture):
             def handle_one(self) -> None:
                 fake._serve(self)
 
-            do_GET = do_PUT = do_POST = do_PATCH = handle_one
+            do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = handle_one
 
             def handle(self) -> None:
                 with contextlib.suppress(ConnectionError):

@@ -351,6 +351,28 @@ class TestKept(DumpTest):
         self.assertEqual([kept], self.source.starts)
         self.assert_whole()
 
+    def test_part_of_what_has_no_hash_is_not_gone_on_with(self):
+        self.image = base.image(
+            data=b'some data',
+            os_hash_algo=None,
+            os_hash_value=None,
+            checksum=None,
+        )
+        for name in (self.part_path, self.data_path):
+            self.put(name, bytes(9))
+            self.assertEqual(('copied', 'size only'), self.carry_out())
+            self.assertEqual([0], self.source.starts)
+            self.assertEqual(b'some data', self.content(self.data_path))
+            os.unlink(self.at(self.image.id))
+            os.unlink(self.data_path)
+
+    def test_longer_data_without_a_record_is_not_ours(self):
+        self.put(self.data_path, b'something else')
+        result, reason = self.carry_out()
+        self.assertEqual('failed', result)
+        self.assertIn('move it away', reason)
+        self.assertEqual(b'something else', self.content(self.data_path))
+
     def test_any_part_is_gone_on_with(self):
         for kept in range(10):
             for name in (self.part_path, self.data_path):
@@ -617,18 +639,32 @@ class TestUpdate(DumpTest):
         self.dump.quarantine(self.image)
         self.assertIsNone(self.dump.find(self.image.id))
 
-    def test_checksums_of_what_is_whole_are_noted_when_it_is_listed(self):
+    def test_checksums_of_what_is_whole_are_noted(self):
         self.carry_out()
         sums = self.content(self.at('SHA512SUMS'))
         os.unlink(self.at('SHA512SUMS'))
-        short = base.image(2)
-        self.put(short.id, dump_record.serialize(short))
-        self.put(f'{short.id}.img', b'dat')
-        self.assertEqual(2, len(list(dump.Dump(self.path).images())))
-        self.assertNotIn('SHA512SUMS', self.names())
         self.start_again()
-        self.assertEqual(2, len(list(self.dump.images())))
+        there = self.dump.find(self.image.id)
+        missing = base.image(2)
+        self.dump.note_checksums(
+            [
+                self.planner.decide(self.image, there, self.path),
+                self.planner.decide(missing, None, self.path),
+            ]
+        )
         self.assertEqual(sums, self.content(self.at('SHA512SUMS')))
+
+    def test_members_that_were_not_asked_for_are_forgotten(self):
+        self.image = base.image(
+            data=b'some data', visibility='shared', members={'p': 'pending'}
+        )
+        self.carry_out()
+        self.assertEqual({'p': 'pending'}, self.dump.members(self.image))
+        self.image = base.image(
+            data=b'some data', visibility='shared', name='new'
+        )
+        self.assertEqual('updated', self.carry_out()[0])
+        self.assertIsNone(self.dump.members(self.image))
 
     def test_status_of_what_is_there(self):
         self.carry_out()

@@ -367,3 +367,70 @@ class TestHeeded(GlanceTest):
             plan.Action(image, 'slave', plan.Verb.COPY),
         )
         self.assertIn('member', str(error))
+
+
+class TestMembers(GlanceTest):
+    def setUp(self):
+        super().setUp()
+        self.sent = []
+
+    def set_members(self, there, wanted, exact=False, refuse=()):
+        """Have an update set members.
+
+        :param there: those that Glance has: project → status
+        :param refuse: what is answered with 403
+        """
+
+        def answer(request):
+            if request.method == 'GET':
+                listed = [
+                    {'member_id': project, 'status': status}
+                    for project, status in there.items()
+                ]
+                return Answer(200, {'members': listed})
+            name = request.path.rpartition('/')[2]
+            self.sent.append((request.method, name, request.body))
+            return Answer(403 if name in refuse else 200, {})
+
+        action = plan.Action(
+            base.image(),
+            'slave',
+            plan.Verb.UPDATE,
+            base.image(),
+            changes=(plan.Change('members', wanted, {}, exact),),
+            exact=exact,
+        )
+        place = self.serve(answer)
+        try:
+            place.update(action)
+        except errors.RefusedError as exc:
+            return str(exc)
+        return ''
+
+    def test_each_is_set_whatever_becomes_of_others(self):
+        problem = self.set_members(
+            {'old': 'accepted', 'p': 'pending'},
+            {'p': 'accepted', 'q': 'rejected'},
+            exact=True,
+            refuse=['p'],
+        )
+        self.assertEqual(
+            ['DELETE old', 'PUT p', 'POST members', 'PUT q'],
+            [f'{method} {name}' for method, name, _ in self.sent],
+        )
+        self.assertIn('member p: HTTP 403', problem)
+        self.assertNotIn('member q', problem)
+
+    def test_those_of_others_stay_unless_it_is_to_be_exact(self):
+        self.set_members({'old': 'accepted'}, {})
+        self.assertEqual([], self.sent)
+
+    def test_id_that_is_a_path_is_refused(self):
+        for project in ('..', '.', '../..', 'a/b', 'a?b', ''):
+            place = self.serve(
+                lambda request, project=project: Answer(
+                    200,
+                    {'members': [{'member_id': project, 'status': 'pending'}]},
+                )
+            )
+            self.assertRaises(errors.PlaceError, place.members, base.image())

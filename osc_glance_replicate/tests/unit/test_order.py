@@ -146,6 +146,10 @@ class TestReferences(OrderTest):
         *_, action = self.actions([[AMI, AMI]], [[AKI, AKI]])
         self.assertEqual(UNCHANGED, action.verb)
 
+    def test_what_only_rests_needs_nothing(self):
+        *_, action = self.actions([[AMI, None]], dumps=['slave'])
+        self.assertEqual((COPY, ()), (action.verb, action.after))
+
     def test_circles_end(self):
         one = base.image(1, kernel_id=base.image(2).id)
         two = base.image(2, kernel_id=one.id)

@@ -10,8 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import dataclasses
 import itertools
 import threading
+import time
 
 import testtools
 
@@ -60,6 +62,34 @@ class TestRunner(testtools.TestCase):
             runner = self.runner(slave, transfers=transfers)
             results = {o.result for o in runner.run(self.actions(3))}
             self.assertEqual({'copied'}, results)
+
+    def test_what_is_to_land_first_is_waited_for(self):
+        slave = places.Place('slave')
+        published = []
+        slow = base.image(1).id
+
+        def publish(action):
+            if action.image.id == slow:
+                time.sleep(0.1)
+            published.append(action.image.id)
+
+        slave.publish = publish
+        runner = self.runner(slave, transfers=4)
+        first, second = self.actions(2)
+        second = dataclasses.replace(second, after=(slow,))
+        list(runner.run([first, second]))
+        self.assertEqual([slow, second.image.id], published)
+
+    def test_what_is_needed_and_lost_is_a_failure(self):
+        slave = places.Place(
+            'slave', stage=[errors.RefusedError('slave', 'no')]
+        )
+        runner = self.runner(slave)
+        first, second = self.actions(2)
+        second = dataclasses.replace(second, after=(first.image.id,))
+        outcomes = list(runner.run([first, second]))
+        self.assertEqual(['failed'] * 2, [o.result for o in outcomes])
+        self.assertIn(first.image.id, outcomes[1].reason)
 
     def test_what_the_plan_does_not_do_is_passed_on(self):
         runner = self.runner(places.Place('slave'))

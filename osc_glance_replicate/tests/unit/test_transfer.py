@@ -88,6 +88,28 @@ class TestBody(testtools.TestCase):
         _, error = self.received(self.body(b'ab', image, checksum=False))
         self.assertIsInstance(error, errors.TransientError)
 
+    def test_what_was_checked_is_held_back_all_the_same(self):
+        data = base.Data(b'some data')
+        body = transfer.Body(
+            data,
+            base.image(data=b'some data'),
+            'dump',
+            checksum=True,
+            stop=threading.Event(),
+        )
+        body.check()
+        data._file.write(b'evil')
+        data.rewind()
+        got, error = self.received(body)
+        self.assertIn('damaged', str(error))
+        self.assertLess(len(got), 9)
+
+    def test_no_checksum_checks_what_can_be_read_twice(self):
+        body = self.body(
+            b'evil data', base.image(data=b'some data'), checksum=False
+        )
+        self.assertRaises(errors.DataError, body.check)
+
     def test_it_refuses_to_be_sent_again(self):
         body = self.body(b'abc', base.image(data=b'abc'))
         self.received(body)
