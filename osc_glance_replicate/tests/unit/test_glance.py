@@ -390,7 +390,8 @@ class TestMembers(GlanceTest):
                 return Answer(200, {'members': listed})
             name = request.path.rpartition('/')[2]
             self.sent.append((request.method, name, request.body))
-            return Answer(403 if name in refuse else 200, {})
+            good = 204 if request.method == 'DELETE' else 200
+            return Answer(403 if name in refuse else good, {})
 
         action = plan.Action(
             base.image(),
