@@ -277,6 +277,7 @@ def from_dump(own: _Own, args: argparse.Namespace, path: str) -> Engine:
     :raises ReplicateError: the cloud or the directory cannot be used
     """
     source = directory.Directory(path)
+    source.require_dump()
     (connection,) = clouds.connect(own, ())
     clouds.warn_of_environment(connection)
     name = connection.config.name

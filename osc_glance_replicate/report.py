@@ -101,6 +101,11 @@ class Report(abc.ABC, Generic[_Item]):
     def _text(self, value: object) -> str:
         return errors.printable(value) if self._for_people else str(value)
 
+    def _size(self, size: object) -> object:
+        if type(size) is int:
+            return size
+        return '' if self._for_people else None
+
     def _counted(self) -> str:
         return ', '.join(
             f'{number} {result}' for result, number in self._counts.items()
@@ -133,7 +138,7 @@ class Outcomes(Report[task.Outcome]):
                 yield (
                     self._text(image.id),
                     self._text(image.name),
-                    image.size if type(image.size) is int else None,
+                    self._size(image.size),
                     outcome.action.to,
                     outcome.result,
                     self._text(outcome.reason),
@@ -281,7 +286,7 @@ class Findings(Report[verify.Finding]):
             yield (
                 self._text(finding.id),
                 self._text(finding.name),
-                finding.size if type(finding.size) is int else None,
+                self._size(finding.size),
                 finding.result,
                 errors.printable(finding.reason),
             )

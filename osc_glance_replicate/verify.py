@@ -23,14 +23,15 @@ from osc_glance_replicate import image as image_record
 from osc_glance_replicate import places
 from osc_glance_replicate.places import checksums
 from osc_glance_replicate.places import directory
-from osc_glance_replicate.places import dump
 from osc_glance_replicate import plan
 from osc_glance_replicate import run
 from osc_glance_replicate import selection as image_selection
 from osc_glance_replicate import task
 from osc_glance_replicate import transfer
 
-_OURS = frozenset((dump.LOCK, directory.PROJECTS, *checksums.FILES.values()))
+_OURS = frozenset(
+    (directory.LOCK, directory.PROJECTS, *checksums.FILES.values())
+)
 
 #: What follows the ID of an image in the names of its files.
 _ENDS = frozenset(('', 'img', 'members'))
@@ -44,8 +45,8 @@ class Finding:
     """What was found of one image or one other file.
 
     :param size: of the data, in bytes; None where there is none
-    :param result: ``ok``, ``skipped``, ``foreign``, ``leftover``, or one of
-        DAMAGE
+    :param result: ``ok``, ``skipped``, ``unread``, ``foreign``, ``leftover``,
+        or one of DAMAGE
     """
 
     id: str
@@ -154,6 +155,8 @@ def _actions(
 def _flaw_of_members(
     source: directory.Directory, image: image_record.Image
 ) -> str:
+    if image.visibility != 'shared':
+        return ''
     try:
         source.members(image)
     except errors.PlaceError as exc:
@@ -168,7 +171,7 @@ def _finding(outcome: task.Outcome, source: directory.Directory) -> Finding:
         result = 'ok'
         reason = '' if transfer.recorded_hash(image) else 'size only'
     elif reason == task.INTERRUPTED:
-        result, reason = 'skipped', 'interrupted'
+        result, reason = 'unread', 'interrupted'
     elif result == 'failed':
         # Of what is not as a record should be, nothing can be compared.
         sound = not dataclasses.replace(image, flaw='').defect

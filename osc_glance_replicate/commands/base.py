@@ -83,6 +83,8 @@ class ReplicateCommand(command.Lister):
     def run(self, parsed_args: argparse.Namespace) -> int:
         """Run the command, then say how it went."""
         super().run(parsed_args)
+        # Where both go to one file, what is said of the rows comes after.
+        self.app.stdout.flush()
         for problem in self._report.problems:
             self.app.stderr.write(f'{problem}\n')
         summary = self._report.summary

@@ -126,8 +126,10 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
         'images',
         metavar='<image>',
         nargs='*',
-        help='Image to look at (name or ID); all active ones that the user '
-        'can see, hidden ones excepted, when none is given',
+        # Else argparse calls it required.
+        default=[],
+        help='Image (name or ID); when none is given, all that are active and '
+        'not hidden',
     )
     group = parser.add_argument_group(
         'which images', 'An image must fit all kinds of option that are given.'
@@ -300,7 +302,7 @@ def add_replica(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         '--exact',
         action='store_true',
-        help='Remove the properties, tags and members that only a replica has',
+        help='No properties, tags and members that only a replica has',
     )
 
 

@@ -47,6 +47,7 @@ class VerifyImages(base.ReplicateCommand):
 
         def findings() -> Iterable[verify.Finding]:
             source = directory.Directory(parsed_args.path)
+            source.require_dump()
             selection = engine.selection_in(source, parsed_args)
             return verify.verify(source, selection)
 

@@ -28,6 +28,9 @@ from osc_glance_replicate.places import folder
 from osc_glance_replicate import selection as image_selection
 
 
+#: Held by whoever writes to a dump; there since the first one.
+LOCK = '.lock'
+
 #: The file of the names of projects.
 PROJECTS = 'projects.json'
 
@@ -61,6 +64,20 @@ class Directory:
 
     def _open(self, path: str) -> folder.Folder:
         return folder.Folder(path)
+
+    def require_dump(self) -> None:
+        """Refuse a directory that looks like one where nothing is mounted.
+
+        :raises RefusedError: no dump was ever made into it
+        """
+        if not any(
+            name == LOCK or image_record.is_id(name) for name in self.files()
+        ):
+            raise errors.RefusedError(
+                self.name,
+                'there is no dump in it (no file is named by an image ID); is '
+                'it mounted?',
+            )
 
     def images(
         self, selection: image_selection.Selection | None = None

@@ -29,9 +29,6 @@ from osc_glance_replicate.places import folder
 from osc_glance_replicate import plan
 from osc_glance_replicate import transfer
 
-#: Held by whoever writes to the directory.
-LOCK = '.lock'
-
 #: What is zero for so many bytes, a block of most file systems, is a hole.
 _HOLE = bytes(4096)
 
@@ -75,7 +72,9 @@ class Dump(directory.Directory):
         try:
             with self._named_in_errors():
                 self._folder = folder.Folder(self.name, create=True)
-                fd = self._lock.enter_context(self._folder.open(LOCK, flags))
+                fd = self._lock.enter_context(
+                    self._folder.open(directory.LOCK, flags)
+                )
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except errors.RefusedError as exc:
             if isinstance(exc.__cause__, BlockingIOError):

@@ -261,7 +261,7 @@ class Glance:
             asked = ', '.join(f'{k}={v}' for k, v in changes.items())
             raise errors.RefusedError(
                 self.name,
-                f'this user may not set {asked} (HTTP 403); nothing was sent',
+                f'this user may not set {asked} (HTTP 403); no data was sent',
             )
 
     def kept(
@@ -358,6 +358,9 @@ class Glance:
         if status == 'active':
             refused += self._set_status_if_possible(image_id, status)
         if refused:
+            owner = action.replica.owner if action.replica else None
+            if self._project and owner not in (None, self._project):
+                refused.append(f'it belongs to project {owner} there')
             raise errors.RefusedError(self.name, '; '.join(refused))
 
     def _patch_what_is_possible(
@@ -376,7 +379,7 @@ class Glance:
             try:
                 self._patch(image_id, {field: value})
             except errors.RefusedError as exc:
-                refused.append(f'{field}: {exc}')
+                refused.append(f'{field}: {exc.problem}')
         return refused
 
     def _set_status_if_possible(self, image_id: str, status: str) -> list[str]:
@@ -388,7 +391,7 @@ class Glance:
             self._set_status(image_id, status)
             return []
         except errors.RefusedError as exc:
-            return [f'status: {exc}']
+            return [f'status: {exc.problem}']
 
     def members(self, image: image_record.Image) -> Mapping[str, str]:
         """Give the members of a shared image: project ID → status."""

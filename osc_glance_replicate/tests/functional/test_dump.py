@@ -496,6 +496,10 @@ class TestPath(dumps.DumpTest):
         for result in (self.load(expect=1), self.verify(expect=1)):
             self.assertOneLine(result, str(self.path), 'No such file')
         self.assertEqual([], list(self.scratch.iterdir()))
+        # Perhaps something was to be mounted there.
+        self.path.mkdir()
+        for result in (self.load(expect=1), self.verify(expect=1)):
+            self.assertOneLine(result, str(self.path), 'there is no dump')
 
 
 class TestWhichImages(dumps.DumpTest):

@@ -197,7 +197,7 @@ class TestUpdate(GlanceTest):
         problem = self.update(
             answer, ('name', 'x'), ('visibility', 'public'), ('note', 'y')
         )
-        self.assertIn('visibility: slave: HTTP 403: not you', problem)
+        self.assertIn('slave: visibility: HTTP 403: not you', problem)
         self.assertNotIn('name', problem)
         self.assertEqual([3, 1, 1, 1], [len(o) for o in self.sent()])
 
