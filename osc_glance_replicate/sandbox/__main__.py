@@ -34,6 +34,8 @@ _SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 _GRACE = 10.0  # seconds
 _NOT_FOUND = 127  # as shells have it
 
+_DIRECTORIES = 'OSC_GLANCE_REPLICATE_SANDBOX'
+
 _HOW_TO = """\
 export OS_CLIENT_CONFIG_FILE={clouds_yaml}
 
@@ -192,10 +194,12 @@ def _environment(sandbox: 'fixture.Sandbox') -> Mapping[str, str]:
         for name, value in os.environ.items()
         if not name.startswith('OS_')
     }
+    # A sandbox that was started by the command of another comes last.
+    directories = [os.environ.get(_DIRECTORIES), str(sandbox.directory)]
     return {
         **kept,
         'OS_CLIENT_CONFIG_FILE': str(sandbox.clouds_yaml),
-        'OSC_GLANCE_REPLICATE_SANDBOX': str(sandbox.directory),
+        _DIRECTORIES: os.pathsep.join(filter(None, directories)),
     }
 
 

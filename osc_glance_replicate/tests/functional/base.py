@@ -22,6 +22,7 @@ See tox.ini for all options of the clouds.
 """
 
 from collections.abc import Iterator
+import fcntl
 import hashlib
 import json
 import os
@@ -31,7 +32,7 @@ import subprocess
 import sysconfig
 import threading
 import time
-from typing import Any
+from typing import Any, IO
 import uuid
 
 import fixtures
@@ -43,6 +44,35 @@ import yaml
 
 from osc_glance_replicate import image as image_record
 from osc_glance_replicate import sandbox
+
+
+_SANDBOXES = 'OSC_GLANCE_REPLICATE_SANDBOX'
+
+
+def _claim() -> list[IO[str]]:
+    """Take one sandbox for this process, and keep others from it.
+
+    Two workers of stestr cannot share clouds that each test empties.
+
+    :returns: what holds it; nothing where tests are only listed
+    """
+    paths = os.environ.get(_SANDBOXES)
+    for path in paths.split(os.pathsep) if paths else ():
+        claim = (pathlib.Path(path) / 'claim').open('w')
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            claim.close()
+            continue
+        os.environ[_SANDBOXES] = path
+        os.environ['OS_CLIENT_CONFIG_FILE'] = f'{path}/clouds.yaml'
+        return [claim]
+    if paths:
+        raise RuntimeError(f'no sandbox of {paths} is free')
+    return []
+
+
+_CLAIMED = _claim()
 
 _OPENSTACK = str(pathlib.Path(sysconfig.get_path('scripts')) / 'openstack')
 
@@ -116,7 +146,7 @@ class Cloud:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        directory = pathlib.Path(os.environ['OSC_GLANCE_REPLICATE_SANDBOX'])
+        directory = pathlib.Path(os.environ[_SANDBOXES])
         (self.glance,) = sandbox.load(directory)[name].values()
         self.connections = {
             suffix: openstack.connect(cloud=name + suffix)

@@ -49,6 +49,10 @@ class SandboxTest(testtools.TestCase):
             ('OS_AUTH_URL', 'http://somewhere.else/'),
         ):
             self.useFixture(fixtures.EnvironmentVariable(name, value))
+        # That of the tests would be handed on, too.
+        self.useFixture(
+            fixtures.EnvironmentVariable('OSC_GLANCE_REPLICATE_SANDBOX')
+        )
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a sandbox from the command line."""
