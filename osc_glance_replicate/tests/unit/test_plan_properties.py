@@ -242,9 +242,9 @@ class TestModel(testtools.TestCase):
     def test_overwriting_and_deleting_are_noticed(self, case, verb):
         (place, *_) = case.destinations
         for action in make_plan(case):
-            if action.to != place.name or action.verb is plan.Verb.EXTRA:
+            image = case.source.stored.get(action.image.id)
+            if action.to != place.name or image is None:
                 continue
-            image = case.source.stored[action.image.id]
             replica = place.stored.get(action.image.id)
             if verb is plan.Verb.COPY and replica and replica.data is not None:
                 self.assertRaises(
