@@ -147,10 +147,12 @@ class Engine:
             self._planner,
             transfers=self._args.transfers,
             retries=self._args.retries,
-            checksum=getattr(self._args, 'checksum', True),
-            format_check=getattr(self._args, 'format_check', False),
+            checks=task.Checks(
+                getattr(self._args, 'checksum', True),
+                getattr(self._args, 'format_check', False),
+                self._check_first,
+            ),
             fail_fast=self._args.fail_fast,
-            check_first=self._check_first,
         )
         return runner.run(actions)
 

@@ -18,6 +18,7 @@ import dataclasses
 import os
 
 from osc_glance_replicate import catalogue
+from osc_glance_replicate import digest
 from osc_glance_replicate import errors
 from osc_glance_replicate import image as image_record
 from osc_glance_replicate import places
@@ -27,7 +28,6 @@ from osc_glance_replicate import plan
 from osc_glance_replicate import run
 from osc_glance_replicate import selection as image_selection
 from osc_glance_replicate import task
-from osc_glance_replicate import transfer
 
 _OURS = frozenset(
     (directory.LOCK, directory.PROJECTS, *checksums.FILES.values())
@@ -117,8 +117,7 @@ def verify(
         plan.Planner(selection),
         transfers=os.cpu_count() or 1,
         retries=0,
-        checksum=True,
-        format_check=False,
+        checks=task.Checks(formats=False),
         fail_fast=False,
     )
     rows = catalogue.rows(source, [], selection)
@@ -169,7 +168,7 @@ def _finding(outcome: task.Outcome, source: directory.Directory) -> Finding:
     result, reason = outcome.result, outcome.reason
     if result == 'copied':
         result = 'ok'
-        reason = '' if transfer.recorded_hash(image) else 'size only'
+        reason = '' if digest.recorded_hash(image) else 'size only'
     elif reason == task.INTERRUPTED:
         result, reason = 'unread', 'interrupted'
     elif result == 'failed':

@@ -15,7 +15,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 import contextlib
 import re
-from typing import Protocol
+from typing import Any, Protocol
 
 from osc_glance_replicate import image as image_record
 from osc_glance_replicate import plan
@@ -47,6 +47,13 @@ class Data(Protocol):
         :raises io.UnsupportedOperation: it cannot be given twice
         """
 
+    def interrupt(self) -> None:
+        """Let a read that waits in another thread end soon, if it can."""
+
+
+class OpenData(Data, contextlib.AbstractContextManager[Any], Protocol):
+    """Data that wants to be closed."""
+
 
 class Nothing:
     """No data."""
@@ -56,6 +63,9 @@ class Nothing:
         return b''
 
     def rewind(self) -> None:
+        """Do nothing."""
+
+    def interrupt(self) -> None:
         """Do nothing."""
 
 

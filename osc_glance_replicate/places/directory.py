@@ -264,6 +264,9 @@ class Reader:
         """Start again; a change since the first time still counts."""
         self._position = self._start
 
+    def interrupt(self) -> None:
+        """Do nothing: a file does not let anybody wait."""
+
 
 def _fingerprint(fd: int) -> tuple[int, int]:
     status = os.fstat(fd)

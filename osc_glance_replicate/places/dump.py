@@ -18,6 +18,7 @@ import dataclasses
 import fcntl
 import os
 
+from osc_glance_replicate import digest
 from osc_glance_replicate import errors
 from osc_glance_replicate import image as image_record
 from osc_glance_replicate import owners
@@ -27,7 +28,6 @@ from osc_glance_replicate.places import directory
 from osc_glance_replicate.places import dump_record
 from osc_glance_replicate.places import folder
 from osc_glance_replicate import plan
-from osc_glance_replicate import transfer
 
 #: What is zero for so many bytes, a block of most file systems, is a hole.
 _HOLE = bytes(4096)
@@ -165,9 +165,7 @@ class Dump(directory.Directory):
                 fd = stack.enter_context(self._folder.open(name, flags))
                 size = os.fstat(fd).st_size
                 # Without a hash nothing tells whether it is right.
-                if size > (image.size or 0) or not transfer.recorded_hash(
-                    image
-                ):
+                if size > (image.size or 0) or not digest.recorded_hash(image):
                     os.ftruncate(fd, 0)
                     size = 0
             yield directory.Reader(self.name, fd, 0, size), size

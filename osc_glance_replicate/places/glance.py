@@ -140,10 +140,14 @@ class Glance:
         response = self._api.request(
             'GET',
             image_api.path(image.id) + '/file',
-            expect=(200, 204, 206, 400, 416) if start else (200, 204),
+            expect=(200, 204, 404, *((206, 400, 416) if start else ())),
             stream=True,
             headers=headers,
         )
+        if response.status_code == 404:
+            raise errors.RefusedError(
+                self.name, f'{image.id} was deleted there meanwhile'
+            )
         if response.status_code in (200, 204):
             return response
         promised = f'bytes {start}-{(image.size or 0) - 1}/{image.size}'
@@ -293,6 +297,12 @@ class Glance:
             ) from exc
         if response.status_code == 401:
             raise errors.TransientError(self.name, 'HTTP 401: token refused')
+        if response.status_code == 404:
+            raise errors.RefusedError(
+                self.name,
+                f'{image.id} was deleted there while it was copied; its ID '
+                'is free when the database of that Glance is purged',
+            )
         if response.status_code != 204:
             raise errors.BusyError(
                 self.name, f'{image.id} is being uploaded by someone else'
@@ -304,7 +314,7 @@ class Glance:
         return self._api.request(
             'PUT',
             image_api.path(image.id) + '/file',
-            expect=(204, 401, 409, 410),
+            expect=(204, 401, 404, 409, 410),
             data=body if len(body) else b''.join(body),
             headers={
                 'Content-Type': 'application/octet-stream',
@@ -496,6 +506,11 @@ class _Download:
 
     def rewind(self) -> None:
         raise io.UnsupportedOperation
+
+    def interrupt(self) -> None:
+        # It may have come to its end meanwhile.
+        with contextlib.suppress(ValueError, RuntimeError, OSError):
+            self._raw.shutdown()
 
     def read(self, most: int) -> bytes:
         try:

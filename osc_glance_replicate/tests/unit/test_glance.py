@@ -25,7 +25,6 @@ from osc_glance_replicate.places import listing
 from osc_glance_replicate import plan
 from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import fake_glance
-from osc_glance_replicate import transfer
 
 Answer = fake_glance.Answer
 
@@ -42,7 +41,7 @@ class TestWrite(GlanceTest):
     def write(self, answer, data=b'the bytes'):
         image = base.image(data=data)
         place = self.serve(lambda request: answer)
-        body = transfer.Body(base.Data(data), image, 'master', True, base.GO)
+        body = base.body(base.Data(data), image, 'master', True, base.GO)
         try:
             place.write(image, body)
         finally:
@@ -83,7 +82,7 @@ class TestWrite(GlanceTest):
             raise ConnectionResetError
 
         place = self.serve(hang_up)
-        body = transfer.Body(
+        body = base.body(
             base.Data(b'data'), base.image(), 'master', True, base.GO
         )
         self.assertRaises(
