@@ -44,9 +44,9 @@ class CompareImages(base.ReplicateCommand):
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[tuple[str, ...], Iterable[Any]]:
-        from osc_glance_replicate import engine
         from osc_glance_replicate import errors
         from osc_glance_replicate import report
+        from osc_glance_replicate import routes
 
         if parsed_args.extra and (parsed_args.images or parsed_args.project):
             raise errors.SelectionError(
@@ -63,5 +63,5 @@ class CompareImages(base.ReplicateCommand):
             for_people=base.for_people(parsed_args),
         )
         return self.show(
-            tell, lambda: engine.to_any(self.own_cloud, parsed_args).actions()
+            tell, lambda: routes.to_any(self.own_cloud, parsed_args).actions()
         )

@@ -42,6 +42,6 @@ class DumpImages(base.CopyCommand):
         return parser
 
     def engine(self, parsed_args: argparse.Namespace) -> 'engine.Engine':
-        from osc_glance_replicate import engine
+        from osc_glance_replicate import routes
 
-        return engine.to_dump(self.own_cloud, parsed_args, parsed_args.path)
+        return routes.to_dump(self.own_cloud, parsed_args, parsed_args.path)

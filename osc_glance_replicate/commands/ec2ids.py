@@ -53,17 +53,19 @@ class Ec2Ids(base.ReplicateCommand):
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[tuple[str, ...], Iterable[Any]]:
-        from osc_glance_replicate import engine
+        from osc_glance_replicate import identities
         from osc_glance_replicate import report
 
         what = report.Statements if parsed_args.nova_sql else report.Identities
         tell = what(for_people=base.for_people(parsed_args))
 
-        def identities() -> Iterable['ec2.Identity']:
-            found, tell.problems = engine.ec2_ids(self.own_cloud, parsed_args)
+        def identify() -> Iterable['ec2.Identity']:
+            found, tell.problems = identities.identify(
+                self.own_cloud, parsed_args
+            )
             return found
 
-        return self.show(tell, identities)
+        return self.show(tell, identify)
 
     def produce_output(
         self,

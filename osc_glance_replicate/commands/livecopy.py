@@ -43,6 +43,6 @@ class LivecopyImages(base.CopyCommand):
         return parser
 
     def engine(self, parsed_args: argparse.Namespace) -> 'engine.Engine':
-        from osc_glance_replicate import engine
+        from osc_glance_replicate import routes
 
-        return engine.to_clouds(self.own_cloud, parsed_args)
+        return routes.to_clouds(self.own_cloud, parsed_args)

@@ -40,13 +40,13 @@ class SizeImages(base.ReplicateCommand):
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[tuple[str, ...], Iterable[Any]]:
-        from osc_glance_replicate import engine
         from osc_glance_replicate import report
+        from osc_glance_replicate import routes
 
         tell = report.Sizes()
 
         def actions() -> Iterable['plan.Action']:
-            cloud = engine.to_any(self.own_cloud, parsed_args)
+            cloud = routes.to_any(self.own_cloud, parsed_args)
             tell.begin(cloud.to)
             return cloud.actions()
 

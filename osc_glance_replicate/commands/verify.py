@@ -38,7 +38,7 @@ class VerifyImages(base.ReplicateCommand):
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[tuple[str, ...], Iterable[Any]]:
-        from osc_glance_replicate import engine
+        from osc_glance_replicate import criteria
         from osc_glance_replicate.places import directory
         from osc_glance_replicate import report
         from osc_glance_replicate import verify
@@ -48,7 +48,7 @@ class VerifyImages(base.ReplicateCommand):
         def findings() -> Iterable[verify.Finding]:
             source = directory.Directory(parsed_args.path)
             source.require_dump()
-            selection = engine.selection_in(source, parsed_args)
+            selection = criteria.selection_in(source, parsed_args)
             return verify.verify(source, selection)
 
         return self.show(tell, findings)
