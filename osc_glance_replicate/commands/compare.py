@@ -45,7 +45,7 @@ class CompareImages(base.ReplicateCommand):
         self, parsed_args: argparse.Namespace
     ) -> tuple[tuple[str, ...], Iterable[Any]]:
         from osc_glance_replicate import errors
-        from osc_glance_replicate import report
+        from osc_glance_replicate import plan_report
         from osc_glance_replicate import routes
 
         if parsed_args.extra and (parsed_args.images or parsed_args.project):
@@ -58,7 +58,7 @@ class CompareImages(base.ReplicateCommand):
                 '--dump compares with the images as they are: of the options '
                 'that say what a replica is, it takes --members only'
             )
-        tell = report.Differences(
+        tell = plan_report.Differences(
             show_all=parsed_args.show_all,
             for_people=base.for_people(parsed_args),
         )

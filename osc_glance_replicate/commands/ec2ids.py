@@ -53,10 +53,14 @@ class Ec2Ids(base.ReplicateCommand):
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[tuple[str, ...], Iterable[Any]]:
+        from osc_glance_replicate import ec2_report
         from osc_glance_replicate import identities
-        from osc_glance_replicate import report
 
-        what = report.Statements if parsed_args.nova_sql else report.Identities
+        what = (
+            ec2_report.Statements
+            if parsed_args.nova_sql
+            else ec2_report.Identities
+        )
         tell = what(for_people=base.for_people(parsed_args))
 
         def identify() -> Iterable['ec2.Identity']:

@@ -40,10 +40,10 @@ class SizeImages(base.ReplicateCommand):
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[tuple[str, ...], Iterable[Any]]:
-        from osc_glance_replicate import report
+        from osc_glance_replicate import plan_report
         from osc_glance_replicate import routes
 
-        tell = report.Sizes()
+        tell = plan_report.Sizes()
 
         def actions() -> Iterable['plan.Action']:
             cloud = routes.to_any(self.own_cloud, parsed_args)

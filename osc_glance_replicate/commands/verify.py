@@ -40,10 +40,10 @@ class VerifyImages(base.ReplicateCommand):
     ) -> tuple[tuple[str, ...], Iterable[Any]]:
         from osc_glance_replicate import criteria
         from osc_glance_replicate.places import directory
-        from osc_glance_replicate import report
         from osc_glance_replicate import verify
+        from osc_glance_replicate import verify_report
 
-        tell = report.Findings(for_people=base.for_people(parsed_args))
+        tell = verify_report.Findings(for_people=base.for_people(parsed_args))
 
         def findings() -> Iterable[verify.Finding]:
             source = directory.Directory(parsed_args.path)
