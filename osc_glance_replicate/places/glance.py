@@ -321,7 +321,9 @@ class Glance:
         """
         image_id = action.image.id
         self._patch(image_id, self._publication(action))
-        if members := action.wanted.members:
+        members = action.wanted.members
+        # What is completed may have some that an earlier run has set.
+        if members or (members is not None and action.exact):
             refused = image_members.write(
                 self._api, image_id, members, action.exact
             )
