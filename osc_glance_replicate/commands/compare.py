@@ -18,6 +18,7 @@ from typing import Any
 
 from osc_glance_replicate.commands import base
 from osc_glance_replicate.commands import options
+from osc_glance_replicate.commands import selection_options
 
 
 class CompareImages(base.ReplicateCommand):
@@ -29,7 +30,7 @@ class CompareImages(base.ReplicateCommand):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        options.add_selection(parser)
+        selection_options.add_selection(parser)
         options.add_destinations(parser, dump=True)
         options.add_replica(parser)
         parser.add_argument(

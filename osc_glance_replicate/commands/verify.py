@@ -18,6 +18,7 @@ from typing import Any
 
 from osc_glance_replicate.commands import base
 from osc_glance_replicate.commands import options
+from osc_glance_replicate.commands import selection_options
 
 
 class VerifyImages(base.ReplicateCommand):
@@ -31,7 +32,7 @@ class VerifyImages(base.ReplicateCommand):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         options.add_path(parser)
-        options.add_selection(parser)
+        selection_options.add_selection(parser)
         options.accept_any_order(parser)
         return parser
 
