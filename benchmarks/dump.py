@@ -103,7 +103,7 @@ class Benchmark:
         self._measure('sha512sum', _sha512sum(directory / 'one'))
         self._measure('verify nothing', _verify(directory / 'empty'))
         self._master.wipe()
-        digests = [
+        several = [
             self._master.create(Random(self._size // 2)).digests
             for _ in range(_SEVERAL)
         ]
@@ -115,7 +115,7 @@ class Benchmark:
         ):
             self._slave.wipe()
             self._measure(name, command)
-            measuring.check(self._slave, *digests)
+            measuring.check(self._slave, *several)
         self._measure('verify, 4', _verify(four))
         self._measure('sha512sum, 4', _sha512sum(four))
 

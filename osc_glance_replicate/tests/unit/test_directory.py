@@ -150,22 +150,27 @@ class TestDamage(dumps.DirectoryTest):
     def test_it_has_a_word(self):
         image = self.put_image()
         name = f'{image.id}.img'
+        self.assertIsNone(self.place.flaw(image))
+        self.assertEqual('', self.place.find(image.id).flaw)
         for content, word, reason in (
-            (b'data', '', ''),
-            (b'dat', 'short', 'has 3 bytes, 4 are recorded'),
-            (b'', 'short', 'has 0 bytes, 4 are recorded'),
-            (b'data!', 'damaged', 'has 5 bytes, 4 are recorded'),
-            (None, 'missing', 'missing'),
+            (b'dat', directory.Damage.SHORT, 'has 3 bytes, 4 are recorded'),
+            (b'', directory.Damage.SHORT, 'has 0 bytes, 4 are recorded'),
+            (
+                b'data!',
+                directory.Damage.DAMAGED,
+                'has 5 bytes, 4 are recorded',
+            ),
+            (None, directory.Damage.MISSING, 'missing'),
         ):
             if content is None:
                 os.unlink(self.at(name))
             else:
                 self.put(name, content)
-            found, flaw = self.place.damage(image)
-            self.assertEqual(word, found)
-            self.assertIn(reason, flaw)
-            self.assertEqual(flaw, self.place.find(image.id).flaw)
-            self.assertEqual(bool(word), name in flaw)
+            flaw = self.place.flaw(image)
+            self.assertIs(word, flaw.damage)
+            self.assertIn(reason, flaw.reason)
+            self.assertIn(name, flaw.reason)
+            self.assertEqual(flaw.reason, self.place.find(image.id).flaw)
 
     def test_data_that_is_no_file(self):
         image = self.put_image()
@@ -180,7 +185,9 @@ class TestDamage(dumps.DirectoryTest):
         ):
             os.unlink(name)
             make()
-            self.assertEqual('damaged', self.place.damage(image)[0])
+            self.assertIs(
+                directory.Damage.DAMAGED, self.place.flaw(image).damage
+            )
             self.assertIsNotNone(self.place.find(image.id).defect)
             opened = self.place.read(image)
             error = self.assertRaises(errors.RefusedError, opened.__enter__)
@@ -188,11 +195,11 @@ class TestDamage(dumps.DirectoryTest):
 
     def test_empty_image_is_whole(self):
         image = self.put_image(data=b'')
-        self.assertEqual(('', ''), self.place.damage(image))
+        self.assertIsNone(self.place.flaw(image))
 
     def test_size_that_no_file_can_have(self):
         image = self.put_image(size=10**400)
-        self.assertEqual('short', self.place.damage(image)[0])
+        self.assertIs(directory.Damage.SHORT, self.place.flaw(image).damage)
         self.assertIsNotNone(self.place.find(image.id).defect)
 
     def test_files(self):

@@ -373,8 +373,15 @@ class TestMembers(GlanceTest):
         super().setUp()
         self.sent = []
 
-    def set_members(self, there, wanted, exact=False, refuse=()):
-        """Have an update set members.
+    def set_members(
+        self,
+        there,
+        wanted,
+        exact=False,
+        refuse=(),
+        act=glance.Glance.update,
+    ):
+        """Have members set.
 
         :param there: those that Glance has: project → status
         :param refuse: what is answered with 403
@@ -387,13 +394,16 @@ class TestMembers(GlanceTest):
                     for project, status in there.items()
                 ]
                 return Answer(200, {'members': listed})
+            if request.method == 'PATCH':
+                return Answer(200, dict(image.record))
             name = request.path.rpartition('/')[2]
             self.sent.append((request.method, name, request.body))
             good = 204 if request.method == 'DELETE' else 200
             return Answer(403 if name in refuse else good, {})
 
+        image = base.image(visibility='shared', members=wanted)
         action = plan.Action(
-            base.image(),
+            image,
             'slave',
             plan.Verb.UPDATE,
             base.image(),
@@ -402,7 +412,7 @@ class TestMembers(GlanceTest):
         )
         place = self.serve(answer)
         try:
-            place.update(action)
+            act(place, action)
         except errors.RefusedError as exc:
             return str(exc)
         return ''
@@ -422,8 +432,16 @@ class TestMembers(GlanceTest):
         self.assertNotIn('member q', problem)
 
     def test_those_of_others_stay_unless_it_is_to_be_exact(self):
-        self.set_members({'old': 'accepted'}, {})
-        self.assertEqual([], self.sent)
+        for act in glance.Glance.update, glance.Glance.publish:
+            self.set_members({'old': 'accepted'}, {}, act=act)
+            self.assertEqual([], self.sent)
+
+    def test_published_exactly_without_members_has_none(self):
+        self.set_members(
+            {'old': 'accepted'}, {}, exact=True, act=glance.Glance.publish
+        )
+        ((method, name, _),) = self.sent
+        self.assertEqual(('DELETE', 'old'), (method, name))
 
     def test_id_that_is_a_path_is_refused(self):
         for project in ('..', '.', '../..', 'a/b', 'a?b', ''):

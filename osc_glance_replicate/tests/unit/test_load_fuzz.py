@@ -30,13 +30,13 @@ from osc_glance_replicate import errors
 from osc_glance_replicate.places import directory
 from osc_glance_replicate.places import dump_record
 from osc_glance_replicate import plan
-from osc_glance_replicate import report
 from osc_glance_replicate import selection
 from osc_glance_replicate import resume
 from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import test_plan_properties
 from osc_glance_replicate import transfer
 from osc_glance_replicate import verify
+from osc_glance_replicate import verify_report
 
 _MODERN = base.image(0xA, b'some data of some length')
 _WEAK = base.image(
@@ -470,7 +470,7 @@ class TestChangedDump(testtools.TestCase):
                 if action.verb is plan.Verb.COPY:
                     with contextlib.suppress(errors.ReplicateError):
                         loaded[image.id] = image, self.read(source, image)
-            tell = report.Findings(for_people=True)
+            tell = verify_report.Findings(for_people=True)
             rows = list(
                 tell.rows(lambda: verify.verify(source, selection.Selection()))
             )

@@ -14,6 +14,7 @@ import testtools
 
 from osc_glance_replicate import errors
 from osc_glance_replicate import plan
+from osc_glance_replicate import plan_report
 from osc_glance_replicate import report
 from osc_glance_replicate import task
 from osc_glance_replicate.tests.unit import base
@@ -110,7 +111,7 @@ class TestDifferences(testtools.TestCase):
             (True, 'no images'),
             (False, 'no images; 1 not compared: livecopy --dry-run tells why'),
         ):
-            told = report.Differences()
+            told = plan_report.Differences()
             skipped = plan.Action(
                 base.image(), 'slave', plan.Verb.SKIP, routine=routine
             )
@@ -121,7 +122,7 @@ class TestDifferences(testtools.TestCase):
     def test_record_without_data(self):
         """Whatever livecopy would make of it."""
         for verb in plan.Verb.COPY, plan.Verb.CONFLICT:
-            told = report.Differences()
+            told = plan_report.Differences()
             queued = plan.Action(
                 base.image(), 'slave', verb, base.image(status='queued')
             )
