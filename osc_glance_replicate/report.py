@@ -15,17 +15,14 @@
 import abc
 import collections
 from collections.abc import Callable, Iterable, Iterator, Sequence
-import signal
 import time
 from typing import Any, Generic, TypeVar
 
 from rich import filesize
 
 from osc_glance_replicate import errors
+from osc_glance_replicate import signals
 from osc_glance_replicate import task
-
-#: The exit code of a run that Ctrl-C ended, as a shell would give it.
-INTERRUPTED = 128 + signal.SIGINT
 
 _Item = TypeVar('_Item')
 
@@ -63,7 +60,7 @@ class Report(abc.ABC, Generic[_Item]):
         """
         try:
             yield from self._rows(items())
-        except (Exception, KeyboardInterrupt) as exc:
+        except (Exception, signals.Ended) as exc:
             self.trouble = exc
 
     @abc.abstractmethod
@@ -82,10 +79,16 @@ class Report(abc.ABC, Generic[_Item]):
         """Give the summary of a run that began."""
 
     @property
+    def _end(self) -> str:
+        """What the summary ends with."""
+        ended = isinstance(self.trouble, signals.Ended)
+        return ', interrupted' if ended else ''
+
+    @property
     def exit_code(self) -> int:
         """0, or what tells the shell that the run needs an eye."""
-        if isinstance(self.trouble, KeyboardInterrupt):
-            return INTERRUPTED
+        if isinstance(self.trouble, signals.Ended):
+            return self.trouble.exit_code
         return 1 if self.trouble else self._exit_code()
 
     @abc.abstractmethod
@@ -144,8 +147,7 @@ class Outcomes(Report[task.Outcome]):
         if self._rehearsal:
             return f'Dry run: {counts}; {size} to copy'
         seconds = time.monotonic() - self._start
-        end = ', interrupted' if self.exit_code == INTERRUPTED else ''
-        return f'{counts}; {size} in {seconds:.0f} s{end}'
+        return f'{counts}; {size} in {seconds:.0f} s{self._end}'
 
     def _exit_code(self) -> int:
         failed = self._counts['conflict'] + self._counts['failed']

@@ -157,7 +157,8 @@ class Task:
                 return self._start()
             reason = (
                 f'{exc} by an image that this user cannot see or that was '
-                'deleted: Glance frees an ID only when its database is purged'
+                "deleted: only 'glance-manage db purge_images_table' frees "
+                'an ID'
             )
             return Outcome(self._action, 'conflict', reason)
 

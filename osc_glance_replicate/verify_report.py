@@ -51,9 +51,8 @@ class Findings(report.Report[verify.Finding]):
     def _summary(self) -> str:
         size = filesize.decimal(self._bytes)
         seconds = time.monotonic() - self._start
-        end = ', interrupted' if self.exit_code == report.INTERRUPTED else ''
         counts = self._counted() or 'no images'
-        return f'{counts}; {size} verified in {seconds:.0f} s{end}'
+        return f'{counts}; {size} verified in {seconds:.0f} s{self._end}'
 
     def _exit_code(self) -> int:
         return int(any(self._counts[what] for what in verify.DAMAGE))

@@ -54,6 +54,9 @@ _PASSING = frozenset((408, 429, 500, 502, 503, 504))
 
 _LONGEST_PROBLEM = 400
 
+#: The header that holds where a redirect leads to, instead of its own.
+_LOCATION = 'X-Osc-Glance-Replicate-Location'
+
 
 class ImageApi:
     """The image API of one cloud.
@@ -96,6 +99,7 @@ class ImageApi:
             # We retry ourselves, or do not: see FACTS.md on consumed bodies.
             'connect_retries': 0,
             'status_code_retries': 0,
+            'hooks': {'response': _set_redirect_aside},
             'timeout': (CONNECT_TIMEOUT, IDLE_TIMEOUT),
             **options,
             # What is small may become huge when it is unpacked.
@@ -200,7 +204,7 @@ class ImageApi:
     def _error(self, response: requests.Response) -> errors.PlaceError:
         status = response.status_code
         if 300 <= status < 400:
-            host = _host(response.headers.get('location', ''))
+            host = _host(response.headers.get(_LOCATION, ''))
             return errors.PlaceError(
                 self.name,
                 f'HTTP {status}: redirects to {host}, which is not followed: '
@@ -235,6 +239,17 @@ def _details(response: requests.Response) -> str:
         words = exc.details or response.reason
     words = html.unescape(str(words))
     return ' '.join(words.split())[:_LONGEST_PROBLEM] + _request_id(response)
+
+
+def _set_redirect_aside(
+    response: requests.Response, *args: object, **options: object
+) -> None:
+    """Keep requests from preparing to follow a redirect.
+
+    It would read all that comes with it, and fail where the URL is none.
+    """
+    if response.is_redirect:
+        response.headers[_LOCATION] = response.headers.pop('Location')
 
 
 def _host(url: str) -> str:

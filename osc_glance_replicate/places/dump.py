@@ -139,7 +139,9 @@ class Dump(directory.Directory):
             if flaw.damage is directory.Damage.DAMAGED:
                 return dataclasses.replace(image, flaw=flaw.reason)
         return dataclasses.replace(
-            image, record={**image.record, 'status': 'queued'}
+            image,
+            # As Glance has it: the hash belongs to the data.
+            record={**image.record, 'status': 'queued', 'checksum': None},
         )
 
     @contextlib.contextmanager

@@ -300,7 +300,7 @@ class Glance:
             raise errors.RefusedError(
                 self.name,
                 f'{image.id} was deleted there while it was copied; its ID '
-                'is free when the database of that Glance is purged',
+                "is free after 'glance-manage db purge_images_table' there",
             )
         if response.status_code != 204:
             raise errors.BusyError(

@@ -12,7 +12,9 @@
 
 import datetime
 import email.utils
+import itertools
 import json
+import logging
 import threading
 import time
 
@@ -74,8 +76,13 @@ class TestWrite(GlanceTest):
             fake_glance.FakeGlance(lambda request: Answer(204))
         )
         answer = Answer(307, headers={'Location': f'{elsewhere.url}/x'})
-        self.assertRaises(errors.PlaceError, self.write, answer)
+        error = self.assertRaises(errors.PlaceError, self.write, answer)
         self.assertEqual([], elsewhere.requests)
+        self.assertIn('redirects to 127.0.0.1, which', str(error))
+        for location in '', 'http://[', 'http://user:secret@/?signature=x':
+            answer = Answer(302, headers={'Location': location})
+            error = self.assertRaises(errors.PlaceError, self.write, answer)
+            self.assertIn('redirects to nowhere', str(error))
 
     def test_nothing_but_the_caller_tries_again(self):
         def hang_up(request):
@@ -112,6 +119,69 @@ class TestWrite(GlanceTest):
         self.assertEqual(
             r'slave: HTTP 413: over \x1b[31mquota (req-1)', str(error)
         )
+
+    def test_record_that_is_gone_is_named(self):
+        error = self.assertRaises(errors.RefusedError, self.write, Answer(404))
+        self.assertIn('was deleted there', str(error))
+
+
+class TestAnswers(GlanceTest):
+    def find(self, answer):
+        self.useFixture(
+            fixtures.MonkeyPatch('osc_glance_replicate.retry._FIRST', 0)
+        )
+        return self.serve(lambda request: answer).find(base.image().id)
+
+    def test_answer_without_end_is_not_read(self):
+        answer = Answer(document={'id': 'x' * 1000})
+        for status in 200, 500:
+            answer.status = status
+            self.useFixture(
+                fixtures.MonkeyPatch(
+                    'osc_glance_replicate.places.api._LONGEST_DOCUMENT', 999
+                )
+            )
+            error = self.assertRaises(errors.PlaceError, self.find, answer)
+            self.assertIn('slave: answers with more than 999', str(error))
+
+    def test_answer_that_takes_for_ever_is_given_up(self):
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'osc_glance_replicate.places.api._DOCUMENT_TIMEOUT', -1
+            )
+        )
+        error = self.assertRaises(
+            errors.TransientError, self.find, Answer(document={})
+        )
+        self.assertIn('took more than', str(error))
+
+    def test_answer_that_breaks_off_is_asked_for_again(self):
+        answer = Answer(document={}, headers={'Content-Length': '99'})
+        error = self.assertRaises(errors.TransientError, self.find, answer)
+        self.assertIn('broke off its answer', str(error))
+        self.assertEqual(4, len(self.fake.requests))
+
+    def test_nothing_is_unpacked(self):
+        self.find(Answer(document={'id': base.image().id}))
+        (request,) = self.fake.requests
+        self.assertEqual('identity', request.headers['Accept-Encoding'])
+
+    def test_log_tells_of_requests_and_not_of_what_is_in_them(self):
+        log = self.useFixture(fixtures.FakeLogger(level=logging.DEBUG))
+        self.find(
+            Answer(
+                document={'direct_url': 'swift://user:credential@x'},
+                headers={
+                    'X-OpenStack-Request-Id': 'req-1',
+                    'Location': 'https://x/?signature=credential',
+                },
+            )
+        )
+        self.assertIn('slave: GET /images/', log.output)
+        self.assertIn('HTTP 200', log.output)
+        self.assertIn('(req-1)', log.output)
+        self.assertNotIn('credential', log.output)
+        self.assertNotIn('secret-token', log.output)
 
 
 class TestSilence(GlanceTest):
@@ -293,6 +363,16 @@ class TestListing(GlanceTest):
         for pages in (same_again, marker_always_gone):
             self.assertRaises(errors.PlaceError, self.listing, pages)
             self.assertLess(len(self.fake.requests), 50)
+
+    def test_listing_without_end_is_given_up(self):
+        self.useFixture(fixtures.MonkeyPatch(f'{listing.__name__}._MOST', 9))
+        number = itertools.count(1)
+
+        def pages(marker):
+            return self.page([next(number), next(number)], more=True)
+
+        error = self.assertRaises(errors.PlaceError, self.listing, pages)
+        self.assertIn('slave: lists more than 9 images', str(error))
 
     def test_image_out_of_order_is_given_and_said(self):
         place = self.serve(

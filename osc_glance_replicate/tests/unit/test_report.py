@@ -10,12 +10,15 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import signal
+
 import testtools
 
 from osc_glance_replicate import errors
 from osc_glance_replicate import plan
 from osc_glance_replicate import plan_report
 from osc_glance_replicate import report
+from osc_glance_replicate import signals
 from osc_glance_replicate import task
 from osc_glance_replicate.tests.unit import base
 
@@ -83,7 +86,8 @@ class TestReport(testtools.TestCase):
         for trouble, code in (
             (errors.PlaceError('master', 'gone'), 1),
             (ValueError('a defect of ours'), 1),
-            (KeyboardInterrupt(), 130),
+            (signals.Ended(signal.SIGINT), 130),
+            (signals.Ended(signal.SIGTERM), 143),
         ):
             self.assertEqual(1, len(self.report(outcomes(trouble))))
             self.assertIs(trouble, self.told.trouble)

@@ -160,7 +160,9 @@ class TestTask(testtools.TestCase):
         def write(image, body):
             next(iter(body))
             slave.write = slave.write_once
-            slave.images[image.id] = base.image(status='queued', size=None)
+            slave.images[image.id] = base.image(
+                status='queued', size=None, checksum=None
+            )
             raise BUSY
 
         slave.write = write
