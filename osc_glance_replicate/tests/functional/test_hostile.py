@@ -37,14 +37,13 @@ class TestAnswers(links.BrokenLinksTest):
             'images': [self.master.get(image.id).record],
             'next': f'/v2/images?marker={image.id}',
         }
-        answers = {
-            'again': faults.Answer(document=page),
-            'no list': faults.Answer(document={'images': {'a': 1}}),
-            'more than': faults.Answer(body=_long(b'{"images": [')),
-            'HTTP 403': faults.Answer(403, body=_long(b'{"code": ')),
-        }
         runs = []
-        for words, answer in answers.items():
+        for words, answer in (
+            ('again', faults.Answer(document=page)),
+            ('no list', faults.Answer(document={'images': {'a': 1}})),
+            ('more than', faults.Answer(body=_long(b'{"images": ['))),
+            ('more than', faults.Answer(403, body=_long(b'{"code": '))),
+        ):
             for cloud in self.master, self.slave:
                 link = self.proxy(cloud)
                 link.on(
