@@ -278,11 +278,12 @@ class TestRecords(links.BrokenLinksTest):
             time.sleep(0.1)
         before = [self.slave.get(image.id) for image in (poisoned, stuck)]
         result = self.copy(expect=1)
-        self.assertReasons(result, poisoned='purge', stuck='import')
+        self.assertReasons(
+            result, poisoned='purge_images_table', stuck="'queued'"
+        )
         for row in result.rows:
-            if row['Result'] != 'copied':
-                self.assertIn(row['Result'], ('failed', 'conflict'))
-                self.assertIn('purge', row['Reason'])
+            if row['ID'] != good.id:
+                self.assertEqual('conflict', row['Result'])
         self.assertCopied(good, puts=1)
         self.assertEqual(
             before, [self.slave.get(image.id) for image in (poisoned, stuck)]
@@ -290,3 +291,14 @@ class TestRecords(links.BrokenLinksTest):
         for image in poisoned, stuck:
             self.assertEqual([], self.puts(image))
         self.assertEqual([], self.destination.seen('DELETE'))
+        # What the reasons say is what helps.
+        self.slave.request('DELETE', f'/images/{poisoned.id}')
+        for table in 'image_locations', 'image_properties', 'images':
+            self.slave.sql(f'DELETE FROM {table} WHERE deleted')
+        self.slave.stored(stuck.id).unlink()
+        self.slave.sql(
+            "UPDATE images SET status = 'queued' WHERE id = %s", stuck.id
+        )
+        self.assertReasons(self.copy())
+        for image in poisoned, stuck:
+            self.assertCopied(image, puts=1)

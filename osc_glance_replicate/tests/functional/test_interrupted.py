@@ -95,7 +95,7 @@ class TestSignals(links.BrokenLinksTest):
         time.sleep(0.2)
         process.send_signal(signal.SIGINT)
         start = time.monotonic()
-        result = self.finish(process, expect=130)
+        result = self.finish(process, expect=-signal.SIGINT)
         self.assertLess(time.monotonic() - start, 0.5)
         self.assertNotIn('Traceback', result.stderr)
         self.assertNothingActive(image)
