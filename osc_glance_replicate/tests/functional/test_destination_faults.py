@@ -21,16 +21,35 @@ from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests.functional import faults
 from osc_glance_replicate.tests.functional import links
 
-#: What a Glance or what stands before it says when it is not up to it.
-_PASSING = (401, 408, 409, 429, 500, 502, 503, 504)
+#: What a Glance or what stands before it says when it is not up to it, and
+#: what it says when it will not have an image. Some say so at once, some
+#: after the last byte.
+_PASSING = {
+    '401 early': faults.Answer(401),
+    '401 late': faults.Answer(401),
+    '408 late': faults.Answer(408),
+    '409 early': faults.Answer(409),
+    '429 early': faults.Answer(429, {'Retry-After': '1'}),
+    '500 late': faults.Answer(500),
+    '502 early': faults.Answer(502),
+    '503 early': faults.Answer(503),
+    '503 late': faults.Answer(503, {'Retry-After': '1'}),
+    '504 late': faults.Answer(504),
+}
+_LASTING = {
+    '400 late': faults.Answer(400),
+    '403 early': faults.Answer(403),
+    '413 early': faults.Answer(413),
+    '413 late': faults.Answer(413),
+    '415 late': faults.Answer(415),
+}
 
-#: What it says when it will not have an image.
-_LASTING = (400, 403, 413, 415)
 
-
-def _answer(status):
-    headers = {'Retry-After': '1'} if status in (429, 503) else {}
-    return faults.Answer(status, headers)
+def _answered(answers):
+    return {
+        name: faults.Fault(answer=answer, early='early' in name)
+        for name, answer in answers.items()
+    }
 
 
 class TestUpload(links.BrokenLinksTest):
@@ -53,12 +72,7 @@ class TestUpload(links.BrokenLinksTest):
                 upload=faults.after(links.MIB, faults.reset), keep=True
             ),
         }
-        for status in _PASSING:
-            for early in True, False:
-                name = f'{status} {"at once" if early else "at the end"}'
-                broken[name] = faults.Fault(
-                    answer=_answer(status), early=early
-                )
+        broken |= _answered(_PASSING)
         images = {}
         for name, fault in broken.items():
             image = images[name] = self.image(2 * links.MIB, name=name)
@@ -84,15 +98,9 @@ class TestUpload(links.BrokenLinksTest):
 
     def test_not_tried_again(self):
         images = {}
-        for status in _LASTING:
-            for early in True, False:
-                name = f'{status} {"at once" if early else "at the end"}'
-                image = images[name] = self.image(2 * links.MIB, name=name)
-                self.destination.on(
-                    'PUT',
-                    f'{image.id}/file',
-                    faults.Fault(answer=_answer(status), early=early),
-                )
+        for name, fault in _answered(_LASTING).items():
+            image = images[name] = self.image(2 * links.MIB, name=name)
+            self.destination.on('PUT', f'{image.id}/file', fault)
         good = self.image(name='good')
         result = self.copy(expect=1)
         self.assertReasons(result, **{n: f'HTTP {n[:3]}' for n in images})
