@@ -15,7 +15,7 @@
 They run inside a sandbox that is started once for all of them::
 
     python -m osc_glance_replicate.sandbox --cloud master --cloud slave \\
-        --cloud secure --tls secure \\
+        --socket-timeout slave:4 --cloud secure --tls secure \\
         --option secure:DEFAULT.hashing_algorithm=sha256 ... -- stestr run ...
 
 See tox.ini for all options of the clouds.
