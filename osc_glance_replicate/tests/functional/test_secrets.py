@@ -26,6 +26,8 @@ import yaml
 
 from osc_glance_replicate.sandbox import keystone
 from osc_glance_replicate.tests.functional import base
+from osc_glance_replicate.tests.functional import faults
+from osc_glance_replicate.tests.functional import proxy
 
 
 class TestSearch(base.FunctionalTest):
@@ -99,6 +101,28 @@ class TestLoud(base.FunctionalTest):
         self.assertReplica(image, b'data')
         # There was something to search.
         self.assertIn(image.id, pathlib.Path(log[-1]).read_text())
+
+    def test_source_that_redirects(self):
+        """To its store, where whoever has the URL gets the data."""
+        image = self.master.create()
+        signature = uuid.uuid4().hex
+        base.secrets().add(signature, 'a signature')
+        link = self.useFixture(proxy.Proxy(self.master.glance.url))
+        location = f'https://store.example/x?temp_url_sig={signature}'
+        elsewhere = faults.Answer(302, {'Location': location})
+        link.on('GET', 'file$', faults.Fault(answer=elsewhere), times=None)
+        result = self.livecopy(
+            *self.loud(),
+            expect=1,
+            environment=self.clouds_yaml(
+                master={
+                    'image_endpoint_override': f'{link.url}/v2',
+                    'image_api_version': '2',
+                }
+            ),
+        )
+        self.assertEqual({image.id: 'failed'}, result.results)
+        self.assertEqual(302, link.seen('GET', 'file$')[0].status)
 
     def test_login_that_fails(self):
         password = uuid.uuid4().hex
