@@ -108,12 +108,29 @@ def _connect(name: str) -> openstack.connection.Connection:
     return connection
 
 
+@contextlib.contextmanager
+def _no_redirects(session: ksa_session.Session) -> Iterator[None]:
+    """Keep a token from following an image service that leads elsewhere.
+
+    Where it is asked for its versions, keystoneauth would send the token
+    along. Keystone itself may redirect: it is asked for a token before.
+    """
+    session.get_token()
+    before = session.redirect
+    session.redirect = False
+    try:
+        yield
+    finally:
+        session.redirect = before
+
+
 def endpoint(connection: openstack.connection.Connection) -> str:
     """Resolve the URL of a cloud's image service; logs in to find it.
 
     :raises LookupError: the cloud's catalogue has none
     """
-    url = connection.image.get_endpoint()
+    with _no_redirects(connection.session):
+        url = connection.image.get_endpoint()
     if not url:
         region = connection.config.get_region_name('image')
         raise LookupError(

@@ -10,44 +10,24 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The rooms of the house connected: from a verb's arguments to outcomes."""
+"""The rooms of the house connected: from places to a plan and outcomes."""
 
 import argparse
-from collections.abc import (
-    Callable,
-    Collection,
-    Iterable,
-    Iterator,
-    Mapping,
-    Sequence,
-)
-import itertools
+from collections.abc import Iterable, Iterator, Sequence
 import logging
 
-import openstack.connection
-
 from osc_glance_replicate import catalogue
-from osc_glance_replicate import clouds
-from osc_glance_replicate import ec2
 from osc_glance_replicate import errors
 from osc_glance_replicate import image as image_record
 from osc_glance_replicate import order
 from osc_glance_replicate import owners
 from osc_glance_replicate import places
-from osc_glance_replicate.places import api
-from osc_glance_replicate.places import directory
 from osc_glance_replicate.places import dump
-from osc_glance_replicate.places import glance
 from osc_glance_replicate import plan
-from osc_glance_replicate import replica
 from osc_glance_replicate import run
-from osc_glance_replicate import selection
 from osc_glance_replicate import task
 
 LOG = logging.getLogger(__name__)
-
-#: Connects to the command's own cloud.
-_Own = Callable[[], openstack.connection.Connection]
 
 
 class Engine:
@@ -147,15 +127,17 @@ class Engine:
             self._planner,
             transfers=self._args.transfers,
             retries=self._args.retries,
-            checksum=getattr(self._args, 'checksum', True),
-            format_check=getattr(self._args, 'format_check', False),
+            checks=task.Checks(
+                getattr(self._args, 'checksum', True),
+                getattr(self._args, 'format_check', False),
+                self._check_first,
+            ),
             fail_fast=self._args.fail_fast,
-            check_first=self._check_first,
         )
         return runner.run(actions)
 
 
-class _DumpEngine(Engine):
+class DumpEngine(Engine):
     """The same, where nothing is begun before all of it has room.
 
     The plan is held for that: about 2 kB of memory for each image.
@@ -202,264 +184,3 @@ class _DumpEngine(Engine):
             if project in known
         }
         self._dump.note_projects(found)
-
-
-def to_clouds(own: _Own, args: argparse.Namespace) -> Engine:
-    """Get ready to replicate from the command's own cloud to others.
-
-    :raises ReplicateError: a cloud or a project cannot be used
-    """
-    connections = clouds.connect(own, args.to)
-    name = connections[0].config.name
-    clouds.refuse_same([name, *args.to], connections)
-    clouds.warn_of_environment(connections[0])
-    others = dict(zip(args.to, connections[1:], strict=True))
-    source, *destinations = (
-        _glance(name, connection, args)
-        for name, connection in zip([name, *args.to], connections, strict=True)
-    )
-    planner = plan.Planner(
-        _selection_of(connections[0], source, args),
-        metadata_only=getattr(args, 'metadata_only', False),
-        extra=getattr(args, 'extra', False),
-        exact=args.to if getattr(args, 'exact', False) else (),
-        # What a cloud holds is counted, whether it boots elsewhere or not.
-        dumps=() if args.to else (name,),
-        template=_template(
-            args, clouds.Projects(name, connections[0]), others
-        ),
-        formats={place.name: _formats(place) for place in destinations},
-        projects=_own_projects(others),
-    )
-    return Engine(source, destinations, planner, args)
-
-
-def to_any(own: _Own, args: argparse.Namespace) -> Engine:
-    """Get ready for other clouds or for a directory, as the options say.
-
-    :raises ReplicateError: one of them cannot be used
-    """
-    if args.dump:
-        return to_dump(own, args, args.dump)
-    return to_clouds(own, args)
-
-
-def to_dump(own: _Own, args: argparse.Namespace, path: str) -> Engine:
-    """Get ready to replicate from the command's own cloud to a directory.
-
-    :param path: of the directory, which need not be there
-    :raises ReplicateError: the cloud, a project or the directory cannot be
-        used
-    """
-    destination = dump.Dump(path)
-    (connection,) = clouds.connect(own, ())
-    clouds.warn_of_environment(connection)
-    name = connection.config.name
-    source = _glance(name, connection, args)
-    planner = plan.Planner(
-        _selection_of(connection, source, args),
-        metadata_only=getattr(args, 'metadata_only', False),
-        extra=getattr(args, 'extra', False),
-        # A dump is to be what the cloud holds, and nobody works in it.
-        exact=(path,),
-        dumps=(path,),
-        template=replica.Template(
-            owners=replica.Same(), members=getattr(args, 'members', False)
-        ),
-    )
-    projects = clouds.Projects(name, connection)
-    return _DumpEngine(source, projects, destination, planner, args)
-
-
-def from_dump(own: _Own, args: argparse.Namespace, path: str) -> Engine:
-    """Get ready to replicate from a directory to the command's own cloud.
-
-    :raises ReplicateError: the cloud or the directory cannot be used
-    """
-    source = directory.Directory(path)
-    source.require_dump()
-    (connection,) = clouds.connect(own, ())
-    clouds.warn_of_environment(connection)
-    name = connection.config.name
-    destination = _glance(name, connection, args)
-    planner = plan.Planner(
-        selection_in(source, args),
-        metadata_only=args.metadata_only,
-        exact=(name,) if args.exact else (),
-        template=_template(args, source, {name: connection}),
-        formats={name: _formats(destination)},
-        projects=_own_projects({name: connection}),
-    )
-    return Engine(source, [destination], planner, args, check_first=True)
-
-
-def _formats(
-    place: glance.Glance,
-) -> Callable[[], Mapping[str, Collection[str]]]:
-    """Let the formats be asked for only if anything is to be copied."""
-    return lambda: place.formats
-
-
-def ec2_ids(
-    own: _Own, args: argparse.Namespace
-) -> tuple[list[ec2.Identity], list[str]]:
-    """Give the images that are meant their EC2-style IDs.
-
-    :returns: the IDs, and what speaks against them, in a line each
-    :raises ReplicateError: a cloud or a file cannot be used
-    """
-    kept = _ec2_table(args.nova_map) if args.nova_map else []
-    others = [row for path in args.nova_map_to for row in _ec2_table(path)]
-    scheme = ec2.Scheme(
-        short=bool(
-            args.short or args.nova_sql or args.nova_map or args.nova_map_to
-        ),
-        kept={row.key: row.digits for row in kept},
-    )
-    cloud = to_clouds(own, args)
-    source = cloud.source
-    chosen = []
-    problems = []
-    for action in cloud.actions_from_scratch():
-        if action.image.defect:
-            problems.append(f'{action.image.id} ({source}): {action.reason}')
-        elif ec2.is_meant(action):
-            chosen.append(scheme.identify(action.image, source))
-        elif not action.routine:
-            LOG.warning('%s has no ID: %s', action.image.id, action.reason)
-    elsewhere = cloud.everything() if args.to else ()
-    listed = (
-        scheme.identify(image, where)
-        for where, image in elsewhere
-        if image_record.is_id(image.id)
-    )
-    problems += ec2.problems(chosen, itertools.chain(listed, kept, others))
-    return chosen, [errors.printable(problem) for problem in problems]
-
-
-def _ec2_table(path: str) -> list[ec2.Identity]:
-    """Read a file with rows of nova's s3_images."""
-    try:
-        with open(path, encoding='utf-8-sig', errors='replace') as lines:
-            return list(ec2.read_table(lines, path))
-    except OSError as exc:
-        raise errors.SelectionError(f'{path}: {exc.strerror}') from exc
-
-
-def _template(
-    args: argparse.Namespace,
-    source: owners.Projects,
-    destinations: Mapping[str, openstack.connection.Connection],
-) -> replica.Template:
-    """Understand the options that say what a replica is.
-
-    :raises ReplicateError: a project that is to be mapped is not there
-    """
-    whose: replica.Owners
-    match getattr(args, 'owner', 'mine'):
-        case 'by-name':
-            whose = owners.ByName(
-                source,
-                {
-                    name: clouds.Projects(name, connection)
-                    for name, connection in destinations.items()
-                },
-            )
-        case 'same':
-            whose = replica.Same()
-        case _:
-            whose = replica.Mine()
-    if mapped := getattr(args, 'map_owners', ()):
-        explicit = {
-            name: {
-                owners.find(source, one): clouds.project_id(connection, other)
-                for one, other in mapped
-            }
-            for name, connection in destinations.items()
-        }
-        whose = owners.Mapped(explicit, whose)
-    visibility = getattr(args, 'visibility', 'keep')
-    return replica.Template(
-        left_out=getattr(args, 'left_out', ()),
-        properties=dict(getattr(args, 'set_properties', ())),
-        visibility=None if visibility == 'keep' else visibility,
-        owners=whose,
-        members=getattr(args, 'members', False),
-    )
-
-
-def _own_projects(
-    destinations: Mapping[str, openstack.connection.Connection],
-) -> dict[str, str | None]:
-    return {
-        name: connection.current_project_id
-        for name, connection in destinations.items()
-    }
-
-
-def _glance(
-    name: str,
-    connection: openstack.connection.Connection,
-    args: argparse.Namespace,
-) -> glance.Glance:
-    # Only what moves data needs many connections.
-    clouds.widen(connection, getattr(args, 'transfers', 1))
-    return glance.Glance(
-        api.ImageApi(name, connection), connection.current_project_id
-    )
-
-
-def _selection_of(
-    connection: openstack.connection.Connection,
-    source: glance.Glance,
-    args: argparse.Namespace,
-) -> selection.Selection:
-    """Understand the options by the cloud that they are about.
-
-    :raises ReplicateError: it does not know what they name
-    """
-    if args.disk_format:
-        known = source.formats.get('disk_format', ())
-        if known and args.disk_format not in known:
-            raise errors.SelectionError(
-                f"{source.name} knows no disk format '{args.disk_format}' "
-                f'({", ".join(sorted(known))})'
-            )
-    owner = None
-    if args.project:
-        owner = clouds.project_id(connection, args.project)
-    return _selected(args, owner)
-
-
-def selection_in(
-    source: directory.Directory, args: argparse.Namespace
-) -> selection.Selection:
-    """Understand the options by the dump that they are about.
-
-    :raises ReplicateError: it does not know the project that they name
-    """
-    owner = owners.find(source, args.project) if args.project else None
-    return _selected(args, owner)
-
-
-def _selected(
-    args: argparse.Namespace, owner: str | None
-) -> selection.Selection:
-    """Understand the options that say which images.
-
-    :param owner: ID of the project that --project means
-    """
-    return selection.Selection(
-        images=tuple(args.images),
-        names=tuple(args.names),
-        excludes=tuple(args.excludes),
-        properties=tuple(args.properties),
-        tags=tuple(args.tags),
-        visibilities=tuple(args.visibilities),
-        include_hidden=args.include_hidden,
-        owner=owner,
-        disk_format=args.disk_format,
-        min_size=args.min_size,
-        max_size=args.max_size,
-        updated_since=args.updated_since,
-    )

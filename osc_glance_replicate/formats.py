@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Whether data is of the format that its record says, judged as Glance does.
 
 A Glance that finds it is not refuses the data, and can never take any for

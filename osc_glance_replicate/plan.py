@@ -205,8 +205,7 @@ class Planner:
         action = dataclasses.replace(action, shaped=shaped, owner=owner)
         if replica and is_there:
             return self._bring_up_to_date(action, replica)
-        if replica and replica.status in _DEAD:
-            reason = f'status there is {replica.status}'
+        if replica and (reason := _stuck(replica)):
             return action.instead(Verb.CONFLICT, reason)
         if replica and self._is_anothers(replica, to):
             reason = (
@@ -288,6 +287,31 @@ class Planner:
             and None not in (mine, owner)
             and owner != mine
         )
+
+
+def _stuck(replica: image_record.Image) -> str:
+    """Say why a record without data will not get any, if that is so."""
+    status, record = replica.status, replica.record
+    if status in _DEAD:
+        return f'status there is {status}'
+    if status == 'queued' and record.get('checksum'):
+        # Tried: Glance keeps the data that it has refused (FACTS.md,
+        # "poisoned"), and finds its ID taken in the store ever after.
+        return (
+            'an upload was refused there, after which Glance takes no data '
+            'for this record any more: its administrator has to delete its '
+            'object in the store and its row in the table image_locations'
+        )
+    failed = record.get('os_glance_failed_import')
+    if status == 'importing' and (
+        failed and not record.get('os_glance_importing_to_stores')
+    ):
+        return (
+            f'an import to {failed} has failed there and left the record '
+            "importing for ever: its administrator has to set it back to "
+            "'queued' in Glance's database"
+        )
+    return ''
 
 
 def _differences_in_people(

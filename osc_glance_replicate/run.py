@@ -42,11 +42,8 @@ class Runner:
     :param planner: asked again when a destination has changed meanwhile
     :param transfers: number of images at a time
     :param retries: further tries per image and destination
-    :param checksum: whether to hash the data on its way
-    :param format_check: whether to hold data against its format
+    :param checks: what the data of images is held against
     :param fail_fast: start nothing more after the first failure
-    :param check_first: read all of an image's data before anything is made
-        of it; the source must be able to give it again
     """
 
     def __init__(
@@ -57,20 +54,16 @@ class Runner:
         *,
         transfers: int,
         retries: int,
-        checksum: bool,
-        format_check: bool,
+        checks: task.Checks,
         fail_fast: bool,
-        check_first: bool = False,
     ) -> None:
         self._source = source
         self._destinations = destinations
         self._planner = planner
         self._transfers = transfers
         self._retries = retries
-        self._checksum = checksum
-        self._format_check = format_check
+        self._checks = checks
         self._fail_fast = fail_fast
-        self._check_first = check_first
         self._enough = False
         self._failed: set[tuple[str, str]] = set()
         self._stop = threading.Event()
@@ -139,9 +132,7 @@ class Runner:
             self._destinations[action.to],
             self._planner,
             retries=self._retries,
-            checksum=self._checksum,
-            format_check=self._format_check,
-            check_first=self._check_first,
+            checks=self._checks,
             stop=self._stop,
         )
 

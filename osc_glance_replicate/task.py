@@ -21,6 +21,8 @@ from osc_glance_replicate import errors
 from osc_glance_replicate import image as image_record
 from osc_glance_replicate import places
 from osc_glance_replicate import plan
+from osc_glance_replicate import readahead
+from osc_glance_replicate import resume
 from osc_glance_replicate import retry
 from osc_glance_replicate import transfer
 
@@ -55,6 +57,22 @@ def as_planned(action: plan.Action) -> Outcome:
     return Outcome(action, action.verb.value, action.reason)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Checks:
+    """What the data of an image is held against, and when.
+
+    :param checksum: whether to hash it on its way
+    :param formats: whether to hold it against the format that its record
+        says, where the destination does
+    :param first: read all of it before anything is made of it; the source
+        must be able to give it again
+    """
+
+    checksum: bool = True
+    formats: bool = True
+    first: bool = False
+
+
 class Task:
     """One image on its way to one destination.
 
@@ -63,10 +81,7 @@ class Task:
     :param destination: where it goes
     :param planner: asked again when the destination has changed meanwhile
     :param retries: further tries after a failure that may pass
-    :param checksum: whether to hash the data on its way
-    :param format_check: whether to hold data against the format that its
-        record says, where the destination does
-    :param check_first: read all of the data before anything is made of it
+    :param checks: what the data is held against
     :param stop: set when the run is to end at once
     """
 
@@ -78,9 +93,7 @@ class Task:
         planner: plan.Planner,
         *,
         retries: int,
-        checksum: bool,
-        format_check: bool,
-        check_first: bool = False,
+        checks: Checks,
         stop: threading.Event,
     ) -> None:
         self._action = action
@@ -88,9 +101,7 @@ class Task:
         self._destination = destination
         self._planner = planner
         self._retries = retries
-        self._checksum = checksum
-        self._format_check = format_check
-        self._check_first = check_first
+        self._checks = checks
         self._stop = stop
         # The data may be there, so that it is looked at before it is sent
         # again.
@@ -110,21 +121,18 @@ class Task:
             return Outcome(self._action, 'failed', f'unexpected {problem}')
 
     def _try_and_try_again(self) -> Outcome:
-        tries_left = self._retries
+        patience = retry.Patience(self._retries)
         again = False
-        for delay in retry.delays():
+        while not self._stop.is_set():
             try:
                 if again:
                     self._decide_again()
                 return self._try()
             except errors.TransientError as exc:
-                if not tries_left:
-                    raise
-                tries_left -= 1
+                delay = patience.after(exc)
                 LOG.debug('%s: trying again: %s', self._action.image.id, exc)
                 again = True
-                if self._stop.wait(retry.wait(delay, exc)):
-                    break
+                self._stop.wait(delay)
         raise errors.StoppedError(self._destination.name, 'interrupted')
 
     def _decide_again(self) -> None:
@@ -149,7 +157,8 @@ class Task:
                 return self._start()
             reason = (
                 f'{exc} by an image that this user cannot see or that was '
-                'deleted: Glance frees an ID only when its database is purged'
+                "deleted: only 'glance-manage db purge_images_table' frees "
+                'an ID'
             )
             return Outcome(self._action, 'conflict', reason)
 
@@ -178,20 +187,21 @@ class Task:
         """
         image = self._action.image
         with contextlib.ExitStack() as stack:
-            data, kept = stack.enter_context(self._destination.kept(image))
-            if kept < (image.size or 0) or not kept:
-                rest = stack.enter_context(self._source.read(image, kept))
-                data = transfer.Joined(data, rest) if kept else rest
+            part, kept = stack.enter_context(self._destination.kept(image))
+            source = resume.Resuming(
+                self._source, image, self._retries, part, kept
+            )
+            data = readahead.ReadAhead(source, transfer.BLOCK)
             body = transfer.Body(
-                data,
+                stack.enter_context(data),
                 image,
                 self._source.name,
                 # Nobody knows who has written what was kept.
-                checksum=self._checksum or kept > 0,
-                inspect=self._destination.inspects and self._format_check,
+                checksum=self._checks.checksum or kept > 0,
+                inspect=self._destination.inspects and self._checks.formats,
                 stop=self._stop,
             )
-            if self._check_first:
+            if self._checks.first:
                 body.check()
             else:
                 body.look_ahead()
@@ -219,6 +229,11 @@ class Task:
         """Hold the replica against its source, then publish it."""
         image, destination = self._action.image, self._destination
         replica = destination.find(image.id)
+        if replica and replica.status in image_record.BUSY:
+            raise errors.BusyError(
+                destination.name,
+                f'{image.id} is {replica.status} after it was sent',
+            )
         if replica is None or replica.status != 'active':
             status = replica.status if replica else 'gone'
             raise errors.TransientError(

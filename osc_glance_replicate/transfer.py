@@ -12,16 +12,16 @@
 
 """The bytes of one image on their way: hashed, and the last ones held back."""
 
-from collections.abc import Iterator
-import concurrent.futures
-import hashlib
-import io
+import collections
+from collections.abc import Generator, Iterator
 import threading
+import time
 from typing import TYPE_CHECKING
 
+from osc_glance_replicate import digest
 from osc_glance_replicate import errors
 from osc_glance_replicate import image as image_record
-from osc_glance_replicate import places
+from osc_glance_replicate import readahead
 
 if TYPE_CHECKING:
     from osc_glance_replicate import formats
@@ -30,42 +30,21 @@ if TYPE_CHECKING:
 #: 16 KiB cost three times the CPU (FACTS.md).
 BLOCK = 1024 * 1024
 
-#: What hashlib can compute; the digest of a SHAKE has no length of its own.
-_ALGORITHMS = frozenset(
-    name
-    for name in hashlib.algorithms_guaranteed
-    if not name.startswith('shake')
-)
+#: Bytes sent at a time, at the least. A block has to be taken within the
+#: time that a destination may be silent, so that less of it is sent where
+#: that takes long.
+_LEAST = 16 * 1024
 
+#: Seconds that a block may take before smaller ones are sent.
+_SLOW = 5.0
 
-def recorded_hash(image: image_record.Image) -> tuple[str, str] | None:
-    """Give the strongest hash that is recorded and can be computed here.
+#: Bytes that are held back, at the least: enough to feed a destination with
+#: for hours while nothing comes.
+_RESERVE = 64 * 1024
 
-    :returns: algorithm and hexadecimal value; None where there is none
-    """
-    for algorithm, value in image.digests.items():
-        if algorithm in _ALGORITHMS:
-            return algorithm, value
-    return None
-
-
-class Joined:
-    """Data that comes from several places, one after the other."""
-
-    def __init__(self, *parts: places.Data) -> None:
-        self._parts = parts
-
-    def read(self, most: int) -> bytes:
-        """Give what has arrived, as ``places.Data`` does."""
-        while self._parts:
-            if data := self._parts[0].read(most):
-                return data
-            self._parts = self._parts[1:]
-        return b''
-
-    def rewind(self) -> None:
-        """Refuse to start again: parts that are read are let go."""
-        raise io.UnsupportedOperation
+#: Seconds of silence before a destination is fed. Some servers drop a peer
+#: after four (FACTS.md, "Upload").
+_SILENCE = 1.0
 
 
 class Body:
@@ -73,22 +52,24 @@ class Body:
 
     The length is known, so that a destination can refuse it at once, and
     the blocks are our own, both of which a generator would not give
-    (FACTS.md, "keystoneauth, requests"). The last block is only given out
-    when all bytes before and in it have proved to be the recorded ones, so
-    that a corrupt stream never becomes an active image.
+    (FACTS.md, "keystoneauth, requests"). The last ones are only given out
+    when all bytes before and in them have proved to be the recorded ones, so
+    that a corrupt stream never becomes an active image. While nothing comes
+    from the source they are given out byte by byte, all but the last, so
+    that the destination goes on waiting.
 
-    :param data: the opened data of the image
+    :param data: the data of the image
     :param image: the source's record
     :param place: name of the source
     :param checksum: whether to hash what passes
-    :param stop: set when the run is to end; the next block is not sent then
+    :param stop: set when the run is to end; nothing more is sent then
     :param inspect: whether the destination takes nothing but what is of the
         format that its record says
     """
 
     def __init__(
         self,
-        data: places.Data,
+        data: readahead.ReadAhead,
         image: image_record.Image,
         place: str,
         checksum: bool,
@@ -99,10 +80,10 @@ class Body:
         self._image = image
         self._place = place
         self._size = image.size or 0
-        self._digest = _Digest(image if checksum else None)
+        self._digest = digest.Digest(image if checksum else None)
         self._inspection = _inspection(image) if inspect else None
         self._stop = stop
-        self._first = b''
+        self._first: collections.deque[bytes] = collections.deque()
         self._sent = False
 
     def __len__(self) -> int:
@@ -114,37 +95,39 @@ class Body:
             # of ours that nothing should catch and try once more.
             raise RuntimeError(f'the data of {self._image.id} is sent twice')
         self._sent = True
-        return self._blocks()
+        return _paced(self._blocks())
 
     def look_ahead(self) -> None:
-        """Read as much as tells most formats.
+        """Read as much as tells that there is data, and most formats.
 
         :raises DataError: this is not the format that it should be, and
             nothing needs to be sent or made ready
         """
-        if not self._inspection:
-            return
-        while len(self._first) < BLOCK:
-            block = self._data.read(BLOCK - len(self._first))
+        count = 0
+        while count < (BLOCK if self._inspection else 1):
+            block = self._wait()
             if not block:
-                self._check_format(self._inspection.finish())
+                if self._inspection:
+                    self._check_format(self._inspection.finish())
                 return
-            self._first += block
-            self._check_format(self._inspection.feed(block))
+            self._first.append(block)
+            count += len(block)
+            if self._inspection:
+                self._check_format(self._inspection.feed(block))
 
     def check(self) -> None:
         """Read and hash all that there is, and be ready to read it again.
 
         :raises PlaceError: as the data would while it is sent
         """
-        digest = self._digest
-        self._digest = _Digest(self._image)
+        planned = self._digest
+        self._digest = digest.Digest(self._image)
         for _ in self._blocks():
             pass
         self._data.rewind()
         # What is sent may be other data than what was read: it is held back
         # for its hash like any.
-        self._digest = digest
+        self._digest = planned
         if self._inspection:
             self._inspection = _inspection(self._image)
 
@@ -157,50 +140,104 @@ class Body:
                 '--no-format-check for a destination that takes anything',
             )
 
-    def _read(self) -> bytes:
-        if first := self._first:
-            self._first = b''
-            return first
-        block = self._data.read(BLOCK)
+    def _wait(self) -> bytes:
+        """Wait for a block, whatever it takes."""
+        while (block := self._poll()) is None:
+            pass
+        return block
+
+    def _poll(self) -> bytes | None:
+        """Give the next block, or None where there is none yet."""
+        if self._stop.is_set():
+            raise errors.StoppedError(self._place, 'interrupted')
+        return self._data.read(_SILENCE)
+
+    def _next(self, held: '_Held') -> Generator[bytes, None, bytes]:
+        """Give the next block; meanwhile feed the destination."""
+        if self._first:
+            return self._first.popleft()
+        while (block := self._poll()) is None:
+            if piece := held.piece():
+                yield piece
         if block and self._inspection:
             self._check_format(self._inspection.feed(block))
         return block
 
     def _blocks(self) -> Iterator[bytes]:
-        held = b''
+        held = _Held()
         count = 0
-        with self._digest as digest:
-            while block := self._read():
-                if self._stop.is_set():
-                    raise errors.StoppedError(self._place, 'interrupted')
+        with self._digest as hashed:
+            while block := (yield from self._next(held)):
                 count += len(block)
                 if count > self._size:
                     break
-                digest.update(block)
-                if held:
-                    yield held
-                held = block
-            if count < self._size:
-                raise errors.TransientError(
-                    self._place,
-                    f'sent {count} of the {self._size} bytes of '
-                    f'{self._image.id}',
-                )
-            if count > self._size:
-                raise errors.DataError(
-                    self._place,
-                    f'sent more than the {self._size} bytes of '
-                    f'{self._image.id}',
-                )
-            if self._inspection:
-                self._check_format(self._inspection.finish())
-            if problem := digest.problem():
-                raise errors.DataError(
-                    self._place,
-                    f'the data of {self._image.id} is damaged: {problem}',
-                )
-        if held:
-            yield held
+                hashed.update(block)
+                yield from held.add(block)
+            self._check_end(count, hashed)
+        yield from held.rest()
+
+    def _check_end(self, count: int, hashed: digest.Digest) -> None:
+        """Hold what has come against what is recorded."""
+        if count != self._size:
+            # What is short has been tried again by now.
+            what = 'more than' if count > self._size else f'{count} of'
+            raise errors.DataError(
+                self._place,
+                f'sent {what} the {self._size} bytes of {self._image.id}',
+            )
+        if self._inspection:
+            self._check_format(self._inspection.finish())
+        if problem := hashed.problem():
+            raise errors.DataError(
+                self._place,
+                f'the data of {self._image.id} is damaged: {problem}',
+            )
+
+
+class _Held:
+    """The bytes that came last."""
+
+    def __init__(self) -> None:
+        self._blocks: collections.deque[bytes] = collections.deque()
+        self._size = 0
+
+    def add(self, block: bytes) -> Iterator[bytes]:
+        """Keep a block; give those that need not be held back any more."""
+        self._blocks.append(block)
+        self._size += len(block)
+        while self._size - len(self._blocks[0]) >= _RESERVE:
+            self._size -= len(self._blocks[0])
+            yield self._blocks.popleft()
+
+    def piece(self) -> bytes:
+        """Give a byte, unless it is the last one."""
+        if self._size < 2:
+            return b''
+        block = self._blocks.popleft()
+        if len(block) > 1:
+            self._blocks.appendleft(block[1:])
+        self._size -= 1
+        return block[:1]
+
+    def rest(self) -> Iterator[bytes]:
+        """Give all."""
+        return iter(self._blocks)
+
+
+def _paced(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Cut blocks so that a slow destination takes each of them in time."""
+    most = 4 * _LEAST
+    for block in blocks:
+        position = 0
+        while position < len(block):
+            piece = block[position : position + most]
+            start = time.monotonic()
+            yield piece
+            if time.monotonic() - start > _SLOW:
+                most = max(most // 2, _LEAST)
+            else:
+                most = min(most * 2, BLOCK)
+            position += len(piece)
 
 
 def _inspection(image: image_record.Image) -> 'formats.Inspection':
@@ -208,50 +245,3 @@ def _inspection(image: image_record.Image) -> 'formats.Inspection':
     from osc_glance_replicate import formats
 
     return formats.Inspection(image)
-
-
-class _Digest:
-    """The strongest recorded hash of an image, computed in its own thread.
-
-    hashlib releases the GIL, so hashing and moving bytes go on at the same
-    time.
-
-    :param image: whose data is hashed; None to hash nothing
-    """
-
-    def __init__(self, image: image_record.Image | None) -> None:
-        hashed = recorded_hash(image) if image else None
-        self._algorithm, self._expected = hashed or ('', '')
-
-    def __enter__(self) -> '_Digest':
-        if self._algorithm:
-            self._hash = hashlib.new(self._algorithm, usedforsecurity=False)
-            self._thread = concurrent.futures.ThreadPoolExecutor(1)
-            self._pending: concurrent.futures.Future[None] | None = None
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        if self._algorithm:
-            self._thread.shutdown()
-
-    def update(self, block: bytes) -> None:
-        """Hash a block; waits until the one before it is done."""
-        if not self._algorithm:
-            return
-        if self._pending:
-            self._pending.result()
-        self._pending = self._thread.submit(self._hash.update, block)
-
-    def problem(self) -> str:
-        """Say how the hash of all blocks differs from the recorded one."""
-        if not self._algorithm:
-            return ''
-        if self._pending:
-            self._pending.result()
-        actual = self._hash.hexdigest()
-        if actual == self._expected:
-            return ''
-        return (
-            f'its {self._algorithm} is {actual:.16}…, '
-            f'{self._expected:.16}… is recorded'
-        )

@@ -18,26 +18,19 @@ import dataclasses
 import os
 
 from osc_glance_replicate import catalogue
+from osc_glance_replicate import digest
 from osc_glance_replicate import errors
 from osc_glance_replicate import image as image_record
 from osc_glance_replicate import places
-from osc_glance_replicate.places import checksums
 from osc_glance_replicate.places import directory
+from osc_glance_replicate.places import dump_files
 from osc_glance_replicate import plan
 from osc_glance_replicate import run
 from osc_glance_replicate import selection as image_selection
 from osc_glance_replicate import task
-from osc_glance_replicate import transfer
-
-_OURS = frozenset(
-    (directory.LOCK, directory.PROJECTS, *checksums.FILES.values())
-)
-
-#: What follows the ID of an image in the names of its files.
-_ENDS = frozenset(('', 'img', 'members'))
 
 #: What makes a dump a bad one.
-DAMAGE = frozenset(('damaged', 'missing', 'short'))
+DAMAGE = frozenset(damage.value for damage in directory.Damage)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -117,8 +110,7 @@ def verify(
         plan.Planner(selection),
         transfers=os.cpu_count() or 1,
         retries=0,
-        checksum=True,
-        format_check=False,
+        checks=task.Checks(formats=False),
         fail_fast=False,
     )
     rows = catalogue.rows(source, [], selection)
@@ -169,35 +161,27 @@ def _finding(outcome: task.Outcome, source: directory.Directory) -> Finding:
     result, reason = outcome.result, outcome.reason
     if result == 'copied':
         result = 'ok'
-        reason = '' if transfer.recorded_hash(image) else 'size only'
+        reason = '' if digest.recorded_hash(image) else 'size only'
     elif reason == task.INTERRUPTED:
         result, reason = 'unread', 'interrupted'
     elif result == 'failed':
         # Of what is not as a record should be, nothing can be compared.
         sound = not dataclasses.replace(image, flaw='').defect
-        result = (sound and source.damage(image)[0]) or 'damaged'
+        flaw = source.flaw(image) if sound else None
+        result = (flaw.damage if flaw else directory.Damage.DAMAGED).value
     return Finding(image.id, image.name, image.size, result, reason)
 
 
 def _others(source: directory.Directory) -> Iterator[Finding]:
-    """Name the files that are no record of an image, nor its data."""
+    """Look at the files that are of no image."""
     files = source.files()
     try:
         source.known()
     except errors.PlaceError as exc:
-        size = files.get(directory.PROJECTS)
-        yield Finding('', '', size, 'damaged', str(exc.problem))
-    for name, size in sorted(files.items()):
-        whole = name.removesuffix('.part')
-        head, _, end = whole.partition('.')
-        image_id = head if image_record.is_id(head) else ''
-        is_ours = whole in _OURS or (image_id and end in _ENDS)
-        if is_ours and whole != name:
-            reason = f'{name}: an interrupted dump left it'
-            yield Finding(image_id, '', size, 'leftover', reason)
-        elif image_id and end == 'img' and head not in files:
-            reason = f'{name} is there without its record: dump it again'
-            yield Finding(image_id, '', size, 'missing', reason)
-        elif not is_ours or (end == 'members' and head not in files):
-            reason = f'{name} is no part of a dump'
-            yield Finding(image_id, '', size, 'foreign', reason)
+        size = files.get(dump_files.PROJECTS)
+        damaged = directory.Damage.DAMAGED.value
+        yield Finding('', '', size, damaged, str(exc.problem))
+    for stray in dump_files.strays(files):
+        yield Finding(
+            stray.image_id, '', stray.size, stray.kind.value, stray.reason
+        )

@@ -14,6 +14,7 @@
 
 from collections.abc import Callable
 import concurrent.futures
+import queue
 import threading
 from typing import ParamSpec, TypeVar
 
@@ -21,24 +22,56 @@ _Parameters = ParamSpec('_Parameters')
 _Result = TypeVar('_Result')
 
 
-def start(
-    function: Callable[_Parameters, _Result],
-    *args: _Parameters.args,
-    **kwargs: _Parameters.kwargs,
-) -> concurrent.futures.Future[_Result]:
-    """Call a function in a thread of its own.
+class Worker:
+    """A thread that makes one call after the other, until it is closed.
 
     The interpreter waits at its end for the threads of a ThreadPoolExecutor,
     and so does a user who has pressed Ctrl-C while one of them waits for a
     server that does not answer. It does not wait for this one.
     """
-    future: concurrent.futures.Future[_Result] = concurrent.futures.Future()
 
-    def work() -> None:
-        try:
-            future.set_result(function(*args, **kwargs))
-        except BaseException as exc:
-            future.set_exception(exc)
+    def __init__(self) -> None:
+        self._calls: queue.SimpleQueue[Callable[[], None] | None] = (
+            queue.SimpleQueue()
+        )
+        threading.Thread(target=self._work, daemon=True).start()
 
-    threading.Thread(target=work, daemon=True).start()
+    def _work(self) -> None:
+        while call := self._calls.get():
+            call()
+
+    def start(
+        self,
+        function: Callable[_Parameters, _Result],
+        *args: _Parameters.args,
+        **kwargs: _Parameters.kwargs,
+    ) -> concurrent.futures.Future[_Result]:
+        """Call a function when all that was started before has ended."""
+        future: concurrent.futures.Future[_Result] = (
+            concurrent.futures.Future()
+        )
+
+        def call() -> None:
+            try:
+                future.set_result(function(*args, **kwargs))
+            except BaseException as exc:
+                future.set_exception(exc)
+
+        self._calls.put(call)
+        return future
+
+    def close(self) -> None:
+        """End the thread when all that was started has ended."""
+        self._calls.put(None)
+
+
+def start(
+    function: Callable[_Parameters, _Result],
+    *args: _Parameters.args,
+    **kwargs: _Parameters.kwargs,
+) -> concurrent.futures.Future[_Result]:
+    """Call a function in a thread of its own."""
+    worker = Worker()
+    future = worker.start(function, *args, **kwargs)
+    worker.close()
     return future

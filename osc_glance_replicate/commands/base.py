@@ -14,7 +14,10 @@
 
 import abc
 import argparse
+import collections
 from collections.abc import Callable, Iterable, Sequence
+import logging
+import os
 from typing import Any, TYPE_CHECKING, TypeVar
 
 from osc_lib.command import command
@@ -65,7 +68,8 @@ class ReplicateCommand(command.Lister):
         :param items: called when the report is ready for whatever happens
         """
         self._report = report
-        return report.columns, report.rows(items)
+        self._rows = report.rows(items)
+        return report.columns, self._rows
 
     def produce_output(
         self,
@@ -82,9 +86,17 @@ class ReplicateCommand(command.Lister):
 
     def run(self, parsed_args: argparse.Namespace) -> int:
         """Run the command, then say how it went."""
-        super().run(parsed_args)
-        # Where both go to one file, what is said of the rows comes after.
-        self.app.stdout.flush()
+        from osc_glance_replicate import signals
+
+        if not self.app.options.debug:
+            # A log that cannot be written is no reason for a traceback.
+            logging.raiseExceptions = False
+        try:
+            with signals.heeded():
+                self._print(parsed_args)
+        except signals.Ended as exc:
+            # Not while the run went on, which ends by itself.
+            return exc.exit_code
         for problem in self._report.problems:
             self.app.stderr.write(f'{problem}\n')
         summary = self._report.summary
@@ -93,6 +105,28 @@ class ReplicateCommand(command.Lister):
         if isinstance(self._report.trouble, Exception):
             raise self._report.trouble
         return self._report.exit_code
+
+    def _print(self, parsed_args: argparse.Namespace) -> None:
+        """Print the rows as they come; whoever reads them may be gone."""
+        from osc_glance_replicate import errors
+
+        try:
+            super().run(parsed_args)
+            # Where both go to one file, what is said of the rows comes after.
+            self.app.stdout.flush()
+        except OSError as exc:
+            # What is still to be flushed would fail once more at the end.
+            with open(os.devnull, 'w') as nowhere:
+                os.dup2(nowhere.fileno(), self.app.stdout.fileno())
+            if not isinstance(exc, BrokenPipeError):
+                # The work is worth doing without a report of it.
+                collections.deque(self._rows, maxlen=0)
+            self._report.trouble = self._report.trouble or (
+                errors.ReplicateError(
+                    f'The report could not be written to stdout: '
+                    f'{exc.strerror}; run again to see the state'
+                )
+            )
 
 
 class CopyCommand(ReplicateCommand):

@@ -18,6 +18,7 @@ from typing import Any
 
 from osc_glance_replicate.commands import base
 from osc_glance_replicate.commands import options
+from osc_glance_replicate.commands import selection_options
 
 
 class CompareImages(base.ReplicateCommand):
@@ -29,7 +30,7 @@ class CompareImages(base.ReplicateCommand):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        options.add_selection(parser)
+        selection_options.add_selection(parser)
         options.add_destinations(parser, dump=True)
         options.add_replica(parser)
         parser.add_argument(
@@ -44,9 +45,9 @@ class CompareImages(base.ReplicateCommand):
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[tuple[str, ...], Iterable[Any]]:
-        from osc_glance_replicate import engine
         from osc_glance_replicate import errors
-        from osc_glance_replicate import report
+        from osc_glance_replicate import plan_report
+        from osc_glance_replicate import routes
 
         if parsed_args.extra and (parsed_args.images or parsed_args.project):
             raise errors.SelectionError(
@@ -58,10 +59,10 @@ class CompareImages(base.ReplicateCommand):
                 '--dump compares with the images as they are: of the options '
                 'that say what a replica is, it takes --members only'
             )
-        tell = report.Differences(
+        tell = plan_report.Differences(
             show_all=parsed_args.show_all,
             for_people=base.for_people(parsed_args),
         )
         return self.show(
-            tell, lambda: engine.to_any(self.own_cloud, parsed_args).actions()
+            tell, lambda: routes.to_any(self.own_cloud, parsed_args).actions()
         )

@@ -18,6 +18,8 @@ from typing import Any, TYPE_CHECKING
 
 from osc_glance_replicate.commands import base
 from osc_glance_replicate.commands import options
+from osc_glance_replicate.commands import selection_options
+from osc_glance_replicate.commands import values
 
 if TYPE_CHECKING:
     from osc_glance_replicate import ec2
@@ -32,7 +34,7 @@ class Ec2Ids(base.ReplicateCommand):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        options.add_selection(parser)
+        selection_options.add_selection(parser)
         parser.add_argument(
             '--to',
             metavar='<cloud>[:<region>]',
@@ -53,17 +55,23 @@ class Ec2Ids(base.ReplicateCommand):
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[tuple[str, ...], Iterable[Any]]:
-        from osc_glance_replicate import engine
-        from osc_glance_replicate import report
+        from osc_glance_replicate import ec2_report
+        from osc_glance_replicate import identities
 
-        what = report.Statements if parsed_args.nova_sql else report.Identities
+        what = (
+            ec2_report.Statements
+            if parsed_args.nova_sql
+            else ec2_report.Identities
+        )
         tell = what(for_people=base.for_people(parsed_args))
 
-        def identities() -> Iterable['ec2.Identity']:
-            found, tell.problems = engine.ec2_ids(self.own_cloud, parsed_args)
+        def identify() -> Iterable['ec2.Identity']:
+            found, tell.problems = identities.identify(
+                self.own_cloud, parsed_args
+            )
             return found
 
-        return self.show(tell, identities)
+        return self.show(tell, identify)
 
     def produce_output(
         self,
@@ -90,14 +98,14 @@ def _add_nova(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         '--nova-map',
         metavar='<file>',
-        type=options.not_empty,
+        type=values.not_empty,
         help="Keep the IDs of this file, which has the source's rows id,uuid "
         'of s3_images, and compute those of the other images only',
     )
     group.add_argument(
         '--nova-map-to',
         metavar='<file>',
-        type=options.not_empty,
+        type=values.not_empty,
         action='append',
         default=[],
         help='Look for clashes with the IDs of this file, which has the rows '

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from osc_glance_replicate.commands import base
 from osc_glance_replicate.commands import options
+from osc_glance_replicate.commands import selection_options
 
 if TYPE_CHECKING:
     from osc_glance_replicate import engine
@@ -33,15 +34,11 @@ class LoadImages(base.CopyCommand):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         options.add_path(parser)
-        options.add_selection(parser)
-        options.add_replica(parser)
-        options.add_execution(parser)
-        options.add_checks(parser)
-        options.add_show_all(parser, 'unchanged ones and those not replicated')
-        options.accept_any_order(parser)
+        selection_options.add_selection(parser)
+        options.add_copying_to_clouds(parser)
         return parser
 
     def engine(self, parsed_args: argparse.Namespace) -> 'engine.Engine':
-        from osc_glance_replicate import engine
+        from osc_glance_replicate import routes
 
-        return engine.from_dump(self.own_cloud, parsed_args, parsed_args.path)
+        return routes.from_dump(self.own_cloud, parsed_args, parsed_args.path)

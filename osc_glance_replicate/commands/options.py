@@ -14,12 +14,11 @@
 
 import argparse
 from collections.abc import Callable
-import datetime
-import re
+from typing import Any
 
-_VISIBILITIES = ('public', 'private', 'shared', 'community')
+from osc_glance_replicate.commands import values
 
-_SECONDS = {'s': 1, 'm': 60, 'h': 3600, 'd': 86400, 'w': 7 * 86400}
+VISIBILITIES = ('public', 'private', 'shared', 'community')
 
 
 def accept_any_order(parser: argparse.ArgumentParser) -> None:
@@ -31,183 +30,23 @@ def accept_any_order(parser: argparse.ArgumentParser) -> None:
     setattr(parser, 'parse_args', parser.parse_intermixed_args)
 
 
-def at_least(lowest: int) -> Callable[[str], int]:
-    """Make an argument type: a whole number, not below the lowest."""
-
-    def number(text: str) -> int:
-        value = int(text)
-        if value < lowest:
-            raise argparse.ArgumentTypeError(f'{text} is less than {lowest}')
-        return value
-
-    return number
-
-
-def size(text: str) -> int:
-    """Read a size: bytes, or with a unit k, M, G, T or Ki, Mi, Gi, Ti.
-
-    :returns: bytes
-    """
-    from oslo_utils import strutils
-
-    number = text.removesuffix('B')
-    try:
-        value: int = (
-            int(number)
-            if number.isascii() and number.isdecimal()
-            else strutils.string_to_bytes(
-                f'{number}B', unit_system='mixed', return_int=True
-            )
-        )
-    except ValueError:
-        value = -1
-    if not 0 <= value < 2**63:
-        raise argparse.ArgumentTypeError(
-            f'{text!r} is no size: give bytes, or a number with k, M, G, Ki, '
-            'Mi or Gi'
-        )
-    return value
-
-
-def time(text: str) -> datetime.datetime:
-    """Read a time: ISO 8601, in UTC unless it says so, or how long ago.
-
-    :returns: a time in UTC
-    """
-    ago = re.fullmatch(r'(\d+)([smhdw])', text, re.ASCII)
-    try:
-        if ago:
-            seconds = int(ago[1]) * _SECONDS[ago[2]]
-            now = datetime.datetime.now(datetime.UTC)
-            return now - datetime.timedelta(seconds=seconds)
-        value = datetime.datetime.fromisoformat(text)
-        if not value.tzinfo:
-            value = value.replace(tzinfo=datetime.UTC)
-        return value.astimezone(datetime.UTC)
-    except (ValueError, OverflowError) as exc:
-        raise argparse.ArgumentTypeError(
-            f'{text!r} is no time: give 2026-11-21, 2026-11-21T09:30:00Z, or '
-            'how long ago, such as 36h or 7d'
-        ) from exc
-
-
-def key_value(text: str) -> tuple[str, str]:
-    """Read KEY=VALUE; the value may be empty."""
-    from osc_glance_replicate import image
-
-    key, equals, value = text.partition('=')
-    if not key or not equals:
-        raise argparse.ArgumentTypeError(f'{text!r} is not KEY=VALUE')
-    if not image.is_property(key):
-        raise argparse.ArgumentTypeError(
-            f'{key} is no custom property, of which this is about'
-        )
-    return key, value
-
-
-def source_destination(text: str) -> tuple[str, str]:
-    """Read SOURCE=DESTINATION."""
-    source, _, destination = text.partition('=')
-    if not source or not destination:
-        raise argparse.ArgumentTypeError(f'{text!r} is not SOURCE=DESTINATION')
-    return source, destination
-
-
-def not_empty(text: str) -> str:
-    """Read a text that is there: an unset variable of a script is not."""
-    if not text:
-        raise argparse.ArgumentTypeError('it is empty')
-    return text
-
-
-def add_selection(parser: argparse.ArgumentParser) -> None:
-    """Add what says which images."""
-    parser.add_argument(
-        'images',
-        metavar='<image>',
-        nargs='*',
-        # Else argparse calls it required.
-        default=[],
-        help='Image (name or ID); when none is given, all that are active and '
-        'not hidden',
-    )
-    group = parser.add_argument_group(
-        'which images', 'An image must fit all kinds of option that are given.'
-    )
+def add_list(
+    group: argparse._ActionsContainer,
+    name: str,
+    dest: str,
+    metavar: str,
+    help: str,
+    type: Callable[[str], Any] = str,
+) -> None:
+    """Add an option that repeats."""
     group.add_argument(
-        '--name',
-        metavar='<glob>',
-        dest='names',
+        name,
+        metavar=metavar,
+        dest=dest,
+        type=type,
         action='append',
         default=[],
-        help='Only images whose name fits (repeat for alternatives)',
-    )
-    group.add_argument(
-        '--exclude',
-        metavar='<glob>',
-        dest='excludes',
-        action='append',
-        default=[],
-        help='No image whose name or ID fits (repeat for several)',
-    )
-    group.add_argument(
-        '--property',
-        metavar='<key=value>',
-        dest='properties',
-        type=key_value,
-        action='append',
-        default=[],
-        help='Only images with this property (repeat: with all of them)',
-    )
-    group.add_argument(
-        '--tag',
-        metavar='<tag>',
-        dest='tags',
-        action='append',
-        default=[],
-        help='Only images with this tag (repeat: with all of them)',
-    )
-    for visibility in _VISIBILITIES:
-        group.add_argument(
-            f'--{visibility}',
-            dest='visibilities',
-            action='append_const',
-            const=visibility,
-            default=[],
-            help=f'Only {visibility} images (several such options: any of '
-            'these)',
-        )
-    group.add_argument(
-        '--include-hidden',
-        action='store_true',
-        help='Hidden images, too',
-    )
-    group.add_argument(
-        '--project',
-        metavar='<project>',
-        type=not_empty,
-        help='Only images of this project (name or ID)',
-    )
-    group.add_argument(
-        '--disk-format',
-        metavar='<format>',
-        type=not_empty,
-        help='Only images of this disk format',
-    )
-    for bound, words in (('min', 'smaller'), ('max', 'larger')):
-        group.add_argument(
-            f'--{bound}-size',
-            metavar='<size>',
-            type=size,
-            help=f'No image {words} than this: bytes, or with k, M, G, Ki, '
-            'Mi, Gi',
-        )
-    group.add_argument(
-        '--updated-since',
-        metavar='<time>',
-        type=time,
-        help='Only images changed since: a time (2026-11-21T09:30:00Z), or '
-        'how long ago (36h, 7d)',
+        help=help,
     )
 
 
@@ -233,7 +72,7 @@ def add_destinations(
         where.add_argument(
             '--dump',
             metavar='<path>',
-            type=not_empty,
+            type=values.not_empty,
             help='Destination: a dump directory, which need not be there',
         )
 
@@ -241,7 +80,10 @@ def add_destinations(
 def add_path(parser: argparse.ArgumentParser) -> None:
     """Add the dump directory, which comes before any images."""
     parser.add_argument(
-        'path', metavar='<path>', type=not_empty, help='The dump directory'
+        'path',
+        metavar='<path>',
+        type=values.not_empty,
+        help='The dump directory',
     )
 
 
@@ -257,27 +99,25 @@ def add_members(parser: argparse._ActionsContainer) -> None:
 def add_replica(parser: argparse.ArgumentParser) -> None:
     """Add what says how a replica differs from its source."""
     group = parser.add_argument_group('what a replica is')
-    group.add_argument(
+    add_list(
+        group,
         '--dont-replicate',
-        metavar='<glob>',
-        dest='left_out',
-        type=not_empty,
-        action='append',
-        default=[],
-        help='Leave out the properties whose names fit (repeat for several)',
+        'left_out',
+        '<glob>',
+        'Leave out the properties whose names fit (repeat for several)',
+        type=values.not_empty,
     )
-    group.add_argument(
+    add_list(
+        group,
         '--set-property',
-        metavar='<key=value>',
-        dest='set_properties',
-        type=key_value,
-        action='append',
-        default=[],
-        help='Give every replica this property (repeat for several)',
+        'set_properties',
+        '<key=value>',
+        'Give every replica this property (repeat for several)',
+        type=values.key_value,
     )
     group.add_argument(
         '--visibility',
-        choices=('keep', *_VISIBILITIES),
+        choices=('keep', *VISIBILITIES),
         default='keep',
         help="Visibility of the replicas (default: keep the source's)",
     )
@@ -288,15 +128,14 @@ def add_replica(parser: argparse.ArgumentParser) -> None:
         help="Whose the replicas are: the destination user's project "
         "(default), the source's project ID, or the project of the same name",
     )
-    group.add_argument(
+    add_list(
+        group,
         '--map-owner',
-        metavar='<source=destination>',
-        dest='map_owners',
-        type=source_destination,
-        action='append',
-        default=[],
-        help='Replicas of the images of one project (name or ID) are those '
-        'of another at the destination (repeat for several)',
+        'map_owners',
+        '<source=destination>',
+        'Replicas of the images of one project (name or ID) are those of '
+        'another at the destination (repeat for several)',
+        type=values.source_destination,
     )
     add_members(group)
     group.add_argument(
@@ -334,14 +173,14 @@ def add_execution(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         '--transfers',
         metavar='<number>',
-        type=at_least(1),
+        type=values.at_least(1),
         default=4,
         help='Images to copy at a time (default: %(default)s)',
     )
     group.add_argument(
         '--retries',
         metavar='<number>',
-        type=at_least(0),
+        type=values.at_least(0),
         default=3,
         help='Further tries per image and destination after a failure that '
         'may pass (default: %(default)s)',
@@ -382,3 +221,17 @@ def add_show_all(parser: argparse.ArgumentParser, rows: str) -> None:
         action='store_true',
         help=f'Show the images that need no attention, too: {rows}',
     )
+
+
+def add_copying(parser: argparse.ArgumentParser) -> None:
+    """Add what the verbs that copy have in common."""
+    add_execution(parser)
+    add_show_all(parser, 'unchanged ones and those not replicated')
+    accept_any_order(parser)
+
+
+def add_copying_to_clouds(parser: argparse.ArgumentParser) -> None:
+    """Add what those of them have in common that make replicas in clouds."""
+    add_replica(parser)
+    add_checks(parser)
+    add_copying(parser)

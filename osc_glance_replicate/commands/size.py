@@ -18,6 +18,7 @@ from typing import Any, TYPE_CHECKING
 
 from osc_glance_replicate.commands import base
 from osc_glance_replicate.commands import options
+from osc_glance_replicate.commands import selection_options
 
 if TYPE_CHECKING:
     from osc_glance_replicate import plan
@@ -32,7 +33,7 @@ class SizeImages(base.ReplicateCommand):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        options.add_selection(parser)
+        selection_options.add_selection(parser)
         options.add_destinations(parser, dump=True, required=False)
         options.accept_any_order(parser)
         return parser
@@ -40,13 +41,13 @@ class SizeImages(base.ReplicateCommand):
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[tuple[str, ...], Iterable[Any]]:
-        from osc_glance_replicate import engine
-        from osc_glance_replicate import report
+        from osc_glance_replicate import plan_report
+        from osc_glance_replicate import routes
 
-        tell = report.Sizes()
+        tell = plan_report.Sizes()
 
         def actions() -> Iterable['plan.Action']:
-            cloud = engine.to_any(self.own_cloud, parsed_args)
+            cloud = routes.to_any(self.own_cloud, parsed_args)
             tell.begin(cloud.to)
             return cloud.actions()
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from osc_glance_replicate.commands import base
 from osc_glance_replicate.commands import options
+from osc_glance_replicate.commands import selection_options
 
 
 class VerifyImages(base.ReplicateCommand):
@@ -31,24 +32,24 @@ class VerifyImages(base.ReplicateCommand):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         options.add_path(parser)
-        options.add_selection(parser)
+        selection_options.add_selection(parser)
         options.accept_any_order(parser)
         return parser
 
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[tuple[str, ...], Iterable[Any]]:
-        from osc_glance_replicate import engine
+        from osc_glance_replicate import criteria
         from osc_glance_replicate.places import directory
-        from osc_glance_replicate import report
         from osc_glance_replicate import verify
+        from osc_glance_replicate import verify_report
 
-        tell = report.Findings(for_people=base.for_people(parsed_args))
+        tell = verify_report.Findings(for_people=base.for_people(parsed_args))
 
         def findings() -> Iterable[verify.Finding]:
             source = directory.Directory(parsed_args.path)
             source.require_dump()
-            selection = engine.selection_in(source, parsed_args)
+            selection = criteria.selection_in(source, parsed_args)
             return verify.verify(source, selection)
 
         return self.show(tell, findings)

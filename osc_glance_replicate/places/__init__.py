@@ -14,20 +14,11 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 import contextlib
-import re
-from typing import Protocol
+from typing import Any, Protocol
 
 from osc_glance_replicate import image as image_record
 from osc_glance_replicate import plan
 from osc_glance_replicate import selection as image_selection
-
-
-#: What a member may think of an image (Images API v2, "Sharing").
-_STATUSES = frozenset(('pending', 'accepted', 'rejected'))
-
-
-#: What the ID of a project may be: it becomes a part of a path.
-_PROJECT = re.compile(r'[0-9A-Za-z][0-9A-Za-z_.-]{0,254}')
 
 
 class Data(Protocol):
@@ -47,6 +38,13 @@ class Data(Protocol):
         :raises io.UnsupportedOperation: it cannot be given twice
         """
 
+    def interrupt(self) -> None:
+        """Let a read that waits in another thread end soon, if it can."""
+
+
+class OpenData(Data, contextlib.AbstractContextManager[Any], Protocol):
+    """Data that wants to be closed."""
+
 
 class Nothing:
     """No data."""
@@ -58,6 +56,9 @@ class Nothing:
     def rewind(self) -> None:
         """Do nothing."""
 
+    def interrupt(self) -> None:
+        """Do nothing."""
+
 
 class Body(Protocol):
     """An image's bytes, to be sent: as long as it says, and only once."""
@@ -65,26 +66,6 @@ class Body(Protocol):
     def __len__(self) -> int: ...
 
     def __iter__(self) -> Iterator[bytes]: ...
-
-
-def members(listed: object) -> dict[str, str]:
-    """Read what GET /v2/images/ID/members lists: project ID → status.
-
-    :raises ValueError: it is no such list
-    """
-    found = {}
-    for member in listed if isinstance(listed, list) else [None]:
-        if not isinstance(member, dict):
-            raise ValueError('answered no list of members')
-        project, status = member.get('member_id'), member.get('status')
-        if (
-            not isinstance(project, str)
-            or not _PROJECT.fullmatch(project)
-            or status not in _STATUSES
-        ):
-            raise ValueError(f'a member is {project!r:.40}: {status!r:.40}')
-        found[project] = status
-    return found
 
 
 class Place(Protocol):

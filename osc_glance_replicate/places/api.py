@@ -15,23 +15,36 @@
 from collections.abc import Collection
 import email.utils
 import html
+import io
+import logging
 import time
 from typing import Any
+import urllib.parse
 
 from keystoneauth1 import exceptions as ksa_exceptions
 import openstack.connection
 from openstack import exceptions as sdk_exceptions
 import requests
+import urllib3
 
 from osc_glance_replicate import errors
 from osc_glance_replicate import image as image_record
 from osc_glance_replicate import retry
+
+LOG = logging.getLogger(__name__)
 
 #: Seconds to wait for a connection.
 CONNECT_TIMEOUT = 30
 
 #: Seconds of silence to put up with: until a peer gives or takes anything.
 IDLE_TIMEOUT = 60
+
+#: Bytes of a document at the most: a page of a thousand records, each of
+#: which may have 128 properties (FACTS.md, "Fields").
+_LONGEST_DOCUMENT = 64 * 1024**2
+
+#: Seconds that a document may take to arrive.
+_DOCUMENT_TIMEOUT = 300.0
 
 #: Further tries of what only reads; it is not the transfer of an image.
 _RETRIES = 3
@@ -40,6 +53,9 @@ _RETRIES = 3
 _PASSING = frozenset((408, 429, 500, 502, 503, 504))
 
 _LONGEST_PROBLEM = 400
+
+#: The header that holds where a redirect leads to, instead of its own.
+_LOCATION = 'X-Osc-Glance-Replicate-Location'
 
 
 class ImageApi:
@@ -67,34 +83,99 @@ class ImageApi:
 
         :param path: below /v2, with a leading slash
         :param expect: the statuses that are returned rather than raised
-        :param options: passed on to keystoneauth's session
+        :param options: passed on to keystoneauth's session; with
+            ``stream=True``, an answer that is expected is not read yet
         :raises PlaceError: no answer, or one that is not expected;
             TransientError and RefusedError where the status tells
         """
+        streamed = options.pop('stream', False)
         options = {
             'redirect': False,
             'skip_cache': True,
+            # It would log what documents hold, such as locations with
+            # credentials, and read any of them whole for it.
+            'log': False,
+            'stream': True,
             # We retry ourselves, or do not: see FACTS.md on consumed bodies.
             'connect_retries': 0,
             'status_code_retries': 0,
+            'hooks': {'response': _set_redirect_aside},
             'timeout': (CONNECT_TIMEOUT, IDLE_TIMEOUT),
             **options,
+            # What is small may become huge when it is unpacked.
+            'headers': {
+                'Accept-Encoding': 'identity',
+                **options.get('headers', {}),
+            },
         }
+        start = time.monotonic()
         try:
             response = self._proxy.request(path, method, **options)
-        except ksa_exceptions.ConnectionError as exc:
-            error: type[errors.PlaceError] = errors.TransientError
-            if 'CERTIFICATE_VERIFY_FAILED' in str(exc):
-                error = errors.PlaceError
-            raise error(self.name, errors.explain(exc)) from exc
         except (
             ksa_exceptions.ClientException,
             sdk_exceptions.SDKException,
         ) as exc:
-            raise errors.PlaceError(self.name, errors.explain(exc)) from exc
+            raise self._failure(exc) from exc
+        LOG.debug(
+            '%s: %s %s: HTTP %s after %.3f s%s',
+            self.name,
+            method,
+            path,
+            response.status_code,
+            time.monotonic() - start,
+            _request_id(response),
+        )
+        if response.status_code in expect and streamed:
+            return response
+        self._load(response)
         if response.status_code not in expect:
             raise self._error(response)
         return response
+
+    def _failure(self, exc: Exception) -> errors.PlaceError:
+        """Say why there is no answer."""
+        error: type[errors.PlaceError] = errors.PlaceError
+        passing = (
+            ksa_exceptions.ConnectionError,
+            # Of Keystone, when it was asked for a new token.
+            ksa_exceptions.HttpServerError,
+        )
+        if isinstance(exc, passing) and (
+            'CERTIFICATE_VERIFY_FAILED' not in str(exc)
+        ):
+            error = errors.TransientError
+        return error(self.name, errors.explain(exc))
+
+    def _load(self, response: requests.Response) -> None:
+        """Read an answer, as much as is reasonable and while it takes.
+
+        :raises PlaceError: it has no end
+        :raises TransientError: it broke off
+        """
+        document = io.BytesIO()
+        deadline = time.monotonic() + _DOCUMENT_TIMEOUT
+        with response:
+            try:
+                while block := response.raw.read1(65536, decode_content=False):
+                    document.write(block)
+                    if document.tell() > _LONGEST_DOCUMENT:
+                        raise errors.PlaceError(
+                            self.name,
+                            f'answers with more than {_LONGEST_DOCUMENT} '
+                            'bytes; is it a Glance?',
+                        )
+                    if time.monotonic() > deadline:
+                        raise errors.TransientError(
+                            self.name,
+                            f'took more than {_DOCUMENT_TIMEOUT:.0f} s to '
+                            f'send {document.tell()} bytes',
+                        )
+            except (urllib3.exceptions.HTTPError, OSError) as exc:
+                raise errors.TransientError(
+                    self.name, f'broke off its answer: {errors.explain(exc)}'
+                ) from exc
+        document.seek(0)
+        response.raw = document
 
     def get(
         self, path: str, *, expect: Collection[int] = (200,), **params: Any
@@ -122,6 +203,13 @@ class ImageApi:
 
     def _error(self, response: requests.Response) -> errors.PlaceError:
         status = response.status_code
+        if 300 <= status < 400:
+            host = _host(response.headers.get(_LOCATION, ''))
+            return errors.PlaceError(
+                self.name,
+                f'HTTP {status}: redirects to {host}, which is not followed: '
+                'no token may go there',
+            )
         problem = f'HTTP {status}: {_details(response)}'
         if status in _PASSING:
             return errors.TransientError(
@@ -149,10 +237,33 @@ def _details(response: requests.Response) -> str:
         words = response.reason
     except sdk_exceptions.HttpException as exc:
         words = exc.details or response.reason
-    request_id = response.headers.get('x-openstack-request-id')
-    suffix = f' ({request_id})' if request_id else ''
     words = html.unescape(str(words))
-    return ' '.join(words.split())[:_LONGEST_PROBLEM] + suffix
+    return ' '.join(words.split())[:_LONGEST_PROBLEM] + _request_id(response)
+
+
+def _set_redirect_aside(
+    response: requests.Response, *args: object, **options: object
+) -> None:
+    """Keep requests from preparing to follow a redirect.
+
+    It would read all that comes with it, and fail where the URL is none.
+    """
+    if response.is_redirect:
+        response.headers[_LOCATION] = response.headers.pop('Location')
+
+
+def _host(url: str) -> str:
+    """Give the host of a URL, the rest of which may be a signature."""
+    try:
+        return urllib.parse.urlsplit(url).hostname or 'nowhere'
+    except ValueError:
+        return 'nowhere'
+
+
+def _request_id(response: requests.Response) -> str:
+    """Give what administrators find a request by in their logs."""
+    request_id = response.headers.get('x-openstack-request-id', '')
+    return f' ({request_id:.80})' if request_id else ''
 
 
 def _retry_after(response: requests.Response) -> float:

@@ -15,6 +15,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 import contextlib
 import dataclasses
+import enum
 import functools
 import json
 import os
@@ -23,29 +24,30 @@ from osc_glance_replicate import errors
 from osc_glance_replicate import image as image_record
 from osc_glance_replicate import owners
 from osc_glance_replicate import places
+from osc_glance_replicate.places import dump_files
 from osc_glance_replicate.places import dump_record
 from osc_glance_replicate.places import folder
+from osc_glance_replicate.places import members
 from osc_glance_replicate import selection as image_selection
-
-
-#: Held by whoever writes to a dump; there since the first one.
-LOCK = '.lock'
-
-#: The file of the names of projects.
-PROJECTS = 'projects.json'
 
 #: Bytes that a file of members may have: hundreds of them.
 _MOST_MEMBERS = 1024 * 1024
 
 
-def members_name(image: image_record.Image) -> str:
-    """Give the name of the file that holds an image's members."""
-    return f'{image.id}.members'
+class Damage(enum.Enum):
+    """What is wrong with the data of an image, in a word."""
+
+    MISSING = 'missing'
+    SHORT = 'short'
+    DAMAGED = 'damaged'
 
 
-def data_name(image: image_record.Image) -> str:
-    """Give the name of the file that holds an image's data."""
-    return f'{image.id}.img'
+@dataclasses.dataclass(frozen=True, slots=True)
+class Flaw:
+    """What is wrong with the data of an image."""
+
+    damage: Damage
+    reason: str
 
 
 class Directory:
@@ -71,7 +73,8 @@ class Directory:
         :raises RefusedError: no dump was ever made into it
         """
         if not any(
-            name == LOCK or image_record.is_id(name) for name in self.files()
+            name == dump_files.LOCK or image_record.is_id(name)
+            for name in self.files()
         ):
             raise errors.RefusedError(
                 self.name,
@@ -118,13 +121,13 @@ class Directory:
         :returns: None where they were not dumped
         :raises DataError: the file that holds them is damaged
         """
-        name = members_name(image)
+        name = dump_files.members_name(image)
         with self._named_in_errors(name):
             if not self._folder.status(name):
                 return None
             content = self._folder.read(name, _MOST_MEMBERS)
         try:
-            return places.members(json.loads(content))
+            return members.parse(json.loads(content))
         except (ValueError, RecursionError) as exc:
             raise errors.DataError(
                 self.name, f'{name} is damaged: {exc}'
@@ -139,15 +142,15 @@ class Directory:
 
     @functools.cached_property
     def _known(self) -> Mapping[str, owners.Project]:
-        with self._named_in_errors(PROJECTS):
-            if not self._folder.status(PROJECTS):
+        with self._named_in_errors(dump_files.PROJECTS):
+            if not self._folder.status(dump_files.PROJECTS):
                 return {}
-            content = self._folder.read(PROJECTS, dump_record.MOST)
+            content = self._folder.read(dump_files.PROJECTS, dump_record.MOST)
         try:
             return dump_record.parse_projects(content)
         except (ValueError, RecursionError) as exc:
             raise errors.DataError(
-                self.name, f'{PROJECTS} is damaged: {exc}'
+                self.name, f'{dump_files.PROJECTS} is damaged: {exc}'
             ) from exc
 
     def _held_against_data(
@@ -159,27 +162,27 @@ class Directory:
         """
         if image.status not in image_record.SETTLED:
             return image
-        _, flaw = self.damage(image)
-        return dataclasses.replace(image, flaw=flaw)
+        flaw = self.flaw(image)
+        return dataclasses.replace(image, flaw=flaw.reason if flaw else '')
 
-    def damage(self, image: image_record.Image) -> tuple[str, str]:
+    def flaw(self, image: image_record.Image) -> Flaw | None:
         """Look at the data of an image, without reading it.
 
-        :returns: what it is called, which is ``missing``, ``short`` or
-            ``damaged``, and what is wrong; both empty if nothing is
+        :returns: what is wrong, if anything is
         """
+        name = dump_files.data_name(image)
         try:
-            status = self._folder.status(data_name(image))
+            status = self._folder.status(name)
         except OSError as exc:
-            return 'damaged', f'{data_name(image)}: {exc.strerror}'
+            return Flaw(Damage.DAMAGED, f'{name}: {exc.strerror}')
         if status is None:
-            return 'missing', f'{data_name(image)} is missing'
-        if status.st_size == (image.size or 0):
-            return '', ''
-        return (
-            'short' if status.st_size < (image.size or 0) else 'damaged',
-            f'{data_name(image)} has {status.st_size} bytes, {image.size} are '
-            'recorded',
+            return Flaw(Damage.MISSING, f'{name} is missing')
+        size = image.size or 0
+        if status.st_size == size:
+            return None
+        return Flaw(
+            Damage.SHORT if status.st_size < size else Damage.DAMAGED,
+            wrong_length(image, status.st_size),
         )
 
     def files(self) -> dict[str, int | None]:
@@ -206,10 +209,12 @@ class Directory:
         """
         size = image.size or 0
         with contextlib.ExitStack() as stack:
-            with self._named_in_errors(data_name(image)):
-                fd = stack.enter_context(self._folder.open(data_name(image)))
-            if os.fstat(fd).st_size != size:
-                raise errors.DataError(self.name, self.damage(image)[1])
+            name = dump_files.data_name(image)
+            with self._named_in_errors(name):
+                fd = stack.enter_context(self._folder.open(name))
+            length = os.fstat(fd).st_size
+            if length != size:
+                raise errors.DataError(self.name, wrong_length(image, length))
             yield Reader(self.name, fd, start, size)
 
     @contextlib.contextmanager
@@ -263,6 +268,17 @@ class Reader:
     def rewind(self) -> None:
         """Start again; a change since the first time still counts."""
         self._position = self._start
+
+    def interrupt(self) -> None:
+        """Do nothing: a file does not let anybody wait."""
+
+
+def wrong_length(image: image_record.Image, length: int) -> str:
+    """Say that there is more data, or less, than there should be."""
+    return (
+        f'{dump_files.data_name(image)} has {length} bytes, {image.size} are '
+        'recorded'
+    )
 
 
 def _fingerprint(fd: int) -> tuple[int, int]:

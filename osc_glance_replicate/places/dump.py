@@ -18,24 +18,20 @@ import dataclasses
 import fcntl
 import os
 
+from osc_glance_replicate import digest
 from osc_glance_replicate import errors
 from osc_glance_replicate import image as image_record
 from osc_glance_replicate import owners
 from osc_glance_replicate import places
 from osc_glance_replicate.places import checksums
 from osc_glance_replicate.places import directory
+from osc_glance_replicate.places import dump_files
 from osc_glance_replicate.places import dump_record
 from osc_glance_replicate.places import folder
 from osc_glance_replicate import plan
-from osc_glance_replicate import transfer
 
 #: What is zero for so many bytes, a block of most file systems, is a hole.
 _HOLE = bytes(4096)
-
-
-def part_name(image: image_record.Image) -> str:
-    """Give the name of the file that holds data on its way."""
-    return f'{directory.data_name(image)}.part'
 
 
 class Dump(directory.Directory):
@@ -73,7 +69,7 @@ class Dump(directory.Directory):
             with self._named_in_errors():
                 self._folder = folder.Folder(self.name, create=True)
                 fd = self._lock.enter_context(
-                    self._folder.open(directory.LOCK, flags)
+                    self._folder.open(dump_files.LOCK, flags)
                 )
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except errors.RefusedError as exc:
@@ -115,14 +111,14 @@ class Dump(directory.Directory):
             known = {**self.known(), **projects}
         except errors.DataError:
             known = dict(projects)
-        with self._named_in_errors(directory.PROJECTS):
+        with self._named_in_errors(dump_files.PROJECTS):
             self._folder.replace(
-                directory.PROJECTS, dump_record.serialize_projects(known)
+                dump_files.PROJECTS, dump_record.serialize_projects(known)
             )
 
     def _size_kept(self, image: image_record.Image) -> int:
         """Give the number of bytes that have room already."""
-        for name in (directory.data_name(image), part_name(image)):
+        for name in (dump_files.data_name(image), dump_files.part_name(image)):
             with contextlib.suppress(OSError):
                 if status := self._folder.status(name):
                     return min(status.st_size, image.size or 0)
@@ -137,11 +133,15 @@ class Dump(directory.Directory):
         and may have some now.
         """
         if image.status in image_record.SETTLED:
-            what, flaw = self.damage(image)
-            if what not in ('missing', 'short'):
-                return dataclasses.replace(image, flaw=flaw)
+            flaw = self.flaw(image)
+            if not flaw:
+                return image
+            if flaw.damage is directory.Damage.DAMAGED:
+                return dataclasses.replace(image, flaw=flaw.reason)
         return dataclasses.replace(
-            image, record={**image.record, 'status': 'queued'}
+            image,
+            # As Glance has it: the hash belongs to the data.
+            record={**image.record, 'status': 'queued', 'checksum': None},
         )
 
     @contextlib.contextmanager
@@ -152,22 +152,21 @@ class Dump(directory.Directory):
 
         What data there is without a record is a part, too: perhaps all of it.
         """
-        whole, name = directory.data_name(image), part_name(image)
+        whole, name = dump_files.data_name(image), dump_files.part_name(image)
         flags = os.O_RDWR | os.O_CREAT
         with contextlib.ExitStack() as stack:
             with self._named_in_errors(name):
                 if status := self._folder.status(whole):
                     if status.st_size > (image.size or 0):
+                        flaw = directory.wrong_length(image, status.st_size)
                         raise errors.RefusedError(
-                            self.name, f'{self.damage(image)[1]}: move it away'
+                            self.name, f'{flaw}: move it away'
                         )
                     self._folder.rename(whole, name)
                 fd = stack.enter_context(self._folder.open(name, flags))
                 size = os.fstat(fd).st_size
                 # Without a hash nothing tells whether it is right.
-                if size > (image.size or 0) or not transfer.recorded_hash(
-                    image
-                ):
+                if size > (image.size or 0) or not digest.recorded_hash(image):
                     os.ftruncate(fd, 0)
                     size = 0
             yield directory.Reader(self.name, fd, 0, size), size
@@ -187,7 +186,7 @@ class Dump(directory.Directory):
 
         :raises RefusedError: the disk is full or broken
         """
-        name = part_name(image)
+        name = dump_files.part_name(image)
         try:
             with (
                 self._named_in_errors(name),
@@ -197,8 +196,8 @@ class Dump(directory.Directory):
         except errors.DataError:
             self._folder.remove(name)
             raise
-        with self._named_in_errors(directory.data_name(image)):
-            self._folder.rename(name, directory.data_name(image))
+        with self._named_in_errors(dump_files.data_name(image)):
+            self._folder.rename(name, dump_files.data_name(image))
         self._note_checksum(image)
         self._write_record(image)
 
@@ -218,11 +217,11 @@ class Dump(directory.Directory):
     def _note_checksum(self, image: image_record.Image) -> None:
         if self._checksums:
             with self._named_in_errors('the checksums'):
-                self._checksums.add(image, directory.data_name(image))
+                self._checksums.add(image, dump_files.data_name(image))
 
     def _write_record(self, image: image_record.Image) -> None:
         with self._named_in_errors(image.id):
-            name = directory.members_name(image)
+            name = dump_files.members_name(image)
             if image.members is None:
                 # What they were once is not what they are.
                 self._folder.remove(name)

@@ -14,14 +14,12 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 import contextlib
-import datetime
 import functools
 import heapq
 import io
 import json
 import operator
 from typing import Any
-import urllib.parse
 import uuid
 
 import requests
@@ -31,7 +29,10 @@ from osc_glance_replicate import errors
 from osc_glance_replicate import image as image_record
 from osc_glance_replicate import places
 from osc_glance_replicate.places import api as image_api
+from osc_glance_replicate.places import filters
 from osc_glance_replicate.places import listing
+from osc_glance_replicate.places import members as image_members
+from osc_glance_replicate.places import patch
 from osc_glance_replicate import plan
 from osc_glance_replicate import selection as image_selection
 
@@ -41,8 +42,6 @@ _COMMIT_TIMEOUT = 600
 
 #: Bytes that are dropped at a time.
 _SKIPPED = 1024 * 1024
-
-_PATCH_TYPE = 'application/openstack-images-v2.1-json-patch'
 
 
 class Glance:
@@ -70,10 +69,10 @@ class Glance:
 
         :param selection: images that it does not match may be left out
         """
-        filters = _filters(selection) if selection else {}
+        asked = filters.of(selection) if selection else {}
         return heapq.merge(
-            listing.images(self._api, filters),
-            listing.images(self._api, {**filters, 'os_hidden': 'true'}),
+            listing.images(self._api, asked),
+            listing.images(self._api, {**asked, 'os_hidden': 'true'}),
             key=operator.attrgetter('key'),
         )
 
@@ -140,10 +139,14 @@ class Glance:
         response = self._api.request(
             'GET',
             image_api.path(image.id) + '/file',
-            expect=(200, 204, 206, 400, 416) if start else (200, 204),
+            expect=(200, 204, 404, *((206, 400, 416) if start else ())),
             stream=True,
             headers=headers,
         )
+        if response.status_code == 404:
+            raise errors.RefusedError(
+                self.name, f'{image.id} was deleted there meanwhile'
+            )
         if response.status_code in (200, 204):
             return response
         promised = f'bytes {start}-{(image.size or 0) - 1}/{image.size}'
@@ -249,10 +252,10 @@ class Glance:
             'PATCH',
             image_api.path(action.image.id),
             expect=(403, 409),
-            headers={'Content-Type': _PATCH_TYPE},
+            headers={'Content-Type': patch.MEDIA_TYPE},
             data=json.dumps(
                 [
-                    *_operations(changes),
+                    *patch.operations(changes),
                     {'op': 'remove', 'path': f'/{nowhere}'},
                 ]
             ),
@@ -293,6 +296,12 @@ class Glance:
             ) from exc
         if response.status_code == 401:
             raise errors.TransientError(self.name, 'HTTP 401: token refused')
+        if response.status_code == 404:
+            raise errors.RefusedError(
+                self.name,
+                f'{image.id} was deleted there while it was copied; its ID '
+                "is free after 'glance-manage db purge_images_table' there",
+            )
         if response.status_code != 204:
             raise errors.BusyError(
                 self.name, f'{image.id} is being uploaded by someone else'
@@ -304,7 +313,7 @@ class Glance:
         return self._api.request(
             'PUT',
             image_api.path(image.id) + '/file',
-            expect=(204, 401, 409, 410),
+            expect=(204, 401, 404, 409, 410),
             data=body if len(body) else b''.join(body),
             headers={
                 'Content-Type': 'application/octet-stream',
@@ -322,8 +331,12 @@ class Glance:
         """
         image_id = action.image.id
         self._patch(image_id, self._publication(action))
-        if members := action.wanted.members:
-            refused = self._set_members(image_id, members, action.exact)
+        members = action.wanted.members
+        # What is completed may have some that an earlier run has set.
+        if members or (members is not None and action.exact):
+            refused = image_members.write(
+                self._api, image_id, members, action.exact
+            )
             if refused:
                 raise errors.RefusedError(self.name, '; '.join(refused))
 
@@ -354,7 +367,9 @@ class Glance:
             refused += self._set_status_if_possible(image_id, status)
         refused += self._patch_what_is_possible(image_id, asked)
         if members is not None:
-            refused += self._set_members(image_id, members, action.exact)
+            refused += image_members.write(
+                self._api, image_id, members, action.exact
+            )
         if status == 'active':
             refused += self._set_status_if_possible(image_id, status)
         if refused:
@@ -395,52 +410,7 @@ class Glance:
 
     def members(self, image: image_record.Image) -> Mapping[str, str]:
         """Give the members of a shared image: project ID → status."""
-        path = f'{image_api.path(image.id)}/members'
-        members = self._api.json(self._api.get(path)).get('members')
-        try:
-            return places.members(members)
-        except ValueError as exc:
-            raise errors.PlaceError(self.name, exc) from exc
-
-    def _set_members(
-        self, image_id: str, wanted: Mapping[str, str], exact: bool
-    ) -> list[str]:
-        """Remove, add, accept and reject members.
-
-        Those that are there are looked at now: some may have been hidden
-        while the image was not shared (FACTS.md, "Also").
-
-        :param exact: remove those that are not wanted
-        :returns: what was refused, and how
-        """
-        have = self.members(image_record.Image({'id': image_id}))
-        unwanted = have.keys() - wanted.keys() if exact else ()
-        refused = []
-        for project in (*unwanted, *wanted):
-            try:
-                self._set_member(
-                    f'{image_api.path(image_id)}/members',
-                    project,
-                    have.get(project),
-                    wanted.get(project),
-                )
-            except errors.RefusedError as exc:
-                refused.append(f'member {project}: {exc.problem}')
-        return refused
-
-    def _set_member(
-        self, path: str, project: str, have: str | None, wanted: str | None
-    ) -> None:
-        """Give one project the status that is wanted; None for no member."""
-        member = f'{path}/{urllib.parse.quote(project, safe="")}'
-        if wanted is None:
-            self._api.request('DELETE', member, expect=(204, 404))
-            return
-        if have is None:
-            self._api.request('POST', path, json={'member': project})
-            have = 'pending'
-        if have != wanted:
-            self._api.request('PUT', member, json={'status': wanted})
+        return image_members.read(self._api, image.id)
 
     def quarantine(self, image: image_record.Image) -> None:
         """Deactivate a replica."""
@@ -458,8 +428,8 @@ class Glance:
         response = self._api.request(
             'PATCH',
             image_api.path(image_id),
-            headers={'Content-Type': _PATCH_TYPE},
-            data=json.dumps(_operations(changes)),
+            headers={'Content-Type': patch.MEDIA_TYPE},
+            data=json.dumps(patch.operations(changes)),
         )
         self._check_heeded(self._api.json(response), changes)
 
@@ -467,16 +437,7 @@ class Glance:
         self, answer: Mapping[str, Any], asked: Mapping[str, Any]
     ) -> None:
         """Hold what Glance says that it stored against what was asked."""
-        stored = {
-            **image_record.Image(answer).portable,
-            'owner': answer.get('owner'),
-        }
-        ignored = [
-            field
-            for field, value in asked.items()
-            if stored.get(field) != value
-        ]
-        if ignored:
+        if ignored := patch.ignored(answer, asked):
             raise errors.RefusedError(
                 self.name, f'does not change {", ".join(ignored)}'
             )
@@ -497,6 +458,11 @@ class _Download:
     def rewind(self) -> None:
         raise io.UnsupportedOperation
 
+    def interrupt(self) -> None:
+        # It may have come to its end meanwhile.
+        with contextlib.suppress(ValueError, RuntimeError, OSError):
+            self._raw.shutdown()
+
     def read(self, most: int) -> bytes:
         try:
             data: bytes = self._raw.read1(most, decode_content=False)
@@ -505,55 +471,3 @@ class _Download:
                 self._place, f'broke off while sending: {exc}'
             ) from exc
         return data
-
-
-def _filters(
-    selection: image_selection.Selection,
-) -> dict[str, str | list[str]]:
-    """Say in Glance's words as much of a selection as it can be trusted with.
-
-    Glance strips tags, and takes the names of its own parameters and
-    columns for those rather than for properties; what it does not filter
-    is filtered by the planner.
-    """
-    filters: dict[str, str | list[str]] = {}
-    for key, value in selection.properties:
-        # Glance takes what ends like this for a range.
-        if key.startswith(('hw_', 'os_')) and not key.endswith(
-            ('_min', '_max')
-        ):
-            filters[key] = value
-    if tags := [tag for tag in selection.tags if tag == tag.strip()]:
-        filters['tag'] = tags
-    # To Glance, "shared" is about memberships, too.
-    visibilities = set(selection.visibilities)
-    if len(visibilities) == 1 and 'shared' not in visibilities:
-        (filters['visibility'],) = visibilities
-    if selection.owner:
-        filters['owner'] = selection.owner
-    if selection.disk_format:
-        filters['disk_format'] = f'eq:{selection.disk_format}'
-    if selection.min_size:
-        filters['size_min'] = str(selection.min_size)
-    if selection.max_size is not None:
-        filters['size_max'] = str(selection.max_size)
-    if selection.updated_since:
-        since = selection.updated_since.astimezone(datetime.UTC)
-        since = since.replace(microsecond=0, tzinfo=None)
-        filters['updated_at'] = f'gte:{since.isoformat()}Z'
-    return filters
-
-
-def _operations(changes: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Write changes as operations of a JSON patch (RFC 6902)."""
-    operations: list[dict[str, Any]] = []
-    for field, value in changes.items():
-        path = '/' + field.replace('~', '~0').replace('/', '~1')
-        if image_record.is_property(field):
-            if value is None:
-                operations.append({'op': 'remove', 'path': path})
-            else:
-                operations.append({'op': 'add', 'path': path, 'value': value})
-        else:
-            operations.append({'op': 'replace', 'path': path, 'value': value})
-    return operations

@@ -30,6 +30,9 @@ Filters = Mapping[str, str | list[str]]
 #: How often a listing starts again because its marker was deleted.
 _RESTARTS = 10
 
+#: Images that a listing may have: what has more has no end.
+_MOST = 1_000_000
+
 #: Such an image cannot be brought together with those of other places.
 _LATE = 'it is not listed in the order of the IDs: give its ID'
 
@@ -91,6 +94,7 @@ def _pages(api: image_api.ImageApi, filters: Filters) -> Iterator[_Page]:
     """Fetch the pages one after the other; the last has no more after it."""
     marker = ''
     restarts = 0
+    count = 0
     more = True
     again = False
     while more:
@@ -102,8 +106,14 @@ def _pages(api: image_api.ImageApi, filters: Filters) -> Iterator[_Page]:
                     api.name, 'images vanish faster than they can be listed'
                 )
             marker = ''
+            count = 0
             again = True
             continue
+        count += len(page.images)
+        if count > _MOST:
+            raise errors.PlaceError(
+                api.name, f'lists more than {_MOST} images; is it a Glance?'
+            )
         if more := page.more:
             last = page.images[-1].id
             # Either as computers sort capital letters, or as people do.

@@ -135,15 +135,18 @@ class Exchange:
         headers: _Headers,
         body: Iterable[bytes],
     ) -> None:
-        changed = dict(fault.headers)
-        if fault.rewrite:
+        changed: dict[str, str | None] = dict(fault.headers)
+        call.status = int(line.split()[1])
+        if fault.rewrite and call.status == http.HTTPStatus.OK:
             document = fault.rewrite(json.loads(b''.join(body)))
             written = json.dumps(document).encode()
             changed['content-length'] = str(len(written))
             body = [written]
         kept = [pair for pair in headers if pair[0] not in changed]
-        self._client.sendall(_head(line, [*kept, *changed.items()]))
-        call.status = int(line.split()[1])
+        for name, text in changed.items():
+            if text is not None:
+                kept.append((name, text))
+        self._client.sendall(_head(line, kept))
         for block in fault.download(body):
             self._client.sendall(block)
             call.downloaded += len(block)

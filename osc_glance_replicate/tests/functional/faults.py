@@ -12,7 +12,7 @@
 
 """What a proxy may do to a request: see proxy.py, which does it."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 import dataclasses
 import threading
 import time
@@ -88,7 +88,7 @@ class Fault:
     :param upload: what is done to the request's body
     :param keep: the Glance is not told that the client has gone
     :param lose: the client is dropped when the Glance has answered
-    :param headers: put over those of the answer
+    :param headers: put over those of the answer; None takes one away
     :param rewrite: what is done to the answer's JSON
     :param download: what is done to the answer's body
     """
@@ -100,7 +100,7 @@ class Fault:
     upload: Stream = _as_it_is
     keep: bool = False
     lose: bool = False
-    headers: dict[str, str] = dataclasses.field(default_factory=dict)
+    headers: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
     rewrite: Callable[[Any], Any] | None = None
     download: Stream = _as_it_is
 

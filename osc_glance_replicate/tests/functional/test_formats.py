@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Whatever Glance refuses for its format fails here, and ruins no record."""
 
 import itertools

@@ -19,7 +19,7 @@ from unittest import mock
 import hypothesis
 
 from osc_glance_replicate.commands import livecopy
-from osc_glance_replicate import engine
+from osc_glance_replicate import routes
 from osc_glance_replicate.tests import catalogues
 from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests import model
@@ -149,7 +149,7 @@ class TestModel(base.FunctionalTest):
         if case.selection.owner:
             args.project = self.owners['master'][case.selection.owner]
         connection = self.master.connections['']
-        return list(engine.to_clouds(lambda: connection, args).outcomes())
+        return list(routes.to_clouds(lambda: connection, args).outcomes())
 
     def _plant(self, cloud, place):
         """Make a real cloud hold what a model does."""

@@ -27,6 +27,7 @@ import yaml
 from osc_glance_replicate.sandbox import keystone
 from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests.functional import faults
+from osc_glance_replicate.tests.functional import links
 from osc_glance_replicate.tests.functional import proxy
 
 
@@ -114,12 +115,7 @@ class TestLoud(base.FunctionalTest):
         result = self.livecopy(
             *self.loud(),
             expect=1,
-            environment=self.clouds_yaml(
-                master={
-                    'image_endpoint_override': f'{link.url}/v2',
-                    'image_api_version': '2',
-                }
-            ),
+            environment=self.clouds_yaml(master=links.behind(link)),
         )
         self.assertEqual({image.id: 'failed'}, result.results)
         self.assertEqual(302, link.seen('GET', 'file$')[0].status)

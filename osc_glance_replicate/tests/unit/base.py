@@ -19,6 +19,8 @@ from typing import Any
 import uuid
 
 from osc_glance_replicate import image as image_record
+from osc_glance_replicate import readahead
+from osc_glance_replicate import transfer
 
 #: The run goes on.
 GO = threading.Event()
@@ -39,6 +41,21 @@ class Data:
 
     def rewind(self) -> None:
         self._file.seek(0)
+
+    def interrupt(self) -> None:
+        pass
+
+    def __enter__(self) -> 'Data':
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        pass
+
+
+def body(data: Any, *arguments: Any, **options: Any) -> transfer.Body:
+    """Make a body of opened data."""
+    ahead = readahead.ReadAhead(data, transfer.BLOCK)
+    return transfer.Body(ahead, *arguments, **options)
 
 
 def image(

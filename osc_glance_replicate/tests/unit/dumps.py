@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """A dump directory that tests fill by hand."""
 
 import os

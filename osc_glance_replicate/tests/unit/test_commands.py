@@ -20,7 +20,7 @@ import fixtures
 import testtools
 
 from osc_glance_replicate.commands import livecopy
-from osc_glance_replicate.commands import options
+from osc_glance_replicate.commands import values
 
 
 class TestStart(testtools.TestCase):
@@ -98,8 +98,8 @@ class TestOptions(testtools.TestCase):
             ('1Ki', 1024),
             ('2GiB', 2 * 1024**3),
         ):
-            self.assertEqual(number, options.size(text))
+            self.assertEqual(number, values.size(text))
 
     def test_numbers_have_a_lowest(self):
-        self.assertEqual(0, options.at_least(0)('0'))
-        self.assertRaises(argparse.ArgumentTypeError, options.at_least(1), '0')
+        self.assertEqual(0, values.at_least(0)('0'))
+        self.assertRaises(argparse.ArgumentTypeError, values.at_least(1), '0')

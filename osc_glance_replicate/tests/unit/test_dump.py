@@ -33,6 +33,7 @@ from osc_glance_replicate import task
 from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import places
 from osc_glance_replicate.tests.unit import test_plan_properties
+from osc_glance_replicate import transfer
 
 NO_SPACE = (errno.ENOSPC, 'No space left on device')
 
@@ -174,6 +175,7 @@ class DumpTest(testtools.TestCase):
         :returns: result and reason
         """
         self.source = source or Source()
+        self.source.images[self.image.id] = self.image
         outcome = task.Task(
             self.planner.decide(
                 self.image, self.dump.find(self.image.id), self.path
@@ -182,8 +184,7 @@ class DumpTest(testtools.TestCase):
             self.dump,
             self.planner,
             retries=retries,
-            checksum=True,
-            format_check=False,
+            checks=task.Checks(formats=False),
             stop=threading.Event(),
         ).carry_out()
         return outcome.result, outcome.reason
@@ -340,6 +341,9 @@ class TestKept(DumpTest):
         self.assertEqual(5, len(source.starts))
 
     def test_next_run_goes_on(self):
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{transfer.__name__}._RESERVE', 1)
+        )
         result, reason = self.carry_out(Source(breaks=(7,)), retries=0)
         self.assertEqual(('failed', 'master: broke'), (result, reason))
         self.assertEqual({f'{self.image.id}.img.part'}, self.names())

@@ -19,9 +19,9 @@ from hypothesis import strategies
 import testtools
 
 from osc_glance_replicate import ec2
+from osc_glance_replicate import ec2_report
 from osc_glance_replicate import errors
 from osc_glance_replicate import plan
-from osc_glance_replicate import report
 from osc_glance_replicate import selection
 from osc_glance_replicate.tests.unit import base
 
@@ -248,7 +248,7 @@ class TestReport(testtools.TestCase):
     )
 
     def test_rows(self):
-        told = report.Identities()
+        told = ec2_report.Identities()
         rows = list(told.rows(lambda: self.found))
         self.assertEqual(('EC2 ID', 'ID', 'Name'), told.columns)
         self.assertEqual(('aki-0a', ONE, r'a\x1b'), rows[0])
@@ -257,7 +257,10 @@ class TestReport(testtools.TestCase):
         self.assertEqual('2 identified', told.summary)
 
     def test_problems(self):
-        for what, rows in (report.Identities, 2), (report.Statements, 0):
+        for what, rows in (
+            (ec2_report.Identities, 2),
+            (ec2_report.Statements, 0),
+        ):
             told = what()
             told.problems = ['a', 'b']
             self.assertEqual(rows, len(list(told.rows(lambda: self.found))))
@@ -266,7 +269,7 @@ class TestReport(testtools.TestCase):
 
     def test_statements(self):
         """All or nothing, and no name among them."""
-        told = report.Statements()
+        told = ec2_report.Statements()
         rows = told.rows(lambda: self.found)
         self.assertEqual(
             list(ec2.statements(self.found)), [line for (line,) in rows]
@@ -278,8 +281,8 @@ class TestReport(testtools.TestCase):
             yield self.found[0]
             raise errors.PlaceError('master', 'gone')
 
-        told = report.Statements()
+        told = ec2_report.Statements()
         self.assertEqual([], list(told.rows(broken)))
         self.assertIsInstance(told.trouble, errors.PlaceError)
         self.assertEqual(1, told.exit_code)
-        self.assertEqual([], list(report.Statements().rows(lambda: [])))
+        self.assertEqual([], list(ec2_report.Statements().rows(lambda: [])))

@@ -12,7 +12,9 @@
 
 import datetime
 import email.utils
+import itertools
 import json
+import logging
 import threading
 import time
 
@@ -25,7 +27,6 @@ from osc_glance_replicate.places import listing
 from osc_glance_replicate import plan
 from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import fake_glance
-from osc_glance_replicate import transfer
 
 Answer = fake_glance.Answer
 
@@ -42,7 +43,7 @@ class TestWrite(GlanceTest):
     def write(self, answer, data=b'the bytes'):
         image = base.image(data=data)
         place = self.serve(lambda request: answer)
-        body = transfer.Body(base.Data(data), image, 'master', True, base.GO)
+        body = base.body(base.Data(data), image, 'master', True, base.GO)
         try:
             place.write(image, body)
         finally:
@@ -75,15 +76,20 @@ class TestWrite(GlanceTest):
             fake_glance.FakeGlance(lambda request: Answer(204))
         )
         answer = Answer(307, headers={'Location': f'{elsewhere.url}/x'})
-        self.assertRaises(errors.PlaceError, self.write, answer)
+        error = self.assertRaises(errors.PlaceError, self.write, answer)
         self.assertEqual([], elsewhere.requests)
+        self.assertIn('redirects to 127.0.0.1, which', str(error))
+        for location in '', 'http://[', 'http://user:secret@/?signature=x':
+            answer = Answer(302, headers={'Location': location})
+            error = self.assertRaises(errors.PlaceError, self.write, answer)
+            self.assertIn('redirects to nowhere', str(error))
 
     def test_nothing_but_the_caller_tries_again(self):
         def hang_up(request):
             raise ConnectionResetError
 
         place = self.serve(hang_up)
-        body = transfer.Body(
+        body = base.body(
             base.Data(b'data'), base.image(), 'master', True, base.GO
         )
         self.assertRaises(
@@ -113,6 +119,69 @@ class TestWrite(GlanceTest):
         self.assertEqual(
             r'slave: HTTP 413: over \x1b[31mquota (req-1)', str(error)
         )
+
+    def test_record_that_is_gone_is_named(self):
+        error = self.assertRaises(errors.RefusedError, self.write, Answer(404))
+        self.assertIn('was deleted there', str(error))
+
+
+class TestAnswers(GlanceTest):
+    def find(self, answer):
+        self.useFixture(
+            fixtures.MonkeyPatch('osc_glance_replicate.retry._FIRST', 0)
+        )
+        return self.serve(lambda request: answer).find(base.image().id)
+
+    def test_answer_without_end_is_not_read(self):
+        answer = Answer(document={'id': 'x' * 1000})
+        for status in 200, 500:
+            answer.status = status
+            self.useFixture(
+                fixtures.MonkeyPatch(
+                    'osc_glance_replicate.places.api._LONGEST_DOCUMENT', 999
+                )
+            )
+            error = self.assertRaises(errors.PlaceError, self.find, answer)
+            self.assertIn('slave: answers with more than 999', str(error))
+
+    def test_answer_that_takes_for_ever_is_given_up(self):
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'osc_glance_replicate.places.api._DOCUMENT_TIMEOUT', -1
+            )
+        )
+        error = self.assertRaises(
+            errors.TransientError, self.find, Answer(document={})
+        )
+        self.assertIn('took more than', str(error))
+
+    def test_answer_that_breaks_off_is_asked_for_again(self):
+        answer = Answer(document={}, headers={'Content-Length': '99'})
+        error = self.assertRaises(errors.TransientError, self.find, answer)
+        self.assertIn('broke off its answer', str(error))
+        self.assertEqual(4, len(self.fake.requests))
+
+    def test_nothing_is_unpacked(self):
+        self.find(Answer(document={'id': base.image().id}))
+        (request,) = self.fake.requests
+        self.assertEqual('identity', request.headers['Accept-Encoding'])
+
+    def test_log_tells_of_requests_and_not_of_what_is_in_them(self):
+        log = self.useFixture(fixtures.FakeLogger(level=logging.DEBUG))
+        self.find(
+            Answer(
+                document={'direct_url': 'swift://user:credential@x'},
+                headers={
+                    'X-OpenStack-Request-Id': 'req-1',
+                    'Location': 'https://x/?signature=credential',
+                },
+            )
+        )
+        self.assertIn('slave: GET /images/', log.output)
+        self.assertIn('HTTP 200', log.output)
+        self.assertIn('(req-1)', log.output)
+        self.assertNotIn('credential', log.output)
+        self.assertNotIn('secret-token', log.output)
 
 
 class TestSilence(GlanceTest):
@@ -295,6 +364,16 @@ class TestListing(GlanceTest):
             self.assertRaises(errors.PlaceError, self.listing, pages)
             self.assertLess(len(self.fake.requests), 50)
 
+    def test_listing_without_end_is_given_up(self):
+        self.useFixture(fixtures.MonkeyPatch(f'{listing.__name__}._MOST', 9))
+        number = itertools.count(1)
+
+        def pages(marker):
+            return self.page([next(number), next(number)], more=True)
+
+        error = self.assertRaises(errors.PlaceError, self.listing, pages)
+        self.assertIn('slave: lists more than 9 images', str(error))
+
     def test_image_out_of_order_is_given_and_said(self):
         place = self.serve(
             lambda request: self.page(
@@ -374,8 +453,15 @@ class TestMembers(GlanceTest):
         super().setUp()
         self.sent = []
 
-    def set_members(self, there, wanted, exact=False, refuse=()):
-        """Have an update set members.
+    def set_members(
+        self,
+        there,
+        wanted,
+        exact=False,
+        refuse=(),
+        act=glance.Glance.update,
+    ):
+        """Have members set.
 
         :param there: those that Glance has: project → status
         :param refuse: what is answered with 403
@@ -388,13 +474,16 @@ class TestMembers(GlanceTest):
                     for project, status in there.items()
                 ]
                 return Answer(200, {'members': listed})
+            if request.method == 'PATCH':
+                return Answer(200, dict(image.record))
             name = request.path.rpartition('/')[2]
             self.sent.append((request.method, name, request.body))
             good = 204 if request.method == 'DELETE' else 200
             return Answer(403 if name in refuse else good, {})
 
+        image = base.image(visibility='shared', members=wanted)
         action = plan.Action(
-            base.image(),
+            image,
             'slave',
             plan.Verb.UPDATE,
             base.image(),
@@ -403,7 +492,7 @@ class TestMembers(GlanceTest):
         )
         place = self.serve(answer)
         try:
-            place.update(action)
+            act(place, action)
         except errors.RefusedError as exc:
             return str(exc)
         return ''
@@ -423,8 +512,16 @@ class TestMembers(GlanceTest):
         self.assertNotIn('member q', problem)
 
     def test_those_of_others_stay_unless_it_is_to_be_exact(self):
-        self.set_members({'old': 'accepted'}, {})
-        self.assertEqual([], self.sent)
+        for act in glance.Glance.update, glance.Glance.publish:
+            self.set_members({'old': 'accepted'}, {}, act=act)
+            self.assertEqual([], self.sent)
+
+    def test_published_exactly_without_members_has_none(self):
+        self.set_members(
+            {'old': 'accepted'}, {}, exact=True, act=glance.Glance.publish
+        )
+        ((method, name, _),) = self.sent
+        self.assertEqual(('DELETE', 'old'), (method, name))
 
     def test_id_that_is_a_path_is_refused(self):
         for project in ('..', '.', '../..', 'a/b', 'a?b', ''):

@@ -25,16 +25,18 @@ import hypothesis
 from hypothesis import strategies
 import testtools
 
+from osc_glance_replicate import digest
 from osc_glance_replicate import errors
 from osc_glance_replicate.places import directory
 from osc_glance_replicate.places import dump_record
 from osc_glance_replicate import plan
-from osc_glance_replicate import report
 from osc_glance_replicate import selection
+from osc_glance_replicate import resume
 from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import test_plan_properties
 from osc_glance_replicate import transfer
 from osc_glance_replicate import verify
+from osc_glance_replicate import verify_report
 
 _MODERN = base.image(0xA, b'some data of some length')
 _WEAK = base.image(
@@ -468,7 +470,7 @@ class TestChangedDump(testtools.TestCase):
                 if action.verb is plan.Verb.COPY:
                     with contextlib.suppress(errors.ReplicateError):
                         loaded[image.id] = image, self.read(source, image)
-            tell = report.Findings(for_people=True)
+            tell = verify_report.Findings(for_people=True)
             rows = list(
                 tell.rows(lambda: verify.verify(source, selection.Selection()))
             )
@@ -481,9 +483,8 @@ class TestChangedDump(testtools.TestCase):
         self.assertIn(image, source.named(image.name))
 
     def read(self, source, image):
-        with source.read(image) as data:
-            body = transfer.Body(data, image, source.name, True, base.GO)
-            return b''.join(body)
+        data = resume.Resuming(source, image, 0)
+        return b''.join(base.body(data, image, source.name, True, base.GO))
 
     @test_plan_properties.settings(250)
     @hypothesis.example([('edit', _OLD['id'], (set_field, 'size', '16'))])
@@ -502,7 +503,7 @@ class TestChangedDump(testtools.TestCase):
     def check_data(self, image, data):
         self.assertIsNone(image.defect)
         self.assertEqual(image.record['size'], len(data))
-        if hashed := transfer.recorded_hash(image):
+        if hashed := digest.recorded_hash(image):
             algorithm, value = hashed
             self.assertEqual(hashlib.new(algorithm, data).hexdigest(), value)
         # It can be sent as JSON, and shown.

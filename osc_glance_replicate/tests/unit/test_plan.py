@@ -35,11 +35,13 @@ class TestDecide(testtools.TestCase):
 
     def test_replica_without_data_is_completed(self):
         for status in ('queued', 'saving', 'uploading', 'importing'):
-            replica = base.image(status=status, size=None)
+            replica = base.image(status=status, size=None, checksum=None)
             self.assertEqual(COPY, self.decide(base.image(), replica).verb)
 
     def test_record_of_another_project_is_not_filled(self):
-        replica = base.image(status='queued', size=None, owner='theirs')
+        replica = base.image(
+            status='queued', size=None, checksum=None, owner='theirs'
+        )
         for mine, verb in (
             ('mine', CONFLICT),
             ('theirs', COPY),
@@ -91,6 +93,37 @@ class TestDecide(testtools.TestCase):
             self.assertEqual(UPDATE, action.verb)
             self.assertEqual(['name'], [c.field for c in action.changes])
             self.assertEqual([field], [c.field for c in action.fixed])
+
+    def test_record_that_takes_no_data_any_more_is_named(self):
+        empty = {'size': None, 'os_hash_value': None, 'checksum': None}
+        for fields, words in (
+            ({**empty, 'status': 'queued', 'checksum': 'x'}, 'refused'),
+            (
+                {
+                    **empty,
+                    'status': 'importing',
+                    'os_glance_failed_import': 'fast',
+                    'os_glance_importing_to_stores': '',
+                },
+                'an import to fast has failed',
+            ),
+            ({**empty, 'status': 'killed'}, 'killed'),
+        ):
+            action = self.decide(base.image(), base.image(**fields))
+            self.assertEqual(plan.Verb.CONFLICT, action.verb)
+            self.assertIn(words, action.reason)
+        for fields in (
+            {**empty, 'status': 'queued'},
+            {**empty, 'status': 'saving'},
+            {
+                **empty,
+                'status': 'importing',
+                'os_glance_failed_import': 'slow',
+                'os_glance_importing_to_stores': 'fast',
+            },
+        ):
+            action = self.decide(base.image(), base.image(**fields))
+            self.assertEqual(plan.Verb.COPY, action.verb)
 
     def test_tags_are_added_to_those_that_are_there(self):
         action = self.decide(base.image(tags=['a']), base.image(tags=['b']))

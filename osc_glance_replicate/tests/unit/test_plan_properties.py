@@ -24,7 +24,7 @@ import testtools
 from osc_glance_replicate import catalogue
 from osc_glance_replicate import order
 from osc_glance_replicate import plan
-from osc_glance_replicate import report
+from osc_glance_replicate import plan_report
 from osc_glance_replicate.tests import catalogues
 from osc_glance_replicate.tests import model
 
@@ -178,7 +178,7 @@ class TestPlanner(testtools.TestCase):
 
     def _check_comparison(self, actions):
         """Compare tells of nothing but what livecopy could not change."""
-        tell = report.Differences(for_people=False)
+        tell = plan_report.Differences(for_people=False)
         rows = list(tell.rows(lambda: actions))
         remaining = collections.Counter(
             action.verb
@@ -191,7 +191,7 @@ class TestPlanner(testtools.TestCase):
             self.assertIn(
                 difference, ('conflict', 'incomplete', 'failed', 'extra')
             )
-        expected = report.DIFFERENT if rows else 0
+        expected = plan_report.DIFFERENT if rows else 0
         self.assertEqual(
             1 if remaining[plan.Verb.FAIL] else expected, tell.exit_code
         )

@@ -10,11 +10,15 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import signal
+
 import testtools
 
 from osc_glance_replicate import errors
 from osc_glance_replicate import plan
+from osc_glance_replicate import plan_report
 from osc_glance_replicate import report
+from osc_glance_replicate import signals
 from osc_glance_replicate import task
 from osc_glance_replicate.tests.unit import base
 
@@ -82,7 +86,8 @@ class TestReport(testtools.TestCase):
         for trouble, code in (
             (errors.PlaceError('master', 'gone'), 1),
             (ValueError('a defect of ours'), 1),
-            (KeyboardInterrupt(), 130),
+            (signals.Ended(signal.SIGINT), 130),
+            (signals.Ended(signal.SIGTERM), 143),
         ):
             self.assertEqual(1, len(self.report(outcomes(trouble))))
             self.assertIs(trouble, self.told.trouble)
@@ -110,7 +115,7 @@ class TestDifferences(testtools.TestCase):
             (True, 'no images'),
             (False, 'no images; 1 not compared: livecopy --dry-run tells why'),
         ):
-            told = report.Differences()
+            told = plan_report.Differences()
             skipped = plan.Action(
                 base.image(), 'slave', plan.Verb.SKIP, routine=routine
             )
@@ -121,7 +126,7 @@ class TestDifferences(testtools.TestCase):
     def test_record_without_data(self):
         """Whatever livecopy would make of it."""
         for verb in plan.Verb.COPY, plan.Verb.CONFLICT:
-            told = report.Differences()
+            told = plan_report.Differences()
             queued = plan.Action(
                 base.image(), 'slave', verb, base.image(status='queued')
             )

@@ -21,6 +21,7 @@ from osc_glance_replicate import errors
 from osc_glance_replicate import plan
 from osc_glance_replicate import run
 from osc_glance_replicate import selection
+from osc_glance_replicate import task
 from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import places
 
@@ -36,8 +37,7 @@ class TestRunner(testtools.TestCase):
             self.planner,
             transfers=transfers,
             retries=0,
-            checksum=True,
-            format_check=True,
+            checks=task.Checks(),
             fail_fast=fail_fast,
         )
 

@@ -31,9 +31,10 @@ class TestTask(testtools.TestCase):
         super().setUp()
         self.image = base.image()
         self.planner = plan.Planner(selection.Selection())
-        patcher = mock.patch.object(retry, '_FIRST', 0.001)
-        patcher.start()
-        self.addCleanup(patcher.stop)
+        for name, value in (('_FIRST', 0.001), ('_BUSY_LIMIT', 0.1)):
+            patcher = mock.patch.object(retry, name, value)
+            patcher.start()
+            self.addCleanup(patcher.stop)
 
     def carry_out(
         self,
@@ -52,9 +53,7 @@ class TestTask(testtools.TestCase):
             slave,
             self.planner,
             retries=retries,
-            checksum=checksum,
-            format_check=format_check,
-            check_first=check_first,
+            checks=task.Checks(checksum, format_check, check_first),
             stop=threading.Event(),
         ).carry_out()
         return outcome.result, outcome.reason
@@ -161,7 +160,9 @@ class TestTask(testtools.TestCase):
         def write(image, body):
             next(iter(body))
             slave.write = slave.write_once
-            slave.images[image.id] = base.image(status='queued', size=None)
+            slave.images[image.id] = base.image(
+                status='queued', size=None, checksum=None
+            )
             raise BUSY
 
         slave.write = write

@@ -13,6 +13,7 @@
 import hashlib
 import threading
 
+import fixtures
 import testtools
 
 from osc_glance_replicate import errors
@@ -23,7 +24,7 @@ from osc_glance_replicate import transfer
 class TestBody(testtools.TestCase):
     def body(self, data, image, piece=3, checksum=True, inspect=False):
         self.stop = threading.Event()
-        return transfer.Body(
+        return base.body(
             base.Data(data, piece),
             image,
             'master',
@@ -51,8 +52,8 @@ class TestBody(testtools.TestCase):
     def test_wrong_bytes_are_never_sent_whole(self):
         image = base.image(data=b'some data')
         for data, kind in (
-            (b'some dat', errors.TransientError),
-            (b'', errors.TransientError),
+            (b'some dat', errors.DataError),
+            (b'', errors.DataError),
             (b'some data!', errors.DataError),
             (b'some dada', errors.DataError),
         ):
@@ -86,11 +87,11 @@ class TestBody(testtools.TestCase):
         body = self.body(b'xbc', image, checksum=False)
         self.assertEqual((b'xbc', None), self.received(body))
         _, error = self.received(self.body(b'ab', image, checksum=False))
-        self.assertIsInstance(error, errors.TransientError)
+        self.assertIsInstance(error, errors.DataError)
 
     def test_what_was_checked_is_held_back_all_the_same(self):
         data = base.Data(b'some data')
-        body = transfer.Body(
+        body = base.body(
             data,
             base.image(data=b'some data'),
             'dump',
@@ -116,6 +117,9 @@ class TestBody(testtools.TestCase):
         self.assertRaises(RuntimeError, iter, body)
 
     def test_it_stops_when_told(self):
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{transfer.__name__}._RESERVE', 1)
+        )
         body = self.body(b'some data', base.image(data=b'some data'))
         blocks = iter(body)
         next(blocks)

@@ -16,11 +16,11 @@ import fixtures
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.places import dump_record
-from osc_glance_replicate import report
 from osc_glance_replicate import selection
 from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import dumps
 from osc_glance_replicate import verify
+from osc_glance_replicate import verify_report
 
 
 class VerifyTest(dumps.DirectoryTest):
@@ -32,7 +32,7 @@ class VerifyTest(dumps.DirectoryTest):
         return finding.result, finding.reason
 
     def exit_code(self):
-        tell = report.Findings(for_people=True)
+        tell = verify_report.Findings(for_people=True)
         rows = list(tell.rows(self.verify))
         self.assertIsNone(tell.trouble)
         for row in rows:
@@ -344,7 +344,7 @@ class TestOthers(VerifyTest):
     def test_name_that_is_no_text(self):
         with open(os.fsencode(self.path) + b'/\xff\x1b', 'wb'):
             pass
-        tell = report.Findings(for_people=True)
+        tell = verify_report.Findings(for_people=True)
         (row,) = tell.rows(self.verify)
         self.assertIsNone(tell.trouble)
         self.assertTrue(row[-1].isprintable())

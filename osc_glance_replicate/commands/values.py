@@ -1,0 +1,109 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The values of options: read from what the user has typed."""
+
+import argparse
+from collections.abc import Callable
+import datetime
+import re
+
+_SECONDS = {'s': 1, 'm': 60, 'h': 3600, 'd': 86400, 'w': 7 * 86400}
+
+
+def at_least(lowest: int) -> Callable[[str], int]:
+    """Make an argument type: a whole number, not below the lowest."""
+
+    def number(text: str) -> int:
+        value = int(text)
+        if value < lowest:
+            raise argparse.ArgumentTypeError(f'{text} is less than {lowest}')
+        return value
+
+    return number
+
+
+def size(text: str) -> int:
+    """Read a size: bytes, or with a unit k, M, G, T or Ki, Mi, Gi, Ti.
+
+    :returns: bytes
+    """
+    from oslo_utils import strutils
+
+    number = text.removesuffix('B')
+    try:
+        value: int = (
+            int(number)
+            if number.isascii() and number.isdecimal()
+            else strutils.string_to_bytes(
+                f'{number}B', unit_system='mixed', return_int=True
+            )
+        )
+    except ValueError:
+        value = -1
+    if not 0 <= value < 2**63:
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is no size: give bytes, or a number with k, M, G, Ki, '
+            'Mi or Gi'
+        )
+    return value
+
+
+def time(text: str) -> datetime.datetime:
+    """Read a time: ISO 8601, in UTC unless it says so, or how long ago.
+
+    :returns: a time in UTC
+    """
+    ago = re.fullmatch(r'(\d+)([smhdw])', text, re.ASCII)
+    try:
+        if ago:
+            seconds = int(ago[1]) * _SECONDS[ago[2]]
+            now = datetime.datetime.now(datetime.UTC)
+            return now - datetime.timedelta(seconds=seconds)
+        value = datetime.datetime.fromisoformat(text)
+        if not value.tzinfo:
+            value = value.replace(tzinfo=datetime.UTC)
+        return value.astimezone(datetime.UTC)
+    except (ValueError, OverflowError) as exc:
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is no time: give 2026-11-21, 2026-11-21T09:30:00Z, or '
+            'how long ago, such as 36h or 7d'
+        ) from exc
+
+
+def key_value(text: str) -> tuple[str, str]:
+    """Read KEY=VALUE; the value may be empty."""
+    from osc_glance_replicate import image
+
+    key, equals, value = text.partition('=')
+    if not key or not equals:
+        raise argparse.ArgumentTypeError(f'{text!r} is not KEY=VALUE')
+    if not image.is_property(key):
+        raise argparse.ArgumentTypeError(
+            f'{key} is no custom property, of which this is about'
+        )
+    return key, value
+
+
+def source_destination(text: str) -> tuple[str, str]:
+    """Read SOURCE=DESTINATION."""
+    source, _, destination = text.partition('=')
+    if not source or not destination:
+        raise argparse.ArgumentTypeError(f'{text!r} is not SOURCE=DESTINATION')
+    return source, destination
+
+
+def not_empty(text: str) -> str:
+    """Read a text that is there: an unset variable of a script is not."""
+    if not text:
+        raise argparse.ArgumentTypeError('it is empty')
+    return text

@@ -1,0 +1,188 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""An image's data, picked up at the byte where its source broke."""
+
+import contextlib
+import logging
+import threading
+import time
+
+from osc_glance_replicate import errors
+from osc_glance_replicate import image as image_record
+from osc_glance_replicate import places
+from osc_glance_replicate import retry
+
+LOG = logging.getLogger(__name__)
+
+#: Bytes per second that a source has to give.
+_SLOWEST = 100
+
+#: Seconds over which that is measured.
+_WINDOW = 60.0
+
+#: Bytes after which a source that has broken is trusted anew.
+_PROGRESS = 1024 * 1024
+
+
+class Resuming:
+    """All data of an image: what is kept of it, and then the source's.
+
+    It is opened when the first byte is read.
+
+    :param source: where the data is
+    :param image: the source's record
+    :param retries: how often to open it again, counted anew whenever it has
+        given some more
+    :param kept: what an interrupted run has left of the data
+    :param start: number of bytes that are kept
+    """
+
+    def __init__(
+        self,
+        source: places.Source,
+        image: image_record.Image,
+        retries: int,
+        kept: places.Data | None = None,
+        start: int = 0,
+    ) -> None:
+        self._source = source
+        self._image = image
+        self._retries = retries
+        self._kept = kept
+        self._start = start
+        self._size = image.size or 0
+        self._position = 0
+        self._data: places.Data | None = None
+        self._closing = contextlib.ExitStack()
+        self._opened = 0
+        self._interrupted = threading.Event()
+        self._trust()
+
+    def _trust(self) -> None:
+        self._left = self._retries
+        self._delays = retry.delays()
+        self._trusted = self._position
+
+    def read(self, most: int) -> bytes:
+        """Give what has arrived, as ``places.Data`` does.
+
+        :raises PlaceError: the source broke again and again, or for good
+        :raises DataError: it has other data than before
+        """
+        while not self._interrupted.is_set():
+            try:
+                data = self._read(most)
+                if not data and self._position < self._size:
+                    raise self._trouble(f'ended after {self._position}')
+            except errors.TransientError as exc:
+                if self._position >= self._size > 0:
+                    return b''
+                self._recover(exc)
+                continue
+            self._position += len(data)
+            return data
+        raise errors.StoppedError(self._source.name, 'interrupted')
+
+    def _read(self, most: int) -> bytes:
+        if self._kept and self._position < self._start:
+            if data := self._kept.read(most):
+                return data
+            self._start = self._position
+        if self._data is None:
+            if self._position >= self._size > 0:
+                return b''
+            self._data = self._open()
+            self._spent, self._got = 0.0, 0
+        before = time.monotonic()
+        data = self._data.read(most)
+        self._check_rate(len(data), time.monotonic() - before)
+        return data
+
+    def _open(self) -> places.Data:
+        data = self._closing.enter_context(
+            self._source.read(self._image, self._position)
+        )
+        if self._opened:
+            self._check_unchanged()
+        self._opened += 1
+        return data
+
+    def _check_unchanged(self) -> None:
+        """Find out whether the rest still belongs to what was read before."""
+        found = self._source.find(self._image.id)
+        if found is None or not image_record.same_data(self._image, found)[0]:
+            raise errors.DataError(
+                self._source.name,
+                f'the data of {self._image.id} was changed or deleted while '
+                'it was read',
+            )
+
+    def _check_rate(self, count: int, seconds: float) -> None:
+        self._got += count
+        self._spent += seconds
+        if self._spent < _WINDOW:
+            return
+        if self._got < _SLOWEST * _WINDOW:
+            raise self._trouble(
+                f'sent {self._got} bytes in {self._spent:.0f} s,'
+            )
+        self._spent, self._got = 0.0, 0
+
+    def _trouble(self, what: str) -> errors.TransientError:
+        return errors.TransientError(
+            self._source.name,
+            f'{what} of the {self._size} bytes of {self._image.id}',
+        )
+
+    def _recover(self, trouble: errors.TransientError) -> None:
+        """Wait, so that the data can be opened again.
+
+        :raises PlaceError: it has been tried often enough
+        """
+        self._close()
+        if self._position - self._trusted >= _PROGRESS:
+            self._trust()
+        if not self._left:
+            tries = self._retries + 1
+            problem = f'{trouble.problem}; given up after {tries} tries'
+            raise errors.PlaceError(
+                trouble.place, problem if self._retries else trouble.problem
+            ) from trouble
+        self._left -= 1
+        LOG.debug('%s: going on at byte %s', trouble, self._position)
+        self._interrupted.wait(retry.wait(next(self._delays), trouble))
+
+    def rewind(self) -> None:
+        """Start again.
+
+        :raises io.UnsupportedOperation: it cannot be given twice
+        """
+        if self._data:
+            self._data.rewind()
+        self._position = 0
+
+    def interrupt(self) -> None:
+        """End a read that waits in another thread, and allow no more."""
+        self._interrupted.set()
+        if data := self._data:
+            data.interrupt()
+
+    def __enter__(self) -> 'Resuming':
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        self._data = None
+        self._closing.close()

@@ -1,0 +1,150 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""From the arguments of a verb to an engine between the places they name."""
+
+import argparse
+from collections.abc import Callable, Collection, Mapping
+
+import openstack.connection
+
+from osc_glance_replicate import clouds
+from osc_glance_replicate import criteria
+from osc_glance_replicate import engine
+from osc_glance_replicate.places import api
+from osc_glance_replicate.places import directory
+from osc_glance_replicate.places import dump
+from osc_glance_replicate.places import glance
+from osc_glance_replicate import plan
+from osc_glance_replicate import replica
+
+#: Connects to the command's own cloud.
+Own = Callable[[], openstack.connection.Connection]
+
+
+def to_clouds(own: Own, args: argparse.Namespace) -> engine.Engine:
+    """Get ready to replicate from the command's own cloud to others.
+
+    :raises ReplicateError: a cloud or a project cannot be used
+    """
+    connections = clouds.connect(own, args.to)
+    name = connections[0].config.name
+    clouds.refuse_same([name, *args.to], connections)
+    clouds.warn_of_environment(connections[0])
+    others = dict(zip(args.to, connections[1:], strict=True))
+    source, *destinations = (
+        _glance(name, connection, args)
+        for name, connection in zip([name, *args.to], connections, strict=True)
+    )
+    planner = plan.Planner(
+        criteria.selection_of(connections[0], source, args),
+        metadata_only=getattr(args, 'metadata_only', False),
+        extra=getattr(args, 'extra', False),
+        exact=args.to if getattr(args, 'exact', False) else (),
+        # What a cloud holds is counted, whether it boots elsewhere or not.
+        dumps=() if args.to else (name,),
+        template=criteria.template(
+            args, clouds.Projects(name, connections[0]), others
+        ),
+        formats={place.name: _formats(place) for place in destinations},
+        projects=_own_projects(others),
+    )
+    return engine.Engine(source, destinations, planner, args)
+
+
+def to_any(own: Own, args: argparse.Namespace) -> engine.Engine:
+    """Get ready for other clouds or for a directory, as the options say.
+
+    :raises ReplicateError: one of them cannot be used
+    """
+    if args.dump:
+        return to_dump(own, args, args.dump)
+    return to_clouds(own, args)
+
+
+def to_dump(own: Own, args: argparse.Namespace, path: str) -> engine.Engine:
+    """Get ready to replicate from the command's own cloud to a directory.
+
+    :param path: of the directory, which need not be there
+    :raises ReplicateError: the cloud, a project or the directory cannot be
+        used
+    """
+    destination = dump.Dump(path)
+    (connection,) = clouds.connect(own, ())
+    clouds.warn_of_environment(connection)
+    name = connection.config.name
+    source = _glance(name, connection, args)
+    planner = plan.Planner(
+        criteria.selection_of(connection, source, args),
+        metadata_only=getattr(args, 'metadata_only', False),
+        extra=getattr(args, 'extra', False),
+        # A dump is to be what the cloud holds, and nobody works in it.
+        exact=(path,),
+        dumps=(path,),
+        template=replica.Template(
+            owners=replica.Same(), members=getattr(args, 'members', False)
+        ),
+    )
+    projects = clouds.Projects(name, connection)
+    return engine.DumpEngine(source, projects, destination, planner, args)
+
+
+def from_dump(own: Own, args: argparse.Namespace, path: str) -> engine.Engine:
+    """Get ready to replicate from a directory to the command's own cloud.
+
+    :raises ReplicateError: the cloud or the directory cannot be used
+    """
+    source = directory.Directory(path)
+    source.require_dump()
+    (connection,) = clouds.connect(own, ())
+    clouds.warn_of_environment(connection)
+    name = connection.config.name
+    destination = _glance(name, connection, args)
+    planner = plan.Planner(
+        criteria.selection_in(source, args),
+        metadata_only=args.metadata_only,
+        exact=(name,) if args.exact else (),
+        template=criteria.template(args, source, {name: connection}),
+        formats={name: _formats(destination)},
+        projects=_own_projects({name: connection}),
+    )
+    return engine.Engine(
+        source, [destination], planner, args, check_first=True
+    )
+
+
+def _formats(
+    place: glance.Glance,
+) -> Callable[[], Mapping[str, Collection[str]]]:
+    """Let the formats be asked for only if anything is to be copied."""
+    return lambda: place.formats
+
+
+def _own_projects(
+    destinations: Mapping[str, openstack.connection.Connection],
+) -> dict[str, str | None]:
+    return {
+        name: connection.current_project_id
+        for name, connection in destinations.items()
+    }
+
+
+def _glance(
+    name: str,
+    connection: openstack.connection.Connection,
+    args: argparse.Namespace,
+) -> glance.Glance:
+    # Only what moves data needs many connections.
+    clouds.widen(connection, getattr(args, 'transfers', 1))
+    return glance.Glance(
+        api.ImageApi(name, connection), connection.current_project_id
+    )
