@@ -114,6 +114,14 @@ def _parse(
         metavar='NAME:SECTION.KEY=VALUE',
         help='set an option in every Glance of the cloud; repeats',
     )
+    parser.add_argument(
+        '--socket-timeout',
+        action='append',
+        default=[],
+        metavar='NAME:SECONDS',
+        help="how long the cloud's servers put up with a silent peer; "
+        f'repeats (default: {specs.CloudSpec.socket_timeout})',
+    )
     options = parser.parse_args(arguments)
     try:
         return _specs(options), command
@@ -124,6 +132,7 @@ def _parse(
 def _specs(options: argparse.Namespace) -> list[specs.CloudSpec]:
     clouds = []
     glance_options = _glance_options(options.option)
+    timeouts = _timeouts(options.socket_timeout)
     for value in options.cloud or _DEFAULT_CLOUDS:
         name, colon, regions = value.partition(':')
         spec = specs.CloudSpec(
@@ -131,10 +140,11 @@ def _specs(options: argparse.Namespace) -> list[specs.CloudSpec]:
             tuple(regions.split(',')) if colon else specs.CloudSpec.regions,
             tls=name in options.tls,
             glance_options=glance_options.get(name, {}),
+            socket_timeout=timeouts.get(name, specs.CloudSpec.socket_timeout),
         )
         clouds.append(spec)
-    unknown = {*options.tls, *glance_options} - {spec.name for spec in clouds}
-    if unknown:
+    named = {*options.tls, *glance_options, *timeouts}
+    if unknown := named - {spec.name for spec in clouds}:
         raise errors.SandboxError(f'No such cloud: {", ".join(unknown)}')
     return clouds
 
@@ -150,6 +160,16 @@ def _glance_options(
         if not (colon and equals and dot):
             raise errors.SandboxError(f'Not NAME:SECTION.KEY=VALUE: {value}')
         clouds.setdefault(name, {}).setdefault(section, {})[key] = setting
+    return clouds
+
+
+def _timeouts(values: Sequence[str]) -> dict[str, int]:
+    clouds = {}
+    for value in values:
+        name, _, seconds = value.partition(':')
+        if not seconds.isascii() or not seconds.isdecimal():
+            raise errors.SandboxError(f'Not NAME:SECONDS: {value}')
+        clouds[name] = int(seconds)
     return clouds
 
 

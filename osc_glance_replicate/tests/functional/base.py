@@ -15,15 +15,17 @@
 They run inside a sandbox that is started once for all of them::
 
     python -m osc_glance_replicate.sandbox --cloud master --cloud slave \\
-        --cloud secure --tls secure \\
+        --socket-timeout slave:4 --cloud secure --tls secure \\
         --option secure:DEFAULT.hashing_algorithm=sha256 ... -- stestr run ...
 
 See tox.ini for all options of the clouds.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 import fcntl
+import functools
 import hashlib
+import itertools
 import json
 import os
 import pathlib
@@ -44,6 +46,7 @@ import yaml
 
 from osc_glance_replicate import image as image_record
 from osc_glance_replicate import sandbox
+from osc_glance_replicate.tests.functional import leaks
 
 
 _SANDBOXES = 'OSC_GLANCE_REPLICATE_SANDBOX'
@@ -78,6 +81,12 @@ _OPENSTACK = str(pathlib.Path(sysconfig.get_path('scripts')) / 'openstack')
 
 #: Seconds after which a command is taken to hang.
 _TIMEOUT = 120
+
+
+@functools.cache
+def secrets() -> leaks.Secrets:
+    """Give what no command may tell."""
+    return leaks.Secrets(pathlib.Path(os.environ[_SANDBOXES]))
 
 
 class Result:
@@ -177,11 +186,16 @@ class Cloud:
         for file in self.glance.store.iterdir():
             file.unlink()
 
-    def sql(self, statement: str, *parameters: object) -> None:
+    def sql(
+        self, statement: str, *parameters: object
+    ) -> list[tuple[Any, ...]]:
+        """Execute SQL and give the rows that it finds."""
         connection = psycopg2.connect(self.glance.database)
         with connection, connection.cursor() as cursor:
             cursor.execute(statement, parameters)
+            rows = cursor.fetchall() if cursor.description else []
         connection.close()
+        return rows
 
     def create(
         self, data: Any = b'data', user: str = '', **fields: Any
@@ -261,6 +275,7 @@ class FunctionalTest(testtools.TestCase):
 
     def setUp(self) -> None:
         super().setUp()
+        self._output: dict[int, list[pathlib.Path]] = {}
         self.master = self.cloud('master')
         self.slave = self.cloud('slave')
 
@@ -271,22 +286,53 @@ class FunctionalTest(testtools.TestCase):
         return cloud
 
     def start(
-        self, *arguments: str, environment: dict[str, str] | None = None
+        self,
+        *arguments: str,
+        environment: dict[str, str] | None = None,
+        stdout: int | IO[bytes] | None = None,
     ) -> subprocess.Popen[bytes]:
-        """Start the openstack command."""
+        """Start the openstack command.
+
+        :param stdout: where its output goes; by default it is kept
+        """
         directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
-        self._output = directory / 'stdout', directory / 'stderr'
-        stdout, stderr = (path.open('wb') for path in self._output)
-        with stdout, stderr:
+        output = [directory / 'stdout', directory / 'stderr']
+        kept, stderr = (path.open('wb') for path in output)
+        self.addCleanup(self._assert_discreet, arguments, *output)
+        with kept, stderr:
             process = subprocess.Popen(
                 [_OPENSTACK, *arguments],
                 stdin=subprocess.DEVNULL,
-                stdout=stdout,
+                stdout=kept if stdout is None else stdout,
                 stderr=stderr,
                 env={**os.environ, **(environment or {})},
             )
+        self._output[process.pid] = output
         self.addCleanup(_kill, process)
         return process
+
+    def _assert_discreet(
+        self, arguments: Sequence[str], *output: pathlib.Path
+    ) -> None:
+        """Search what a command has told for secrets."""
+        streams = {path.name: path for path in output}
+        for option, value in itertools.pairwise(arguments):
+            if option == '--log-file':
+                streams[option] = pathlib.Path(value)
+        found = {
+            stream: told
+            for stream, path in streams.items()
+            # A test may have sent a log to /dev/full, for one.
+            if path.is_file()
+            and (told := secrets().found(path.read_text(errors='replace')))
+        }
+        command = secrets().hidden(' '.join(arguments))
+        self.assertEqual({}, found, f'openstack {command}')
+
+    def loud(self) -> tuple[str, ...]:
+        """Give the options that make a command tell all that it can."""
+        directory = self.useFixture(fixtures.TempDir()).path
+        return '--debug', '--log-file', f'{directory}/log'
 
     def openstack(
         self,
@@ -304,25 +350,30 @@ class FunctionalTest(testtools.TestCase):
     def finish(
         self,
         process: subprocess.Popen[bytes],
-        expect: int = 0,
+        expect: int | None = 0,
         timeout: float = _TIMEOUT,
     ) -> Result:
-        """Wait for the command that was started last.
+        """Wait for a command.
 
+        :param expect: the exit code; None where it is not known
         :param timeout: seconds after which it is taken to hang
         """
+        output = self._output[process.pid]
         deadline = time.monotonic() + timeout
         peak = 0
         while process.poll() is None:
             if time.monotonic() > deadline:
-                self.fail(f'the command hangs; {self._output[1].read_text()}')
+                told = secrets().hidden(output[1].read_text())
+                self.fail(f'the command hangs; {told}')
             peak = max(peak, _peak(process.pid))
             time.sleep(0.01)
-        stdout, stderr = (path.read_text() for path in self._output)
+        stdout, stderr = map(pathlib.Path.read_text, output)
         result = Result(process.returncode, stdout, stderr, peak)
         for name in ('stdout', 'stderr'):
-            self.addDetail(name, content.text_content(getattr(result, name)))
-        self.assertEqual(expect, result.code, result.stderr)
+            told = secrets().hidden(getattr(result, name))
+            self.addDetail(name, content.text_content(told))
+        if expect is not None:
+            self.assertEqual(expect, result.code, secrets().hidden(stderr))
         return result
 
     def livecopy(

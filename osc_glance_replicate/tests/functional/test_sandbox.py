@@ -190,7 +190,12 @@ class CommandLineTest(SandboxTest):
         self.assertNotIn('Traceback', '\n'.join(ours))
         self.assertNothingLeft()
 
-    def test_unknown_cloud(self) -> None:
-        code, _, err = self.run_to_the_end('--tls', 'solo')
-        self.assertEqual(2, code)
-        self.assertIn('No such cloud: solo', err)
+    def test_bad_options(self) -> None:
+        for option, problem in (
+            (('--tls', 'solo'), 'No such cloud: solo'),
+            (('--socket-timeout', 'solo:4'), 'No such cloud: solo'),
+            (('--socket-timeout', 'slave'), 'Not NAME:SECONDS: slave'),
+        ):
+            code, _, err = self.run_to_the_end(*option)
+            self.assertEqual(2, code)
+            self.assertIn(problem, err)

@@ -1,0 +1,292 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Destinations that break, refuse, lose answers, or are left half-way."""
+
+import threading
+import time
+
+from keystoneauth1 import exceptions
+
+from osc_glance_replicate.tests.functional import base
+from osc_glance_replicate.tests.functional import faults
+from osc_glance_replicate.tests.functional import links
+
+#: What a Glance or what stands before it says when it is not up to it.
+_PASSING = (401, 408, 409, 429, 500, 502, 503, 504)
+
+#: What it says when it will not have an image.
+_LASTING = (400, 403, 413, 415)
+
+
+def _answer(status):
+    headers = {'Retry-After': '1'} if status in (429, 503) else {}
+    return faults.Answer(status, headers)
+
+
+class TestUpload(links.BrokenLinksTest):
+    """One image's trouble with its upload is no other's."""
+
+    def test_tried_again(self):
+        """Whatever passes: a fresh stream to the very same record."""
+        broken = {
+            'reset': faults.Fault(
+                upload=faults.after(links.MIB, faults.reset)
+            ),
+            'closed': faults.Fault(
+                upload=faults.after(links.MIB, faults.close)
+            ),
+            'reset at once': faults.Fault(
+                upload=faults.after(0, faults.reset)
+            ),
+            # The Glance has its part still, and waits for the rest.
+            'left saving': faults.Fault(
+                upload=faults.after(links.MIB, faults.reset), keep=True
+            ),
+        }
+        for status in _PASSING:
+            for early in True, False:
+                name = f'{status} {"at once" if early else "at the end"}'
+                broken[name] = faults.Fault(
+                    answer=_answer(status), early=early
+                )
+        images = {}
+        for name, fault in broken.items():
+            image = images[name] = self.image(2 * links.MIB, name=name)
+            self.destination.on('PUT', f'{image.id}/file', fault)
+        lost = self.image(name='answer lost')
+        self.destination.on('PUT', f'{lost.id}/file', faults.Fault(lose=True))
+        result = self.copy()
+        self.assertReasons(result)
+        for name, image in images.items():
+            self.assertCopied(image, puts=2)
+            self.assertEqual(2, len(self.gets(image)), name)
+        # It was seen to have arrived.
+        self.assertCopied(lost, puts=1)
+        self.assertEqual(1, len(self.gets(lost)))
+        # No record was made a second time, or taken away.
+        posts = self.destination.seen('POST', '/images$')
+        self.assertEqual(len(images) + 1, len(posts))
+        self.assertEqual([], self.destination.seen('DELETE'))
+        self.assertEqual(
+            {lost.id, *(image.id for image in images.values())},
+            self.slave.ids(),
+        )
+
+    def test_not_tried_again(self):
+        images = {}
+        for status in _LASTING:
+            for early in True, False:
+                name = f'{status} {"at once" if early else "at the end"}'
+                image = images[name] = self.image(2 * links.MIB, name=name)
+                self.destination.on(
+                    'PUT',
+                    f'{image.id}/file',
+                    faults.Fault(answer=_answer(status), early=early),
+                )
+        good = self.image(name='good')
+        result = self.copy(expect=1)
+        self.assertReasons(result, **{n: f'HTTP {n[:3]}' for n in images})
+        for row in result.rows:
+            if row['ID'] != good.id:
+                self.assertEqual('failed', row['Result'])
+                self.assertIn('slave', row['Reason'])
+        self.assertCopied(good, puts=1)
+        for name, image in images.items():
+            self.assertNothingActive(image)
+            self.assertEqual('queued', self.slave.get(image.id).status)
+            self.assertEqual(1, len(self.puts(image)), name)
+        # The records are fit for another try.
+        self.copy()
+        for image in images.values():
+            self.assertCopied(image, puts=2)
+
+    def test_other_requests(self):
+        """What stands around the upload fails just as easily."""
+        requests = {
+            'created, not told': ('POST', '/images$', 'lose'),
+            'not created': ('POST', '/images$', 'answer'),
+            'not seen': ('GET', '{}$', 'answer'),
+            'published, not told': ('PATCH', '{}$', 'lose'),
+            'not published': ('PATCH', '{}$', 'answer'),
+        }
+        options = {
+            'lose': {'lose': True},
+            'answer': {'answer': faults.Answer(503)},
+        }
+        images = {}
+        for name, (method, path, option) in requests.items():
+            image = self.image(links.MIB // 2, name=name, visibility='public')
+            images[name] = image
+            # An image is public when the second PATCH is done; the first
+            # one asks whether this user may.
+            self.destination.on(
+                method,
+                path.format(image.id),
+                faults.Fault(**options[option]),
+                first=2 if method == 'PATCH' else 1,
+            )
+        result = self.copy()
+        self.assertReasons(result)
+        for image in images.values():
+            self.assertCopied(image, puts=1)
+        self.assertEqual([], self.destination.seen('DELETE'))
+
+    def test_destination_dies_under_four_of_twelve(self):
+        images = [self.image(2 * links.MIB) for _ in range(12)]
+        crash = threading.Barrier(
+            4, lambda: self.destination.down(3), timeout=30
+        )
+        self.destination.on(
+            'PUT',
+            '/file$',
+            faults.Fault(upload=faults.after(links.MIB, crash.wait)),
+            first=3,
+            times=4,
+        )
+        start = time.monotonic()
+        result = self.livecopy(environment=self.environment)
+        self.assertGreater(time.monotonic() - start, 3)
+        self.assertReasons(result)
+        self.assertEqual(12, len(result.rows))
+        for image in images:
+            self.assertCopied(image)
+        puts = [len(self.puts(image)) for image in images]
+        self.assertEqual([1] * 8 + [2] * 4, sorted(puts))
+        self.assertEqual({image.id for image in images}, self.slave.ids())
+
+
+class TestRecords(links.BrokenLinksTest):
+    """What is there already: someone's upload, or a record past help."""
+
+    def test_upload_by_someone_else_is_waited_for(self):
+        images = {
+            name: self.image(name=name)
+            for name in ('finishes', 'aborts', 'sends other data')
+        }
+        base.pass_a_second()
+        uploads = []
+        for name, image in images.items():
+            data = self.data[image.id]
+            if name == 'sends other data':
+                data = data[::-1]
+            self.slave.create(None, id=image.id, name=name)
+            uploads.append(
+                threading.Thread(
+                    target=self._upload, args=(image, data, name != 'aborts')
+                )
+            )
+        for upload in uploads:
+            upload.start()
+            self.addCleanup(upload.join)
+        for image in images.values():
+            self._await_status(image, 'saving')
+        result = self.copy('--show-all', expect=1)
+        results = {row['Name']: row['Result'] for row in result.rows}
+        self.assertEqual(
+            {
+                'finishes': 'unchanged',
+                'aborts': 'copied',
+                'sends other data': 'conflict',
+            },
+            results,
+        )
+        self.assertCopied(images['finishes'], puts=0)
+        self.assertCopied(images['aborts'], puts=1)
+        (theirs,) = (i for n, i in images.items() if 'other' in n)
+        self.assertEqual([], self.puts(theirs))
+        self.assertEqual(
+            self.data[theirs.id][::-1], self.slave.data(theirs.id)
+        )
+
+    def _upload(self, image, data, finish):
+        """Upload slowly, until somebody has looked at the record."""
+
+        def blocks():
+            yield data[: links.MIB]
+            rest = data[links.MIB :]
+            deadline = time.monotonic() + 30
+            while len(self.destination.seen('GET', f'{image.id}$')) < 2:
+                self.assertLess(time.monotonic(), deadline)
+                yield rest[:1]
+                rest = rest[1:]
+                time.sleep(0.2)
+            if finish:
+                yield rest
+
+        class Body:
+            def __len__(self):
+                return len(data)
+
+            def __iter__(self):
+                return blocks()
+
+        cloud = base.Cloud('slave')
+        try:
+            cloud.upload(image.id, Body())
+        except Exception:
+            if finish:
+                raise
+        finally:
+            cloud.close()
+
+    def _await_status(self, image, status):
+        deadline = time.monotonic() + 20
+        while self.slave.get(image.id).status != status:
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.05)
+
+    def test_records_past_help_are_named(self):
+        poisoned = self.image(name='poisoned')
+        stuck = self.image(name='stuck')
+        good = self.image(name='good')
+        base.pass_a_second()
+        for image in poisoned, stuck:
+            self.slave.create(None, id=image.id, disk_format='qcow2')
+        # No qcow2: refused, and the record cannot be used any more.
+        self.assertRaises(
+            exceptions.UnsupportedMediaType,
+            self.slave.upload,
+            poisoned.id,
+            b'raw' * 1000,
+        )
+        self.slave.request(
+            'PUT',
+            f'/images/{stuck.id}/stage',
+            data=b'raw' * 1000,
+            headers={'Content-Type': 'application/octet-stream'},
+        )
+        self.slave.request(
+            'POST',
+            f'/images/{stuck.id}/import',
+            json={'method': {'name': 'glance-direct'}},
+        )
+        deadline = time.monotonic() + 20
+        while not self.slave.get(stuck.id).record.get(
+            'os_glance_failed_import'
+        ):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.1)
+        before = [self.slave.get(image.id) for image in (poisoned, stuck)]
+        result = self.copy(expect=1)
+        self.assertReasons(result, poisoned='purge', stuck='import')
+        for row in result.rows:
+            if row['Result'] != 'copied':
+                self.assertIn(row['Result'], ('failed', 'conflict'))
+                self.assertIn('purge', row['Reason'])
+        self.assertCopied(good, puts=1)
+        self.assertEqual(
+            before, [self.slave.get(image.id) for image in (poisoned, stuck)]
+        )
+        for image in poisoned, stuck:
+            self.assertEqual([], self.puts(image))
+        self.assertEqual([], self.destination.seen('DELETE'))

@@ -1,0 +1,222 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Clouds that lie, ramble or lead astray."""
+
+import itertools
+import uuid
+
+from osc_glance_replicate.tests.functional import faults
+from osc_glance_replicate.tests.functional import links
+
+_LISTING = r'/images\?'
+_RECORDS = r'/images(\?|/[^/]+$)'
+_MOST = 300 * links.MIB  # of memory
+
+
+def _long(begin):
+    """Give half a gigabyte of JSON, which has not come to its end then."""
+    return itertools.chain([begin], itertools.repeat(b' ' * 65536, 8192))
+
+
+class TestAnswers(links.BrokenLinksTest):
+    """No answer keeps the command for ever, fills it, or takes its token."""
+
+    def test_listings_and_errors_without_end(self):
+        image = self.image(1000)
+        page = {
+            'images': [self.master.get(image.id).record],
+            'next': f'/v2/images?marker={image.id}',
+        }
+        runs = []
+        for words, answer in (
+            ('again', faults.Answer(document=page)),
+            ('no list', faults.Answer(document={'images': {'a': 1}})),
+            ('more than', faults.Answer(body=_long(b'{"images": ['))),
+            ('more than', faults.Answer(403, body=_long(b'{"code": '))),
+        ):
+            for cloud in self.master, self.slave:
+                link = self.proxy(cloud)
+                link.on(
+                    'GET', _LISTING, faults.Fault(answer=answer), times=None
+                )
+                environment = self.clouds_yaml(
+                    **{cloud.name: links.behind(link)}
+                )
+                arguments = (
+                    '--os-cloud', 'master', 'image', 'replicate', 'livecopy',
+                    '-f', 'json', '--to', 'slave', '--retries', '1',
+                )  # fmt: skip
+                process = self.start(*arguments, environment=environment)
+                runs.append((words, cloud, process))
+        for words, cloud, process in runs:
+            result = self.finish(process, expect=1)
+            self.assertEqual([], result.rows)
+            self.assertIn(f'{cloud.name}: ', result.stderr)
+            self.assertIn(words, result.stderr)
+            self.assertNotIn('Traceback', result.stderr)
+            self.assertLess(result.peak, _MOST, words)
+        self.assertEqual(set(), self.slave.ids())
+
+    def test_no_token_is_led_elsewhere(self):
+        image = self.image(1000)
+        elsewhere = self.proxy(self.slave)
+        away = faults.Answer(307, {'Location': f'{elsewhere.url}/v2'})
+        version = {
+            'id': 'v2.9',
+            'status': 'CURRENT',
+            'links': [{'rel': 'self', 'href': f'{elsewhere.url}/v2/'}],
+        }
+        document = faults.Answer(document={'versions': [version]})
+        runs = []
+        for method, path, answer in (
+            ('GET', '/v2/?$', away),
+            ('GET', '/v2/?$', document),
+            ('GET', _LISTING, away),
+            ('GET', f'{image.id}/file', away),
+            ('PUT', f'{image.id}/file', away),
+            ('POST', '/images$', away),
+        ):
+            cloud = self.master if path.endswith('file') else self.slave
+            if method != 'GET':
+                cloud = self.slave
+            link = self.proxy(cloud)
+            link.on(method, path, faults.Fault(answer=answer), times=None)
+            environment = self.clouds_yaml(**{cloud.name: links.behind(link)})
+            arguments = (
+                '--os-cloud', 'master', 'image', 'replicate', 'livecopy',
+                '-f', 'json', '--to', 'slave', '--retries', '0',
+            )  # fmt: skip
+            process = self.start(*arguments, environment=environment)
+            runs.append(((method, path), process))
+        for what, process in runs:
+            result = self.finish(process, expect=None)
+            self.assertIn(result.code, (0, 1), what)
+            self.assertNotIn('Traceback', result.stderr)
+        self.assertEqual([], [call for call in elsewhere.calls if call.token])
+        self.assertEqual([], elsewhere.seen('PUT'))
+
+    def test_records_that_are_none(self):
+        good = self.image(1000, name='good')
+        record = self.master.get(good.id).record
+        broken = [
+            {},
+            {'id': 5},
+            {'id': '../../../../etc/passwd', 'name': 'path'},
+            *(
+                {**record, 'id': str(uuid.uuid4()), field: value}
+                for field, value in (
+                    ('size', 'many'),
+                    ('size', -1),
+                    ('tags', 'text'),
+                    ('tags', [{}]),
+                    ('name', {'a': 1}),
+                    ('status', None),
+                    ('visibility', 7),
+                    ('os_hash_value', []),
+                    ('disk_format', ['raw']),
+                )
+            ),
+        ]
+
+        def spoil(listing):
+            found = sorted(
+                [*listing['images'], *broken],
+                key=lambda record: str(record.get('id')),
+            )
+            return {**listing, 'images': found}
+
+        self.source.on('GET', _LISTING, faults.Fault(rewrite=spoil))
+        result = self.copy(expect=1)
+        self.assertEqual(len(broken) + 1, len(result.rows))
+        for row in result.rows:
+            expected = 'copied' if row['ID'] == good.id else 'failed'
+            self.assertEqual(expected, row['Result'], row)
+        self.assertCopied(good)
+        self.assertEqual({good.id}, self.slave.ids())
+
+
+class TestBytes(links.BrokenLinksTest):
+    def test_more_fewer_and_others_than_promised(self):
+        size = 2 * links.MIB
+        downloads = {
+            'more announced': faults.Fault(
+                headers={'content-length': str(size + 5)},
+                download=faults.append([b'more!']),
+            ),
+            'more': faults.Fault(
+                headers={'content-length': None},
+                download=faults.append([b'more!']),
+            ),
+            'fewer announced': faults.Fault(
+                headers={'content-length': str(size - 5)},
+                download=faults.drop(5),
+            ),
+            'fewer': faults.Fault(
+                headers={'content-length': None}, download=faults.drop(5)
+            ),
+            'other': faults.Fault(download=faults.corrupt(size // 2)),
+            'source lies': faults.Fault(),
+        }
+        images = {}
+        for name, fault in downloads.items():
+            image = images[name] = self.image(size, name=name)
+            self.source.on('GET', f'{image.id}/file', fault, times=None)
+        self.source.on(
+            'GET',
+            _RECORDS,
+            faults.Fault(rewrite=_lie_of('source lies')),
+            times=None,
+        )
+        good = self.image(size, name='good')
+        believed = self.image(size, name='destination lies')
+        self.destination.on(
+            'GET',
+            f'{believed.id}$',
+            faults.Fault(rewrite=_lie_of('destination lies')),
+            times=None,
+        )
+        result = self.copy('--retries', '1', expect=1)
+        damaged = 'damaged'
+        self.assertReasons(
+            result,
+            **{
+                'more announced': str(size),
+                'more': str(size),
+                'fewer announced': str(size - 5),
+                'fewer': str(size),
+                'other': damaged,
+                'source lies': damaged,
+                'destination lies': 'arrived damaged',
+            },
+        )
+        self.assertCopied(good, puts=1)
+        for name, image in images.items():
+            self.assertNothingActive(image)
+        replica = self.slave.get(believed.id)
+        self.assertEqual(
+            ('deactivated', 'private'),
+            (replica.status, replica.record['visibility']),
+        )
+        self.assertEqual(1, len(self.puts(believed)))
+
+
+def _lie_of(name):
+    """Give the image of this name another hash."""
+
+    def lie(document):
+        for record in document.get('images', [document]):
+            if record['name'] == name and record['os_hash_value']:
+                record['os_hash_value'] = '0' * 128
+        return document
+
+    return lie

@@ -1,0 +1,137 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Runs that are ended, or whose output goes nowhere."""
+
+import os
+import signal
+import threading
+import time
+
+from osc_glance_replicate.tests.functional import faults
+from osc_glance_replicate.tests.functional import links
+
+#: Seconds in which a run has to end when it is asked to.
+_AT_ONCE = 2.0
+
+
+class TestSignals(links.BrokenLinksTest):
+    def test_ends_at_once_and_the_next_run_completes(self):
+        small = self.image(1000, name='small')
+        big = [self.image(name=f'big {number}') for number in range(2)]
+        for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+            self._hold(*big)
+            process = self.start_copy('--show-all')
+            for image in big:
+                self.await_upload(image)
+            self._await_copied(small)
+            process.send_signal(number)
+            start = time.monotonic()
+            result = self.finish(process, expect=code)
+            self.assertLess(time.monotonic() - start, _AT_ONCE)
+            # The report is complete, and says what it is that is missing.
+            results = {row['Name']: row['Result'] for row in result.rows}
+            done = 'copied' if number == signal.SIGINT else 'unchanged'
+            self.assertEqual(
+                {'small': done, 'big 0': 'failed', 'big 1': 'failed'}, results
+            )
+            for row in result.rows:
+                if row['Result'] == 'failed':
+                    self.assertIn('next run', row['Reason'])
+            self.assertEqual(1, len(result.stderr.splitlines()), result.stderr)
+            self.assertIn('interrupted', result.stderr)
+            for image in big:
+                self._await_status(image, 'queued')
+                self.assertNothingActive(image)
+            self.destination.calls.clear()
+        result = self.copy()
+        self.assertEqual({i.id: 'copied' for i in big}, result.results)
+        for image in small, *big:
+            self.assertCopied(image)
+
+    def _hold(self, *images):
+        """Let uploads come half-way, and no further."""
+        for image in images:
+            self.destination.on(
+                'PUT',
+                f'{image.id}/file$',
+                faults.Fault(upload=faults.after(links.MIB, faults.pause(20))),
+            )
+
+    def _await_copied(self, image):
+        self._await_status(image, 'active')
+
+    def _await_status(self, image, status):
+        deadline = time.monotonic() + 20
+        while (
+            image.id not in self.slave.ids()
+            or self.slave.get(image.id).status != status
+        ):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.05)
+
+    def test_second_signal_ends_whatever_happens(self):
+        image = self.image()
+        asked = threading.Event()
+        self.destination.on(
+            'POST',
+            '/images$',
+            faults.Fault(
+                before=lambda call: (asked.set(), time.sleep(20)),
+            ),
+        )
+        process = self.start_copy()
+        self.assertTrue(asked.wait(30))
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        start = time.monotonic()
+        result = self.finish(process, expect=130)
+        self.assertLess(time.monotonic() - start, 0.5)
+        self.assertNotIn('Traceback', result.stderr)
+        self.assertNothingActive(image)
+
+
+class TestOutput(links.BrokenLinksTest):
+    """A report that cannot be written is no reason to stop, nor to be glad."""
+
+    def test_nobody_reads(self):
+        image = self.image(1000)
+        read, write = os.pipe()
+        os.close(read)
+        full = os.open('/dev/full', os.O_WRONLY)
+        for number, stdout in enumerate((write, full)):
+            result = self.finish(
+                self.start_copy('--show-all', stdout=stdout), expect=None
+            )
+            os.close(stdout)
+            self.assertNotEqual(0, result.code)
+            self.assertNotIn('Traceback', result.stderr)
+            self.assertNotIn('Exception ignored', result.stderr)
+            self.assertLessEqual(len(result.stderr.splitlines()), 2)
+            self.assertCopied(image)
+            self.assertEqual(1, len(self.puts(image)), number)
+
+    def test_log_has_no_room(self):
+        image = self.image(1000)
+        # Something to write into it.
+        self.destination.on(
+            'PUT', '/file$', faults.Fault(answer=faults.Answer(503))
+        )
+        result = self.openstack(
+            '--os-cloud', 'master', '--log-file', '/dev/full',
+            'image', 'replicate', 'livecopy', '-f', 'json', '--to', 'slave',
+            environment=self.environment,
+        )  # fmt: skip
+        self.assertNotIn('Traceback', result.stderr)
+        self.assertEqual({image.id: 'copied'}, result.results)
+        self.assertCopied(image, puts=2)
