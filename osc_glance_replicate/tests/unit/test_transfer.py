@@ -136,3 +136,25 @@ class TestBody(testtools.TestCase):
         self.assertEqual(
             (data, None), self.received(self.body(data, image, piece=70000))
         )
+
+
+class TestPace(testtools.TestCase):
+    def test_slow_destination_gets_smaller_blocks(self):
+        now = [0.0]
+        self.useFixture(fixtures.MonkeyPatch('time.monotonic', lambda: now[0]))
+        data = bytes(5 * transfer.BLOCK)
+        image = base.image(data=data)
+        body = base.body(
+            base.Data(data, transfer.BLOCK), image, 'master', True, base.GO
+        )
+        sizes = []
+        for number, block in enumerate(body):
+            sizes.append(len(block))
+            # It becomes slow, and then quick again.
+            now[0] += 6.0 if 6 < number < 16 else 0.1
+        self.assertEqual(len(data), sum(sizes))
+        # Nobody knows how quick it is at first.
+        self.assertEqual(64 * 1024, sizes[0])
+        self.assertEqual(transfer.BLOCK, max(sizes[:7]))
+        self.assertEqual(16 * 1024, min(sizes))
+        self.assertGreater(max(sizes[-4:]), 16 * 1024)
