@@ -22,8 +22,8 @@ from osc_glance_replicate import errors
 from osc_glance_replicate.places import directory
 from osc_glance_replicate.places import dump_record
 from osc_glance_replicate.tests.unit import base
-from osc_glance_replicate import transfer
 from osc_glance_replicate.tests.unit import dumps
+from osc_glance_replicate import transfer
 
 
 class TestImages(dumps.DirectoryTest):
