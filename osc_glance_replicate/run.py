@@ -12,10 +12,13 @@
 
 """The actions carried out: side by side, and to an end when asked."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 import concurrent.futures
-import threading
+import functools
+import itertools
 
+from osc_glance_replicate import checked
+from osc_glance_replicate import fan
 from osc_glance_replicate import places
 from osc_glance_replicate import plan
 from osc_glance_replicate import task
@@ -37,36 +40,30 @@ def rehearse(actions: Iterable[plan.Action]) -> Iterator[task.Outcome]:
 class Runner:
     """Carries out a plan.
 
-    :param source: where the data is
     :param destinations: by name
     :param planner: asked again when a destination has changed meanwhile
+    :param reading: how the data of images is read
     :param transfers: number of images at a time
-    :param retries: further tries per image and destination
-    :param checks: what the data of images is held against
     :param fail_fast: start nothing more after the first failure
     """
 
     def __init__(
         self,
-        source: places.Source,
         destinations: Mapping[str, places.Destination],
         planner: plan.Planner,
+        reading: checked.Reading,
         *,
         transfers: int,
-        retries: int,
-        checks: task.Checks,
         fail_fast: bool,
     ) -> None:
-        self._source = source
         self._destinations = destinations
         self._planner = planner
+        self._reading = reading
         self._transfers = transfers
-        self._retries = retries
-        self._checks = checks
         self._fail_fast = fail_fast
         self._enough = False
         self._failed: set[tuple[str, str]] = set()
-        self._stop = threading.Event()
+        self._stop = reading.stop
 
     def run(self, actions: Iterable[plan.Action]) -> Iterator[task.Outcome]:
         """Carry out the actions; outcomes come in the order they are known.
@@ -96,26 +93,51 @@ class Runner:
         self, pending: _Pending, actions: Iterable[plan.Action]
     ) -> Iterator[task.Outcome]:
         """Keep the workers busy."""
-        for action in actions:
-            while any(_waits(action, other) for other in pending.values()):
-                yield from self._finished(pending)
-            if action.verb in _TO_DO and (lost := self._lost(action)):
-                reason = (
-                    f'{lost}, which it needs, was not replicated; '
-                    '--dont-replicate leaves the property out'
-                )
-                yield self._noted(task.Outcome(action, 'failed', reason))
-            elif action.verb in _TO_DO:
-                job = self._task(action)
-                pending[workers.start(job.carry_out)] = action
-            else:
-                yield self._noted(task.as_planned(action))
-            while len(pending) >= self._transfers:
+        for group in self._groups(actions):
+            for action in group:
+                while any(_waits(action, other) for other in pending.values()):
+                    yield from self._finished(pending)
+            shared = self._share(group)
+            for action in group:
+                if action.verb in _TO_DO and (lost := self._lost(action)):
+                    reason = (
+                        f'{lost}, which it needs, was not replicated; '
+                        '--dont-replicate leaves the property out'
+                    )
+                    yield self._noted(task.Outcome(action, 'failed', reason))
+                    if shared:
+                        shared.leave(action.to)
+                elif action.verb in _TO_DO:
+                    job = self._task(action, shared)
+                    pending[workers.start(job.carry_out)] = action
+                else:
+                    yield self._noted(task.as_planned(action))
+            while _images(pending) >= self._transfers:
                 yield from self._finished(pending)
             if self._enough:
                 break
         while pending:
             yield from self._finished(pending)
+
+    def _groups(
+        self, actions: Iterable[plan.Action]
+    ) -> Iterable[Sequence[plan.Action]]:
+        """Bring together what is to be done with one image."""
+        if len(self._destinations) == 1:
+            # No need to wait for the next one.
+            return ([action] for action in actions)
+        groups = itertools.groupby(actions, lambda action: action.image.id)
+        return (list(group) for _, group in groups)
+
+    def _share(self, group: Sequence[plan.Action]) -> fan.Fan | None:
+        """Have an image read once where it is to be copied several times."""
+        to = [a.to for a in group if a.verb is plan.Verb.COPY]
+        if len(to) < 2:
+            return None
+        inspect = any(self._destinations[name].inspects for name in to)
+        return fan.Fan(
+            functools.partial(self._reading.open, group[0].image, inspect), to
+        )
 
     def _lost(self, action: plan.Action) -> str:
         """Give the ID of an image that a new one needs and will not have."""
@@ -125,15 +147,13 @@ class Runner:
                     return image_id
         return ''
 
-    def _task(self, action: plan.Action) -> task.Task:
+    def _task(self, action: plan.Action, shared: fan.Fan | None) -> task.Task:
         return task.Task(
             action,
-            self._source,
             self._destinations[action.to],
             self._planner,
-            retries=self._retries,
-            checks=self._checks,
-            stop=self._stop,
+            self._reading,
+            shared if action.verb is plan.Verb.COPY else None,
         )
 
     def _finished(
@@ -165,3 +185,8 @@ class Runner:
 def _waits(action: plan.Action, other: plan.Action) -> bool:
     """Say whether an action is to begin after another one has ended."""
     return action.to == other.to and other.image.id in action.after
+
+
+def _images(pending: _Pending) -> int:
+    """Give the number of images that are on their way."""
+    return len({action.image.id for action in pending.values()})

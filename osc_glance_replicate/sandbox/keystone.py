@@ -32,6 +32,10 @@ from osc_glance_replicate.sandbox import uwsgi
 _DOMAIN = 'Default'
 _CONFIGURATION = 'keystone.conf'
 _DATABASE = 'keystone.db'
+_APPLICATION = pathlib.Path(__file__).with_name('keystone_wsgi.py')
+
+#: The file, in the sandbox's directory, of all tokens that were issued.
+TOKENS = 'tokens'
 
 # user → (project, roles)
 _USERS = {
@@ -109,8 +113,13 @@ class Keystone:
             },
         )
         self._service.start(
-            'keystone.wsgi.api:application',
-            {'OS_KEYSTONE_CONFIG_DIR': str(self._directory)},
+            _APPLICATION,
+            {
+                'OS_KEYSTONE_CONFIG_DIR': str(self._directory),
+                'OSC_GLANCE_REPLICATE_TOKENS': str(
+                    self._processes.directory / TOKENS
+                ),
+            },
             timeout,
         )
 

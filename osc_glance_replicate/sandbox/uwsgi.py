@@ -67,11 +67,15 @@ class Service:
         )
 
     def start(
-        self, application: str, environment: dict[str, str], timeout: int
+        self,
+        application: str | pathlib.Path,
+        environment: dict[str, str],
+        timeout: int,
     ) -> None:
         """Start the server, without waiting for it.
 
-        :param application: MODULE:NAME of the WSGI application.
+        :param application: MODULE:NAME of the WSGI application, or the file
+            that has one.
         :param environment: variables on top of this process's own.
         :param timeout: seconds of a peer's silence it puts up with.
         """
@@ -82,7 +86,12 @@ class Service:
                 [
                     installed.script('pyuwsgi'),
                     *('--http-socket', f'fd://{listening.fileno()}'),
-                    *('--module', application),
+                    *(
+                        '--wsgi-file'
+                        if isinstance(application, pathlib.Path)
+                        else '--module',
+                        str(application),
+                    ),
                     *('--processes', str(PROCESSES)),
                     *('--threads', str(THREADS)),
                     *('--socket-timeout', str(timeout)),

@@ -21,9 +21,11 @@ They run inside a sandbox that is started once for all of them::
 See tox.ini for all options of the clouds.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 import fcntl
+import functools
 import hashlib
+import itertools
 import json
 import os
 import pathlib
@@ -44,6 +46,7 @@ import yaml
 
 from osc_glance_replicate import image as image_record
 from osc_glance_replicate import sandbox
+from osc_glance_replicate.tests.functional import leaks
 
 
 _SANDBOXES = 'OSC_GLANCE_REPLICATE_SANDBOX'
@@ -78,6 +81,12 @@ _OPENSTACK = str(pathlib.Path(sysconfig.get_path('scripts')) / 'openstack')
 
 #: Seconds after which a command is taken to hang.
 _TIMEOUT = 120
+
+
+@functools.cache
+def secrets() -> leaks.Secrets:
+    """Give what no command may tell."""
+    return leaks.Secrets(pathlib.Path(os.environ[_SANDBOXES]))
 
 
 class Result:
@@ -177,11 +186,16 @@ class Cloud:
         for file in self.glance.store.iterdir():
             file.unlink()
 
-    def sql(self, statement: str, *parameters: object) -> None:
+    def sql(
+        self, statement: str, *parameters: object
+    ) -> list[tuple[Any, ...]]:
+        """Execute SQL and give the rows that it finds."""
         connection = psycopg2.connect(self.glance.database)
         with connection, connection.cursor() as cursor:
             cursor.execute(statement, parameters)
+            rows = cursor.fetchall() if cursor.description else []
         connection.close()
+        return rows
 
     def create(
         self, data: Any = b'data', user: str = '', **fields: Any
@@ -284,6 +298,7 @@ class FunctionalTest(testtools.TestCase):
         directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
         output = [directory / 'stdout', directory / 'stderr']
         kept, stderr = (path.open('wb') for path in output)
+        self.addCleanup(self._assert_discreet, arguments, *output)
         with kept, stderr:
             process = subprocess.Popen(
                 [_OPENSTACK, *arguments],
@@ -295,6 +310,29 @@ class FunctionalTest(testtools.TestCase):
         self._output[process.pid] = output
         self.addCleanup(_kill, process)
         return process
+
+    def _assert_discreet(
+        self, arguments: Sequence[str], *output: pathlib.Path
+    ) -> None:
+        """Search what a command has told for secrets."""
+        streams = {path.name: path for path in output}
+        for option, value in itertools.pairwise(arguments):
+            if option == '--log-file':
+                streams[option] = pathlib.Path(value)
+        found = {
+            stream: told
+            for stream, path in streams.items()
+            # A test may have sent a log to /dev/full, for one.
+            if path.is_file()
+            and (told := secrets().found(path.read_text(errors='replace')))
+        }
+        command = secrets().hidden(' '.join(arguments))
+        self.assertEqual({}, found, f'openstack {command}')
+
+    def loud(self) -> tuple[str, ...]:
+        """Give the options that make a command tell all that it can."""
+        directory = self.useFixture(fixtures.TempDir()).path
+        return '--debug', '--log-file', f'{directory}/log'
 
     def openstack(
         self,
@@ -325,15 +363,17 @@ class FunctionalTest(testtools.TestCase):
         peak = 0
         while process.poll() is None:
             if time.monotonic() > deadline:
-                self.fail(f'the command hangs; {output[1].read_text()}')
+                told = secrets().hidden(output[1].read_text())
+                self.fail(f'the command hangs; {told}')
             peak = max(peak, _peak(process.pid))
             time.sleep(0.01)
         stdout, stderr = map(pathlib.Path.read_text, output)
         result = Result(process.returncode, stdout, stderr, peak)
         for name in ('stdout', 'stderr'):
-            self.addDetail(name, content.text_content(getattr(result, name)))
+            told = secrets().hidden(getattr(result, name))
+            self.addDetail(name, content.text_content(told))
         if expect is not None:
-            self.assertEqual(expect, result.code, result.stderr)
+            self.assertEqual(expect, result.code, secrets().hidden(stderr))
         return result
 
     def livecopy(

@@ -170,9 +170,9 @@ class TestTls(base.FunctionalTest):
 
     def test_to_and_from(self):
         image = self.master.create(b'data' * 100000, visibility='public')
-        self.livecopy(to='secure')
+        self.livecopy(*self.loud(), to='secure')
         self.assertReplica(image, b'data' * 100000, self.secure)
-        self.livecopy(source='secure')
+        self.livecopy(*self.loud(), source='secure')
         self.assertReplica(image, b'data' * 100000)
 
     def test_nothing_of_the_sources_settings_reaches_a_destination(self):

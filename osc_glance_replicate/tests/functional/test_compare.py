@@ -163,7 +163,7 @@ class TestEverySituation(CompareTest):
         """No structure in the table; neither extras nor what is the same."""
         result = self.openstack(
             '--os-cloud', 'master', 'image', 'replicate', 'compare',
-            '--to', 'slave', expect=3,
+            '--to', 'slave', '-vv', expect=3,
         )  # fmt: skip
         lines = result.stdout.splitlines()
         for situation in ('same', 'extra', 'hidden extra', 'hidden'):
@@ -390,7 +390,7 @@ class TestSize(CompareTest):
         self.slave.create(b'z' * 5)
         nothing = self.openstack(
             '--os-cloud', 'slave', 'image', 'replicate', 'size',
-            '--to', 'master', '--name', 'ghost', '-f', 'value',
+            '--to', 'master', '--name', 'ghost', '-f', 'value', *self.loud(),
         )  # fmt: skip
         self.assertEqual('master 0 0 0 bytes\n', nothing.stdout)
 

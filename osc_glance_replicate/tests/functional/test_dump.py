@@ -45,7 +45,7 @@ class TestRoundTrip(dumps.DumpTest):
         path = f'/images/{withdrawn.id}/actions/deactivate'
         self.master.request('POST', path)
         with _umask(0):
-            dumped = self.dump('--include-hidden', '--show-all')
+            dumped = self.dump('--include-hidden', '--show-all', *self.loud())
         skipped = {queued.id: 'skipped', withdrawn.id: 'skipped'}
         self.assertEqual(
             {**dict.fromkeys(images, 'copied'), **skipped}, dumped.results
@@ -53,7 +53,7 @@ class TestRoundTrip(dumps.DumpTest):
         self.assertAllDumped(images)
         self._assert_private()
         self._assert_holes(zeros)
-        loaded = self.load('--include-hidden')
+        loaded = self.load('--include-hidden', *self.loud())
         self.assertEqual(dict.fromkeys(images, 'copied'), loaded.results)
         for image_id, data in images.items():
             self.assertReplica(self.master.get(image_id), data)

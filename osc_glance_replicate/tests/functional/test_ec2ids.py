@@ -104,7 +104,7 @@ class TestIds(Ec2IdsTest):
         image = self.master.create()
         base.pass_a_second()
         self.livecopy()
-        ids = self.ids('--to', 'slave')
+        ids = self.ids('--to', 'slave', '-vv')
         self.assertEqual({image.id: f'ami-{digits(image.id)}'}, ids)
         self.assertEqual(ids, self.ids(source='slave'))
 

@@ -66,7 +66,7 @@ class TestFaithful(base.FunctionalTest):
                 ),
             )
         }
-        result = self.livecopy()
+        result = self.livecopy(*self.loud())
         self.assertEqual(dict.fromkeys(images, 'copied'), result.results)
         for image, data in images.values():
             self.assertReplica(image, data)
@@ -170,7 +170,7 @@ class TestUpToDate(base.FunctionalTest):
             visibility='community',
             protected=True,
         )
-        (row,) = self.livecopy('--metadata-only').rows
+        (row,) = self.livecopy('--metadata-only', '-vv').rows
         self.assertEqual('updated', row['Result'])
         for field in ('name', 'tags', 'os_version', 'visibility'):
             self.assertIn(field, row['Reason'])
@@ -265,7 +265,7 @@ class TestIds(base.FunctionalTest):
         self.assertReplica(theirs, b'theirs')
 
     def _assert_taken(self, image, to):
-        result = self.livecopy(image.id, to=to, expect=1)
+        result = self.livecopy(*self.loud(), image.id, to=to, expect=1)
         (row,) = result.rows
         self.assertEqual('conflict', row['Result'])
         self.assertIn('taken', row['Reason'])
@@ -287,7 +287,7 @@ class TestBrokenData(base.FunctionalTest):
             is a record already
         """
         stored = self.master.stored(self.image.id)
-        result = self.livecopy('--retries', '0', expect=1)
+        result = self.livecopy(*self.loud(), '--retries', '0', expect=1)
         self.assertEqual(
             {self.good.id: 'copied', self.image.id: 'failed'}, result.results
         )
@@ -441,7 +441,7 @@ class TestWhichImages(base.FunctionalTest):
     def test_several_destinations(self):
         secure = self.cloud('secure')
         image = self.master.create(b'data', visibility='public')
-        result = self.livecopy('--to', 'secure')
+        result = self.livecopy('--to', 'secure', *self.loud())
         self.assertEqual(
             {('slave', 'copied'), ('secure', 'copied')},
             {(row['To'], row['Result']) for row in result.rows},

@@ -334,7 +334,7 @@ class TestVerify(dumps.DumpTest):
         self.data_file(link).unlink()
         self.data_file(link).symlink_to(self.data_file(self.good))
         self._lay_others()
-        result = self.verify(expect=1)
+        result = self.verify(*self.loud(), expect=1)
         others = [
             row
             for row in result.rows

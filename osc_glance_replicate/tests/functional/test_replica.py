@@ -64,7 +64,7 @@ class TestOwners(ReplicaTest):
         theirs = self.master.create(b'theirs', owner=project)
         demos = self.master.create(b'demos', user='demo')
         dry = self.livecopy('--owner', 'by-name', '--dry-run').rows
-        wet = self.livecopy('--owner', 'by-name', expect=1).rows
+        wet = self.livecopy('--owner', 'by-name', *self.loud(), expect=1).rows
         for rows, good in ((dry, 'copy'), (wet, 'copied')):
             by_id = {row['ID']: row for row in rows}
             self.assertEqual('failed', by_id[theirs.id]['Result'])
@@ -115,7 +115,7 @@ class TestOwners(ReplicaTest):
         self.add_member(image, 'alt', 'accepted')
         self.add_member(image, '')
         asked = ('--owner', 'by-name', '--members')
-        self.livecopy(*asked)
+        self.livecopy(*asked, *self.loud())
         alt, admin = (self.slave.project_id(user) for user in ('alt', ''))
         self.assertEqual(
             {alt: 'accepted', admin: 'pending'},

@@ -17,11 +17,11 @@ import time
 
 import testtools
 
+from osc_glance_replicate import checked
 from osc_glance_replicate import errors
 from osc_glance_replicate import plan
 from osc_glance_replicate import run
 from osc_glance_replicate import selection
-from osc_glance_replicate import task
 from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import places
 
@@ -32,12 +32,10 @@ class TestRunner(testtools.TestCase):
     def runner(self, slave, *, transfers=2, fail_fast=False):
         self.planner = plan.Planner(selection.Selection())
         return run.Runner(
-            places.Place('master'),
             {'slave': slave},
             self.planner,
+            checked.Reading(places.Place('master'), 0),
             transfers=transfers,
-            retries=0,
-            checks=task.Checks(),
             fail_fast=fail_fast,
         )
 

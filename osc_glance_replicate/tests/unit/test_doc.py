@@ -1,0 +1,44 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import ast
+import pathlib
+import re
+
+import testtools
+
+_ROOT = pathlib.Path(__file__).parents[3]
+_TESTS = _ROOT / 'osc_glance_replicate' / 'tests'
+_NAME = re.compile(r'``(unit\.)?(test_\w+)\.(Test\w+)\.(test_\w+)``')
+
+
+class TestFaults(testtools.TestCase):
+    def test_each_row_names_tests_that_are_there(self):
+        page = (_ROOT / 'doc/source/user/faults.rst').read_text()
+        rows = page.split('   * - ')[1:]
+        for row in rows:
+            if row.startswith('What happens'):
+                continue
+            names = _NAME.findall(row)
+            self.assertTrue(names, row)
+            for unit, module, case, test in names:
+                kind = 'unit' if unit else 'functional'
+                path = _TESTS / kind / f'{module}.py'
+                self.assertIn((case, test), set(_tests(path)))
+
+
+def _tests(path):
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ClassDef):
+            for each in node.body:
+                if isinstance(each, ast.FunctionDef):
+                    yield node.name, each.name
