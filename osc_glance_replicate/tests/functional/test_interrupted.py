@@ -33,7 +33,7 @@ class TestSignals(links.BrokenLinksTest):
             process = self.start_copy('--show-all')
             for image in big:
                 self.await_upload(image)
-            self._await_copied(small)
+            self._await_status(small, 'active')
             process.send_signal(number)
             start = time.monotonic()
             result = self.finish(process, expect=code)
@@ -59,16 +59,13 @@ class TestSignals(links.BrokenLinksTest):
             self.assertCopied(image)
 
     def _hold(self, *images):
-        """Let uploads come half-way, and no further."""
+        """Let uploads take some ten seconds."""
         for image in images:
             self.destination.on(
                 'PUT',
                 f'{image.id}/file$',
-                faults.Fault(upload=faults.after(links.MIB, faults.pause(20))),
+                faults.Fault(upload=faults.dribble(links.MIB // 16, 0.2)),
             )
-
-    def _await_copied(self, image):
-        self._await_status(image, 'active')
 
     def _await_status(self, image, status):
         deadline = time.monotonic() + 20
