@@ -29,6 +29,7 @@ _PASSING = {
     '401 late': faults.Answer(401),
     '408 late': faults.Answer(408),
     '409 early': faults.Answer(409),
+    '410 late': faults.Answer(410),
     '429 early': faults.Answer(429, {'Retry-After': '1'}),
     '500 late': faults.Answer(500),
     '502 early': faults.Answer(502),
@@ -287,11 +288,12 @@ class TestRecords(links.BrokenLinksTest):
         before = [self.slave.get(image.id) for image in (poisoned, stuck)]
         result = self.copy(expect=1)
         self.assertReasons(
-            result, poisoned='purge_images_table', stuck="'queued'"
+            result, poisoned='purge_images_table', stuck='in that store'
         )
         for row in result.rows:
             if row['ID'] != good.id:
                 self.assertEqual('conflict', row['Result'])
+                self.assertIn('purge_images_table', row['Reason'])
         self.assertCopied(good, puts=1)
         self.assertEqual(
             before, [self.slave.get(image.id) for image in (poisoned, stuck)]
@@ -300,13 +302,11 @@ class TestRecords(links.BrokenLinksTest):
             self.assertEqual([], self.puts(image))
         self.assertEqual([], self.destination.seen('DELETE'))
         # What the reasons say is what helps.
-        self.slave.request('DELETE', f'/images/{poisoned.id}')
+        for image in poisoned, stuck:
+            self.slave.request('DELETE', f'/images/{image.id}')
+        self.slave.stored(stuck.id).unlink()
         for table in 'image_locations', 'image_properties', 'images':
             self.slave.sql(f'DELETE FROM {table} WHERE deleted')
-        self.slave.stored(stuck.id).unlink()
-        self.slave.sql(
-            "UPDATE images SET status = 'queued' WHERE id = %s", stuck.id
-        )
         self.assertReasons(self.copy())
         for image in poisoned, stuck:
             self.assertCopied(image, puts=1)
