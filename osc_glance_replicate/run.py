@@ -25,7 +25,7 @@ from osc_glance_replicate import task
 from osc_glance_replicate import workers
 
 #: Seconds that transfers get to end by themselves after Ctrl-C.
-_GRACE = 1.5
+_GRACE = 1.0
 
 _TO_DO = frozenset((plan.Verb.COPY, plan.Verb.UPDATE))
 
