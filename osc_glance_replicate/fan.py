@@ -122,6 +122,7 @@ class Fan:
         self._branches: list[Branch] = []
         self._changed = threading.Condition()
         self._has_begun = False
+        self._trouble: Exception | None = None
 
     def branch(self, to: str) -> Branch | None:
         """Give a destination its share; None where it comes too late."""
@@ -131,7 +132,9 @@ class Fan:
             self._expected.remove(to)
             branch = Branch(to, self._changed)
             self._branches.append(branch)
-            if self._has_begun:
+            if self._trouble:
+                branch.end(self._trouble)
+            elif self._has_begun:
                 branch.begun.set_result(None)
             if len(self._branches) == 1:
                 workers.start(self._read)
@@ -152,9 +155,9 @@ class Fan:
                 self._pass_on(data)
         except Exception as exc:
             with self._changed:
-                self._expected.clear()
-            for branch in self._branches:
-                branch.end(exc)
+                self._trouble = exc
+                for branch in self._branches:
+                    branch.end(exc)
 
     def _begin(self) -> None:
         """Let all begin together, but for those who take too long."""
