@@ -314,7 +314,7 @@ def _stuck(replica: image_record.Image) -> str:
         return (
             f'an import to {failed} has failed there and left the record '
             'importing for ever: its administrator has to delete what is left '
-            f'of it in that store, and to {_FREE}'
+            f'of it in that store, then to {_FREE}'
         )
     return ''
 
