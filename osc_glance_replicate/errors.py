@@ -122,7 +122,14 @@ class DroppedError(TransientError):
 
 
 class RefusedError(PlaceError):
-    """The place refused a request and would refuse it again."""
+    """The place refused a request and would refuse it again.
+
+    :param status: of its answer, where that was HTTP
+    """
+
+    def __init__(self, place: str, problem: object, status: int = 0) -> None:
+        super().__init__(place, problem)
+        self.status = status
 
 
 class TakenError(PlaceError):
