@@ -17,12 +17,11 @@ from collections.abc import Iterator
 import time
 from typing import Protocol
 
-#: Bytes sent at a time, at the most.
-_MOST = 1024 * 1024
+#: Bytes sent at a time, at the most: they have to be taken within the time
+#: that a destination may be silent.
+_MOST = 256 * 1024
 
-#: Bytes sent at a time, at the least. A block has to be taken within the
-#: time that a destination may be silent, so that less of it is sent where
-#: that takes long.
+#: Bytes sent at a time, at the least, where that takes long.
 _LEAST = 16 * 1024
 
 #: Seconds that a block may take before smaller ones are sent.
@@ -70,7 +69,7 @@ class Body:
     def __len__(self) -> int:
         return self._size
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Iterator[bytes | memoryview]:
         if self._sent:
             # Not a ReplicateError: sending half an image again is a defect
             # of ours that nothing should catch and try once more.
@@ -128,13 +127,14 @@ class _Held:
         return iter(self._blocks)
 
 
-def _paced(blocks: Iterator[bytes]) -> Iterator[bytes]:
+def _paced(blocks: Iterator[bytes]) -> Iterator[bytes | memoryview]:
     """Cut blocks so that a slow destination takes each of them in time."""
     most = 4 * _LEAST
     for block in blocks:
+        view = memoryview(block)
         position = 0
-        while position < len(block):
-            piece = block[position : position + most]
+        while position < len(view):
+            piece = view[position : position + most]
             start = time.monotonic()
             yield piece
             if time.monotonic() - start > _SLOW:

@@ -14,7 +14,7 @@
 
 from collections.abc import Collection
 import email.utils
-import html
+import html.parser
 import io
 import logging
 import time
@@ -42,6 +42,9 @@ IDLE_TIMEOUT = 60
 #: Bytes of a document at the most: a page of a thousand records, each of
 #: which may have 128 properties (FACTS.md, "Fields").
 _LONGEST_DOCUMENT = 64 * 1024**2
+
+#: Bytes that are read of an answer that is an error.
+_LONGEST_ERROR = 16 * 1024
 
 #: Seconds that a document may take to arrive.
 _DOCUMENT_TIMEOUT = 300.0
@@ -126,11 +129,11 @@ class ImageApi:
             time.monotonic() - start,
             _request_id(response),
         )
-        if response.status_code in expect and streamed:
-            return response
-        self._load(response)
         if response.status_code not in expect:
+            self._load(response, _LONGEST_ERROR, cut=True)
             raise self._error(response)
+        if not streamed:
+            self._load(response, _LONGEST_DOCUMENT)
         return response
 
     def _failure(self, exc: Exception) -> errors.PlaceError:
@@ -147,9 +150,13 @@ class ImageApi:
             error = errors.TransientError
         return error(self.name, errors.explain(exc))
 
-    def _load(self, response: requests.Response) -> None:
+    def _load(
+        self, response: requests.Response, most: int, cut: bool = False
+    ) -> None:
         """Read an answer, as much as is reasonable and while it takes.
 
+        :param most: number of bytes
+        :param cut: leave out what is more
         :raises PlaceError: it has no end
         :raises TransientError: it broke off
         """
@@ -159,11 +166,13 @@ class ImageApi:
             try:
                 while block := response.raw.read1(65536, decode_content=False):
                     document.write(block)
-                    if document.tell() > _LONGEST_DOCUMENT:
+                    if document.tell() > most:
+                        if cut:
+                            break
                         raise errors.PlaceError(
                             self.name,
-                            f'answers with more than {_LONGEST_DOCUMENT} '
-                            'bytes; is it a Glance?',
+                            f'answers with more than {most} bytes; is it a '
+                            'Glance?',
                         )
                     if time.monotonic() > deadline:
                         raise errors.TransientError(
@@ -232,14 +241,48 @@ def path(image_id: str) -> str:
 
 
 def _details(response: requests.Response) -> str:
-    """Get Glance's own words out of an answer, with the request ID."""
+    """Get Glance's own words out of an answer, with the request ID.
+
+    What openstacksdk does for it takes minutes where the page is a hostile
+    one.
+    """
     try:
-        sdk_exceptions.raise_from_response(response)
-        words = response.reason
-    except sdk_exceptions.HttpException as exc:
-        words = exc.details or response.reason
-    words = html.unescape(str(words))
-    return ' '.join(words.split())[:_LONGEST_PROBLEM] + _request_id(response)
+        page = _message(response.json())
+    except (ValueError, RecursionError):
+        page = response.text
+    words = ' '.join(_Words(page).found) or str(response.reason)
+    words = ' '.join(words.split())
+    return words[:_LONGEST_PROBLEM] + _request_id(response)
+
+
+def _message(document: object) -> str:
+    """Find the message in what services wrap it in."""
+    while isinstance(document, dict):
+        if isinstance(message := document.get('message'), str):
+            return message
+        document = next(iter(document.values()), None)
+    return ''
+
+
+class _Words(html.parser.HTMLParser):
+    """The words of a page, without those that repeat the status."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self._is_title = False
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self._is_title = tag in ('title', 'h1')
+
+    def handle_endtag(self, tag: str) -> None:
+        self._is_title = False
+
+    def handle_data(self, data: str) -> None:
+        if not self._is_title and data.strip():
+            self.found.append(data)
 
 
 def _set_redirect_aside(

@@ -33,6 +33,8 @@ class Data:
     :param piece: how many bytes at a time
     """
 
+    unwanted = 0
+
     def __init__(self, data: bytes, piece: int = 3) -> None:
         self._file = io.BytesIO(data)
         self._piece = piece

@@ -54,6 +54,7 @@ class Answer:
     status: int = 200
     document: Any = None
     headers: dict[str, str] = dataclasses.field(default_factory=dict)
+    raw: bytes = b''
 
 
 class _Token(plugin.BaseAuthPlugin):
@@ -134,7 +135,7 @@ class FakeGlance(fixtures.Fixture):
         else:
             self.requests.append(request)
             answer = self._answer(request)
-        body = b''
+        body = answer.raw
         if answer.document is not None:
             body = json.dumps(answer.document).encode()
         handler.send_response(answer.status)

@@ -132,15 +132,37 @@ class TestAnswers(GlanceTest):
 
     def test_answer_without_end_is_not_read(self):
         answer = Answer(document={'id': 'x' * 1000})
-        for status in 200, 500:
-            answer.status = status
-            self.useFixture(
-                fixtures.MonkeyPatch(
-                    'osc_glance_replicate.places.api._LONGEST_DOCUMENT', 999
-                )
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'osc_glance_replicate.places.api._LONGEST_DOCUMENT', 999
             )
-            error = self.assertRaises(errors.PlaceError, self.find, answer)
-            self.assertIn('slave: answers with more than 999', str(error))
+        )
+        error = self.assertRaises(errors.PlaceError, self.find, answer)
+        self.assertIn('slave: answers with more than 999', str(error))
+
+    def test_error_page_takes_no_time(self):
+        for page in b'<' * 10**6, b'a\nb' * 10**5, b'<p>' * 10**5:
+            answer = Answer(403, raw=page)
+            start = time.monotonic()
+            error = self.assertRaises(errors.RefusedError, self.find, answer)
+            self.assertLess(time.monotonic() - start, 5)
+            self.assertLess(len(str(error)), 500)
+
+    def test_words_are_found_in_whatever_wraps_them(self):
+        for page in (
+            b'<html><head><title>403 Forbidden</title></head><body>'
+            b'<h1>403 Forbidden</h1>Not&#x27;s yours.<br /><br />\n\n</body>',
+            b'{"message": "Not\'s yours.<br /><br />", "code": "403"}',
+            b'{"error": {"code": 403, "message": "Not\'s yours."}}',
+        ):
+            error = self.assertRaises(
+                errors.RefusedError, self.find, Answer(403, raw=page)
+            )
+            self.assertEqual("slave: HTTP 403: Not's yours.", str(error))
+        for page in b'[1]', b'{"a": 1}', b'[' * 9999, b'\xff':
+            self.assertRaises(
+                errors.RefusedError, self.find, Answer(403, raw=page)
+            )
 
     def test_answer_that_takes_for_ever_is_given_up(self):
         self.useFixture(
