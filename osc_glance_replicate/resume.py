@@ -192,11 +192,15 @@ class Resuming:
         self._position = 0
         self._rehearsal = False
 
+    def nudge(self) -> None:
+        """Break off a read that waits in another thread; go on then."""
+        if data := self._data:
+            data.interrupt()
+
     def interrupt(self) -> None:
         """End a read that waits in another thread, and allow no more."""
         self._interrupted.set()
-        if data := self._data:
-            data.interrupt()
+        self.nudge()
 
     def __enter__(self) -> 'Resuming':
         return self

@@ -59,12 +59,15 @@ class Body:
 
     :param blocks: the data of the image
     :param size: number of its bytes
+    :ivar given: when the last of them so far were given out, as of
+        time.monotonic
     """
 
     def __init__(self, blocks: Blocks, size: int) -> None:
         self._blocks = blocks
         self._size = size
         self._sent = False
+        self.given = time.monotonic()
 
     def __len__(self) -> int:
         return self._size
@@ -79,17 +82,18 @@ class Body:
 
     def _held_back(self) -> Iterator[bytes]:
         held = _Held()
-        given = time.monotonic()
         while (block := self._blocks.read(_SILENCE / 2)) != b'':
             if block:
                 held.add(block)
             pieces = held.surplus()
-            if not pieces and time.monotonic() - given >= _SILENCE:
+            if not pieces and time.monotonic() - self.given >= _SILENCE:
                 pieces = held.piece()
             for piece in pieces:
                 yield piece
-                given = time.monotonic()
-        yield from held.rest()
+                self.given = time.monotonic()
+        for piece in held.rest():
+            yield piece
+            self.given = time.monotonic()
 
 
 class _Held:

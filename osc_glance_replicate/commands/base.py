@@ -56,6 +56,7 @@ class ReplicateCommand(command.Lister):
             self.auth_required = True
             self.app.prepare_to_run_command(self)
             connection = self.app.client_manager.sdk_connection
+            clouds.limit(connection)
             clouds.endpoint(connection)
         return connection
 

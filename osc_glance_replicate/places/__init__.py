@@ -54,6 +54,9 @@ class Data(Readable, Protocol):
 class OpenData(Readable, contextlib.AbstractContextManager[Any], Protocol):
     """Data that wants to be closed."""
 
+    def nudge(self) -> None:
+        """Break off a read that waits in another thread; go on then."""
+
 
 class Nothing:
     """No data."""

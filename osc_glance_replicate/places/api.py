@@ -15,7 +15,6 @@
 from collections.abc import Collection
 import email.utils
 import html.parser
-import io
 import logging
 import time
 from typing import Any
@@ -25,10 +24,10 @@ from keystoneauth1 import exceptions as ksa_exceptions
 import openstack.connection
 from openstack import exceptions as sdk_exceptions
 import requests
-import urllib3
 
 from osc_glance_replicate import errors
 from osc_glance_replicate import image as image_record
+from osc_glance_replicate import limits
 from osc_glance_replicate import retry
 
 LOG = logging.getLogger(__name__)
@@ -39,15 +38,8 @@ CONNECT_TIMEOUT = 30
 #: Seconds of silence to put up with: until a peer gives or takes anything.
 IDLE_TIMEOUT = 60
 
-#: Bytes of a document at the most: a page of a thousand records, each of
-#: which may have 128 properties (FACTS.md, "Fields").
-_LONGEST_DOCUMENT = 64 * 1024**2
-
 #: Bytes that are read of an answer that is an error.
 _LONGEST_ERROR = 16 * 1024
-
-#: Seconds that a document may take to arrive.
-_DOCUMENT_TIMEOUT = 300.0
 
 #: Further tries of what only reads; it is not the transfer of an image.
 _RETRIES = 3
@@ -57,9 +49,6 @@ _RETRIES = 3
 _PASSING = frozenset((401, 408, 429, 500, 502, 503, 504))
 
 _LONGEST_PROBLEM = 400
-
-#: The header that holds where a redirect leads to, instead of its own.
-_LOCATION = 'X-Osc-Glance-Replicate-Location'
 
 
 class ImageApi:
@@ -103,7 +92,6 @@ class ImageApi:
             # We retry ourselves, or do not: see FACTS.md on consumed bodies.
             'connect_retries': 0,
             'status_code_retries': 0,
-            'hooks': {'response': _set_redirect_aside},
             'timeout': (CONNECT_TIMEOUT, IDLE_TIMEOUT),
             **options,
             # What is small may become huge when it is unpacked.
@@ -133,7 +121,7 @@ class ImageApi:
             self._load(response, _LONGEST_ERROR, cut=True)
             raise self._error(response)
         if not streamed:
-            self._load(response, _LONGEST_DOCUMENT)
+            self._load(response, limits.LONGEST_DOCUMENT)
         return response
 
     def _failure(self, exc: Exception) -> errors.PlaceError:
@@ -153,39 +141,21 @@ class ImageApi:
     def _load(
         self, response: requests.Response, most: int, cut: bool = False
     ) -> None:
-        """Read an answer, as much as is reasonable and while it takes.
+        """Read an answer, as ``limits.load`` does.
 
-        :param most: number of bytes
-        :param cut: leave out what is more
         :raises PlaceError: it has no end
         :raises TransientError: it broke off
         """
-        document = io.BytesIO()
-        deadline = time.monotonic() + _DOCUMENT_TIMEOUT
-        with response:
-            try:
-                while block := response.raw.read1(65536, decode_content=False):
-                    document.write(block)
-                    if document.tell() > most:
-                        if cut:
-                            break
-                        raise errors.PlaceError(
-                            self.name,
-                            f'answers with more than {most} bytes; is it a '
-                            'Glance?',
-                        )
-                    if time.monotonic() > deadline:
-                        raise errors.TransientError(
-                            self.name,
-                            f'took more than {_DOCUMENT_TIMEOUT:.0f} s to '
-                            f'send {document.tell()} bytes',
-                        )
-            except (urllib3.exceptions.HTTPError, OSError) as exc:
-                raise errors.TransientError(
-                    self.name, f'broke off its answer: {errors.explain(exc)}'
-                ) from exc
-        document.seek(0)
-        response.raw = document
+        try:
+            limits.load(response, most, cut)
+        except limits.TooLongError as exc:
+            raise errors.PlaceError(
+                self.name, f'{exc}; is it a Glance?'
+            ) from exc
+        except requests.exceptions.ConnectionError as exc:
+            raise errors.TransientError(
+                self.name, f'broke off its answer: {errors.explain(exc)}'
+            ) from exc
 
     def get(
         self, path: str, *, expect: Collection[int] = (200,), **params: Any
@@ -214,7 +184,7 @@ class ImageApi:
     def _error(self, response: requests.Response) -> errors.PlaceError:
         status = response.status_code
         if 300 <= status < 400:
-            host = _host(response.headers.get(_LOCATION, ''))
+            host = _host(response.headers.get(limits.LOCATION, ''))
             return errors.PlaceError(
                 self.name,
                 f'HTTP {status}: redirects to {host}, which is not followed: '
@@ -283,17 +253,6 @@ class _Words(html.parser.HTMLParser):
     def handle_data(self, data: str) -> None:
         if not self._is_title and data.strip():
             self.found.append(data)
-
-
-def _set_redirect_aside(
-    response: requests.Response, *args: object, **options: object
-) -> None:
-    """Keep requests from preparing to follow a redirect.
-
-    It would read all that comes with it, and fail where the URL is none.
-    """
-    if response.is_redirect:
-        response.headers[_LOCATION] = response.headers.pop('Location')
 
 
 def _host(url: str) -> str:

@@ -48,6 +48,8 @@ class Data:
     def interrupt(self) -> None:
         pass
 
+    nudge = interrupt
+
     def __enter__(self) -> 'Data':
         return self
 
