@@ -290,21 +290,23 @@ class FunctionalTest(testtools.TestCase):
         *arguments: str,
         environment: dict[str, str] | None = None,
         stdout: int | IO[bytes] | None = None,
+        stderr: IO[bytes] | None = None,
     ) -> subprocess.Popen[bytes]:
         """Start the openstack command.
 
         :param stdout: where its output goes; by default it is kept
+        :param stderr: likewise
         """
         directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
         output = [directory / 'stdout', directory / 'stderr']
-        kept, stderr = (path.open('wb') for path in output)
+        kept, told = (path.open('wb') for path in output)
         self.addCleanup(self._assert_discreet, arguments, *output)
-        with kept, stderr:
+        with kept, told:
             process = subprocess.Popen(
                 [_OPENSTACK, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=kept if stdout is None else stdout,
-                stderr=stderr,
+                stderr=stderr or told,
                 env={**os.environ, **(environment or {})},
             )
         self._output[process.pid] = output

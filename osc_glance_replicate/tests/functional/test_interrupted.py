@@ -116,6 +116,16 @@ class TestOutput(links.BrokenLinksTest):
             self.assertCopied(image)
             self.assertEqual(1, len(self.puts(image)), number)
 
+    def test_nobody_hears(self):
+        self.image(1000)
+        with open('/dev/full', 'wb') as full:
+            process = self.start(
+                '--os-cloud', 'master', 'image', 'replicate', 'compare',
+                '-f', 'json', '--to', 'slave', stderr=full,
+            )  # fmt: skip
+        result = self.finish(process, expect=3)
+        self.assertEqual(1, len(result.rows))
+
     def test_log_has_no_room(self):
         image = self.image(1000)
         # Something to write into it.
