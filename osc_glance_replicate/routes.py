@@ -148,7 +148,7 @@ def _glance(
     name: str,
     connection: openstack.connection.Connection,
     args: argparse.Namespace,
-    way: imports.Way = imports.Way(),  # noqa: RUF009
+    way: imports.Way = imports.Way(),
 ) -> glance.Glance:
     # Only what moves data needs many connections.
     clouds.widen(connection, getattr(args, 'transfers', 1))

@@ -61,7 +61,7 @@ class Glance:
         self,
         api: image_api.ImageApi,
         project: str | None = None,
-        way: imports.Way = imports.Way(),  # noqa: RUF009
+        way: imports.Way = imports.Way(),
     ) -> None:
         self.name = api.name
         self._api = api

@@ -164,9 +164,9 @@ def refuse_locked(
 
     :raises RefusedError: an import of it has failed lately
     """
-    lock = image.record.get(_LOCK)
-    if not lock or way.method is Method.UPLOAD:
+    if _LOCK not in image.record or way.method is Method.UPLOAD:
         return
+    lock = str(image.record[_LOCK])
     tasks = _tasks(api, image.id)
     if _ended(tasks, lock) and not _is_old(tasks[lock]):
         raise _failure(api, image, way, tasks, lock)
