@@ -126,19 +126,21 @@ class TestImport(ImportTest):
         self.copy()
         self.assertCopied(image, puts=1)
 
-    def test_no_common_keystone(self):
-        """Though the regions are called the same."""
+    def test_what_is_not_there(self):
         self.image(10)
-        result = self.livecopy('--method', 'glance-download', expect=1)
-        self.assertIn(result.stdout.strip(), ('', '[]'))
-        (line,) = result.stderr.splitlines()
-        for words in (
-            "Cannot use cloud 'slave':",
-            'one Keystone',
-            "'master' in region RegionOne",
-            '--method import',
+        for arguments, words in (
+            (('--store', 'ghost'), ('no store ghost:', 'fast, slow')),
+            (
+                ('--method', 'glance-download'),
+                # Though the regions are called the same.
+                ('one Keystone', "'master' in region RegionOne"),
+            ),
         ):
-            self.assertIn(words, line)
+            result = self.livecopy(*arguments, expect=1)
+            self.assertIn(result.stdout.strip(), ('', '[]'))
+            (line,) = result.stderr.splitlines()
+            for word in ("Cannot use cloud 'slave':", *words):
+                self.assertIn(word, line)
         self.assertEqual(set(), self.slave.ids())
 
 

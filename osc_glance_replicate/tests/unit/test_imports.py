@@ -15,6 +15,7 @@ from unittest import mock
 
 import testtools
 
+from osc_glance_replicate import clouds
 from osc_glance_replicate import errors
 from osc_glance_replicate.places import glance
 from osc_glance_replicate.places import imports
@@ -147,6 +148,62 @@ class TestCheck(ImportTest):
             self.refused(imports.Way(stores=('x',)))
 
 
+class TestRegion(testtools.TestCase):
+    """The source as the destination's Glance can find it."""
+
+    def connection(self, name, region, **urls):
+        """Make a connection to a cloud with a catalogue.
+
+        :param urls: by region
+        """
+        connection = mock.Mock()
+        connection.config.name = name
+        connection.config.get_region_name.return_value = region
+        connection.session.get_endpoint = lambda region_name, **others: (
+            urls.get(region_name)
+        )
+        return connection
+
+    def test_it_is_what_both_catalogues_have(self):
+        urls = {'North': 'http://n:1', 'South': 'http://s:1'}
+        self.assertEqual(
+            'North',
+            clouds.shared_region(
+                self.connection('master', 'North', **urls),
+                'slave',
+                self.connection('slave', 'South', **urls),
+            ),
+        )
+
+    def test_what_is_wrong_names_the_cloud(self):
+        north = self.connection('master', 'North', North='http://n:1')
+        for source, destination, words in (
+            (
+                self.connection('master', None),
+                north,
+                "'master': .* .region_name.",
+            ),
+            (self.connection('master', 'North'), north, "'master': .* none"),
+            (north, self.connection('slave', 'S', S='x'), "'to': .* Keystone"),
+            (
+                north,
+                self.connection('slave', 'North', North='http://other:1'),
+                "'to': .* Keystone",
+            ),
+        ):
+            error = self.assertRaises(
+                errors.CloudError,
+                clouds.shared_region,
+                source,
+                'to',
+                destination,
+            )
+            self.assertThat(
+                str(error),
+                testtools.matchers.MatchesRegex(f'Cannot use cloud {words}'),
+            )
+
+
 class TestWay(testtools.TestCase):
     def test_planned(self):
         for way, words in (
@@ -254,6 +311,7 @@ class TestRun(ImportTest):
         self.records = [
             {'status': 'importing', 'updated_at': str(number)}
             for number in range(100)
+            for _ in range(2)
         ] + [{'status': 'active'}]
         with mock.patch.object(imports, '_LATE', 0.01):
             self.run_import()
