@@ -23,7 +23,7 @@ from osc_glance_replicate import errors
 from osc_glance_replicate import owners
 from osc_glance_replicate.places import directory
 from osc_glance_replicate.places import glance
-from osc_glance_replicate.places import imports
+from osc_glance_replicate.places import ways
 from osc_glance_replicate import replica
 from osc_glance_replicate import selection
 
@@ -126,22 +126,22 @@ def template(
     )
 
 
-def ways(
+def ways_to(
     args: argparse.Namespace,
     source: openstack.connection.Connection | None,
     destinations: Mapping[str, openstack.connection.Connection],
-) -> dict[str, imports.Way]:
+) -> dict[str, ways.Way]:
     """Understand the options that say how data gets to each destination.
 
     :param source: None where it is no cloud
     :raises CloudError: a destination could not download from the source
     """
-    way = imports.Way(
-        imports.Method(getattr(args, 'method', 'upload')),
+    way = ways.Way(
+        ways.Method(getattr(args, 'method', 'upload')),
         tuple(getattr(args, 'stores', ())),
         getattr(args, 'all_stores', False),
     )
-    if way.method is not imports.Method.DOWNLOAD or source is None:
+    if way.method is not ways.Method.DOWNLOAD or source is None:
         return dict.fromkeys(destinations, way)
     return {
         name: dataclasses.replace(

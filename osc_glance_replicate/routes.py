@@ -24,7 +24,7 @@ from osc_glance_replicate.places import api
 from osc_glance_replicate.places import directory
 from osc_glance_replicate.places import dump
 from osc_glance_replicate.places import glance
-from osc_glance_replicate.places import imports
+from osc_glance_replicate.places import ways
 from osc_glance_replicate import plan
 from osc_glance_replicate import replica
 
@@ -43,9 +43,9 @@ def to_clouds(own: Own, args: argparse.Namespace) -> engine.Engine:
     clouds.warn_of_environment(connections[0])
     others = dict(zip(args.to, connections[1:], strict=True))
     source = _glance(name, connections[0], args)
-    ways = criteria.ways(args, connections[0], others)
+    chosen = criteria.ways_to(args, connections[0], others)
     destinations = [
-        _glance(name, connection, args, ways[name])
+        _glance(name, connection, args, chosen[name])
         for name, connection in others.items()
     ]
     planner = plan.Planner(
@@ -60,7 +60,7 @@ def to_clouds(own: Own, args: argparse.Namespace) -> engine.Engine:
         ),
         formats={place.name: _formats(place) for place in destinations},
         projects=_own_projects(others),
-        ways={to: str(way) for to, way in ways.items()},
+        ways={to: str(way) for to, way in chosen.items()},
     )
     return engine.Engine(source, destinations, planner, args)
 
@@ -112,8 +112,8 @@ def from_dump(own: Own, args: argparse.Namespace, path: str) -> engine.Engine:
     (connection,) = clouds.connect(own, ())
     clouds.warn_of_environment(connection)
     name = connection.config.name
-    ways = criteria.ways(args, None, {name: connection})
-    destination = _glance(name, connection, args, ways[name])
+    chosen = criteria.ways_to(args, None, {name: connection})
+    destination = _glance(name, connection, args, chosen[name])
     planner = plan.Planner(
         criteria.selection_in(source, args),
         metadata_only=args.metadata_only,
@@ -121,7 +121,7 @@ def from_dump(own: Own, args: argparse.Namespace, path: str) -> engine.Engine:
         template=criteria.template(args, source, {name: connection}),
         formats={name: _formats(destination)},
         projects=_own_projects({name: connection}),
-        ways={name: str(ways[name])},
+        ways={name: str(chosen[name])},
     )
     return engine.Engine(
         source, [destination], planner, args, check_first=True
@@ -148,10 +148,10 @@ def _glance(
     name: str,
     connection: openstack.connection.Connection,
     args: argparse.Namespace,
-    way: imports.Way = imports.Way(),
+    way: ways.Way = ways.Way(),
 ) -> glance.Glance:
     # Only what moves data needs many connections.
     clouds.widen(connection, getattr(args, 'transfers', 1))
     image_api = api.ImageApi(name, connection)
-    imports.check(image_api, way)
+    ways.check(image_api, way)
     return glance.Glance(image_api, connection.current_project_id, way)

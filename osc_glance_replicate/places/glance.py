@@ -34,6 +34,7 @@ from osc_glance_replicate.places import imports
 from osc_glance_replicate.places import listing
 from osc_glance_replicate.places import members as image_members
 from osc_glance_replicate.places import patch
+from osc_glance_replicate.places import ways
 from osc_glance_replicate import plan
 from osc_glance_replicate import selection as image_selection
 
@@ -61,7 +62,7 @@ class Glance:
         self,
         api: image_api.ImageApi,
         project: str | None = None,
-        way: imports.Way = imports.Way(),
+        way: ways.Way = ways.Way(),
     ) -> None:
         self.name = api.name
         self._api = api
@@ -73,12 +74,12 @@ class Glance:
     @property
     def imports(self) -> bool:
         """Whether it does something of its own to the data."""
-        return self._way.method is not imports.Method.UPLOAD
+        return self._way.method is not ways.Method.UPLOAD
 
     @property
     def fetch(self) -> places.Fetch | None:
         """Have it download from the source's region, if that is the way."""
-        downloads = self._way.method is imports.Method.DOWNLOAD
+        downloads = self._way.method is ways.Method.DOWNLOAD
         return self._import if downloads else None
 
     def images(
@@ -205,8 +206,8 @@ class Glance:
         if replica is None:
             self._create(image, wanted)
         else:
-            imports.refuse_locked(self._api, replica, self._way)
             self._note_staged(image, replica)
+            imports.refuse_locked(self._api, replica, self._way_of(image))
             changes = patch.completion(action, replica)
             # Glance would take '/visibility ' for the visibility itself.
             mistaken = [
@@ -228,6 +229,7 @@ class Glance:
         self, image: image_record.Image, replica: image_record.Image
     ) -> None:
         """Remember that data is staged, and has only to be imported."""
+        self._staged.discard(image.id)
         if not replica.staged:
             return
         if replica.size != image.size:
@@ -239,6 +241,10 @@ class Glance:
                 'database',
             )
         self._staged.add(image.id)
+
+    def _way_of(self, image: image_record.Image) -> ways.Way:
+        staged = image.id in self._staged
+        return self._way.of_staged if staged else self._way
 
     def _create(
         self, image: image_record.Image, wanted: Mapping[str, Any]
@@ -316,9 +322,7 @@ class Glance:
 
     def _import(self, image: image_record.Image) -> None:
         """Have an image made of what is staged, or of what it fetches."""
-        staged = image.id in self._staged
-        way = self._way.of_staged if staged else self._way
-        imports.run(self._api, image, way)
+        imports.run(self._api, image, self._way_of(image))
         self._staged.discard(image.id)
 
     def _send(self, image: image_record.Image, body: places.Body) -> None:

@@ -10,18 +10,17 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What a Glance does by itself: it imports what was staged, or fetches it."""
+"""What a Glance makes by itself of what was staged, or of what it fetches."""
 
-from collections.abc import Collection, Mapping, Sequence
-import dataclasses
+from collections.abc import Collection, Mapping
 import datetime
-import enum
 import time
 from typing import Any
 
 from osc_glance_replicate import errors
 from osc_glance_replicate import image as image_record
 from osc_glance_replicate.places import api as image_api
+from osc_glance_replicate.places import ways
 from osc_glance_replicate import retry
 
 #: The record's field that names the task which nothing else may disturb.
@@ -42,121 +41,8 @@ _LOCKED = datetime.timedelta(hours=1)
 _TRIES = 3
 
 
-class Method(enum.Enum):
-    """How the data gets to a Glance."""
-
-    UPLOAD = 'upload'
-    IMPORT = 'import'
-    DOWNLOAD = 'glance-download'
-
-
-#: What Glance calls them.
-_NAMES = {
-    Method.IMPORT: 'glance-direct',
-    Method.DOWNLOAD: 'glance-download',
-}
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Way:
-    """How the data gets to a Glance, and where that keeps it.
-
-    :param stores: the IDs of its stores; none for its default
-    :param all_stores: all that it has
-    :param region: of the source, where the Glance downloads from it
-    """
-
-    method: Method = Method.UPLOAD
-    stores: Sequence[str] = ()
-    all_stores: bool = False
-    region: str = ''
-
-    def __str__(self) -> str:
-        """Say it to a person; a plain upload goes without saying."""
-        if self == Way():
-            return ''
-        words = f'by {self.method.value}'
-        if self.region:
-            words += f' from {self.region}'
-        if self.all_stores:
-            words += ' to all stores'
-        elif self.stores:
-            words += f' to {", ".join(self.stores)}'
-        return words
-
-    @property
-    def of_staged(self) -> 'Way':
-        """The same, for data that is staged already."""
-        return dataclasses.replace(self, method=Method.IMPORT, region='')
-
-    def request(self, image_id: str) -> dict[str, Any]:
-        """Write it as Glance wants to be asked."""
-        method = {'name': _NAMES[self.method]}
-        if self.method is Method.DOWNLOAD:
-            method['glance_region'] = self.region
-            method['glance_image_id'] = image_id
-            method['glance_service_interface'] = 'public'
-        document: dict[str, Any] = {'method': method}
-        if self.all_stores:
-            document['all_stores'] = True
-        elif self.stores:
-            document['stores'] = list(self.stores)
-        if self.all_stores or self.stores:
-            document['all_stores_must_succeed'] = True
-        return document
-
-
-def check(api: image_api.ImageApi, way: Way) -> None:
-    """Find out whether a Glance offers a way.
-
-    :raises CloudError: it does not; says what it offers
-    """
-    name = _NAMES.get(way.method)
-    if name and name not in (offered := _methods(api)):
-        raise errors.CloudError(
-            api.name,
-            f'--method {way.method.value} needs {name} among the '
-            'enabled_import_methods of its Glance, which are '
-            f'{", ".join(offered) or "none"}',
-        )
-    if way.stores or way.all_stores:
-        known = _stores(api)
-        if not known:
-            raise errors.CloudError(
-                api.name, 'its Glance lets nobody choose among stores'
-            )
-        if unknown := [store for store in way.stores if store not in known]:
-            raise errors.CloudError(
-                api.name,
-                f'it has no store {", ".join(unknown)}: there are '
-                f'{", ".join(known)}',
-            )
-
-
-def _methods(api: image_api.ImageApi) -> list[str]:
-    """Ask which ways to import there are; old Glances know of none."""
-    response = api.get('/info/import', expect=(200, 404))
-    if response.status_code == 404:
-        return []
-    methods = api.json(response).get('import-methods')
-    value = methods.get('value') if isinstance(methods, dict) else None
-    return list(map(str, value)) if isinstance(value, list) else []
-
-
-def _stores(api: image_api.ImageApi) -> list[str]:
-    """Ask for the IDs of the stores; none where there is but one."""
-    response = api.get('/info/stores', expect=(200, 404))
-    if response.status_code == 404:
-        return []
-    return [
-        str(store.get('id'))
-        for store in _dicts(api.json(response).get('stores'))
-        if store.get('read-only') != 'true'
-    ]
-
-
 def refuse_locked(
-    api: image_api.ImageApi, image: image_record.Image, way: Way
+    api: image_api.ImageApi, image: image_record.Image, way: ways.Way
 ) -> None:
     """Refuse a record that Glance takes no import for.
 
@@ -164,7 +50,7 @@ def refuse_locked(
 
     :raises RefusedError: an import of it has failed lately
     """
-    if _LOCK not in image.record or way.method is Method.UPLOAD:
+    if _LOCK not in image.record or way.method is ways.Method.UPLOAD:
         return
     lock = str(image.record[_LOCK])
     tasks = _tasks(api, image.id)
@@ -183,7 +69,9 @@ def _is_old(task: Mapping[str, Any]) -> bool:
     return datetime.datetime.now(datetime.UTC) - ended > _LOCKED
 
 
-def run(api: image_api.ImageApi, image: image_record.Image, way: Way) -> None:
+def run(
+    api: image_api.ImageApi, image: image_record.Image, way: ways.Way
+) -> None:
     """Have an image imported, and wait until it is.
 
     :raises BusyError: someone else's import of it is going on
@@ -197,7 +85,7 @@ def run(api: image_api.ImageApi, image: image_record.Image, way: Way) -> None:
 
 
 def _begin(
-    api: image_api.ImageApi, image: image_record.Image, way: Way
+    api: image_api.ImageApi, image: image_record.Image, way: ways.Way
 ) -> None:
     """Ask for an import, once more where the answer got lost."""
     trouble: errors.TransientError | None = None
@@ -232,7 +120,7 @@ class _Watch:
         self,
         api: image_api.ImageApi,
         image: image_record.Image,
-        way: Way,
+        way: ways.Way,
         before: Collection[str],
     ) -> None:
         self._api = api
@@ -301,7 +189,7 @@ class _Watch:
 def _failure(
     api: image_api.ImageApi,
     record: image_record.Image,
-    way: Way,
+    way: ways.Way,
     tasks: Mapping[str, Mapping[str, Any]],
     key: str,
 ) -> errors.PlaceError:
@@ -318,7 +206,7 @@ def _failure(
     if request := task.get('request_id'):
         problem += f' ({request:.80})'
     problem += '; the log of its Glance tells more'
-    if way.method is Method.DOWNLOAD and not stores:
+    if way.method is ways.Method.DOWNLOAD and not stores:
         # It did not even get the record.
         problem += (
             f'. It fetches from {way.region} itself: its '
@@ -333,10 +221,13 @@ def _failure(
             '--method upload completes it',
         )
     if record.record.get(_LOCK):
+        now = 'run again then'
+        if not record.staged:
+            now = '--method upload completes it now'
         return errors.RefusedError(
             api.name,
-            f'{problem}. Glance takes no other import of it for an hour; '
-            '--method upload completes it now',
+            f'{problem}. Glance takes no other import of it for an hour: '
+            f'{now}',
         )
     return errors.TransientError(api.name, problem)
 
@@ -354,14 +245,5 @@ def _tasks(api: image_api.ImageApi, image_id: str) -> dict[str, Any]:
         return {}
     return {
         str(task.get('id')): task
-        for task in _dicts(api.json(response).get('tasks'))
+        for task in ways.objects(api.json(response).get('tasks'))
     }
-
-
-def _dicts(listed: object) -> list[dict[str, Any]]:
-    """Give what of a document is a list of objects."""
-    return [
-        each
-        for each in (listed if isinstance(listed, list) else ())
-        if isinstance(each, dict)
-    ]

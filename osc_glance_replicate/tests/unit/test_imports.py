@@ -19,6 +19,7 @@ from osc_glance_replicate import clouds
 from osc_glance_replicate import errors
 from osc_glance_replicate.places import glance
 from osc_glance_replicate.places import imports
+from osc_glance_replicate.places import ways
 from osc_glance_replicate import plan
 from osc_glance_replicate import retry
 from osc_glance_replicate import selection
@@ -26,10 +27,10 @@ from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import fake_glance
 
 Answer = fake_glance.Answer
-Method = imports.Method
+Method = ways.Method
 
-DOWNLOAD = imports.Way(Method.DOWNLOAD, region='North')
-IMPORT = imports.Way(Method.IMPORT)
+DOWNLOAD = ways.Way(Method.DOWNLOAD, region='North')
+IMPORT = ways.Way(Method.IMPORT)
 
 FAILED = {
     'id': 'task 1',
@@ -96,7 +97,7 @@ class TestCheck(ImportTest):
 
     def refused(self, way):
         return str(
-            self.assertRaises(errors.CloudError, imports.check, self.api, way)
+            self.assertRaises(errors.CloudError, ways.check, self.api, way)
         )
 
     def test_methods(self):
@@ -116,12 +117,12 @@ class TestCheck(ImportTest):
                     self.assertIn(words, line)
         value = ['glance-direct', 'glance-download']
         self.info['import'] = {'import-methods': {'value': value}}
-        imports.check(self.api, IMPORT)
-        imports.check(self.api, DOWNLOAD)
+        ways.check(self.api, IMPORT)
+        ways.check(self.api, DOWNLOAD)
 
     def test_stores(self):
-        some = imports.Way(stores=('fast', 'web', 'ghost'))
-        every = imports.Way(all_stores=True)
+        some = ways.Way(stores=('fast', 'web', 'ghost'))
+        every = ways.Way(all_stores=True)
         for way in some, every:
             self.assertIn('nobody choose among stores', self.refused(way))
         self.info['stores'] = {
@@ -134,18 +135,18 @@ class TestCheck(ImportTest):
         line = self.refused(some)
         for words in "'slave'", 'no store web, ghost:', 'are fast, slow':
             self.assertIn(words, line)
-        imports.check(self.api, every)
-        imports.check(self.api, imports.Way(stores=('slow',)))
+        ways.check(self.api, every)
+        ways.check(self.api, ways.Way(stores=('slow',)))
 
     def test_plain_upload_asks_nothing(self):
-        imports.check(self.api, imports.Way())
+        ways.check(self.api, ways.Way())
         self.assertEqual([], self.fake.requests)
 
     def test_hostile_answers(self):
         for document in {}, {'import-methods': 1, 'stores': [1, {}, None]}:
             self.info.update({'import': document, 'stores': document})
             self.refused(IMPORT)
-            self.refused(imports.Way(stores=('x',)))
+            self.refused(ways.Way(stores=('x',)))
 
 
 class TestRegion(testtools.TestCase):
@@ -207,15 +208,15 @@ class TestRegion(testtools.TestCase):
 class TestWay(testtools.TestCase):
     def test_planned(self):
         for way, words in (
-            (imports.Way(), ''),
-            (imports.Way(stores=('slow',)), 'by upload to slow'),
+            (ways.Way(), ''),
+            (ways.Way(stores=('slow',)), 'by upload to slow'),
             (
-                imports.Way(Method.IMPORT, ('fast', 'slow')),
+                ways.Way(Method.IMPORT, ('fast', 'slow')),
                 'by import to fast, slow',
             ),
             (DOWNLOAD, 'by glance-download from North'),
             (
-                imports.Way(Method.DOWNLOAD, all_stores=True, region='N'),
+                ways.Way(Method.DOWNLOAD, all_stores=True, region='N'),
                 'by glance-download from N to all stores',
             ),
         ):
@@ -280,7 +281,7 @@ class TestRun(ImportTest):
                 DOWNLOAD,
                 {'status': 'queued', **stores, **lock},
                 errors.RefusedError,
-                'no other import of it for an hour; --method upload',
+                'no other import of it for an hour: --method upload',
             ),
             (
                 DOWNLOAD,
@@ -329,8 +330,8 @@ class TestRun(ImportTest):
 
 
 class TestDestination(ImportTest):
-    def stage(self, way, **record):
-        place = glance.Glance(self.api, None, way)
+    def stage(self, way, place=None, **record):
+        place = place or glance.Glance(self.api, None, way)
         planner = plan.Planner(selection.Selection())
         replica = base.image(**{'status': 'queued', 'size': None, **record})
         place.stage(planner.decide(self.image, replica, 'slave'))
@@ -356,18 +357,25 @@ class TestDestination(ImportTest):
                 else:
                     self.stage(way, **lock)
             # Glance takes an upload.
-            self.stage(imports.Way(), **lock)
+            self.stage(ways.Way(), **lock)
 
     def test_what_is_staged_is_imported_whatever_the_method(self):
-        for way in imports.Way(), IMPORT, DOWNLOAD:
+        for way in ways.Way(), IMPORT, DOWNLOAD:
             self.fake.requests.clear()
             place = self.stage(way, status='uploading', size=4)
             place.fetch(self.image) if place.fetch else self.write(place)
             self.assertEqual([], self.asked('PUT'))
             self.assertIn(b'"glance-direct"', self.asked()[0].body)
 
+    def test_what_is_no_longer_staged_is_sent(self):
+        place = self.stage(IMPORT, status='uploading', size=4)
+        self.stage(IMPORT, place)
+        self.write(place)
+        (put,) = self.asked('PUT')
+        self.assertTrue(put.path.endswith('/stage'))
+
     def test_one_store_of_an_upload(self):
-        self.write(glance.Glance(self.api, None, imports.Way(stores=('s',))))
+        self.write(glance.Glance(self.api, None, ways.Way(stores=('s',))))
         (put,) = self.asked('PUT')
         self.assertEqual('s', put.headers['X-Image-Meta-Store'])
         self.assertTrue(put.path.endswith('/file'))
