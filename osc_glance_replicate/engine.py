@@ -16,7 +16,9 @@ import argparse
 from collections.abc import Iterable, Iterator, Sequence
 import logging
 
+from osc_glance_replicate import bandwidth
 from osc_glance_replicate import catalogue
+from osc_glance_replicate import checked
 from osc_glance_replicate import errors
 from osc_glance_replicate import image as image_record
 from osc_glance_replicate import order
@@ -121,17 +123,21 @@ class Engine:
     def _carry_out(
         self, actions: Iterable[plan.Action]
     ) -> Iterator[task.Outcome]:
-        runner = run.Runner(
+        reading = checked.Reading(
             self._source,
-            {place.name: place for place in self._destinations},
-            self._planner,
-            transfers=self._args.transfers,
-            retries=self._args.retries,
-            checks=task.Checks(
+            self._args.retries,
+            checked.Checks(
                 getattr(self._args, 'checksum', True),
                 getattr(self._args, 'format_check', False),
                 self._check_first,
             ),
+            bandwidth.Bandwidth(self._args.bandwidth),
+        )
+        runner = run.Runner(
+            {place.name: place for place in self._destinations},
+            self._planner,
+            reading,
+            transfers=self._args.transfers,
             fail_fast=self._args.fail_fast,
         )
         return runner.run(actions)

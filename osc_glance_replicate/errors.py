@@ -19,7 +19,8 @@
     ├── SelectionError  what was asked for cannot be found or understood
     └── PlaceError      one request to a place failed; says which place
         ├── TransientError  another try may well succeed
-        │   └── BusyError   someone else is uploading the image
+        │   ├── BusyError   someone else is uploading the image
+        │   └── DroppedError  the other destinations could not wait
         ├── RefusedError    the place will not have it, however often asked
         ├── TakenError      the UUID is in use there
         ├── DataError       the bytes are not those that the record promises
@@ -116,8 +117,19 @@ class BusyError(TransientError):
     """Someone else is uploading the image."""
 
 
+class DroppedError(TransientError):
+    """A destination was too slow for those that share its source."""
+
+
 class RefusedError(PlaceError):
-    """The place refused a request and would refuse it again."""
+    """The place refused a request and would refuse it again.
+
+    :param status: of its answer, where that was HTTP
+    """
+
+    def __init__(self, place: str, problem: object, status: int = 0) -> None:
+        super().__init__(place, problem)
+        self.status = status
 
 
 class TakenError(PlaceError):

@@ -28,6 +28,12 @@ from osc_glance_replicate import image as image_record
 from osc_glance_replicate import replica as replica_template
 from osc_glance_replicate import selection as image_selection
 
+#: How an administrator has an ID freed that a record makes useless.
+_FREE = (
+    "delete it and purge it from the database ('glance-manage db purge', then "
+    "'glance-manage db purge_images_table', both with --age_in_days 0)"
+)
+
 #: Statuses of a record that will never get data.
 _DEAD = frozenset(('killed', 'deleted', 'pending_delete'))
 
@@ -301,8 +307,7 @@ def _stuck(replica: image_record.Image) -> str:
         # "poisoned"), and finds its ID taken in the store ever after.
         return (
             'an upload was refused there, after which Glance takes no data '
-            'for this record any more: its administrator has to delete its '
-            'object in the store and its row in the table image_locations'
+            f'for this record any more: its administrator has to {_FREE}'
         )
     failed = record.get('os_glance_failed_import')
     if status == 'importing' and (
@@ -310,8 +315,8 @@ def _stuck(replica: image_record.Image) -> str:
     ):
         return (
             f'an import to {failed} has failed there and left the record '
-            "importing for ever: its administrator has to set it back to "
-            "'queued' in Glance's database"
+            'importing for ever: its administrator has to delete what is left '
+            f'of it in that store, then to {_FREE}'
         )
     return ''
 

@@ -12,15 +12,20 @@
 
 """Data that is read while what came before it is still being sent."""
 
-import concurrent.futures
-import contextlib
+from collections.abc import Callable
+import queue
 
 from osc_glance_replicate import places
 from osc_glance_replicate import workers
 
+#: Blocks that are read before they are asked for.
+_AHEAD = 2
+
 
 class ReadAhead:
-    """Data that is read in a thread of its own, a block ahead.
+    """Data that is read in a thread of its own, some blocks ahead.
+
+    Two queues cost a third of what a future for each block does.
 
     :param opened: the data; it is entered, read and left by that thread
     :param most: number of bytes of a block, at the most
@@ -29,10 +34,13 @@ class ReadAhead:
     def __init__(self, opened: places.OpenData, most: int) -> None:
         self._opened = opened
         self._most = most
-        self._closing = contextlib.ExitStack()
-        self._worker = workers.Worker()
-        self._worker.start(self._closing.enter_context, opened)
-        self._coming: concurrent.futures.Future[bytes] | None = None
+        self._orders: queue.SimpleQueue[Callable[[], bytes] | None] = (
+            queue.SimpleQueue()
+        )
+        self._blocks: queue.SimpleQueue[bytes | BaseException] = (
+            queue.SimpleQueue()
+        )
+        self._ordered = 0
 
     def read(self, seconds: float) -> bytes | None:
         """Give the next block.
@@ -41,34 +49,57 @@ class ReadAhead:
         :returns: b'' at the end; None where nothing has come yet
         :raises PlaceError: the source broke
         """
-        coming = self._coming or self._start()
+        if not self._ordered:
+            self._begin()
         try:
-            block = coming.result(seconds)
-        except TimeoutError:
-            if coming.done():
-                raise
+            block = self._blocks.get(timeout=seconds)
+        except queue.Empty:
             return None
-        self._coming = None
-        if block:
-            self._start()
+        if isinstance(block, BaseException):
+            raise block
+        self._orders.put(self._read)
         return block
 
-    def _start(self) -> concurrent.futures.Future[bytes]:
-        self._coming = self._worker.start(self._opened.read, self._most)
-        return self._coming
+    def _begin(self) -> None:
+        workers.start(self._work)
+        for _ in range(_AHEAD):
+            self._orders.put(self._read)
+        self._ordered = _AHEAD
+
+    def _work(self) -> None:
+        """Do what is ordered, up to the first error."""
+        try:
+            with self._opened:
+                while order := self._orders.get():
+                    self._blocks.put(order())
+        except BaseException as exc:
+            self._blocks.put(exc)
+
+    def _read(self) -> bytes:
+        return self._opened.read(self._most)
+
+    def _rewind(self) -> bytes:
+        self._opened.rewind()
+        return b''
 
     def rewind(self) -> None:
         """Start again, after the end.
 
         :raises io.UnsupportedOperation: it cannot be given twice
         """
-        self._worker.start(self._opened.rewind).result()
+        # What was read beyond the end is nothing, again.
+        self._orders.put(self._rewind)
+        for _ in range(self._ordered + 1):
+            block = self._blocks.get()
+            if isinstance(block, BaseException):
+                raise block
+        for _ in range(_AHEAD):
+            self._orders.put(self._read)
 
     def close(self) -> None:
         """Read no more; does not wait for what is being read."""
         self._opened.interrupt()
-        self._worker.start(self._closing.close)
-        self._worker.close()
+        self._orders.put(None)
 
     def __enter__(self) -> 'ReadAhead':
         return self

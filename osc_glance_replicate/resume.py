@@ -17,6 +17,7 @@ import logging
 import threading
 import time
 
+from osc_glance_replicate import bandwidth
 from osc_glance_replicate import errors
 from osc_glance_replicate import image as image_record
 from osc_glance_replicate import places
@@ -43,8 +44,10 @@ class Resuming:
     :param image: the source's record
     :param retries: how often to open it again, counted anew whenever it has
         given some more
+    :param limit: of the bytes per second that are read
     :param kept: what an interrupted run has left of the data
     :param start: number of bytes that are kept
+    :param rehearsal: it is read without a limit until it is rewound
     """
 
     def __init__(
@@ -52,14 +55,18 @@ class Resuming:
         source: places.Source,
         image: image_record.Image,
         retries: int,
+        limit: bandwidth.Bandwidth,
         kept: places.Data | None = None,
         start: int = 0,
+        rehearsal: bool = False,
     ) -> None:
         self._source = source
         self._image = image
         self._retries = retries
+        self._limit = limit
         self._kept = kept
         self._start = start
+        self._rehearsal = rehearsal
         self._size = image.size or 0
         self._position = 0
         self._data: places.Data | None = None
@@ -103,8 +110,12 @@ class Resuming:
                 return b''
             self._data = self._open()
             self._spent, self._got = 0.0, 0
+        if not self._rehearsal:
+            most = self._limit.grant(most)
         before = time.monotonic()
         data = self._data.read(most)
+        if not self._rehearsal:
+            self._limit.give_back(most - len(data))
         self._check_rate(len(data), time.monotonic() - before)
         return data
 
@@ -170,6 +181,7 @@ class Resuming:
         if self._data:
             self._data.rewind()
         self._position = 0
+        self._rehearsal = False
 
     def interrupt(self) -> None:
         """End a read that waits in another thread, and allow no more."""

@@ -70,6 +70,9 @@ class Patience:
         if isinstance(trouble, errors.BusyError):
             return self._while_busy(trouble)
         self._busy_since = None
+        if isinstance(trouble, errors.DroppedError):
+            # It was not even tried alone.
+            return next(delays())
         if not self._left:
             raise trouble
         self._left -= 1

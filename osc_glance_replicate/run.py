@@ -14,19 +14,40 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 import concurrent.futures
+import dataclasses
+import functools
+import itertools
+import queue
 import threading
 
+from osc_glance_replicate import backlog
+from osc_glance_replicate import checked
+from osc_glance_replicate import fan
 from osc_glance_replicate import places
 from osc_glance_replicate import plan
 from osc_glance_replicate import task
 from osc_glance_replicate import workers
 
 #: Seconds that transfers get to end by themselves after Ctrl-C.
-_GRACE = 1.5
+_GRACE = 1.0
 
 _TO_DO = frozenset((plan.Verb.COPY, plan.Verb.UPDATE))
 
-_Pending = dict[concurrent.futures.Future[task.Outcome], plan.Action]
+_Future = concurrent.futures.Future[task.Outcome]
+
+#: Images that are planned before it is their turn, about 2 kB of memory each:
+#: so far, large ones are looked out for.
+_AHEAD = 1000
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _End:
+    """The end of the plan.
+
+    :param trouble: what has ended it early
+    """
+
+    trouble: BaseException | None
 
 
 def rehearse(actions: Iterable[plan.Action]) -> Iterator[task.Outcome]:
@@ -37,85 +58,153 @@ def rehearse(actions: Iterable[plan.Action]) -> Iterator[task.Outcome]:
 class Runner:
     """Carries out a plan.
 
-    :param source: where the data is
     :param destinations: by name
     :param planner: asked again when a destination has changed meanwhile
+    :param reading: how the data of images is read
     :param transfers: number of images at a time
-    :param retries: further tries per image and destination
-    :param checks: what the data of images is held against
     :param fail_fast: start nothing more after the first failure
     """
 
     def __init__(
         self,
-        source: places.Source,
         destinations: Mapping[str, places.Destination],
         planner: plan.Planner,
+        reading: checked.Reading,
         *,
         transfers: int,
-        retries: int,
-        checks: task.Checks,
         fail_fast: bool,
     ) -> None:
-        self._source = source
         self._destinations = destinations
         self._planner = planner
+        self._reading = reading
         self._transfers = transfers
-        self._retries = retries
-        self._checks = checks
         self._fail_fast = fail_fast
         self._enough = False
         self._failed: set[tuple[str, str]] = set()
-        self._stop = threading.Event()
+        self._stop = reading.stop
+        self._pending: dict[_Future, plan.Action] = {}
+        self._backlog = backlog.Backlog()
+        self._room = threading.Semaphore(_AHEAD)
+        #: What happens: a group is planned, or all are; an action has ended.
+        self._events: queue.SimpleQueue[backlog.Group | _End | _Future] = (
+            queue.SimpleQueue()
+        )
 
     def run(self, actions: Iterable[plan.Action]) -> Iterator[task.Outcome]:
         """Carry out the actions; outcomes come in the order they are known.
 
         What ends the plan early, an error or Ctrl-C, is raised after the
-        outcomes of all that had begun. After an error that is finished
+        outcomes of all that was planned. After an error that is finished
         first; after Ctrl-C it is broken off.
         """
-        pending: _Pending = {}
         try:
-            yield from self._feed(pending, actions)
+            yield from self._feed(actions)
         except KeyboardInterrupt:
             self._stop.set()
-            yield from self._finished(pending, _GRACE)
-            for action in pending.values():
-                yield task.Outcome(action, 'failed', task.INTERRUPTED)
-            raise
-        except Exception:
-            while pending:
-                yield from self._finished(pending)
+            concurrent.futures.wait(self._pending, timeout=_GRACE)
+            for future, action in list(self._pending.items()):
+                if future.done():
+                    yield self._ended(future)
+                else:
+                    yield task.Outcome(action, 'failed', task.INTERRUPTED)
             raise
         finally:
             # Also when nobody asks for outcomes any more.
             self._stop.set()
+            self._room.release()
 
-    def _feed(
-        self, pending: _Pending, actions: Iterable[plan.Action]
-    ) -> Iterator[task.Outcome]:
+    def _feed(self, actions: Iterable[plan.Action]) -> Iterator[task.Outcome]:
         """Keep the workers busy."""
-        for action in actions:
-            while any(_waits(action, other) for other in pending.values()):
-                yield from self._finished(pending)
-            if action.verb in _TO_DO and (lost := self._lost(action)):
-                reason = (
-                    f'{lost}, which it needs, was not replicated; '
-                    '--dont-replicate leaves the property out'
-                )
-                yield self._noted(task.Outcome(action, 'failed', reason))
-            elif action.verb in _TO_DO:
-                job = self._task(action)
-                pending[workers.start(job.carry_out)] = action
-            else:
+        workers.start(self._plan, actions)
+        end: _End | None = None
+        while self._pending or not (end or self._enough):
+            event = self._events.get()
+            if isinstance(event, _End):
+                end = event
+            elif isinstance(event, concurrent.futures.Future):
+                yield self._ended(event)
+            elif not self._enough:
+                yield from self._admit(event)
+            yield from self._begin()
+        if end and end.trouble:
+            raise end.trouble
+
+    def _plan(self, actions: Iterable[plan.Action]) -> None:
+        """Plan ahead, in a thread of its own."""
+        trouble: BaseException | None = None
+        try:
+            for group in self._groups(actions):
+                self._events.put(group)
+                self._room.acquire()
+                if self._stop.is_set():
+                    break
+        except BaseException as exc:
+            trouble = exc
+        self._events.put(_End(trouble))
+
+    def _admit(self, group: backlog.Group) -> Iterator[task.Outcome]:
+        """Tell of what is not to be done, and have the rest wait."""
+        to_do = [action for action in group if action.verb in _TO_DO]
+        for action in group:
+            if action.verb not in _TO_DO:
                 yield self._noted(task.as_planned(action))
-            while len(pending) >= self._transfers:
-                yield from self._finished(pending)
-            if self._enough:
+        if to_do:
+            self._backlog.add(to_do)
+        else:
+            self._room.release()
+
+    def _begin(self) -> Iterator[task.Outcome]:
+        """Begin as much as may go on at a time."""
+        pending = self._pending.values()
+        while not self._enough and _images(pending) < self._transfers:
+            group = self._backlog.take(pending)
+            if not group:
                 break
-        while pending:
-            yield from self._finished(pending)
+            self._room.release()
+            shared = self._share(group)
+            for action in group:
+                if lost := self._lost(action):
+                    reason = (
+                        f'{lost}, which it needs, was not replicated; '
+                        '--dont-replicate leaves the property out'
+                    )
+                    yield self._noted(task.Outcome(action, 'failed', reason))
+                    if shared:
+                        shared.leave(action.to)
+                else:
+                    self._start(action, shared)
+
+    def _start(self, action: plan.Action, shared: fan.Fan | None) -> None:
+        job = task.Task(
+            action,
+            self._destinations[action.to],
+            self._planner,
+            self._reading,
+            shared if action.verb is plan.Verb.COPY else None,
+        )
+        future = workers.start(job.carry_out)
+        self._pending[future] = action
+        future.add_done_callback(self._events.put)
+
+    def _groups(
+        self, actions: Iterable[plan.Action]
+    ) -> Iterable[backlog.Group]:
+        """Bring together what is to be done with one image."""
+        if len(self._destinations) == 1:
+            # No need to wait for the next one.
+            return ([action] for action in actions)
+        groups = itertools.groupby(actions, lambda action: action.image.id)
+        return (list(group) for _, group in groups)
+
+    def _share(self, group: backlog.Group) -> fan.Fan | None:
+        """Have an image read once where it is to be copied several times."""
+        to = [a.to for a in group if a.verb is plan.Verb.COPY]
+        if len(to) < 2:
+            return None
+        inspect = any(self._destinations[name].inspects for name in to)
+        return fan.Fan(
+            functools.partial(self._reading.open, group[0].image, inspect), to
+        )
 
     def _lost(self, action: plan.Action) -> str:
         """Give the ID of an image that a new one needs and will not have."""
@@ -125,34 +214,9 @@ class Runner:
                     return image_id
         return ''
 
-    def _task(self, action: plan.Action) -> task.Task:
-        return task.Task(
-            action,
-            self._source,
-            self._destinations[action.to],
-            self._planner,
-            retries=self._retries,
-            checks=self._checks,
-            stop=self._stop,
-        )
-
-    def _finished(
-        self, pending: _Pending, grace: float | None = None
-    ) -> Iterator[task.Outcome]:
-        """Wait for the first that ends or, given a grace, for all.
-
-        :param grace: seconds to wait at the most
-        """
-        done, _ = concurrent.futures.wait(
-            pending,
-            timeout=grace,
-            return_when=concurrent.futures.FIRST_COMPLETED
-            if grace is None
-            else concurrent.futures.ALL_COMPLETED,
-        )
-        for future in done:
-            del pending[future]
-            yield self._noted(future.result())
+    def _ended(self, future: _Future) -> task.Outcome:
+        del self._pending[future]
+        return self._noted(future.result())
 
     def _noted(self, outcome: task.Outcome) -> task.Outcome:
         if outcome.result in ('failed', 'conflict'):
@@ -162,6 +226,6 @@ class Runner:
         return outcome
 
 
-def _waits(action: plan.Action, other: plan.Action) -> bool:
-    """Say whether an action is to begin after another one has ended."""
-    return action.to == other.to and other.image.id in action.after
+def _images(pending: Iterable[plan.Action]) -> int:
+    """Give the number of images that are on their way."""
+    return len({action.image.id for action in pending})

@@ -15,14 +15,13 @@
 import contextlib
 import dataclasses
 import logging
-import threading
 
+from osc_glance_replicate import checked
 from osc_glance_replicate import errors
+from osc_glance_replicate import fan
 from osc_glance_replicate import image as image_record
 from osc_glance_replicate import places
 from osc_glance_replicate import plan
-from osc_glance_replicate import readahead
-from osc_glance_replicate import resume
 from osc_glance_replicate import retry
 from osc_glance_replicate import transfer
 
@@ -57,52 +56,30 @@ def as_planned(action: plan.Action) -> Outcome:
     return Outcome(action, action.verb.value, action.reason)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Checks:
-    """What the data of an image is held against, and when.
-
-    :param checksum: whether to hash it on its way
-    :param formats: whether to hold it against the format that its record
-        says, where the destination does
-    :param first: read all of it before anything is made of it; the source
-        must be able to give it again
-    """
-
-    checksum: bool = True
-    formats: bool = True
-    first: bool = False
-
-
 class Task:
     """One image on its way to one destination.
 
     :param action: what is to be done, as planned
-    :param source: where the data is
     :param destination: where it goes
     :param planner: asked again when the destination has changed meanwhile
-    :param retries: further tries after a failure that may pass
-    :param checks: what the data is held against
-    :param stop: set when the run is to end at once
+    :param reading: how the data is read; its retries are those of the task
+    :param shared: the reading that is shared with other destinations
     """
 
     def __init__(
         self,
         action: plan.Action,
-        source: places.Source,
         destination: places.Destination,
         planner: plan.Planner,
-        *,
-        retries: int,
-        checks: Checks,
-        stop: threading.Event,
+        reading: checked.Reading,
+        shared: fan.Fan | None = None,
     ) -> None:
         self._action = action
-        self._source = source
         self._destination = destination
         self._planner = planner
-        self._retries = retries
-        self._checks = checks
-        self._stop = stop
+        self._reading = reading
+        self._stop = reading.stop
+        self._shared = shared
         # The data may be there, so that it is looked at before it is sent
         # again.
         self._sent = False
@@ -119,9 +96,12 @@ class Task:
             LOG.debug('defect while copying', exc_info=True)
             problem = errors.printable(f'{type(exc).__name__}: {exc}')
             return Outcome(self._action, 'failed', f'unexpected {problem}')
+        finally:
+            if self._shared:
+                self._shared.leave(self._destination.name)
 
     def _try_and_try_again(self) -> Outcome:
-        patience = retry.Patience(self._retries)
+        patience = retry.Patience(self._reading.retries)
         again = False
         while not self._stop.is_set():
             try:
@@ -203,23 +183,11 @@ class Task:
         image = self._action.image
         with contextlib.ExitStack() as stack:
             part, kept = stack.enter_context(self._destination.kept(image))
-            source = resume.Resuming(
-                self._source, image, self._retries, part, kept
-            )
-            data = readahead.ReadAhead(source, transfer.BLOCK)
-            body = transfer.Body(
-                stack.enter_context(data),
-                image,
-                self._source.name,
-                # Nobody knows who has written what was kept.
-                checksum=self._checks.checksum or kept > 0,
-                inspect=self._destination.inspects and self._checks.formats,
-                stop=self._stop,
-            )
-            if self._checks.first:
-                body.check()
-            else:
-                body.look_ahead()
+            data = stack.enter_context(self._open(part, kept))
+            # What is kept may be damaged, which writing it mends.
+            if not kept:
+                data.look_ahead()
+            body = transfer.Body(data, image.size or 0)
             self._destination.stage(self._action)
             try:
                 self._destination.write(image, body)
@@ -239,6 +207,16 @@ class Task:
                     'removed: try again',
                 ) from exc
         self._sent = True
+
+    def _open(
+        self, part: places.Data, kept: int
+    ) -> contextlib.AbstractContextManager[transfer.Blocks]:
+        """Get ready to read the data: with others, but only once."""
+        shared, self._shared = self._shared, None
+        if shared and (branch := shared.branch(self._destination.name)):
+            return branch
+        image, inspect = self._action.image, self._destination.inspects
+        return self._reading.open(image, inspect, part, kept)
 
     def _finish(self) -> Outcome:
         """Hold the replica against its source, then publish it."""

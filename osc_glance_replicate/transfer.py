@@ -10,25 +10,15 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The bytes of one image on their way: hashed, and the last ones held back."""
+"""What is sent of one image: the last of it not before all is right."""
 
 import collections
-from collections.abc import Generator, Iterator
-import threading
+from collections.abc import Iterator
 import time
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from osc_glance_replicate import digest
-from osc_glance_replicate import errors
-from osc_glance_replicate import image as image_record
-from osc_glance_replicate import readahead
-
-if TYPE_CHECKING:
-    from osc_glance_replicate import formats
-
-#: Bytes read and sent at a time, at the most: larger blocks are no faster,
-#: 16 KiB cost three times the CPU (FACTS.md).
-BLOCK = 1024 * 1024
+#: Bytes sent at a time, at the most.
+_MOST = 1024 * 1024
 
 #: Bytes sent at a time, at the least. A block has to be taken within the
 #: time that a destination may be silent, so that less of it is sent where
@@ -47,43 +37,34 @@ _RESERVE = 64 * 1024
 _SILENCE = 1.0
 
 
+class Blocks(Protocol):
+    """An image's bytes, checked."""
+
+    def look_ahead(self) -> None:
+        """Wait for the first ones, as ``checked.Checked`` does."""
+
+    def read(self, seconds: float) -> bytes | None:
+        """Give the next block, as ``checked.Checked`` does."""
+
+
 class Body:
     """What is sent to a destination: one image's bytes, once.
 
     The length is known, so that a destination can refuse it at once, and
     the blocks are our own, both of which a generator would not give
     (FACTS.md, "keystoneauth, requests"). The last ones are only given out
-    when all bytes before and in them have proved to be the recorded ones, so
-    that a corrupt stream never becomes an active image. While nothing comes
-    from the source they are given out byte by byte, all but the last, so
-    that the destination goes on waiting.
+    when all bytes have proved to be the recorded ones, so that a corrupt
+    stream never becomes an active image. While nothing comes from the source
+    they are given out byte by byte, all but the last, so that the
+    destination goes on waiting.
 
-    :param data: the data of the image
-    :param image: the source's record
-    :param place: name of the source
-    :param checksum: whether to hash what passes
-    :param stop: set when the run is to end; nothing more is sent then
-    :param inspect: whether the destination takes nothing but what is of the
-        format that its record says
+    :param blocks: the data of the image
+    :param size: number of its bytes
     """
 
-    def __init__(
-        self,
-        data: readahead.ReadAhead,
-        image: image_record.Image,
-        place: str,
-        checksum: bool,
-        stop: threading.Event,
-        inspect: bool = False,
-    ) -> None:
-        self._data = data
-        self._image = image
-        self._place = place
-        self._size = image.size or 0
-        self._digest = digest.Digest(image if checksum else None)
-        self._inspection = _inspection(image) if inspect else None
-        self._stop = stop
-        self._first: collections.deque[bytes] = collections.deque()
+    def __init__(self, blocks: Blocks, size: int) -> None:
+        self._blocks = blocks
+        self._size = size
         self._sent = False
 
     def __len__(self) -> int:
@@ -93,105 +74,23 @@ class Body:
         if self._sent:
             # Not a ReplicateError: sending half an image again is a defect
             # of ours that nothing should catch and try once more.
-            raise RuntimeError(f'the data of {self._image.id} is sent twice')
+            raise RuntimeError('the data of an image is sent twice')
         self._sent = True
-        return _paced(self._blocks())
+        return _paced(self._held_back())
 
-    def look_ahead(self) -> None:
-        """Read as much as tells that there is data, and most formats.
-
-        :raises DataError: this is not the format that it should be, and
-            nothing needs to be sent or made ready
-        """
-        count = 0
-        while count < (BLOCK if self._inspection else 1):
-            block = self._wait()
-            if not block:
-                if self._inspection:
-                    self._check_format(self._inspection.finish())
-                return
-            self._first.append(block)
-            count += len(block)
-            if self._inspection:
-                self._check_format(self._inspection.feed(block))
-
-    def check(self) -> None:
-        """Read and hash all that there is, and be ready to read it again.
-
-        :raises PlaceError: as the data would while it is sent
-        """
-        planned = self._digest
-        self._digest = digest.Digest(self._image)
-        for _ in self._blocks():
-            pass
-        self._data.rewind()
-        # What is sent may be other data than what was read: it is held back
-        # for its hash like any.
-        self._digest = planned
-        if self._inspection:
-            self._inspection = _inspection(self._image)
-
-    def _check_format(self, problem: str) -> None:
-        if problem:
-            raise errors.DataError(
-                self._place,
-                f'the data of {self._image.id} is not what its record says: '
-                f'{problem}; Glance would refuse it. Mend the record, or give '
-                '--no-format-check for a destination that takes anything',
-            )
-
-    def _wait(self) -> bytes:
-        """Wait for a block, whatever it takes."""
-        while (block := self._poll()) is None:
-            pass
-        return block
-
-    def _poll(self) -> bytes | None:
-        """Give the next block, or None where there is none yet."""
-        if self._stop.is_set():
-            raise errors.StoppedError(self._place, 'interrupted')
-        return self._data.read(_SILENCE)
-
-    def _next(self, held: '_Held') -> Generator[bytes, None, bytes]:
-        """Give the next block; meanwhile feed the destination."""
-        if self._first:
-            return self._first.popleft()
-        while (block := self._poll()) is None:
-            if piece := held.piece():
-                yield piece
-        if block and self._inspection:
-            self._check_format(self._inspection.feed(block))
-        return block
-
-    def _blocks(self) -> Iterator[bytes]:
+    def _held_back(self) -> Iterator[bytes]:
         held = _Held()
-        count = 0
-        with self._digest as hashed:
-            while block := (yield from self._next(held)):
-                count += len(block)
-                if count > self._size:
-                    break
-                hashed.update(block)
-                yield from held.add(block)
-            self._check_end(count, hashed)
+        given = time.monotonic()
+        while (block := self._blocks.read(_SILENCE / 2)) != b'':
+            if block:
+                held.add(block)
+            pieces = held.surplus()
+            if not pieces and time.monotonic() - given >= _SILENCE:
+                pieces = held.piece()
+            for piece in pieces:
+                yield piece
+                given = time.monotonic()
         yield from held.rest()
-
-    def _check_end(self, count: int, hashed: digest.Digest) -> None:
-        """Hold what has come against what is recorded."""
-        if count != self._size:
-            # What is short has been tried again by now.
-            what = 'more than' if count > self._size else f'{count} of'
-            raise errors.DataError(
-                self._place,
-                f'sent {what} the {self._size} bytes of {self._image.id}',
-            )
-        if self._inspection:
-            self._check_format(self._inspection.finish())
-        if problem := hashed.problem():
-            raise errors.DataError(
-                self._place,
-                f'the data of {self._image.id} is damaged: {problem}',
-            )
 
 
 class _Held:
@@ -201,23 +100,28 @@ class _Held:
         self._blocks: collections.deque[bytes] = collections.deque()
         self._size = 0
 
-    def add(self, block: bytes) -> Iterator[bytes]:
-        """Keep a block; give those that need not be held back any more."""
+    def add(self, block: bytes) -> None:
+        """Keep a block."""
         self._blocks.append(block)
         self._size += len(block)
-        while self._size - len(self._blocks[0]) >= _RESERVE:
-            self._size -= len(self._blocks[0])
-            yield self._blocks.popleft()
 
-    def piece(self) -> bytes:
+    def surplus(self) -> list[bytes]:
+        """Give what need not be held back."""
+        given = []
+        while self._blocks and self._size - len(self._blocks[0]) >= _RESERVE:
+            self._size -= len(self._blocks[0])
+            given.append(self._blocks.popleft())
+        return given
+
+    def piece(self) -> list[bytes]:
         """Give a byte, unless it is the last one."""
         if self._size < 2:
-            return b''
+            return []
         block = self._blocks.popleft()
         if len(block) > 1:
             self._blocks.appendleft(block[1:])
         self._size -= 1
-        return block[:1]
+        return [block[:1]]
 
     def rest(self) -> Iterator[bytes]:
         """Give all."""
@@ -236,12 +140,5 @@ def _paced(blocks: Iterator[bytes]) -> Iterator[bytes]:
             if time.monotonic() - start > _SLOW:
                 most = max(most // 2, _LEAST)
             else:
-                most = min(most * 2, BLOCK)
+                most = min(most * 2, _MOST)
             position += len(piece)
-
-
-def _inspection(image: image_record.Image) -> 'formats.Inspection':
-    # oslo.utils takes its time to import, and only uploads need it.
-    from osc_glance_replicate import formats
-
-    return formats.Inspection(image)

@@ -18,6 +18,7 @@ import dataclasses
 import os
 
 from osc_glance_replicate import catalogue
+from osc_glance_replicate import checked
 from osc_glance_replicate import digest
 from osc_glance_replicate import errors
 from osc_glance_replicate import image as image_record
@@ -107,12 +108,10 @@ def verify(
     :raises SelectionError: an image that is named is not there
     """
     runner = run.Runner(
-        source,
         {source.name: _Nowhere(source.name)},
         plan.Planner(selection),
+        checked.Reading(source, retries=0),
         transfers=os.cpu_count() or 1,
-        retries=0,
-        checks=task.Checks(formats=False),
         fail_fast=False,
     )
     rows = catalogue.rows(source, [], selection)

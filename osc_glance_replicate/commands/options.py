@@ -201,6 +201,14 @@ def add_execution(parser: argparse.ArgumentParser) -> None:
         help='Images to copy at a time (default: %(default)s)',
     )
     group.add_argument(
+        '--bandwidth',
+        metavar='<rate>',
+        type=values.rate,
+        help='Bytes per second that are read at the most, by all transfers '
+        'together: a number, or one with k, M, G or Ki, Mi, Gi (default: no '
+        'limit)',
+    )
+    group.add_argument(
         '--retries',
         metavar='<number>',
         type=values.at_least(0),

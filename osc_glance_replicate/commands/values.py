@@ -58,6 +58,16 @@ def size(text: str) -> int:
     return value
 
 
+def rate(text: str) -> int:
+    """Read a rate, as a size.
+
+    :returns: bytes per second, at least one
+    """
+    if not (value := size(text.removesuffix('/s'))):
+        raise argparse.ArgumentTypeError('nothing would ever arrive')
+    return value
+
+
 def time(text: str) -> datetime.datetime:
     """Read a time: ISO 8601, in UTC unless it says so, or how long ago.
 

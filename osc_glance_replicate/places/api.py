@@ -49,8 +49,9 @@ _DOCUMENT_TIMEOUT = 300.0
 #: Further tries of what only reads; it is not the transfer of an image.
 _RETRIES = 3
 
-#: Answers after which the same request may succeed.
-_PASSING = frozenset((408, 429, 500, 502, 503, 504))
+#: Answers after which the same request may succeed; 401 comes although a
+#: new token was tried.
+_PASSING = frozenset((401, 408, 429, 500, 502, 503, 504))
 
 _LONGEST_PROBLEM = 400
 
@@ -216,7 +217,7 @@ class ImageApi:
                 self.name, problem, retry_after=_retry_after(response)
             )
         if 400 <= status < 500:
-            return errors.RefusedError(self.name, problem)
+            return errors.RefusedError(self.name, problem, status)
         return errors.PlaceError(self.name, problem)
 
 

@@ -171,7 +171,14 @@ class Dump(directory.Directory):
                 if size > (image.size or 0) or not digest.recorded_hash(image):
                     os.ftruncate(fd, 0)
                     size = 0
-            yield directory.Reader(self.name, fd, 0, size), size
+            try:
+                yield directory.Reader(self.name, fd, 0, size), size
+            except errors.DataError:
+                # It may have proved wrong before any was written.
+                if not os.fstat(fd).st_size:
+                    with self._named_in_errors(name):
+                        self._folder.remove(name)
+                raise
 
     def members(self, image: image_record.Image) -> Mapping[str, str] | None:
         """Give the members; None where their file is to be written anew."""

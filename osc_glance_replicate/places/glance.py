@@ -262,6 +262,9 @@ class Glance:
                 json={'id': image.id, **record},
             )
         except errors.RefusedError as exc:
+            # Not accepted, or too many.
+            if exc.status not in (400, 413):
+                raise
             raise errors.RefusedError(
                 self.name,
                 f'{exc.problem}; --dont-replicate leaves properties out',
@@ -336,8 +339,6 @@ class Glance:
                 f"{exc.problem}; --dont-replicate 'img_signature*' leaves its "
                 'signature out',
             ) from exc
-        if response.status_code == 401:
-            raise errors.TransientError(self.name, 'HTTP 401: token refused')
         if response.status_code == 404:
             raise errors.RefusedError(
                 self.name,
@@ -369,7 +370,7 @@ class Glance:
         return self._api.request(
             'PUT',
             f'{image_api.path(image.id)}/{where}',
-            expect=(204, 401, 404, 409, 410),
+            expect=(204, 404, 409, 410),
             data=body if len(body) else b''.join(body),
             headers=headers,
             allow_reauth=False,

@@ -160,8 +160,14 @@ class Glance:
     def settle(self) -> None:
         """Let the other uploads end, as they do when clients die."""
         for image in self.stored.values():
-            if image.record.get('status') in BUSY:
-                image.record['status'] = 'queued'
+            record = image.record
+            stuck = (
+                record.get('status') == 'importing'
+                and record.get('os_glance_failed_import')
+                and not record.get('os_glance_importing_to_stores')
+            )
+            if record.get('status') in BUSY and not stuck:
+                record['status'] = 'queued'
 
     def apply(self, action: plan.Action, source: 'Glance') -> str:
         """Do what an action says.

@@ -148,21 +148,20 @@ class Soak(links.BrokenLinksTest):
 
 def main():
     """Soak as the command line says, and return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--images', type=int, default=300)
-    parser.add_argument(
-        '--largest',
-        type=int,
-        default=64,
-        help='MiB, at the most (default: 64)',
+    parser = argparse.ArgumentParser(
+        prog='tox run -e soak --',
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument(
-        '--kills', type=int, default=10**6, help='default: to the end'
-    )
-    parser.add_argument('--seed', type=int, default=random.randrange(10**6))
-    parser.add_argument(
-        '--limit', type=float, default=24, help='hours that it may take'
-    )
+    for name, kind, default, meaning in (
+        ('images', int, 300, 'how many there are'),
+        ('largest', int, 64, 'MiB of the largest, at the most'),
+        ('kills', int, 10**6, 'livecopies that are killed'),
+        ('seed', int, random.randrange(10**6), 'of all left to chance'),
+        ('limit', float, 24.0, 'hours that it may take'),
+    ):
+        parser.add_argument(
+            f'--{name}', type=kind, default=default, help=meaning
+        )
     options = parser.parse_args()
 
     class OnDemand(Soak):

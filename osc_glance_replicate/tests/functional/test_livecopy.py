@@ -278,13 +278,14 @@ class TestBrokenData(base.FunctionalTest):
     def setUp(self):
         super().setUp()
         self.good = self.master.create(b'good')
-        self.image = self.master.create(b'precious bytes', visibility='public')
+        # The first MiB is checked before there is a record.
+        self.data = b'precious bytes' * 100_000
+        self.image = self.master.create(self.data, visibility='public')
 
     def _assert_failed_then_mended(self, word, begun=False):
         """Have a livecopy fail, and the next one do it.
 
-        :param begun: the damage shows only after the first block, when there
-            is a record already
+        :param begun: the damage shows so late that there is a record
         """
         stored = self.master.stored(self.image.id)
         result = self.livecopy(*self.loud(), '--retries', '0', expect=1)
@@ -302,12 +303,12 @@ class TestBrokenData(base.FunctionalTest):
         else:
             self.assertEqual({self.good.id}, self.slave.ids())
         self.assertFalse(self.slave.stored(self.image.id).exists())
-        stored.write_bytes(b'precious bytes')
+        stored.write_bytes(self.data)
         self.assertEqual({self.image.id: 'copied'}, self.livecopy().results)
-        self.assertReplica(self.image, b'precious bytes')
+        self.assertReplica(self.image, self.data)
 
     def test_damaged(self):
-        self.master.stored(self.image.id).write_bytes(b'precious bites')
+        self.master.stored(self.image.id).write_bytes(self.data[:-1] + b'z')
         self._assert_failed_then_mended('damaged', begun=True)
 
     def test_short(self):
@@ -319,7 +320,7 @@ class TestBrokenData(base.FunctionalTest):
         self._assert_failed_then_mended('lost')
 
     def test_without_checksum_the_destination_still_notices(self):
-        self.master.stored(self.image.id).write_bytes(b'precious bites')
+        self.master.stored(self.image.id).write_bytes(self.data[:-1] + b'z')
         result = self.livecopy('--no-checksum', self.image.id, expect=1)
         (row,) = result.rows
         self.assertEqual('failed', row['Result'])

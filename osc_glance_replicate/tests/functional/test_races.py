@@ -18,7 +18,7 @@ from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests.functional import faults
 from osc_glance_replicate.tests.functional import links
 
-_ROUNDS = 5
+_ROUNDS = 4
 
 
 class TestTwoReplicators(links.BrokenLinksTest):

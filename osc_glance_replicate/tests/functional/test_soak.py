@@ -22,7 +22,7 @@ class TestSoak(soak.Soak):
         self.soak(
             images=15,
             largest=4,
-            kills=4,
+            kills=3,
             seed=random.randrange(10**6),
             limit=120,
         )

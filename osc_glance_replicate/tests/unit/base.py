@@ -18,6 +18,7 @@ import threading
 from typing import Any
 import uuid
 
+from osc_glance_replicate import checked
 from osc_glance_replicate import image as image_record
 from osc_glance_replicate import readahead
 from osc_glance_replicate import transfer
@@ -52,10 +53,19 @@ class Data:
         pass
 
 
-def body(data: Any, *arguments: Any, **options: Any) -> transfer.Body:
-    """Make a body of opened data."""
-    ahead = readahead.ReadAhead(data, transfer.BLOCK)
-    return transfer.Body(ahead, *arguments, **options)
+def body(
+    data: Any,
+    record: image_record.Image,
+    checksum: bool = True,
+    stop: threading.Event = GO,
+    **options: Any,
+) -> transfer.Body:
+    """Make a body of opened data, whose source is called master."""
+    ahead = readahead.ReadAhead(data, checked.BLOCK)
+    blocks = checked.Checked(
+        ahead, record, 'master', checksum, stop, **options
+    )
+    return transfer.Body(blocks, record.size or 0)
 
 
 def image(

@@ -12,20 +12,18 @@
 
 import errno
 import os
-import threading
 import time
 from unittest import mock
 
 import fixtures
 
+from osc_glance_replicate import checked
 from osc_glance_replicate import errors
 from osc_glance_replicate.places import directory
 from osc_glance_replicate.places import dump_record
 from osc_glance_replicate.tests.unit import base
-from osc_glance_replicate import transfer
 from osc_glance_replicate.tests.unit import dumps
-from osc_glance_replicate import readahead
-from osc_glance_replicate import resume
+from osc_glance_replicate import transfer
 
 
 class TestImages(dumps.DirectoryTest):
@@ -223,7 +221,7 @@ class TestDamage(dumps.DirectoryTest):
 class TestRead(dumps.DirectoryTest):
     def setUp(self):
         super().setUp()
-        self.useFixture(fixtures.MonkeyPatch(f'{transfer.__name__}.BLOCK', 3))
+        self.useFixture(fixtures.MonkeyPatch(f'{checked.__name__}.BLOCK', 3))
         self.useFixture(
             fixtures.MonkeyPatch(f'{transfer.__name__}._RESERVE', 1)
         )
@@ -245,11 +243,9 @@ class TestRead(dumps.DirectoryTest):
         got = b''
         try:
             before = base.Data(b'some data'[:start])
-            source = resume.Resuming(self.place, self.image, 0, before, start)
-            with readahead.ReadAhead(source, transfer.BLOCK) as data:
-                body = transfer.Body(
-                    data, self.image, 'dump', True, threading.Event()
-                )
+            reading = checked.Reading(self.place, 0)
+            with reading.open(self.image, False, before, start) as data:
+                body = transfer.Body(data, 9)
                 for number, block in enumerate(body, 1):
                     got += block
                     if number == 1:
@@ -356,7 +352,7 @@ class TestRead(dumps.DirectoryTest):
     def test_one_block_is_held_until_the_file_has_proved_unchanged(self):
         with self.place.read(self.image) as data:
             self.useFixture(
-                fixtures.MonkeyPatch(f'{transfer.__name__}.BLOCK', 100)
+                fixtures.MonkeyPatch(f'{checked.__name__}.BLOCK', 100)
             )
             self.assertEqual(b'some data', data.read(100))
             self.change(b'S')()

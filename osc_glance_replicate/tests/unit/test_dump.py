@@ -14,7 +14,6 @@ import contextlib
 import errno
 import os
 import stat
-import threading
 from unittest import mock
 
 import fixtures
@@ -22,6 +21,7 @@ import hypothesis
 from hypothesis import strategies
 import testtools
 
+from osc_glance_replicate import checked
 from osc_glance_replicate import errors
 from osc_glance_replicate.places import dump
 from osc_glance_replicate.places import dump_record
@@ -180,12 +180,9 @@ class DumpTest(testtools.TestCase):
             self.planner.decide(
                 self.image, self.dump.find(self.image.id), self.path
             ),
-            self.source,
             self.dump,
             self.planner,
-            retries=retries,
-            checks=task.Checks(formats=False),
-            stop=threading.Event(),
+            checked.Reading(self.source, retries),
         ).carry_out()
         return outcome.result, outcome.reason
 
@@ -341,9 +338,11 @@ class TestKept(DumpTest):
         self.assertEqual(5, len(source.starts))
 
     def test_next_run_goes_on(self):
-        self.useFixture(
-            fixtures.MonkeyPatch(f'{transfer.__name__}._RESERVE', 1)
-        )
+        for name in (
+            f'{transfer.__name__}._RESERVE',
+            f'{checked.__name__}.BLOCK',
+        ):
+            self.useFixture(fixtures.MonkeyPatch(name, 1))
         result, reason = self.carry_out(Source(breaks=(7,)), retries=0)
         self.assertEqual(('failed', 'master: broke'), (result, reason))
         self.assertEqual({f'{self.image.id}.img.part'}, self.names())

@@ -43,7 +43,7 @@ class TestWrite(GlanceTest):
     def write(self, answer, data=b'the bytes'):
         image = base.image(data=data)
         place = self.serve(lambda request: answer)
-        body = base.body(base.Data(data), image, 'master', True, base.GO)
+        body = base.body(base.Data(data), image)
         try:
             place.write(image, body)
         finally:
@@ -89,9 +89,7 @@ class TestWrite(GlanceTest):
             raise ConnectionResetError
 
         place = self.serve(hang_up)
-        body = base.body(
-            base.Data(b'data'), base.image(), 'master', True, base.GO
-        )
+        body = base.body(base.Data(b'data'), base.image())
         self.assertRaises(
             errors.TransientError, place.write, base.image(), body
         )

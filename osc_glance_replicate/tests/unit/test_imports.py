@@ -338,9 +338,7 @@ class TestDestination(ImportTest):
         return place
 
     def write(self, place):
-        body = base.body(
-            base.Data(b'data'), self.image, 'master', True, base.GO
-        )
+        body = base.body(base.Data(b'data'), self.image)
         place.write(self.image, body)
 
     def test_nothing_is_staged_for_a_record_that_takes_no_import(self):

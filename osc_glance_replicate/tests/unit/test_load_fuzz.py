@@ -25,13 +25,13 @@ import hypothesis
 from hypothesis import strategies
 import testtools
 
+from osc_glance_replicate import checked
 from osc_glance_replicate import digest
 from osc_glance_replicate import errors
 from osc_glance_replicate.places import directory
 from osc_glance_replicate.places import dump_record
 from osc_glance_replicate import plan
 from osc_glance_replicate import selection
-from osc_glance_replicate import resume
 from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import test_plan_properties
 from osc_glance_replicate import transfer
@@ -341,7 +341,7 @@ class TestChangedDump(testtools.TestCase):
         super().setUp()
         # Who waits for a pipe waits for ever.
         self.useFixture(fixtures.Timeout(300, gentle=True))
-        self.useFixture(fixtures.MonkeyPatch(f'{transfer.__name__}.BLOCK', 9))
+        self.useFixture(fixtures.MonkeyPatch(f'{checked.__name__}.BLOCK', 9))
         top = self.useFixture(fixtures.TempDir()).path
         self.path = os.path.join(top, 'dump')
         self.outside = os.path.join(top, 'outside')
@@ -483,8 +483,8 @@ class TestChangedDump(testtools.TestCase):
         self.assertIn(image, source.named(image.name))
 
     def read(self, source, image):
-        data = resume.Resuming(source, image, 0)
-        return b''.join(base.body(data, image, source.name, True, base.GO))
+        with checked.Reading(source, 0).open(image, False) as data:
+            return b''.join(transfer.Body(data, image.size or 0))
 
     @test_plan_properties.settings(250)
     @hypothesis.example([('edit', _OLD['id'], (set_field, 'size', '16'))])

@@ -16,6 +16,7 @@ import threading
 import fixtures
 import testtools
 
+from osc_glance_replicate import bandwidth
 from osc_glance_replicate import errors
 from osc_glance_replicate import readahead
 from osc_glance_replicate import resume
@@ -75,7 +76,9 @@ class TestResuming(testtools.TestCase):
         self.image = base.image(data=DATA)
 
     def read(self, source, retries=3, **kept):
-        data = resume.Resuming(source, self.image, retries, **kept)
+        data = resume.Resuming(
+            source, self.image, retries, bandwidth.Bandwidth(), **kept
+        )
         return b''.join(iter(lambda: data.read(100), b''))
 
     def test_it_goes_on_where_the_source_broke(self):
@@ -175,8 +178,9 @@ class TestReadAhead(testtools.TestCase):
 
     def test_errors_are_passed_on(self):
         for error in BROKEN, TimeoutError('of the source'):
+            image = base.image(data=DATA)
             source = resume.Resuming(
-                Source(base.image(data=DATA), error), base.image(data=DATA), 0
+                Source(image, error), image, 0, bandwidth.Bandwidth()
             )
             with readahead.ReadAhead(source, 100) as data:
                 self.assertRaises(
@@ -205,9 +209,7 @@ class TestFeeding(testtools.TestCase):
                 return super().read(most)
 
         image = base.image(data=DATA)
-        return base.body(
-            Stalling(data), image, 'master', True, threading.Event()
-        )
+        return base.body(Stalling(data), image)
 
     def test_what_is_held_back_is_given_byte_by_byte(self):
         blocks = iter(self.body(DATA))

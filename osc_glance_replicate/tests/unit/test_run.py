@@ -12,16 +12,18 @@
 
 import dataclasses
 import itertools
+import signal
 import threading
 import time
 
+import fixtures
 import testtools
 
+from osc_glance_replicate import checked
 from osc_glance_replicate import errors
 from osc_glance_replicate import plan
 from osc_glance_replicate import run
 from osc_glance_replicate import selection
-from osc_glance_replicate import task
 from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import places
 
@@ -29,15 +31,13 @@ _PATIENCE = 10  # seconds
 
 
 class TestRunner(testtools.TestCase):
-    def runner(self, slave, *, transfers=2, fail_fast=False):
+    def runner(self, slave, *, source=None, transfers=2, fail_fast=False):
         self.planner = plan.Planner(selection.Selection())
         return run.Runner(
-            places.Place('master'),
             {'slave': slave},
             self.planner,
+            checked.Reading(source or places.Place('master'), 0),
             transfers=transfers,
-            retries=0,
-            checks=task.Checks(),
             fail_fast=fail_fast,
         )
 
@@ -127,9 +127,61 @@ class TestRunner(testtools.TestCase):
         slave = places.Place('slave')
         release = threading.Event()
         self.addCleanup(release.set)
-        slave.stage = lambda action: release.wait()
-        outcomes = self.runner(slave).run(self.actions(1, KeyboardInterrupt()))
+
+        def stage(action):
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            release.wait()
+
+        slave.stage = stage
+        outcomes = self.runner(slave).run(self.actions(1))
         outcome = next(outcomes)
         self.assertEqual('failed', outcome.result)
         self.assertIn('interrupted', outcome.reason)
         self.assertRaises(KeyboardInterrupt, next, outcomes)
+
+    def test_large_images_come_early_and_updates_at_once(self):
+        slave = places.Place('slave')
+        planned = threading.Event()
+        begun = []
+
+        def stage(action):
+            begun.append(action.image.size)
+            planned.wait(_PATIENCE)
+
+        slave.stage = stage
+        slave.update = lambda action: begun.append('update')
+        source = places.Place('master')
+        source.read = lambda image, start: base.Data(b'x' * image.size)
+        runner = self.runner(slave, source=source, transfers=1)
+
+        def actions():
+            for number, size in enumerate((1, 5, 9, 7, 9)):
+                image = base.image(number, data=b'x' * size)
+                yield self.planner.decide(image, None, 'slave')
+            image = base.image(6)
+            old = base.image(6, name='old')
+            yield self.planner.decide(image, old, 'slave')
+            planned.set()
+
+        list(runner.run(actions()))
+        # What was known first has begun before there was a choice.
+        self.assertEqual([1, 'update', 9, 9, 7, 5], begun)
+
+    def test_plan_is_not_read_further_than_needed(self):
+        self.useFixture(fixtures.MonkeyPatch(f'{run.__name__}._AHEAD', 3))
+        slave = places.Place('slave')
+        release = threading.Event()
+        slave.stage = lambda action: release.wait(_PATIENCE)
+        runner = self.runner(slave, transfers=1)
+        read = []
+
+        def actions():
+            for action in self.actions(20):
+                read.append(action)
+                yield action
+
+        outcomes = runner.run(actions())
+        threading.Timer(0.3, release.set).start()
+        next(outcomes)
+        self.assertLess(len(read), 9)
+        self.assertEqual(19, len(list(outcomes)))

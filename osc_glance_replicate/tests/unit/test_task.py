@@ -10,11 +10,11 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-import threading
 from unittest import mock
 
 import testtools
 
+from osc_glance_replicate import checked
 from osc_glance_replicate import errors
 from osc_glance_replicate import plan
 from osc_glance_replicate import retry
@@ -49,12 +49,13 @@ class TestTask(testtools.TestCase):
     ):
         outcome = task.Task(
             self.planner.decide(self.image, replica, 'slave'),
-            source or places.Place('master'),
             slave,
             self.planner,
-            retries=retries,
-            checks=task.Checks(checksum, format_check, check_first),
-            stop=threading.Event(),
+            checked.Reading(
+                source or places.Place('master'),
+                retries,
+                checked.Checks(checksum, format_check, check_first),
+            ),
         ).carry_out()
         return outcome.result, outcome.reason
 

@@ -16,7 +16,9 @@ import threading
 import fixtures
 import testtools
 
+from osc_glance_replicate import checked
 from osc_glance_replicate import errors
+from osc_glance_replicate import readahead
 from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate import transfer
 
@@ -27,7 +29,6 @@ class TestBody(testtools.TestCase):
         return base.body(
             base.Data(data, piece),
             image,
-            'master',
             checksum=checksum,
             inspect=inspect,
             stop=self.stop,
@@ -89,27 +90,33 @@ class TestBody(testtools.TestCase):
         _, error = self.received(self.body(b'ab', image, checksum=False))
         self.assertIsInstance(error, errors.DataError)
 
-    def test_what_was_checked_is_held_back_all_the_same(self):
+    def first(self, data, **options):
+        """Read all of it first."""
+        ahead = readahead.ReadAhead(data, checked.BLOCK)
+        image = base.image(data=b'some data')
+        with checked.Checked(
+            ahead, image, 'dump', stop=base.GO, first=True, **options
+        ) as blocks:
+            blocks.look_ahead()
+            return b''.join(transfer.Body(blocks, 9))
+
+    def test_what_was_checked_is_checked_again(self):
+        class Changing(base.Data):
+            def rewind(self):
+                super().rewind()
+                self._file.write(b'evil')
+                super().rewind()
+
         data = base.Data(b'some data')
-        body = base.body(
-            data,
-            base.image(data=b'some data'),
-            'dump',
-            checksum=True,
-            stop=threading.Event(),
+        self.assertEqual(b'some data', self.first(data, checksum=True))
+        error = self.assertRaises(
+            errors.DataError, self.first, Changing(b'some data'), checksum=True
         )
-        body.check()
-        data._file.write(b'evil')
-        data.rewind()
-        got, error = self.received(body)
         self.assertIn('damaged', str(error))
-        self.assertLess(len(got), 9)
 
     def test_no_checksum_checks_what_can_be_read_twice(self):
-        body = self.body(
-            b'evil data', base.image(data=b'some data'), checksum=False
-        )
-        self.assertRaises(errors.DataError, body.check)
+        data = base.Data(b'evil data')
+        self.assertRaises(errors.DataError, self.first, data, checksum=False)
 
     def test_it_refuses_to_be_sent_again(self):
         body = self.body(b'abc', base.image(data=b'abc'))
@@ -142,11 +149,9 @@ class TestPace(testtools.TestCase):
     def test_slow_destination_gets_smaller_blocks(self):
         now = [0.0]
         self.useFixture(fixtures.MonkeyPatch('time.monotonic', lambda: now[0]))
-        data = bytes(5 * transfer.BLOCK)
+        data = bytes(5 * checked.BLOCK)
         image = base.image(data=data)
-        body = base.body(
-            base.Data(data, transfer.BLOCK), image, 'master', True, base.GO
-        )
+        body = base.body(base.Data(data, checked.BLOCK), image)
         sizes = []
         for number, block in enumerate(body):
             sizes.append(len(block))
@@ -155,6 +160,6 @@ class TestPace(testtools.TestCase):
         self.assertEqual(len(data), sum(sizes))
         # Nobody knows how quick it is at first.
         self.assertEqual(64 * 1024, sizes[0])
-        self.assertEqual(transfer.BLOCK, max(sizes[:7]))
+        self.assertEqual(checked.BLOCK, max(sizes[:7]))
         self.assertEqual(16 * 1024, min(sizes))
         self.assertGreater(max(sizes[-4:]), 16 * 1024)
