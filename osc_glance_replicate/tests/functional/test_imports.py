@@ -63,7 +63,7 @@ class TestImport(ImportTest):
             for name, size in (('empty', 0), ('full', 3 * links.MIB))
         }
         several = ('--method', 'import', '--store', 'slow', '--store', 'fast')
-        self.assertReasons(self.copy(*several))
+        self.assertReasons(self.copy(*several, '--show-all'), uploaded='')
         for image in images.values():
             self.assertCopied(image, puts=0)
             self.assertStored(image, base.STORES)
