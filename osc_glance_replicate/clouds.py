@@ -266,6 +266,58 @@ def refuse_same(
         seen[service] = name
 
 
+def shared_region(
+    source: openstack.connection.Connection,
+    to: str,
+    destination: openstack.connection.Connection,
+) -> str:
+    """Find the region of a source in the catalogue of a destination.
+
+    Clouds that have nothing to do with each other may well call their regions
+    the same: so the endpoints have to be the same, too.
+
+    :param to: name of the destination
+    :raises CloudError: the destination's Glance could not find it there
+    """
+    name = source.config.name
+    region = source.config.get_region_name('image')
+    if not region:
+        raise errors.CloudError(
+            name,
+            '--method glance-download needs to know its region: give '
+            "'region_name' in clouds.yaml",
+        )
+    here, there = (
+        _catalogued(cloud, connection, region)
+        for cloud, connection in ((name, source), (to, destination))
+    )
+    if not here:
+        raise errors.CloudError(
+            name,
+            '--method glance-download needs a public endpoint of its image '
+            f'service in region {region}, and its catalogue has none',
+        )
+    if not there or _service(here) != _service(there):
+        raise errors.CloudError(
+            to,
+            '--method glance-download needs one Keystone for both clouds, and '
+            f"the catalogue here does not have '{name}' in region {region}; "
+            'give --method import or upload',
+        )
+    return str(region)
+
+
+def _catalogued(
+    name: str, connection: openstack.connection.Connection, region: str
+) -> str:
+    """Give the public endpoint of a region's image service, or nothing."""
+    with named_in_errors(name):
+        url = connection.session.get_endpoint(
+            service_type='image', interface='public', region_name=region
+        )
+    return str(url or '')
+
+
 def _service(url: str) -> tuple[object, ...]:
     """Reduce an endpoint to what tells one service from another."""
     parts = urllib.parse.urlsplit(url)

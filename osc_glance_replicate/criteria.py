@@ -14,6 +14,7 @@
 
 import argparse
 from collections.abc import Mapping
+import dataclasses
 
 import openstack.connection
 
@@ -22,6 +23,7 @@ from osc_glance_replicate import errors
 from osc_glance_replicate import owners
 from osc_glance_replicate.places import directory
 from osc_glance_replicate.places import glance
+from osc_glance_replicate.places import ways
 from osc_glance_replicate import replica
 from osc_glance_replicate import selection
 
@@ -122,3 +124,28 @@ def template(
         owners=whose,
         members=getattr(args, 'members', False),
     )
+
+
+def ways_to(
+    args: argparse.Namespace,
+    source: openstack.connection.Connection | None,
+    destinations: Mapping[str, openstack.connection.Connection],
+) -> dict[str, ways.Way]:
+    """Understand the options that say how data gets to each destination.
+
+    :param source: None where it is no cloud
+    :raises CloudError: a destination could not download from the source
+    """
+    way = ways.Way(
+        ways.Method(getattr(args, 'method', 'upload')),
+        tuple(getattr(args, 'stores', ())),
+        getattr(args, 'all_stores', False),
+    )
+    if way.method is not ways.Method.DOWNLOAD or source is None:
+        return dict.fromkeys(destinations, way)
+    return {
+        name: dataclasses.replace(
+            way, region=clouds.shared_region(source, name, connection)
+        )
+        for name, connection in destinations.items()
+    }

@@ -268,6 +268,24 @@ class Image:
         }
 
     @property
+    def staged(self) -> bool:
+        """Whether there is data that has only to be imported.
+
+        Glance notes the size when it has all of it.
+        """
+        return self.status == 'uploading' and self.size is not None
+
+    @property
+    def empty(self) -> bool:
+        """Whether it waits for data, or for what is staged to be imported."""
+        return self.status == 'queued' or self.staged
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is going on that ends by itself."""
+        return self.status in BUSY and not self.staged
+
+    @property
     def portable(self) -> dict[str, Any]:
         """All that a replica shares with its source: field → value.
 

@@ -155,6 +155,7 @@ class Planner:
     :param formats: by destination: gives the formats that it knows, by field
     :param projects: ID of the project that new replicas belong to, by
         destination; where it is not known, or None, it is not looked at
+    :param ways: by destination: how data gets there, where it is to be said
     """
 
     selection: image_selection.Selection
@@ -171,6 +172,7 @@ class Planner:
     projects: Mapping[str, str | None] = dataclasses.field(
         default_factory=dict
     )
+    ways: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def decide(
         self,
@@ -223,7 +225,7 @@ class Planner:
             return action.instead(Verb.SKIP, '--metadata-only', routine=True)
         if reason := self._unknown_format(action):
             return action.instead(Verb.FAIL, reason)
-        return action
+        return action.instead(Verb.COPY, self.ways.get(to, ''))
 
     def _bring_up_to_date(
         self, action: Action, replica: image_record.Image

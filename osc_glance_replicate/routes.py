@@ -24,6 +24,7 @@ from osc_glance_replicate.places import api
 from osc_glance_replicate.places import directory
 from osc_glance_replicate.places import dump
 from osc_glance_replicate.places import glance
+from osc_glance_replicate.places import ways
 from osc_glance_replicate import plan
 from osc_glance_replicate import replica
 
@@ -41,10 +42,12 @@ def to_clouds(own: Own, args: argparse.Namespace) -> engine.Engine:
     clouds.refuse_same([name, *args.to], connections)
     clouds.warn_of_environment(connections[0])
     others = dict(zip(args.to, connections[1:], strict=True))
-    source, *destinations = (
-        _glance(name, connection, args)
-        for name, connection in zip([name, *args.to], connections, strict=True)
-    )
+    source = _glance(name, connections[0], args)
+    chosen = criteria.ways_to(args, connections[0], others)
+    destinations = [
+        _glance(name, connection, args, chosen[name])
+        for name, connection in others.items()
+    ]
     planner = plan.Planner(
         criteria.selection_of(connections[0], source, args),
         metadata_only=getattr(args, 'metadata_only', False),
@@ -57,6 +60,7 @@ def to_clouds(own: Own, args: argparse.Namespace) -> engine.Engine:
         ),
         formats={place.name: _formats(place) for place in destinations},
         projects=_own_projects(others),
+        ways={to: str(way) for to, way in chosen.items()},
     )
     return engine.Engine(source, destinations, planner, args)
 
@@ -108,7 +112,8 @@ def from_dump(own: Own, args: argparse.Namespace, path: str) -> engine.Engine:
     (connection,) = clouds.connect(own, ())
     clouds.warn_of_environment(connection)
     name = connection.config.name
-    destination = _glance(name, connection, args)
+    chosen = criteria.ways_to(args, None, {name: connection})
+    destination = _glance(name, connection, args, chosen[name])
     planner = plan.Planner(
         criteria.selection_in(source, args),
         metadata_only=args.metadata_only,
@@ -116,6 +121,7 @@ def from_dump(own: Own, args: argparse.Namespace, path: str) -> engine.Engine:
         template=criteria.template(args, source, {name: connection}),
         formats={name: _formats(destination)},
         projects=_own_projects({name: connection}),
+        ways={name: str(chosen[name])},
     )
     return engine.Engine(
         source, [destination], planner, args, check_first=True
@@ -142,9 +148,10 @@ def _glance(
     name: str,
     connection: openstack.connection.Connection,
     args: argparse.Namespace,
+    way: ways.Way = ways.Way(),
 ) -> glance.Glance:
     # Only what moves data needs many connections.
     clouds.limit(connection, getattr(args, 'transfers', 1))
-    return glance.Glance(
-        api.ImageApi(name, connection), connection.current_project_id
-    )
+    image_api = api.ImageApi(name, connection)
+    ways.check(image_api, way)
+    return glance.Glance(image_api, connection.current_project_id, way)

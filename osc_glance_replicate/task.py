@@ -127,7 +127,7 @@ class Task:
         """Plan anew, from what the destination has by now."""
         action = self._action
         replica = self._destination.find(action.image.id)
-        if not self._sent or not replica or replica.status == 'queued':
+        if not self._sent or not replica or replica.empty:
             self._sent = False
             self._action = self._planner.decide(
                 action.image, replica, action.to, action.referred
@@ -163,14 +163,29 @@ class Task:
             return Outcome(action, _DONE[plan.Verb.UPDATE], self._updating)
         if action.verb is not plan.Verb.COPY:
             return as_planned(action)
-        if action.replica and action.replica.status in image_record.BUSY:
+        if action.replica and action.replica.busy:
             raise errors.BusyError(
                 action.to,
                 f'{action.image.id} is {action.replica.status} there: it is '
                 'being uploaded by someone else',
             )
-        self._send()
+        if destination.fetch:
+            destination.stage(action)
+            self._let_fetch(destination.fetch)
+        else:
+            self._send()
         return self._finish()
+
+    def _let_fetch(self, fetch: places.Fetch) -> None:
+        try:
+            fetch(self._action.image)
+        except errors.BusyError:
+            raise
+        except errors.TransientError:
+            # The answer may have been lost rather than the data.
+            self._sent = True
+            raise
+        self._sent = True
 
     def _send(self) -> None:
         """Make a record ready and send it its data.
@@ -220,7 +235,7 @@ class Task:
         """Hold the replica against its source, then publish it."""
         image, destination = self._action.image, self._destination
         replica = destination.find(image.id)
-        if replica and replica.status in image_record.BUSY:
+        if replica and replica.busy:
             raise errors.BusyError(
                 destination.name,
                 f'{image.id} is {replica.status} after it was sent',
@@ -233,25 +248,33 @@ class Task:
             )
         same, evidence = image_record.same_data(image, replica)
         if not same:
-            raise self._quarantine(
-                f'{image.id} arrived damaged: {evidence} differs'
-            )
+            return self._quarantine(evidence)
         destination.publish(self._action)
         reason = 'size only' if evidence == 'size' and image.size else ''
         return Outcome(self._action, _DONE[plan.Verb.COPY], reason)
 
-    def _quarantine(self, damage: str) -> errors.PlaceError:
-        """Keep wrong bytes from being used; give the error to raise."""
-        name = self._destination.name
+    def _quarantine(self, evidence: str) -> Outcome:
+        """Keep wrong bytes from being used.
+
+        :param evidence: what of them is not as the source has recorded
+        """
+        image, destination = self._action.image, self._destination
+        imports = destination.imports
+        how = 'was imported with other data' if imports else 'arrived damaged'
+        damage = f'{image.id} {how}: {evidence} differs'
         try:
-            self._destination.quarantine(self._action.image)
+            destination.quarantine(image)
         except errors.TransientError as exc:
-            return errors.TransientError(
-                name,
+            raise errors.TransientError(
+                destination.name,
                 f'{damage}; it is private and still to be deactivated: {exc}',
-            )
+            ) from exc
         except errors.RefusedError:
             end = 'private; have it deactivated'
         else:
             end = 'private and deactivated'
-        return errors.DataError(name, f'{damage}; it was left {end}')
+        return Outcome(
+            self._action,
+            'conflict' if imports else 'failed',
+            f'{destination.name}: {damage}; it was left {end}',
+        )

@@ -55,6 +55,8 @@ class _Nowhere:
 
     dates = False
     inspects = False
+    imports = False
+    fetch = None
     formats: Mapping[str, Collection[str]] = {}
 
     def __init__(self, name: str) -> None:

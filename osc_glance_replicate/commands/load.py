@@ -35,7 +35,7 @@ class LoadImages(base.CopyCommand):
         parser = super().get_parser(prog_name)
         options.add_path(parser)
         selection_options.add_selection(parser)
-        options.add_copying_to_clouds(parser)
+        options.add_copying_to_clouds(parser, methods=('upload', 'import'))
         return parser
 
     def engine(self, parsed_args: argparse.Namespace) -> 'engine.Engine':

@@ -13,21 +13,44 @@
 """The options that the verbs share."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from osc_glance_replicate.commands import values
 
+#: What ``--method`` may be, and what each means.
+METHODS = {
+    'upload': 'upload: the data is sent through this machine (default).',
+    'import': 'import: the same, but the destination imports it '
+    '(glance-direct), so that its import plugins run.',
+    'glance-download': 'glance-download: the destination fetches it by '
+    'itself from the region of the source; takes one Keystone for both.',
+}
+
 VISIBILITIES = ('public', 'private', 'shared', 'community')
 
 
-def accept_any_order(parser: argparse.ArgumentParser) -> None:
+def accept_any_order(
+    parser: argparse.ArgumentParser,
+    check: Callable[[argparse.Namespace], str] = lambda parsed_args: '',
+) -> None:
     """Let options and images be mixed on the command line.
 
     argparse refuses ``image1 --to slave image2`` unless it is asked to
     parse intermixed; cliff calls parse_args.
+
+    :param check: says what is wrong with options that are given together
     """
-    setattr(parser, 'parse_args', parser.parse_intermixed_args)
+
+    def parse_args(*arguments: Any) -> argparse.Namespace:
+        parsed_args: argparse.Namespace = parser.parse_intermixed_args(
+            *arguments
+        )
+        if problem := check(parsed_args):
+            parser.error(problem)
+        return parsed_args
+
+    setattr(parser, 'parse_args', parse_args)
 
 
 def add_list(
@@ -219,6 +242,50 @@ def add_checks(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_method(
+    parser: argparse.ArgumentParser, methods: Sequence[str]
+) -> None:
+    """Add what says how data gets to a cloud, and which stores it is in.
+
+    :param methods: of METHODS, those that make sense; the first is used
+        unless another is given
+    """
+    group = parser.add_argument_group('how data gets there')
+    group.add_argument(
+        '--method',
+        choices=methods,
+        default=methods[0],
+        help=' '.join(METHODS[method] for method in methods),
+    )
+    where = group.add_mutually_exclusive_group()
+    add_list(
+        where,
+        '--store',
+        'stores',
+        '<store>',
+        'Keep the data in this store of the destination (repeat for several, '
+        'which takes another method than upload)',
+        type=values.not_empty,
+    )
+    where.add_argument(
+        '--all-stores',
+        action='store_true',
+        help='Keep the data in all stores of the destination (takes another '
+        'method than upload)',
+    )
+
+
+def _check_stores(parsed_args: argparse.Namespace) -> str:
+    """Say so where stores are asked for that the method cannot fill."""
+    several = parsed_args.all_stores or len(parsed_args.stores) > 1
+    if parsed_args.method == 'upload' and several:
+        return (
+            '--method upload puts data into one store: give --method import '
+            'for several'
+        )
+    return ''
+
+
 def add_show_all(parser: argparse.ArgumentParser, rows: str) -> None:
     """Add what says that all rows are shown.
 
@@ -238,8 +305,15 @@ def add_copying(parser: argparse.ArgumentParser) -> None:
     accept_any_order(parser)
 
 
-def add_copying_to_clouds(parser: argparse.ArgumentParser) -> None:
-    """Add what those of them have in common that make replicas in clouds."""
+def add_copying_to_clouds(
+    parser: argparse.ArgumentParser, methods: Sequence[str] = tuple(METHODS)
+) -> None:
+    """Add what those of them have in common that make replicas in clouds.
+
+    :param methods: how data may get there
+    """
     add_replica(parser)
+    add_method(parser, methods)
     add_checks(parser)
     add_copying(parser)
+    accept_any_order(parser, _check_stores)

@@ -12,7 +12,7 @@
 
 """What images are read from and written to: a cloud, or a directory."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 import contextlib
 from typing import Any, Protocol
 
@@ -82,6 +82,10 @@ class Body(Protocol):
     def __iter__(self) -> Iterator[bytes | memoryview]: ...
 
 
+#: Lets a staged replica get its data from the source, and waits for it.
+Fetch = Callable[[image_record.Image], None]
+
+
 class Place(Protocol):
     """Either end of a replication.
 
@@ -138,6 +142,17 @@ class Destination(Place, Protocol):
     #: Whether it may refuse data that is not of the format that its record
     #: says.
     inspects: bool
+
+    @property
+    def imports(self) -> bool:
+        """Whether it does something of its own to the data.
+
+        Its bytes can only be checked afterwards then.
+        """
+
+    @property
+    def fetch(self) -> Fetch | None:
+        """How it gets data by itself; None where that has to be written."""
 
     @property
     def formats(self) -> Mapping[str, Collection[str]]:

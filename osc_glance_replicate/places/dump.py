@@ -45,6 +45,8 @@ class Dump(directory.Directory):
     """
 
     inspects = False
+    imports = False
+    fetch = None
     formats: Mapping[str, Collection[str]] = {}
 
     def __init__(self, path: str) -> None:

@@ -31,9 +31,11 @@ from osc_glance_replicate import image as image_record
 from osc_glance_replicate import places
 from osc_glance_replicate.places import api as image_api
 from osc_glance_replicate.places import filters
+from osc_glance_replicate.places import imports
 from osc_glance_replicate.places import listing
 from osc_glance_replicate.places import members as image_members
 from osc_glance_replicate.places import patch
+from osc_glance_replicate.places import ways
 from osc_glance_replicate import plan
 from osc_glance_replicate import selection as image_selection
 
@@ -54,17 +56,35 @@ class Glance:
     :param api: the cloud's image API
     :param project: ID of the user's project, whose new images are; None where
         there is none
+    :param way: how data gets there
     """
 
     dates = True
     inspects = True
 
     def __init__(
-        self, api: image_api.ImageApi, project: str | None = None
+        self,
+        api: image_api.ImageApi,
+        project: str | None = None,
+        way: ways.Way = ways.Way(),
     ) -> None:
         self.name = api.name
         self._api = api
         self._project = project
+        self._way = way
+        #: IDs of the replicas whose data an interrupted run has staged.
+        self._staged: set[str] = set()
+
+    @property
+    def imports(self) -> bool:
+        """Whether it does something of its own to the data."""
+        return self._way.method is not ways.Method.UPLOAD
+
+    @property
+    def fetch(self) -> places.Fetch | None:
+        """Have it download from the source's region, if that is the way."""
+        downloads = self._way.method is ways.Method.DOWNLOAD
+        return self._import if downloads else None
 
     def images(
         self, selection: image_selection.Selection | None = None
@@ -187,19 +207,9 @@ class Glance:
         if replica is None:
             self._create(image, wanted)
         else:
-            have = replica.portable
-            # As in an update, what only the replica has stays.
-            if not action.exact:
-                wanted['tags'] = sorted({*wanted['tags'], *have['tags']})
-            # What an earlier run sent and this one leaves out, goes.
-            for field in have.keys():
-                if action.exact or field in action.image.properties:
-                    wanted.setdefault(field, None)
-            changes = {
-                field: value
-                for field, value in wanted.items()
-                if have.get(field) != value
-            }
+            self._note_staged(image, replica)
+            imports.refuse_locked(self._api, replica, self._way_of(image))
+            changes = patch.completion(action, replica)
             # Glance would take '/visibility ' for the visibility itself.
             mistaken = [
                 field
@@ -215,6 +225,27 @@ class Glance:
                 )
             self._patch(replica.id, changes)
         self._ask_to_publish(action)
+
+    def _note_staged(
+        self, image: image_record.Image, replica: image_record.Image
+    ) -> None:
+        """Remember that data is staged, and has only to be imported."""
+        self._staged.discard(image.id)
+        if not replica.staged:
+            return
+        if replica.size != image.size:
+            raise errors.RefusedError(
+                self.name,
+                f'{replica.size} bytes are staged there for {image.id}, which '
+                f'has {image.size}: its administrator has to remove them from '
+                "the staging store and set it back to 'queued' in Glance's "
+                'database',
+            )
+        self._staged.add(image.id)
+
+    def _way_of(self, image: image_record.Image) -> ways.Way:
+        staged = image.id in self._staged
+        return self._way.of_staged if staged else self._way
 
     def _create(
         self, image: image_record.Image, wanted: Mapping[str, Any]
@@ -288,6 +319,17 @@ class Glance:
         :raises TransientError: also where the token has expired: the next
             request gets a new one
         """
+        if image.id not in self._staged:
+            self._send(image, body)
+        if self.imports or image.id in self._staged:
+            self._import(image)
+
+    def _import(self, image: image_record.Image) -> None:
+        """Have an image made of what is staged, or of what it fetches."""
+        imports.run(self._api, image, self._way_of(image))
+        self._staged.discard(image.id)
+
+    def _send(self, image: image_record.Image, body: places.Body) -> None:
         try:
             response = self._put(image, body)
         except errors.RefusedError as exc:
@@ -304,6 +346,13 @@ class Glance:
                 f'{image.id} was deleted there while it was copied; its ID '
                 "is free after 'glance-manage db purge_images_table' there",
             )
+        if 'has data on staging' in response.text:
+            raise errors.RefusedError(
+                self.name,
+                f'data of {image.id} lies staged there, of an import that '
+                'failed: --method upload does without, or its administrator '
+                'has to remove it from the staging store',
+            )
         if response.status_code != 204:
             raise errors.BusyError(
                 self.name, f'{image.id} is being uploaded by someone else'
@@ -312,15 +361,19 @@ class Glance:
     def _put(
         self, image: image_record.Image, body: places.Body
     ) -> requests.Response:
+        where = 'stage' if self.imports else 'file'
+        headers = {
+            'Content-Type': 'application/octet-stream',
+            'X-OpenStack-Image-Size': str(len(body)),
+        }
+        if self._way.stores and not self.imports:
+            headers['X-Image-Meta-Store'] = self._way.stores[0]
         return self._api.request(
             'PUT',
-            image_api.path(image.id) + '/file',
+            f'{image_api.path(image.id)}/{where}',
             expect=(204, 404, 409, 410),
             data=body if len(body) else b''.join(body),
-            headers={
-                'Content-Type': 'application/octet-stream',
-                'X-OpenStack-Image-Size': str(len(body)),
-            },
+            headers=headers,
             allow_reauth=False,
             # The first of the two is urllib3's limit while it sends, too.
             timeout=(image_api.IDLE_TIMEOUT, _COMMIT_TIMEOUT),
@@ -332,7 +385,12 @@ class Glance:
         Members come after it: what is not shared yet can have none.
         """
         image_id = action.image.id
-        self._patch(image_id, self._publication(action))
+        changes = self._publication(action)
+        replica = self.find(image_id) if self.imports else None
+        if replica:
+            # Its Glance has brought along what it likes to (FACTS.md).
+            changes = {**patch.completion(action, replica), **changes}
+        self._patch(image_id, changes)
         members = action.wanted.members
         # What is completed may have some that an earlier run has set.
         if members or (members is not None and action.exact):

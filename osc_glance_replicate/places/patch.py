@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from osc_glance_replicate import image as image_record
+from osc_glance_replicate import plan
 
 MEDIA_TYPE = 'application/openstack-images-v2.1-json-patch'
 
@@ -47,3 +48,23 @@ def ignored(answer: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
     return [
         field for field, value in asked.items() if stored.get(field) != value
     ]
+
+
+def completion(
+    action: plan.Action, replica: image_record.Image
+) -> dict[str, Any]:
+    """Give what a replica that nobody sees yet is to have otherwise."""
+    wanted = {**action.wanted.portable, **image_record.PUBLISHED}
+    have = replica.portable
+    # As in an update, what only the replica has stays.
+    if not action.exact:
+        wanted['tags'] = sorted({*wanted['tags'], *have['tags']})
+    # What an earlier run sent and this one leaves out, goes.
+    for field in have.keys():
+        if action.exact or field in action.image.properties:
+            wanted.setdefault(field, None)
+    return {
+        field: value
+        for field, value in wanted.items()
+        if have.get(field) != value
+    }

@@ -170,6 +170,11 @@ class Server:
                 else '',
                 'service_token_roles_required': 'true',
             },
+            # Another region's Glance is on the loopback, on whatever port.
+            'import_filtering_opts': {
+                'allowed_hosts': f'[{process.LOOPBACK}]',
+                'allowed_ports': '[]',
+            },
             'oslo_concurrency': {'lock_path': str(self._make('locks'))},
             'task': {'work_dir': str(self._make('work'))},
         }

@@ -14,8 +14,9 @@
 
 They run inside a sandbox that is started once for all of them::
 
-    python -m osc_glance_replicate.sandbox --cloud master --cloud slave \\
-        --socket-timeout slave:4 --cloud secure --tls secure \\
+    python -m osc_glance_replicate.sandbox \\
+        --cloud master:RegionOne,RegionTwo --cloud slave --cloud secure \\
+        --socket-timeout slave:4 --tls secure \\
         --option secure:DEFAULT.hashing_algorithm=sha256 ... -- stestr run ...
 
 See tox.ini for all options of the clouds.
@@ -78,6 +79,9 @@ def _claim() -> list[IO[str]]:
 _CLAIMED = _claim()
 
 _OPENSTACK = str(pathlib.Path(sysconfig.get_path('scripts')) / 'openstack')
+
+#: The stores of each Glance, the default one first.
+STORES = ('fast', 'slow')
 
 #: Seconds after which a command is taken to hang.
 _TIMEOUT = 120
@@ -150,15 +154,20 @@ class Silence(fixtures.Fixture):
 class Cloud:
     """One cloud of the sandbox, looked at behind the plugin's back.
 
-    :param name: as in clouds.yaml, of its admin
+    :param name: as in clouds.yaml, of its admin; NAME:REGION for a region
+        that is not its first
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
+        cloud, _, region = name.partition(':')
         directory = pathlib.Path(os.environ[_SANDBOXES])
-        (self.glance,) = sandbox.load(directory)[name].values()
+        glances = sandbox.load(directory)[cloud]
+        self.glance = glances[region or next(iter(glances))]
         self.connections = {
-            suffix: openstack.connect(cloud=name + suffix)
+            suffix: openstack.connect(
+                cloud=cloud + suffix, region_name=region or None
+            )
             for suffix in ('', '-demo', '-alt')
         }
 
@@ -183,8 +192,9 @@ class Cloud:
     def wipe(self) -> None:
         """Forget all images, deleted ones too, as nobody can by the API."""
         self.sql('TRUNCATE images CASCADE')
-        for file in self.glance.store.iterdir():
-            file.unlink()
+        for store in STORES:
+            for file in self.glance.store.with_name(store).iterdir():
+                file.unlink()
 
     def sql(
         self, statement: str, *parameters: object
@@ -265,9 +275,13 @@ class Cloud:
         data: bytes = response.content
         return data
 
-    def stored(self, image_id: str) -> pathlib.Path:
-        """Give the file in which the store keeps an image."""
-        return self.glance.store / image_id
+    def stored(self, image_id: str, store: str = '') -> pathlib.Path:
+        """Give the file in which a store keeps an image.
+
+        :param store: its ID; the default one's if none is given
+        """
+        stores = self.glance.store
+        return (stores.with_name(store) if store else stores) / image_id
 
 
 class FunctionalTest(testtools.TestCase):

@@ -24,6 +24,8 @@ class Place:
     """
 
     inspects = True
+    imports = False
+    fetch = None
 
     def __init__(self, name, data=b'data', **troubles):
         self.name = name

@@ -20,6 +20,7 @@ import fixtures
 import testtools
 
 from osc_glance_replicate.commands import livecopy
+from osc_glance_replicate.commands import load
 from osc_glance_replicate.commands import values
 
 
@@ -62,8 +63,8 @@ class TestStart(testtools.TestCase):
 
 
 class TestOptions(testtools.TestCase):
-    def parse(self, *arguments):
-        parser = livecopy.LivecopyImages(None, None).get_parser('livecopy')
+    def parse(self, *arguments, command=livecopy.LivecopyImages):
+        parser = command(None, None).get_parser('replicate')
         return parser.parse_args(arguments)
 
     def test_images_and_options_mix(self):
@@ -84,10 +85,32 @@ class TestOptions(testtools.TestCase):
             ('--to', 'x', '--min-size', str(2**63)),
             ('--to', 'x', '--min-size', 'much'),
             ('--to', 'x', '--updated-since', 'later'),
+            ('--to', 'x', '--method', 'magic'),
+            ('--to', 'x', '--store', 'a', '--all-stores'),
         ):
-            self.useFixture(fixtures.MonkeyPatch('sys.stderr', io.StringIO()))
-            error = self.assertRaises(SystemExit, self.parse, *arguments)
-            self.assertEqual(2, error.code)
+            self.assertWrong(*arguments)
+
+    def assertWrong(self, *arguments, **options):
+        stderr = io.StringIO()
+        self.useFixture(fixtures.MonkeyPatch('sys.stderr', stderr))
+        error = self.assertRaises(
+            SystemExit, self.parse, *arguments, **options
+        )
+        self.assertEqual(2, error.code)
+        return stderr.getvalue()
+
+    def test_an_upload_goes_to_one_store(self):
+        for stores in ('--store', 'a', '--store', 'b'), ('--all-stores',):
+            told = self.assertWrong('--to', 'x', *stores)
+            self.assertIn('give --method import', told)
+            self.parse('--to', 'x', *stores, '--method', 'import')
+        self.parse('--to', 'x', '--store', 'a')
+
+    def test_nothing_is_downloaded_from_a_directory(self):
+        self.parse('/x', '--method', 'import', command=load.LoadImages)
+        self.assertWrong(
+            '/x', '--method', 'glance-download', command=load.LoadImages
+        )
 
     def test_sizes(self):
         for text, number in (

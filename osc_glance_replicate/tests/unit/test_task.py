@@ -135,6 +135,63 @@ class TestTask(testtools.TestCase):
             self.assertIn(end, reason)
             self.assertNotIn('publish', slave.calls)
 
+    def test_wrong_bytes_of_an_import_are_a_conflict(self):
+        slave = places.Place('slave')
+        slave.imports = True
+        source = places.Place('master', b'DATA')
+        result, reason = self.carry_out(slave, source=source, checksum=False)
+        self.assertEqual('conflict', result)
+        self.assertIn('imported with other data', reason)
+        self.assertIn('private and deactivated', reason)
+
+    def test_destination_that_fetches(self):
+        for troubles, calls in (
+            ([], ['stage', 'fetch', 'find', 'publish']),
+            # It had been done when the answer was lost.
+            ([BUSY], ['stage', 'fetch', 'find', 'find', 'publish']),
+        ):
+            slave = places.Place('slave', fetch=troubles)
+
+            def fetch(image):
+                slave.images[image.id] = self.image
+                slave._call('fetch')
+
+            slave.fetch = fetch
+            source = places.Place('master')
+            self.assertEqual(
+                ('copied', ''), self.carry_out(slave, source=source)
+            )
+            self.assertEqual(calls, slave.calls)
+            self.assertEqual([], source.calls)
+
+    def test_what_someone_else_fetches_is_not_called_ours(self):
+        slave = places.Place('slave')
+        slave.images[self.image.id] = self.image
+
+        def fetch(image):
+            raise errors.BusyError('slave', 'x')
+
+        slave.fetch = fetch
+        self.assertEqual('unchanged', self.carry_out(slave)[0])
+
+    def test_staged_data_whose_import_did_not_begin(self):
+        slave = places.Place('slave')
+        write_again = slave.write
+
+        def write(image, body):
+            slave.images[image.id] = base.image(status='uploading')
+            slave.write = write_again
+            raise BUSY
+
+        slave.write = write
+        self.assertEqual(('copied', ''), self.carry_out(slave))
+        self.assertEqual(2, slave.calls.count('stage'))
+
+    def test_staged_data_is_waited_for_by_nobody(self):
+        slave = places.Place('slave')
+        staged = base.image(status='uploading')
+        self.assertEqual(('copied', ''), self.carry_out(slave, replica=staged))
+
     def test_replica_that_is_not_active_is_not_published(self):
         slave = places.Place('slave')
         slave.write = lambda image, body: slave.images.update(
