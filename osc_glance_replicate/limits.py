@@ -137,7 +137,7 @@ def _await(
 def _leads_elsewhere(
     request: requests.PreparedRequest, response: requests.Response
 ) -> bool:
-    """Say whether a token, or a password, would go to another host."""
+    """Say whether a token, or a password, would go to another server."""
     try:
         here = urllib.parse.urlsplit(str(request.url))
         there = urllib.parse.urlsplit(
@@ -145,8 +145,8 @@ def _leads_elsewhere(
                 str(request.url), response.headers['Location']
             )
         )
-        return here.hostname != there.hostname or (
-            there.scheme not in (here.scheme, 'https')
-        )
+        is_secured = (here.scheme, there.scheme) == ('http', 'https')
+        is_same = (here.scheme, here.port) == (there.scheme, there.port)
+        return here.hostname != there.hostname or not (is_same or is_secured)
     except ValueError:
         return True
