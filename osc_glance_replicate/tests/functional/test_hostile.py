@@ -42,7 +42,7 @@ class TestAnswers(links.BrokenLinksTest):
             (self.slave, 'again', faults.Answer(document=page)),
             (self.slave, 'no list', faults.Answer(document={'images': {}})),
             (self.master, 'more than', faults.Answer(body=_long(b'{"a": '))),
-            (self.slave, 'more than', faults.Answer(403, body=_long(b'{'))),
+            (self.slave, 'HTTP 403', faults.Answer(403, body=_long(b'{'))),
         ):
             runs.append((words, cloud, self._start(cloud, _LISTING, answer)))
         for words, cloud, process in runs:
