@@ -30,9 +30,7 @@ alike, and all of them are shown.
 
 import argparse
 import collections
-from collections.abc import Iterator
 import hashlib
-import itertools
 import os
 import pathlib
 import statistics
@@ -42,8 +40,6 @@ import tempfile
 import measuring
 
 from osc_glance_replicate.tests.functional import base
-
-_MIB = 1024**2
 
 #: Images that are verified at a time, each of half the size.
 _SEVERAL = 4
@@ -59,22 +55,6 @@ _RATIOS = (
 
 #: By name of what was measured.
 Results = dict[str, list[measuring.Run]]
-
-
-class Random(base.Gibibyte):
-    """As much of it as is wanted.
-
-    :param size: in MiB
-    """
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-
-    def __len__(self) -> int:
-        return self._size * _MIB
-
-    def __iter__(self) -> Iterator[bytes]:
-        return itertools.islice(super().__iter__(), self._size)
 
 
 class Benchmark:
@@ -104,7 +84,7 @@ class Benchmark:
         self._measure('verify nothing', _verify(directory / 'empty'))
         self._master.wipe()
         several = [
-            self._master.create(Random(self._size // 2)).digests
+            self._master.create(measuring.Random(self._size // 2)).digests
             for _ in range(_SEVERAL)
         ]
         four = directory / 'four'
@@ -125,7 +105,7 @@ class Benchmark:
         :returns: the digests of the image that is there now
         """
         self._master.wipe()
-        image = self._master.create(Random(self._size))
+        image = self._master.create(measuring.Random(self._size))
         dump, file = directory / 'one', directory / 'saved'
         self._measure('dump', _dump(dump))
         self._measure(
@@ -162,15 +142,7 @@ class Benchmark:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--runs', type=int, default=5, metavar='NUMBER')
-    parser.add_argument(
-        '--size',
-        type=int,
-        default=1024,
-        choices=range(2, 1025),
-        metavar='MIB',
-        help='of the one image, to try this out (default: %(default)s)',
-    )
+    measuring.add_options(parser, size=1024)
     args = parser.parse_args()
     benchmark = Benchmark(args.size)
     for _ in range(args.runs):
