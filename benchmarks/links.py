@@ -78,7 +78,7 @@ class Link:
                 socket.create_server(('127.0.0.1', 0), backlog=100)
             )
             self.url = 'http://{}:{}'.format(*listening.getsockname())
-            self._log = tempfile.NamedTemporaryFile('r')  # noqa: SIM115
+            self._log = tempfile.NamedTemporaryFile('r')
             self._process = subprocess.Popen(  # noqa: S603
                 [
                     sys.executable, __file__, str(listening.fileno()),
