@@ -98,7 +98,7 @@ class Benchmark:
                     for call in link.calls()
                     if '/file ' in call.request
                 ) / len(self._data)
-                name = f'{len(to)} destinations'
+                name = f'to {len(to)}'
                 self.results[name].append(run)
                 print(f'{name:14} {run}, {read:.3f} read', file=sys.stderr)
         self.read.append(read)

@@ -23,8 +23,8 @@ the listings over the same links; the ratio is given without it, too.
 
 Then both clouds have 10,000 images, of which the first lacks at the
 destination. It is measured when its first byte has come, and how many pages
-of each listing were asked for until then. A listing of hidden images is one
-of its own.
+of each listing had come until then; the next ones may have been asked for. A
+listing of hidden images is one of its own.
 
 The runs are interleaved, so that what else the machine does strikes all
 alike, and all of them are shown.
@@ -137,7 +137,7 @@ class Benchmark:
             (cloud, _listing(call.request))
             for cloud, seen in enumerate(calls)
             for call in seen
-            if call.begun <= file.begun
+            if call.answered <= file.answered
         )
         self.first_bytes.append(file.answered - start)
         self.pages.append(
@@ -204,7 +204,7 @@ def _claims(benchmark: Benchmark) -> Iterator[measuring.Claim]:
         7,
     )
     yield measuring.Claim(
-        'latency: pages of a listing until the data',
+        'latency: pages of a listing before the data',
         benchmark.pages,
         '<=',
         2,
