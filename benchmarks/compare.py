@@ -44,6 +44,7 @@ import urllib.parse
 import measuring
 import planting
 import psycopg2
+import published
 
 from osc_glance_replicate.tests.functional import base
 
@@ -208,7 +209,7 @@ def _getter(cloud: base.Cloud) -> Callable[[str], tuple[int, bytes]]:
 
 
 def _publish(results: Results) -> None:
-    print(f'{measuring.setting()}\n')
+    print(f'{published.setting()}\n')
     print(
         f'{"images":>6} {"":10} {"wall s":>7} {"CPU s":>6} {"MiB":>6} '
         f'{"requests":>8} {"this/compare":>12}  wall s of all runs'

@@ -38,6 +38,7 @@ import sys
 import tempfile
 
 import measuring
+import published
 
 from osc_glance_replicate.tests.functional import base
 
@@ -148,7 +149,7 @@ def main() -> int:
     for _ in range(args.runs):
         with tempfile.TemporaryDirectory() as directory:
             benchmark.run(pathlib.Path(directory))
-    print(f'{args.size} MiB, {measuring.setting()}\n')
+    print(f'{args.size} MiB, {published.setting()}\n')
     _publish(benchmark.results)
     return 0
 

@@ -26,7 +26,7 @@ import pathlib
 import subprocess
 import sys
 
-import measuring
+import published
 
 _HERE = pathlib.Path(__file__).parent
 _PAGE = _HERE.parent / 'doc/source/contributor/measured.rst.inc'
@@ -87,11 +87,11 @@ def _page(printed: dict[str, str]) -> str:
     claims = [
         claim
         for text in printed.values()
-        for claim in measuring.Claim.found(text)
+        for claim in published.Claim.found(text)
     ]
     parts = [
-        f'Measured on {measuring.setting()}.',
-        _literal([measuring.Claim.heading(), *claims]),
+        f'Measured on {published.setting()}.',
+        _literal([published.Claim.heading(), *claims]),
     ]
     for name, text in printed.items():
         parts += [f'``{name}``:', _literal(text.splitlines())]

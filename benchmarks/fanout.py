@@ -33,6 +33,7 @@ import tempfile
 import links
 import measuring
 import openstack
+import published
 
 from osc_glance_replicate import sandbox
 from osc_glance_replicate.sandbox import glance
@@ -113,10 +114,10 @@ def main() -> int:
         benchmark.run()
     print(
         f'{args.size} MiB, {_RATE / 1e6:.0f} MB/s from the source; '
-        f'{measuring.setting()}\n'
+        f'{published.setting()}\n'
     )
     print(measuring.table(benchmark.results), end='\n\n')
-    print(measuring.Claim.heading())
+    print(published.Claim.heading())
     for claim in _claims(benchmark):
         print(claim)
     return 0
@@ -136,15 +137,15 @@ def _livecopy(command: list[str], to: list[str]) -> list[str]:
     ]  # fmt: skip
 
 
-def _claims(benchmark: Benchmark) -> Iterator[measuring.Claim]:
+def _claims(benchmark: Benchmark) -> Iterator[published.Claim]:
     one, several = benchmark.results.values()
-    yield measuring.Claim(
+    yield published.Claim(
         'fanout: bytes of the source, times the data',
         benchmark.read,
         '<=',
         1.01,
     )
-    yield measuring.Claim(
+    yield published.Claim(
         'fanout: 4 destinations, times the wall of one',
         measuring.ratios(several, one),
         '<=',

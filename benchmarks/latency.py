@@ -43,6 +43,7 @@ import time
 import links
 import measuring
 import planting
+import published
 
 from osc_glance_replicate.tests.functional import base
 
@@ -161,12 +162,12 @@ def main() -> int:
     print(
         f'{args.images} images of {args.size} MiB, {_LATENCY * 1000:.0f} ms '
         f'there and back, {_RATE / 1e6:.0f} MB/s per connection; '
-        f'{measuring.setting()}\n'
+        f'{published.setting()}\n'
     )
     print(measuring.table(benchmark.results), end='\n\n')
     seconds = ' '.join(f'{value:.2f}' for value in benchmark.first_bytes)
     print(f's from start to first byte, {args.catalogue} images: {seconds}\n')
-    print(measuring.Claim.heading())
+    print(published.Claim.heading())
     for claim in _claims(benchmark):
         print(claim)
     return 0
@@ -186,15 +187,15 @@ def _listing(request: str) -> str:
     return 'hidden' if 'os_hidden=true' in request else 'images'
 
 
-def _claims(benchmark: Benchmark) -> Iterator[measuring.Claim]:
+def _claims(benchmark: Benchmark) -> Iterator[published.Claim]:
     one, many, dry = (benchmark.results[name] for name in (_ONE, _MANY, _DRY))
-    yield measuring.Claim(
+    yield published.Claim(
         'latency: 8 transfers, times as fast as one',
         measuring.ratios(one, many),
         '>=',
         7,
     )
-    yield measuring.Claim(
+    yield published.Claim(
         'latency: the same without what a dry run takes',
         [
             (a.wall - c.wall) / max(b.wall - c.wall, 0.01)
@@ -203,7 +204,7 @@ def _claims(benchmark: Benchmark) -> Iterator[measuring.Claim]:
         '>=',
         7,
     )
-    yield measuring.Claim(
+    yield published.Claim(
         'latency: pages of a listing before the data',
         benchmark.pages,
         '<=',

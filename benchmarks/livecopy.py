@@ -30,6 +30,7 @@ import os
 import sys
 
 import measuring
+import published
 
 from osc_glance_replicate.tests.functional import base
 
@@ -63,7 +64,7 @@ def main() -> int:
                 measuring.check(slave, image.digests)
             results[name].append(run)
             print(f'run {number + 1}: {name:14} {run}', file=sys.stderr)
-    print(f'{args.size} MiB, {measuring.setting()}\n')
+    print(f'{args.size} MiB, {published.setting()}\n')
     _publish(results)
     return 0
 

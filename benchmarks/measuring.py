@@ -15,14 +15,8 @@
 import argparse
 from collections.abc import Callable, Iterator, Sequence
 import dataclasses
-import datetime
-import importlib.metadata
 import itertools
 import json
-import os
-import pathlib
-import platform
-import re
 import resource
 import statistics
 import subprocess
@@ -33,8 +27,6 @@ import time
 from osc_glance_replicate.tests.functional import base
 
 MIB = 1024**2
-
-_VERSIONS = ('glance', 'openstacksdk', 'python-openstackclient', 'requests')
 
 #: Starts a command and writes what it took to a file.
 _PARENT = """
@@ -55,8 +47,6 @@ with open(result, 'w') as file:
     )
 """
 
-_CLAIM = re.compile(r'^.{46} +[\d.]+ +[<>]= [\d.]+ +(?:met|MISSED) .*$', re.M)
-
 
 @dataclasses.dataclass(frozen=True)
 class Run:
@@ -71,45 +61,6 @@ class Run:
     wall: float
     cpu: float
     peak: int = 0
-
-
-@dataclasses.dataclass(frozen=True)
-class Claim:
-    """A number that is to be reached.
-
-    :param what: is measured
-    :param values: of all runs, the median of which counts
-    :param sign: '>=' or '<='
-    :param target: what it is held against
-    """
-
-    what: str
-    values: Sequence[float]
-    sign: str
-    target: float
-
-    def __str__(self) -> str:
-        median = statistics.median(self.values)
-        met = (
-            median >= self.target
-            if self.sign == '>='
-            else median <= self.target
-        )
-        every = ' '.join(f'{value:.2f}' for value in self.values)
-        return (
-            f'{self.what:46} {median:7.2f} {self.sign} {self.target:<6g} '
-            f'{"met" if met else "MISSED":6}  {every}'
-        )
-
-    @staticmethod
-    def heading() -> str:
-        """Give the line above several of them."""
-        return f'{"":46} {"median":>7} {"target":9} {"":6}  runs'
-
-    @staticmethod
-    def found(text: str) -> list[str]:
-        """Find those that a benchmark has printed."""
-        return _CLAIM.findall(text)
 
 
 class Random(base.Gibibyte):
@@ -222,23 +173,3 @@ def table(results: dict[str, list[Run]]) -> str:
         wall, cpu = medians(runs)
         lines.append(f'{name:22} {wall:7.2f} {cpu:7.2f}  {every(runs)}')
     return '\n'.join(lines)
-
-
-def setting() -> str:
-    """Say when, where and with what was measured."""
-    versions = ', '.join(
-        f'{name} {importlib.metadata.version(name)}' for name in _VERSIONS
-    )
-    return (
-        f'{datetime.date.today()}, {os.cpu_count()} cores of {_processor()}, '
-        f'Python {platform.python_version()}, {versions}'
-    )
-
-
-def _processor() -> str:
-    found = re.search(
-        r'^model name\s*: (.+)$',
-        pathlib.Path('/proc/cpuinfo').read_text(),
-        re.MULTILINE,
-    )
-    return found[1] if found else platform.machine()

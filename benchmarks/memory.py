@@ -24,6 +24,7 @@ import argparse
 import sys
 
 import measuring
+import published
 
 from osc_glance_replicate.tests.functional import base
 
@@ -56,15 +57,15 @@ def main() -> int:
         measuring.check(slave, *digests)
     master.wipe()
     slave.wipe()
-    print(f'{_TRANSFERS} x {args.size} MiB, {measuring.setting()}\n')
+    print(f'{_TRANSFERS} x {args.size} MiB, {published.setting()}\n')
     print(measuring.table(results), end='\n\n')
     peaks = ' '.join(
         f'{run.peak / measuring.MIB:.1f}' for run in results['image list']
     )
     print(f'peak MiB of image list: {peaks}\n')
-    print(measuring.Claim.heading())
+    print(published.Claim.heading())
     print(
-        measuring.Claim(
+        published.Claim(
             f'memory: peak MiB of {_TRANSFERS} transfers',
             [run.peak / measuring.MIB for run in results['livecopy']],
             '<=',

@@ -41,6 +41,7 @@ from keystoneauth1 import noauth
 from keystoneauth1 import session
 import measuring
 import openstack.connection
+import published
 
 from osc_glance_replicate import checked
 from osc_glance_replicate import image as image_record
@@ -179,9 +180,9 @@ def main() -> int:
             for name, run in _measure(*wires):
                 results[name].append(run)
                 print(f'run {number + 1}: {name:14} {run}', file=sys.stderr)
-    print(f'{args.size} MiB, {measuring.setting()}\n')
+    print(f'{args.size} MiB, {published.setting()}\n')
     print(measuring.table(results), end='\n\n')
-    print(measuring.Claim.heading())
+    print(published.Claim.heading())
     for claim in _claims(results, args.size):
         print(claim)
     return 0
@@ -201,20 +202,20 @@ def _measure(plain: Wire, secure: Wire) -> Iterator[tuple[str, measuring.Run]]:
     yield 'curl -k | curl -k', measuring.measure(secure.curl('-k'))
 
 
-def _claims(results: Results, size: int) -> Iterator[measuring.Claim]:
+def _claims(results: Results, size: int) -> Iterator[published.Claim]:
     for theirs, ours, target in (
         ('bare proxy', 'no hash', 0.9),
         ('curl | curl', 'no hash', 1.3),
         ('sha512', 'hash', 0.9),
         ('curl -k | curl -k', 'TLS', 1.0),
     ):
-        yield measuring.Claim(
+        yield published.Claim(
             f'wire: {ours}, times as fast as {theirs}',
             measuring.ratios(results[theirs], results[ours]),
             '>=',
             target,
         )
-    yield measuring.Claim(
+    yield published.Claim(
         'wire: no hash, CPU s per GiB',
         [run.cpu / size * 1024 for run in results['no hash']],
         '<=',
