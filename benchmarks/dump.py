@@ -30,10 +30,10 @@ alike, and all of them are shown.
 
 import argparse
 import collections
+from collections.abc import Iterator
 import hashlib
 import os
 import pathlib
-import statistics
 import sys
 import tempfile
 
@@ -189,40 +189,29 @@ def _sha512sum(directory: pathlib.Path) -> list[str]:
 
 
 def _publish(results: Results) -> None:
-    print(f'{"":14} {"wall s":>7} {"CPU s":>7}  runs')
-    for name, runs in results.items():
-        wall, cpu = measuring.medians(runs)
-        print(f'{name:14} {wall:7.2f} {cpu:7.2f}  {measuring.every(runs)}')
-    print(f'\n{"ratio of walls":34} {"median":>6} {"target":>6}  runs')
-    walls = {
-        name: [run.wall for run in runs] for name, runs in results.items()
-    }
-    start = measuring.medians(results['verify nothing'])[0]
+    print(measuring.table(results), end='\n\n')
+    print(published.Claim.heading())
     for theirs, ours, target in _RATIOS:
-        _publish_ratio(
-            f'{theirs} / {ours}', walls[theirs], walls[ours], f'{target:.1f}'
-        )
-        if ours.startswith('verify'):
-            _publish_ratio(
-                f'{theirs} / ({ours} - start)',
-                walls[theirs],
-                # A small size may take no longer than the start.
-                [max(wall - start, 0.01) for wall in walls[ours]],
+        print(
+            published.Claim(
+                f'dump: {ours}, times as fast as {theirs}',
+                measuring.ratios(results[theirs], results[ours]),
+                '>=',
+                target,
             )
+        )
+    for theirs, ours, _ in _RATIOS:
+        if ours.startswith('verify'):
+            every = ' '.join(_without_start(results, theirs, ours))
+            print(f'\n{theirs} / ({ours} - start), all runs: {every}')
 
 
-def _publish_ratio(
-    name: str, theirs: list[float], ours: list[float], target: str = ''
-) -> None:
-    """Print how many times as fast ours is.
-
-    :param theirs: seconds of each run
-    """
-    ratio = statistics.median(theirs) / statistics.median(ours)
-    every = ' '.join(
-        f'{one / other:.2f}' for one, other in zip(theirs, ours, strict=True)
-    )
-    print(f'{name:34} {ratio:6.2f} {target:>6}  {every}')
+def _without_start(results: Results, theirs: str, ours: str) -> Iterator[str]:
+    """Give how many times as fast ours is, but for its start."""
+    start, _ = measuring.medians(results['verify nothing'])
+    for one, other in zip(results[theirs], results[ours], strict=True):
+        # A small size may take no longer than the start.
+        yield f'{one.wall / max(other.wall - start, 0.01):.2f}'
 
 
 if __name__ == '__main__':
