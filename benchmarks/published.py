@@ -21,6 +21,7 @@ import pathlib
 import platform
 import re
 import statistics
+import subprocess
 
 _VERSIONS = ('glance', 'openstacksdk', 'python-openstackclient', 'requests')
 
@@ -73,7 +74,7 @@ def setting() -> str:
     )
     return (
         f'{datetime.date.today()}, {os.cpu_count()} cores of {_processor()}, '
-        f'Python {platform.python_version()}, {versions}'
+        f'Python {platform.python_version()}, {versions}, {_curl()}'
     )
 
 
@@ -84,3 +85,13 @@ def _processor() -> str:
         re.MULTILINE,
     )
     return found[1] if found else platform.machine()
+
+
+def _curl() -> str:
+    process = subprocess.run(
+        ['curl', '--version'],  # noqa: S607
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return ' '.join(process.stdout.split()[:2])
