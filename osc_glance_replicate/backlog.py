@@ -13,7 +13,7 @@
 """What is planned and not begun: the largest images first."""
 
 import bisect
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 import math
 
 from osc_glance_replicate import plan
@@ -40,7 +40,7 @@ class Backlog:
         """Have a group wait for its turn."""
         bisect.insort(self._groups, group, key=_weight)
 
-    def take(self, pending: Iterable[plan.Action]) -> Group | None:
+    def take(self, pending: Collection[plan.Action]) -> Group | None:
         """Give the group whose turn it is; None where all have to wait.
 
         :param pending: what has begun and not ended
@@ -56,7 +56,8 @@ class Backlog:
                 unfinished = _places_of((pending, *self._groups))
             if not unfinished or not needed & unfinished:
                 return self._groups.pop(index)
-        return None
+        # Nothing may wait for what never comes.
+        return self._groups.pop(0) if self._groups and not pending else None
 
     def clear(self) -> None:
         """Let all go."""

@@ -16,6 +16,7 @@ import collections
 import contextlib
 import dataclasses
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from osc_glance_replicate import bandwidth
@@ -35,6 +36,10 @@ BLOCK = 1024 * 1024
 
 #: Seconds after which somebody who waits looks whether the run has ended.
 _PATIENCE = 1.0
+
+#: Seconds without data, whatever else a source gives, before it is opened
+#: again.
+_SILENCE = 90.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -85,6 +90,7 @@ class Checked:
         self._stop = stop
         self._ahead: collections.deque[bytes] = collections.deque()
         self._closing = contextlib.ExitStack()
+        self._arrived = time.monotonic()
         self._begin(checksum)
 
     def _begin(self, checksum: bool) -> None:
@@ -114,8 +120,14 @@ class Checked:
         if self._ended:
             return b''
         block = self._data.read(seconds)
+        now = time.monotonic()
         if block:
+            self._arrived = now
             self._check(block)
+        elif block is None and now - self._arrived > _SILENCE:
+            # It gives something else than data, or nobody would wait.
+            self._arrived = now
+            self._data.nudge()
         elif block is not None:
             self._check_end()
             self._ended = True

@@ -20,13 +20,13 @@ import logging
 from typing import Any
 import urllib.parse
 
-from keystoneauth1 import session as ksa_session
 import openstack
 import openstack.config
 import openstack.connection
 from openstack import exceptions as sdk_exceptions
 
 from osc_glance_replicate import errors
+from osc_glance_replicate import limits
 from osc_glance_replicate import owners
 from osc_glance_replicate import workers
 
@@ -104,24 +104,9 @@ def _connect(name: str) -> openstack.connection.Connection:
         )
         if connection.session.timeout is None:
             connection.session.timeout = TIMEOUT
+        limit(connection)
         endpoint(connection)
     return connection
-
-
-@contextlib.contextmanager
-def _no_redirects(session: ksa_session.Session) -> Iterator[None]:
-    """Keep a token from following an image service that leads elsewhere.
-
-    Where it is asked for its versions, keystoneauth would send the token
-    along. Keystone itself may redirect: it is asked for a token before.
-    """
-    session.get_token()
-    before = session.redirect
-    session.redirect = False
-    try:
-        yield
-    finally:
-        session.redirect = before
 
 
 def endpoint(connection: openstack.connection.Connection) -> str:
@@ -129,8 +114,7 @@ def endpoint(connection: openstack.connection.Connection) -> str:
 
     :raises LookupError: the cloud's catalogue has none
     """
-    with _no_redirects(connection.session):
-        url = connection.image.get_endpoint()
+    url = connection.image.get_endpoint()
     if not url:
         region = connection.config.get_region_name('image')
         raise LookupError(
@@ -245,17 +229,18 @@ class Projects:
         return list(listed)
 
 
-def widen(connection: openstack.connection.Connection, transfers: int) -> None:
-    """Let each transfer keep a connection of its own.
+def limit(
+    connection: openstack.connection.Connection, transfers: int = 1
+) -> None:
+    """Set limits to what a cloud may take.
 
-    Beyond ten, urllib3 would warn the user of every one that it discards.
+    :param transfers: each of them keeps a connection of its own; beyond
+        ten, urllib3 would warn the user of every one that it discards
     """
     session = connection.session.session
     for scheme in _DEFAULT_PORTS:
-        session.mount(
-            f'{scheme}://',
-            ksa_session.TCPKeepAliveAdapter(pool_maxsize=transfers + 1),
-        )
+        adapter = limits.Adapter(pool_maxsize=transfers + 1)
+        session.mount(f'{scheme}://', adapter)
 
 
 def refuse_same(

@@ -12,18 +12,17 @@
 
 """One reading of an image's data for several destinations."""
 
-from collections.abc import Callable, Collection
+import collections
+from collections.abc import Callable, Collection, Sequence
 import concurrent.futures
-import queue
 import threading
-import time
 
 from osc_glance_replicate import checked
 from osc_glance_replicate import errors
 from osc_glance_replicate import workers
 
-#: Blocks that the quickest destination may be ahead of the slowest.
-_BLOCKS = 16
+#: Bytes that the quickest destination may be ahead of the slowest.
+_BUFFER = 16 * 1024 * 1024
 
 #: Seconds that the others wait for one destination. Some servers drop a
 #: silent peer after four (FACTS.md, "Upload").
@@ -46,7 +45,8 @@ class Branch:
             concurrent.futures.Future()
         )
         self._changed = changed
-        self._blocks: queue.Queue[bytes] = queue.Queue(_BLOCKS)
+        self._blocks: collections.deque[bytes] = collections.deque()
+        self._size = 0
         self._error: Exception | None = None
 
     def look_ahead(self) -> None:
@@ -58,26 +58,36 @@ class Branch:
 
         :raises DroppedError: the others could not wait
         """
-        if not self.ready:
-            with self._changed:
+        with self._changed:
+            if not self.ready:
                 self.ready = True
                 self._changed.notify_all()
-        if self._error:
-            raise self._error
-        try:
-            return self._blocks.get(timeout=seconds)
-        except queue.Empty:
-            return None
+            self._changed.wait_for(
+                lambda: self._blocks or self._error, timeout=seconds
+            )
+            if self._error:
+                raise self._error
+            if not self._blocks:
+                return None
+            block = self._blocks.popleft()
+            self._size -= len(block)
+            self._changed.notify_all()
+            return block
 
-    def put(self, block: bytes, seconds: float) -> None:
-        """Pass a block on, or drop who does not take any.
+    def put(self, block: bytes) -> None:
+        """Pass a block on."""
+        self._blocks.append(block)
+        self._size += len(block)
 
-        :param seconds: to wait until there is room
-        """
-        try:
-            self._blocks.put(block, timeout=seconds)
-        except queue.Full:
-            self.drop()
+    @property
+    def is_full(self) -> bool:
+        """Whether it has to take some before there is more."""
+        return self.is_served and self._size >= _BUFFER
+
+    @property
+    def is_starving(self) -> bool:
+        """Whether it has taken all there was."""
+        return self.is_served and not self._blocks
 
     def drop(self) -> None:
         """Give nothing more: the others cannot wait."""
@@ -187,9 +197,21 @@ class Fan:
         while block != b'' and (served := self._served()):
             block = data.read(1.0)
             if block is not None:
-                deadline = time.monotonic() + _PATIENCE
+                with self._changed:
+                    self._make_room(served)
+                    for branch in served:
+                        branch.put(block)
+                    self._changed.notify_all()
+
+    def _make_room(self, served: Sequence[Branch]) -> None:
+        """Wait for the slowest, but not while others have nothing left."""
+        while not self._changed.wait_for(
+            lambda: not any(branch.is_full for branch in served), _PATIENCE
+        ):
+            if any(branch.is_starving for branch in served):
                 for branch in served:
-                    branch.put(block, max(0.0, deadline - time.monotonic()))
+                    if branch.is_full:
+                        branch.drop()
 
     def _served(self) -> list[Branch]:
         return [branch for branch in self._branches if branch.is_served]

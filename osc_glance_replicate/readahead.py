@@ -96,6 +96,10 @@ class ReadAhead:
         for _ in range(_AHEAD):
             self._orders.put(self._read)
 
+    def nudge(self) -> None:
+        """Break off what is being read, so that it is tried again."""
+        self._opened.nudge()
+
     def close(self) -> None:
         """Read no more; does not wait for what is being read."""
         self._opened.interrupt()

@@ -89,8 +89,12 @@ class Resuming:
         while not self._interrupted.is_set():
             try:
                 data = self._read(most)
+                if data is None:
+                    continue
                 if not data and self._position < self._size:
-                    raise self._trouble(f'ended after {self._position}')
+                    raise self._trouble(
+                        f'ended (has it lost the rest?) after {self._position}'
+                    )
             except errors.TransientError as exc:
                 if self._position >= self._size > 0:
                     return b''
@@ -100,7 +104,8 @@ class Resuming:
             return data
         raise errors.StoppedError(self._source.name, 'interrupted')
 
-    def _read(self, most: int) -> bytes:
+    def _read(self, most: int) -> bytes | None:
+        """Read some; None where nothing of it was wanted."""
         if self._kept and self._position < self._start:
             if data := self._kept.read(most):
                 return data
@@ -117,7 +122,11 @@ class Resuming:
         if not self._rehearsal:
             self._limit.give_back(most - len(data))
         self._check_rate(len(data), time.monotonic() - before)
-        return data
+        if not self._data.unwanted or not data:
+            return data
+        dropped = min(self._data.unwanted, len(data))
+        self._data.unwanted -= dropped
+        return data[dropped:] or None
 
     def _open(self) -> places.Data:
         data = self._closing.enter_context(
@@ -183,11 +192,15 @@ class Resuming:
         self._position = 0
         self._rehearsal = False
 
+    def nudge(self) -> None:
+        """Break off a read that waits in another thread; go on then."""
+        if data := self._data:
+            data.interrupt()
+
     def interrupt(self) -> None:
         """End a read that waits in another thread, and allow no more."""
         self._interrupted.set()
-        if data := self._data:
-            data.interrupt()
+        self.nudge()
 
     def __enter__(self) -> 'Resuming':
         return self

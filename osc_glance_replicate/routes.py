@@ -144,7 +144,7 @@ def _glance(
     args: argparse.Namespace,
 ) -> glance.Glance:
     # Only what moves data needs many connections.
-    clouds.widen(connection, getattr(args, 'transfers', 1))
+    clouds.limit(connection, getattr(args, 'transfers', 1))
     return glance.Glance(
         api.ImageApi(name, connection), connection.current_project_id
     )

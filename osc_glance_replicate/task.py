@@ -83,6 +83,8 @@ class Task:
         # The data may be there, so that it is looked at before it is sent
         # again.
         self._sent = False
+        # What an update was to change, if there was one.
+        self._updating = ''
 
     def carry_out(self) -> Outcome:
         """Do it, whatever happens, as far as it goes."""
@@ -97,8 +99,13 @@ class Task:
             problem = errors.printable(f'{type(exc).__name__}: {exc}')
             return Outcome(self._action, 'failed', f'unexpected {problem}')
         finally:
-            if self._shared:
-                self._shared.leave(self._destination.name)
+            self._leave()
+
+    def _leave(self) -> None:
+        """Let others not wait for this one to begin with them."""
+        if self._shared:
+            self._shared.leave(self._destination.name)
+            self._shared = None
 
     def _try_and_try_again(self) -> Outcome:
         patience = retry.Patience(self._reading.retries)
@@ -109,6 +116,7 @@ class Task:
                     self._decide_again()
                 return self._try()
             except errors.TransientError as exc:
+                self._leave()
                 delay = patience.after(exc)
                 LOG.debug('%s: trying again: %s', self._action.image.id, exc)
                 again = True
@@ -145,10 +153,14 @@ class Task:
     def _start(self) -> Outcome:
         action, destination = self._action, self._destination
         if action.verb is plan.Verb.UPDATE and action.replica:
+            self._updating = action.reason
             destination.update(action)
             if action.fixed:
                 return as_planned(action)
             return Outcome(action, _DONE[action.verb], action.reason)
+        if action.verb is plan.Verb.UNCHANGED and self._updating:
+            # It was done, and the answer was lost.
+            return Outcome(action, _DONE[plan.Verb.UPDATE], self._updating)
         if action.verb is not plan.Verb.COPY:
             return as_planned(action)
         if action.replica and action.replica.status in image_record.BUSY:
@@ -176,8 +188,9 @@ class Task:
             self._destination.stage(self._action)
             try:
                 self._destination.write(image, body)
-            except errors.BusyError:
-                raise
+            except errors.BusyError as exc:
+                # Not sent; whether it is busy still, the record tells.
+                raise errors.TransientError(exc.place, exc.problem) from exc
             except errors.TransientError:
                 # The answer may have been lost rather than the data.
                 self._sent = True

@@ -17,12 +17,11 @@ from collections.abc import Iterator
 import time
 from typing import Protocol
 
-#: Bytes sent at a time, at the most.
-_MOST = 1024 * 1024
+#: Bytes sent at a time, at the most: they have to be taken within the time
+#: that a destination may be silent.
+_MOST = 256 * 1024
 
-#: Bytes sent at a time, at the least. A block has to be taken within the
-#: time that a destination may be silent, so that less of it is sent where
-#: that takes long.
+#: Bytes sent at a time, at the least, where that takes long.
 _LEAST = 16 * 1024
 
 #: Seconds that a block may take before smaller ones are sent.
@@ -60,17 +59,20 @@ class Body:
 
     :param blocks: the data of the image
     :param size: number of its bytes
+    :ivar given: when the last of them so far were given out, as of
+        time.monotonic
     """
 
     def __init__(self, blocks: Blocks, size: int) -> None:
         self._blocks = blocks
         self._size = size
         self._sent = False
+        self.given = time.monotonic()
 
     def __len__(self) -> int:
         return self._size
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Iterator[bytes | memoryview]:
         if self._sent:
             # Not a ReplicateError: sending half an image again is a defect
             # of ours that nothing should catch and try once more.
@@ -80,17 +82,18 @@ class Body:
 
     def _held_back(self) -> Iterator[bytes]:
         held = _Held()
-        given = time.monotonic()
         while (block := self._blocks.read(_SILENCE / 2)) != b'':
             if block:
                 held.add(block)
             pieces = held.surplus()
-            if not pieces and time.monotonic() - given >= _SILENCE:
+            if not pieces and time.monotonic() - self.given >= _SILENCE:
                 pieces = held.piece()
             for piece in pieces:
                 yield piece
-                given = time.monotonic()
-        yield from held.rest()
+                self.given = time.monotonic()
+        for piece in held.rest():
+            yield piece
+            self.given = time.monotonic()
 
 
 class _Held:
@@ -128,13 +131,14 @@ class _Held:
         return iter(self._blocks)
 
 
-def _paced(blocks: Iterator[bytes]) -> Iterator[bytes]:
+def _paced(blocks: Iterator[bytes]) -> Iterator[bytes | memoryview]:
     """Cut blocks so that a slow destination takes each of them in time."""
     most = 4 * _LEAST
     for block in blocks:
+        view = memoryview(block)
         position = 0
-        while position < len(block):
-            piece = block[position : position + most]
+        while position < len(view):
+            piece = view[position : position + most]
             start = time.monotonic()
             yield piece
             if time.monotonic() - start > _SLOW:

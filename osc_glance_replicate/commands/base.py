@@ -16,6 +16,7 @@ import abc
 import argparse
 import collections
 from collections.abc import Callable, Iterable, Sequence
+import contextlib
 import logging
 import os
 from typing import Any, TYPE_CHECKING, TypeVar
@@ -55,6 +56,7 @@ class ReplicateCommand(command.Lister):
             self.auth_required = True
             self.app.prepare_to_run_command(self)
             connection = self.app.client_manager.sdk_connection
+            clouds.limit(connection)
             clouds.endpoint(connection)
         return connection
 
@@ -95,25 +97,34 @@ class ReplicateCommand(command.Lister):
             with signals.heeded():
                 self._print(parsed_args)
         except signals.Ended as exc:
-            # Not while the run went on, which ends by itself.
+            # Where the run could not come to an end by itself.
             return exc.exit_code
-        for problem in self._report.problems:
-            self.app.stderr.write(f'{problem}\n')
-        summary = self._report.summary
-        if summary and self.app.options.verbose_level:
-            self.app.stderr.write(f'{summary}\n')
+        self._tell(self._report.problems)
+        if self.app.options.verbose_level:
+            self._tell(filter(None, [self._report.summary]))
         if isinstance(self._report.trouble, Exception):
             raise self._report.trouble
         return self._report.exit_code
 
+    def _tell(self, lines: Iterable[str]) -> None:
+        """Write to stderr; where that is not possible, the code tells."""
+        with contextlib.suppress(OSError):
+            for line in lines:
+                self.app.stderr.write(f'{line}\n')
+            self.app.stderr.flush()
+
     def _print(self, parsed_args: argparse.Namespace) -> None:
         """Print the rows as they come; whoever reads them may be gone."""
         from osc_glance_replicate import errors
+        from osc_glance_replicate import signals
 
         try:
             super().run(parsed_args)
             # Where both go to one file, what is said of the rows comes after.
             self.app.stdout.flush()
+        except signals.Ended as exc:
+            # While rows were being written, of which some are lost.
+            self._report.trouble = exc
         except OSError as exc:
             # What is still to be flushed would fail once more at the end.
             with open(os.devnull, 'w') as nowhere:

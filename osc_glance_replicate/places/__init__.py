@@ -21,8 +21,8 @@ from osc_glance_replicate import plan
 from osc_glance_replicate import selection as image_selection
 
 
-class Data(Protocol):
-    """An image's bytes, being read."""
+class Readable(Protocol):
+    """Bytes that are read one after the other."""
 
     def read(self, most: int) -> bytes:
         """Give what has arrived, as soon as anything has.
@@ -42,12 +42,26 @@ class Data(Protocol):
         """Let a read that waits in another thread end soon, if it can."""
 
 
-class OpenData(Data, contextlib.AbstractContextManager[Any], Protocol):
+class Data(Readable, Protocol):
+    """An image's bytes, being read.
+
+    :ivar unwanted: number of bytes that come before those asked for
+    """
+
+    unwanted: int
+
+
+class OpenData(Readable, contextlib.AbstractContextManager[Any], Protocol):
     """Data that wants to be closed."""
+
+    def nudge(self) -> None:
+        """Break off a read that waits in another thread; go on then."""
 
 
 class Nothing:
     """No data."""
+
+    unwanted = 0
 
     def read(self, most: int) -> bytes:
         """Give none."""
@@ -65,7 +79,7 @@ class Body(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __iter__(self) -> Iterator[bytes]: ...
+    def __iter__(self) -> Iterator[bytes | memoryview]: ...
 
 
 class Place(Protocol):

@@ -14,8 +14,7 @@
 
 from collections.abc import Collection
 import email.utils
-import html
-import io
+import html.parser
 import logging
 import time
 from typing import Any
@@ -25,10 +24,10 @@ from keystoneauth1 import exceptions as ksa_exceptions
 import openstack.connection
 from openstack import exceptions as sdk_exceptions
 import requests
-import urllib3
 
 from osc_glance_replicate import errors
 from osc_glance_replicate import image as image_record
+from osc_glance_replicate import limits
 from osc_glance_replicate import retry
 
 LOG = logging.getLogger(__name__)
@@ -39,12 +38,8 @@ CONNECT_TIMEOUT = 30
 #: Seconds of silence to put up with: until a peer gives or takes anything.
 IDLE_TIMEOUT = 60
 
-#: Bytes of a document at the most: a page of a thousand records, each of
-#: which may have 128 properties (FACTS.md, "Fields").
-_LONGEST_DOCUMENT = 64 * 1024**2
-
-#: Seconds that a document may take to arrive.
-_DOCUMENT_TIMEOUT = 300.0
+#: Bytes that are read of an answer that is an error.
+_LONGEST_ERROR = 16 * 1024
 
 #: Further tries of what only reads; it is not the transfer of an image.
 _RETRIES = 3
@@ -54,9 +49,6 @@ _RETRIES = 3
 _PASSING = frozenset((401, 408, 429, 500, 502, 503, 504))
 
 _LONGEST_PROBLEM = 400
-
-#: The header that holds where a redirect leads to, instead of its own.
-_LOCATION = 'X-Osc-Glance-Replicate-Location'
 
 
 class ImageApi:
@@ -100,7 +92,6 @@ class ImageApi:
             # We retry ourselves, or do not: see FACTS.md on consumed bodies.
             'connect_retries': 0,
             'status_code_retries': 0,
-            'hooks': {'response': _set_redirect_aside},
             'timeout': (CONNECT_TIMEOUT, IDLE_TIMEOUT),
             **options,
             # What is small may become huge when it is unpacked.
@@ -126,11 +117,11 @@ class ImageApi:
             time.monotonic() - start,
             _request_id(response),
         )
-        if response.status_code in expect and streamed:
-            return response
-        self._load(response)
         if response.status_code not in expect:
+            self._load(response, _LONGEST_ERROR, cut=True)
             raise self._error(response)
+        if not streamed:
+            self._load(response, limits.LONGEST_DOCUMENT)
         return response
 
     def _failure(self, exc: Exception) -> errors.PlaceError:
@@ -147,36 +138,24 @@ class ImageApi:
             error = errors.TransientError
         return error(self.name, errors.explain(exc))
 
-    def _load(self, response: requests.Response) -> None:
-        """Read an answer, as much as is reasonable and while it takes.
+    def _load(
+        self, response: requests.Response, most: int, cut: bool = False
+    ) -> None:
+        """Read an answer, as ``limits.load`` does.
 
         :raises PlaceError: it has no end
         :raises TransientError: it broke off
         """
-        document = io.BytesIO()
-        deadline = time.monotonic() + _DOCUMENT_TIMEOUT
-        with response:
-            try:
-                while block := response.raw.read1(65536, decode_content=False):
-                    document.write(block)
-                    if document.tell() > _LONGEST_DOCUMENT:
-                        raise errors.PlaceError(
-                            self.name,
-                            f'answers with more than {_LONGEST_DOCUMENT} '
-                            'bytes; is it a Glance?',
-                        )
-                    if time.monotonic() > deadline:
-                        raise errors.TransientError(
-                            self.name,
-                            f'took more than {_DOCUMENT_TIMEOUT:.0f} s to '
-                            f'send {document.tell()} bytes',
-                        )
-            except (urllib3.exceptions.HTTPError, OSError) as exc:
-                raise errors.TransientError(
-                    self.name, f'broke off its answer: {errors.explain(exc)}'
-                ) from exc
-        document.seek(0)
-        response.raw = document
+        try:
+            limits.load(response, most, cut)
+        except limits.TooLongError as exc:
+            raise errors.PlaceError(
+                self.name, f'{exc}; is it a Glance?'
+            ) from exc
+        except requests.exceptions.ConnectionError as exc:
+            raise errors.TransientError(
+                self.name, f'broke off its answer: {errors.explain(exc)}'
+            ) from exc
 
     def get(
         self, path: str, *, expect: Collection[int] = (200,), **params: Any
@@ -205,7 +184,7 @@ class ImageApi:
     def _error(self, response: requests.Response) -> errors.PlaceError:
         status = response.status_code
         if 300 <= status < 400:
-            host = _host(response.headers.get(_LOCATION, ''))
+            host = _host(response.headers.get(limits.LOCATION, ''))
             return errors.PlaceError(
                 self.name,
                 f'HTTP {status}: redirects to {host}, which is not followed: '
@@ -232,25 +211,48 @@ def path(image_id: str) -> str:
 
 
 def _details(response: requests.Response) -> str:
-    """Get Glance's own words out of an answer, with the request ID."""
-    try:
-        sdk_exceptions.raise_from_response(response)
-        words = response.reason
-    except sdk_exceptions.HttpException as exc:
-        words = exc.details or response.reason
-    words = html.unescape(str(words))
-    return ' '.join(words.split())[:_LONGEST_PROBLEM] + _request_id(response)
+    """Get Glance's own words out of an answer, with the request ID.
 
-
-def _set_redirect_aside(
-    response: requests.Response, *args: object, **options: object
-) -> None:
-    """Keep requests from preparing to follow a redirect.
-
-    It would read all that comes with it, and fail where the URL is none.
+    What openstacksdk does for it takes minutes where the page is a hostile
+    one.
     """
-    if response.is_redirect:
-        response.headers[_LOCATION] = response.headers.pop('Location')
+    try:
+        page = _message(response.json())
+    except (ValueError, RecursionError):
+        page = response.text
+    words = ' '.join(_Words(page).found) or str(response.reason)
+    words = ' '.join(words.split())
+    return words[:_LONGEST_PROBLEM] + _request_id(response)
+
+
+def _message(document: object) -> str:
+    """Find the message in what services wrap it in."""
+    while isinstance(document, dict):
+        if isinstance(message := document.get('message'), str):
+            return message
+        document = next(iter(document.values()), None)
+    return ''
+
+
+class _Words(html.parser.HTMLParser):
+    """The words of a page, without those that repeat the status."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self._is_title = False
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self._is_title = tag in ('title', 'h1')
+
+    def handle_endtag(self, tag: str) -> None:
+        self._is_title = False
+
+    def handle_data(self, data: str) -> None:
+        if not self._is_title and data.strip():
+            self.found.append(data)
 
 
 def _host(url: str) -> str:

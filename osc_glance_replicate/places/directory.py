@@ -241,6 +241,8 @@ class Reader:
     :param end: where it ends
     """
 
+    unwanted = 0
+
     def __init__(self, place: str, fd: int, start: int, end: int) -> None:
         self._place = place
         self._fd = fd

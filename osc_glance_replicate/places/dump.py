@@ -242,7 +242,7 @@ def _fill(fd: int, body: places.Body) -> None:
     """Write data where it is not written yet, and wait for the disk."""
     kept = os.fstat(fd).st_size
     position = 0
-    for block in body:
+    for block in map(bytes, body):
         if position + len(block) > kept:
             for place, piece in _pieces(block, position):
                 folder.write(fd, piece, place)

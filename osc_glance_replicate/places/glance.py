@@ -19,6 +19,7 @@ import heapq
 import io
 import json
 import operator
+import time
 from typing import Any
 import uuid
 
@@ -40,8 +41,11 @@ from osc_glance_replicate import selection as image_selection
 #: its store commits.
 _COMMIT_TIMEOUT = 600
 
-#: Bytes that are dropped at a time.
-_SKIPPED = 1024 * 1024
+#: Bytes of a block that is worth passing on.
+_SMALL = 128 * 1024
+
+#: Seconds in which smaller ones are gathered.
+_GATHERING = 0.05
 
 
 class Glance:
@@ -103,7 +107,7 @@ class Glance:
         """Open an image's data.
 
         Not every store can begin in the middle (FACTS.md, "Download"): then
-        what is not asked for is read all the same, and dropped.
+        what is not asked for comes as well, and has to be dropped.
 
         :param start: number of bytes to leave out; fewer than there are
         :raises DataError: the record promises data and there is none, or
@@ -124,10 +128,7 @@ class Glance:
                     f'the data of {image.id} is lost or damaged: {expected} '
                     f'bytes are recorded, {offered} offered',
                 )
-            data = _Download(self.name, response)
-            if not partial:
-                data.skip(start)
-            yield data
+            yield _Download(self.name, response, 0 if partial else start)
 
     def _download(
         self, image: image_record.Image, start: int
@@ -445,16 +446,17 @@ class Glance:
 
 
 class _Download:
-    """The body of an answer, read as it arrives."""
+    """The body of an answer, read as it arrives.
 
-    def __init__(self, place: str, response: requests.Response) -> None:
+    :param unwanted: number of bytes that were not asked for
+    """
+
+    def __init__(
+        self, place: str, response: requests.Response, unwanted: int
+    ) -> None:
+        self.unwanted = unwanted
         self._place = place
         self._raw = response.raw
-
-    def skip(self, count: int) -> None:
-        """Drop bytes."""
-        while count and (data := self.read(min(count, _SKIPPED))):
-            count -= len(data)
 
     def rewind(self) -> None:
         raise io.UnsupportedOperation
@@ -465,10 +467,32 @@ class _Download:
             self._raw.shutdown()
 
     def read(self, most: int) -> bytes:
+        """Give what has arrived; what comes by the record, TLS, is gathered.
+
+        Small blocks cost three times the CPU (FACTS.md).
+        """
+        blocks = [self._read(most)]
+        size = len(blocks[0])
+        end = time.monotonic() + _GATHERING
+        while 0 < len(blocks[-1]) and size < min(most, _SMALL):
+            if time.monotonic() > end:
+                break
+            try:
+                blocks.append(self._read(most - size))
+            except errors.TransientError:
+                # It breaks again when it is read again.
+                break
+            size += len(blocks[-1])
+        return b''.join(blocks) if len(blocks) > 1 else blocks[0]
+
+    def _read(self, most: int) -> bytes:
         try:
-            data: bytes = self._raw.read1(most, decode_content=False)
+            data: bytes = self._raw.read1(most, decode_content=False) or b''
+        except urllib3.exceptions.IncompleteRead:
+            # Whoever reads knows how much there should be.
+            return b''
         except (urllib3.exceptions.HTTPError, OSError) as exc:
             raise errors.TransientError(
-                self._place, f'broke off while sending: {exc}'
+                self._place, f'broke off while sending: {errors.explain(exc)}'
             ) from exc
         return data

@@ -116,10 +116,11 @@ class BrokenLinksTest(base.FunctionalTest):
         self.assertFalse(self.slave.stored(image.id).exists(), image.name)
 
     def assertReasons(self, result: base.Result, **words: str) -> None:
-        """Say which images failed, and which words tell why.
+        """Say which images failed and why, and that all others were copied.
 
         :param words: by the images' names
         """
+        self.assertEqual(self.data.keys(), result.results.keys())
         reasons = {
             row['Name']: row['Reason']
             for row in result.rows

@@ -166,7 +166,6 @@ class TestUpload(links.BrokenLinksTest):
         result = self.livecopy(environment=self.environment)
         self.assertGreater(time.monotonic() - start, 3)
         self.assertReasons(result)
-        self.assertEqual(12, len(result.rows))
         for image in images:
             self.assertCopied(image)
         puts = [len(self.puts(image)) for image in images]
@@ -307,6 +306,8 @@ class TestRecords(links.BrokenLinksTest):
         self.slave.stored(stuck.id).unlink()
         for table in 'image_locations', 'image_properties', 'images':
             self.slave.sql(f'DELETE FROM {table} WHERE deleted')
-        self.assertReasons(self.copy())
+        self.assertEqual(
+            {poisoned.id: 'copied', stuck.id: 'copied'}, self.copy().results
+        )
         for image in poisoned, stuck:
             self.assertCopied(image, puts=1)

@@ -33,6 +33,8 @@ class Data:
     :param piece: how many bytes at a time
     """
 
+    unwanted = 0
+
     def __init__(self, data: bytes, piece: int = 3) -> None:
         self._file = io.BytesIO(data)
         self._piece = piece
@@ -45,6 +47,8 @@ class Data:
 
     def interrupt(self) -> None:
         pass
+
+    nudge = interrupt
 
     def __enter__(self) -> 'Data':
         return self

@@ -30,6 +30,7 @@ from keystoneauth1 import plugin
 from keystoneauth1 import session
 import openstack.connection
 
+from osc_glance_replicate import clouds
 from osc_glance_replicate.places import api
 
 
@@ -54,6 +55,11 @@ class Answer:
     status: int = 200
     document: Any = None
     headers: dict[str, str] = dataclasses.field(default_factory=dict)
+    raw: bytes = b''
+    #: What is said again and again instead of the headers, or of the body
+    #: after what is raw, without ever being silent.
+    endless: bytes = b''
+    over: threading.Event = dataclasses.field(default_factory=threading.Event)
 
 
 class _Token(plugin.BaseAuthPlugin):
@@ -118,7 +124,9 @@ class FakeGlance(fixtures.Fixture):
             image_api_version='2',
         )
         self.addCleanup(connection.close)
+        clouds.limit(connection)
         self.api = api.ImageApi('slave', connection)
+        self.endpoint = lambda: clouds.endpoint(connection)
 
     def _serve(self, handler: http.server.BaseHTTPRequestHandler) -> None:
         url = urllib.parse.urlsplit(handler.path)
@@ -134,12 +142,15 @@ class FakeGlance(fixtures.Fixture):
         else:
             self.requests.append(request)
             answer = self._answer(request)
-        body = b''
+        body = answer.raw
         if answer.document is not None:
             body = json.dumps(answer.document).encode()
         handler.send_response(answer.status)
         for name, value in answer.headers.items():
             handler.send_header(name, value)
+        if answer.endless:
+            self._ramble(handler, answer)
+            return
         if answer.status != 204:
             handler.send_header('Content-Type', 'application/json')
             if 'Content-Length' not in answer.headers:
@@ -147,6 +158,16 @@ class FakeGlance(fixtures.Fixture):
         handler.send_header('Connection', 'close')
         handler.end_headers()
         handler.wfile.write(body)
+
+    def _ramble(
+        self, handler: http.server.BaseHTTPRequestHandler, answer: Answer
+    ) -> None:
+        if 'Transfer-Encoding' in answer.headers:
+            handler.end_headers()
+        handler.flush_headers()
+        handler.wfile.write(answer.raw)
+        while not answer.over.wait(0.02):
+            handler.wfile.write(answer.endless)
 
     def _version(self) -> dict[str, Any]:
         return {

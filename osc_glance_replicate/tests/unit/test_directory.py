@@ -21,6 +21,7 @@ from osc_glance_replicate import checked
 from osc_glance_replicate import errors
 from osc_glance_replicate.places import directory
 from osc_glance_replicate.places import dump_record
+from osc_glance_replicate import readahead
 from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import dumps
 from osc_glance_replicate import transfer
@@ -222,9 +223,11 @@ class TestRead(dumps.DirectoryTest):
     def setUp(self):
         super().setUp()
         self.useFixture(fixtures.MonkeyPatch(f'{checked.__name__}.BLOCK', 3))
-        self.useFixture(
-            fixtures.MonkeyPatch(f'{transfer.__name__}._RESERVE', 1)
-        )
+        for name in (
+            f'{transfer.__name__}._RESERVE',
+            f'{readahead.__name__}._AHEAD',
+        ):
+            self.useFixture(fixtures.MonkeyPatch(name, 1))
         # Nothing but the file itself tells that it has changed.
         self.image = self.put_image(
             data=b'some data',

@@ -35,7 +35,7 @@ class TestFan(testtools.TestCase):
         super().setUp()
         for name, value in (
             (f'{fan.__name__}._PATIENCE', 0.2),
-            (f'{fan.__name__}._BLOCKS', 2),
+            (f'{fan.__name__}._BUFFER', 2000),
             (f'{checked.__name__}.BLOCK', 1000),
             (f'{retry.__name__}._FIRST', 0.01),
         ):

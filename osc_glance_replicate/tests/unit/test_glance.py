@@ -21,12 +21,16 @@ import time
 import fixtures
 import testtools
 
+from osc_glance_replicate import checked
 from osc_glance_replicate import errors
+from osc_glance_replicate import limits
 from osc_glance_replicate.places import glance
 from osc_glance_replicate.places import listing
 from osc_glance_replicate import plan
 from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import fake_glance
+from osc_glance_replicate import transfer
+from osc_glance_replicate import workers
 
 Answer = fake_glance.Answer
 
@@ -124,34 +128,80 @@ class TestWrite(GlanceTest):
 
 
 class TestAnswers(GlanceTest):
-    def find(self, answer):
+    def find(self, answer, **limit):
+        """Ask for an image.
+
+        :param limit: another value for one of the limits
+        """
         self.useFixture(
             fixtures.MonkeyPatch('osc_glance_replicate.retry._FIRST', 0)
         )
-        return self.serve(lambda request: answer).find(base.image().id)
+        place = self.serve(lambda request: answer)
+        # The versions are asked for before.
+        self.fake.endpoint()
+        for name, value in limit.items():
+            self.useFixture(
+                fixtures.MonkeyPatch(f'{limits.__name__}.{name}', value)
+            )
+        return place.find(base.image().id)
 
     def test_answer_without_end_is_not_read(self):
         answer = Answer(document={'id': 'x' * 1000})
-        for status in 200, 500:
-            answer.status = status
-            self.useFixture(
-                fixtures.MonkeyPatch(
-                    'osc_glance_replicate.places.api._LONGEST_DOCUMENT', 999
-                )
+        error = self.assertRaises(
+            errors.PlaceError, self.find, answer, LONGEST_DOCUMENT=999
+        )
+        self.assertIn('slave: answers with more than 999', str(error))
+
+    def test_error_page_takes_no_time(self):
+        for page in b'<' * 10**6, b'a\nb' * 10**5, b'<p>' * 10**5:
+            answer = Answer(403, raw=page)
+            start = time.monotonic()
+            error = self.assertRaises(errors.RefusedError, self.find, answer)
+            self.assertLess(time.monotonic() - start, 5)
+            self.assertLess(len(str(error)), 500)
+
+    def test_words_are_found_in_whatever_wraps_them(self):
+        for page in (
+            b'<html><head><title>403 Forbidden</title></head><body>'
+            b'<h1>403 Forbidden</h1>Not&#x27;s yours.<br /><br />\n\n</body>',
+            b'{"message": "Not\'s yours.<br /><br />", "code": "403"}',
+            b'{"error": {"code": 403, "message": "Not\'s yours."}}',
+        ):
+            error = self.assertRaises(
+                errors.RefusedError, self.find, Answer(403, raw=page)
             )
-            error = self.assertRaises(errors.PlaceError, self.find, answer)
-            self.assertIn('slave: answers with more than 999', str(error))
+            self.assertEqual("slave: HTTP 403: Not's yours.", str(error))
+        for page in b'[1]', b'{"a": 1}', b'[' * 9999, b'\xff':
+            self.assertRaises(
+                errors.RefusedError, self.find, Answer(403, raw=page)
+            )
 
     def test_answer_that_takes_for_ever_is_given_up(self):
+        chunked = {'Transfer-Encoding': 'chunked'}
         self.useFixture(
-            fixtures.MonkeyPatch(
-                'osc_glance_replicate.places.api._DOCUMENT_TIMEOUT', -1
+            fixtures.MonkeyPatch('osc_glance_replicate.places.api._RETRIES', 0)
+        )
+        for answer, words in (
+            (Answer(raw=b'X-A: ', endless=b'b'), 'timed out'),
+            (Answer(headers=chunked, endless=b'0'), 'more than 1 s'),
+            (Answer(headers=chunked, endless=b'1\r\n \r\n'), 'than 1 s'),
+            (
+                Answer(headers=chunked, raw=b'0\r\n', endless=b'X: y\r\n'),
+                'than 1 s',
+            ),
+        ):
+            self.addCleanup(answer.over.set)
+            start = time.monotonic()
+            error = self.assertRaises(
+                errors.TransientError,
+                self.find,
+                answer,
+                _PATIENCE=1.0,
+                _DOCUMENT_TIMEOUT=1.0,
             )
-        )
-        error = self.assertRaises(
-            errors.TransientError, self.find, Answer(document={})
-        )
-        self.assertIn('took more than', str(error))
+            answer.over.set()
+            self.assertIn(words, str(error))
+            self.assertLess(time.monotonic() - start, 15)
 
     def test_answer_that_breaks_off_is_asked_for_again(self):
         answer = Answer(document={}, headers={'Content-Length': '99'})
@@ -404,6 +454,36 @@ class TestListing(GlanceTest):
 
 
 class TestRead(GlanceTest):
+    def test_source_that_gives_anything_but_data_is_opened_again(self):
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{checked.__name__}._SILENCE', 0.5)
+        )
+        image = base.image(data=b'the data')
+        rambling = Answer(
+            headers={'Transfer-Encoding': 'chunked'}, endless=b'0'
+        )
+        self.addCleanup(rambling.over.set)
+        answers = iter((rambling, Answer(raw=b'the data')))
+
+        def answer(request):
+            if request.path.endswith('/file'):
+                return next(answers)
+            return Answer(document=image.record)
+
+        place = self.serve(answer)
+        with checked.Reading(place, 1).open(image, False) as data:
+            self.assertEqual(b'the data', b''.join(transfer.Body(data, 8)))
+
+    def test_read_that_waits_is_ended(self):
+        answer = Answer(headers={'Transfer-Encoding': 'chunked'}, endless=b'0')
+        self.addCleanup(answer.over.set)
+        place = self.serve(lambda request: answer)
+        with place.read(base.image()) as data:
+            reading = workers.start(data.read, 100)
+            self.assertRaises(TimeoutError, reading.result, 0.2)
+            data.interrupt()
+            reading.exception(10)
+
     def test_only_the_recorded_length_is_accepted(self):
         image = base.image(data=b'four')
         for answer in (Answer(204), Answer(200, 'too long')):

@@ -91,7 +91,7 @@ class TestResuming(testtools.TestCase):
         for retries, end, words in (
             (2, BROKEN, 'master: broke; given up after 3 tries'),
             (0, BROKEN, 'master: broke'),
-            (0, None, 'ended after 4 of the 10 bytes'),
+            (0, None, '(has it lost the rest?) after 4 of the 10 bytes'),
         ):
             source = Source(self.image, 4, 0, 0, 0, end=end)
             error = self.assertRaises(
