@@ -33,103 +33,28 @@ import argparse
 import collections
 from collections.abc import Callable
 import dataclasses
-import datetime
 import http.client
-import importlib.metadata
 import json
-import os
-import platform
 import re
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 import urllib.parse
 
+import measuring
+import planting
 import psycopg2
+import published
 
 from osc_glance_replicate.tests.functional import base
 
 _SIZES = (1000, 10000)
 _PAGE = 1000
 _MIB = 1024**2
-_VERSIONS = ('glance', 'openstacksdk', 'python-openstackclient')
 
 #: One of a hundred, counted from 0: what is missing, and what differs.
 _MISSING = 7
 _DIFFERENT = 77
-
-_PROPERTIES = {
-    'architecture': 'x86_64',
-    'hw_disk_bus': 'scsi',
-    'hw_qemu_guest_agent': 'yes',
-    'hw_rng_model': 'virtio',
-    'hw_scsi_model': 'virtio-scsi',
-    'image_build_date': '2026-11-01',
-    'image_description': 'Standard image, built and tested every week',
-    'image_original_user': 'debian',
-    'image_source': 'https://cloud.debian.org/images/cloud/trixie/latest/',
-    'os_admin_user': 'debian',
-    'os_distro': 'debian',
-    'os_version': '13',
-    'replace_frequency': 'monthly',
-    'uuid_validity': 'last-3',
-}
-_TAGS = ('os:debian', 'managed', 'bench')
-
-_PLANT = (
-    """
-    INSERT INTO images (id, name, size, virtual_size, status, created_at,
-        updated_at, deleted, disk_format, container_format, checksum, owner,
-        min_disk, min_ram, protected, visibility, os_hidden, os_hash_algo,
-        os_hash_value)
-    SELECT md5('image ' || n)::uuid::text, 'Debian 13 build ' || n,
-        2000000000 + n, 21474836480, 'active', %(time)s, %(time)s, false,
-        'qcow2', 'bare', md5('data' || n), %(owner)s, 20, 512, true,
-        'public', false, 'sha512', repeat(md5('data' || n), 4)
-    FROM generate_series(0, %(images)s - 1) AS n
-    WHERE n %% 100 <> ALL(%(missing)s::int[])
-    """,
-    """
-    INSERT INTO image_properties (image_id, name, value, created_at,
-        updated_at, deleted)
-    SELECT id, key, CASE WHEN key = 'os_version'
-            AND substr(name, 17)::int %% 100 = ANY(%(different)s::int[])
-            THEN 'another' ELSE value END, %(time)s, %(time)s, false
-    FROM images CROSS JOIN jsonb_each_text(%(properties)s::jsonb)
-    """,
-    """
-    INSERT INTO image_tags (image_id, value, created_at, updated_at, deleted)
-    SELECT id, tag, %(time)s, %(time)s, false
-    FROM images CROSS JOIN unnest(%(tags)s) AS tag
-    """,
-    """
-    INSERT INTO image_locations (image_id, value, created_at, updated_at,
-        deleted, meta_data, status)
-    SELECT id, 'file:///nowhere/' || id, %(time)s, %(time)s, false,
-        '{"store": "fast"}', 'active' FROM images
-    """,
-)
-
-#: Starts a command and writes what it took to a file.
-_PARENT = """
-import json, os, sys, time
-result, *command = sys.argv[1:]
-start = time.monotonic()
-pid = os.posix_spawnp(command[0], command, os.environ)
-_, status, usage = os.wait4(pid, 0)
-with open(result, 'w') as file:
-    json.dump(
-        [
-            os.waitstatus_to_exitcode(status),
-            time.monotonic() - start,
-            usage.ru_utime + usage.ru_stime,
-            usage.ru_maxrss * 1024,
-        ],
-        file,
-    )
-"""
 
 _LISTING = f'limit={_PAGE}&sort_key=id&sort_dir=asc&visibility=all'
 
@@ -137,19 +62,13 @@ _REQUEST = re.compile(rb'\] (?:GET|HEAD|POST|PUT|PATCH|DELETE) /')
 
 
 @dataclasses.dataclass(frozen=True)
-class Run:
+class Run(measuring.Run):
     """What one run took.
 
-    :param wall: seconds from start to end
-    :param cpu: seconds of CPU of the command
-    :param peak: bytes of memory that it held at the most
     :param requests: that both image services answered
     """
 
-    wall: float
-    cpu: float
-    peak: int
-    requests: int
+    requests: int = 0
 
 
 #: By number of images and name of the way.
@@ -165,13 +84,13 @@ class Clouds:
     def plant(self, images: int) -> None:
         """Fill both with records."""
         master, slave = self._both
-        _plant(master, images, [], [])
-        _plant(slave, images, [_MISSING], [_DIFFERENT])
+        planting.plant(master, images)
+        planting.plant(slave, images, [_MISSING], [_DIFFERENT])
 
     def compare(self, images: int) -> Run:
         """Run the command."""
         before = self._requests()
-        run, code, output = _measure(
+        run, code, output = measuring.try_out(
             [
                 'openstack', '--os-cloud', 'master', 'image', 'replicate',
                 'compare', '--to', 'slave', '-f', 'json',
@@ -183,7 +102,7 @@ class Clouds:
         few = images // 100
         if (code, found) != (3, {'missing': few, 'metadata': few}):
             raise SystemExit(f'wrong comparison: exit code {code}, {found}')
-        return dataclasses.replace(run, requests=self._requests() - before)
+        return _counted(run, self._requests() - before)
 
     def one_by_one(self, images: int) -> Run:
         """Look up a thousand images, one after the other."""
@@ -213,13 +132,13 @@ class Clouds:
         ]
         before = self._requests()
         one, other = commands
-        run, code, output = _measure(
+        run, code, output = measuring.try_out(
             ['bash', '-c', f'{one} & {other}; code=$?; wait $! && exit $code']
         )
         listed = output.count('"schema": "/v2/schemas/image"')
         if code or listed != 2 * images - images // 100:
             raise SystemExit(f'curl: exit code {code}, {listed} records')
-        return dataclasses.replace(run, requests=self._requests() - before)
+        return _counted(run, self._requests() - before)
 
     def _requests(self) -> int:
         """Count the requests that both Glances have ever answered."""
@@ -232,7 +151,7 @@ class Clouds:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--runs', type=int, default=5, metavar='NUMBER')
+    measuring.add_options(parser)
     runs = parser.parse_args().runs
     clouds = Clouds()
     ways = {
@@ -255,29 +174,8 @@ def main() -> int:
     return 0
 
 
-def _plant(
-    cloud: base.Cloud, images: int, missing: list[int], different: list[int]
-) -> None:
-    cloud.wipe()
-    # No two services made an image at the same time.
-    age = datetime.timedelta(days=len(cloud.name))
-    time_of_birth = datetime.datetime.now(datetime.UTC) - age
-    connection = psycopg2.connect(cloud.glance.database)
-    with connection, connection.cursor() as cursor:
-        for statement in _PLANT:
-            cursor.execute(
-                statement,
-                {
-                    'images': images,
-                    'missing': missing,
-                    'different': different,
-                    'owner': cloud.project_id(),
-                    'properties': json.dumps(_PROPERTIES),
-                    'tags': list(_TAGS),
-                    'time': time_of_birth,
-                },
-            )
-    connection.close()
+def _counted(run: measuring.Run, requests: int) -> Run:
+    return Run(run.wall, run.cpu, run.peak, requests)
 
 
 def _pages(cloud: base.Cloud) -> list[str]:
@@ -310,31 +208,8 @@ def _getter(cloud: base.Cloud) -> Callable[[str], tuple[int, bytes]]:
     return get
 
 
-def _measure(command: list[str]) -> tuple[Run, int, str]:
-    """Run a command.
-
-    :returns: what it took, its exit code and what it wrote
-    """
-    with tempfile.NamedTemporaryFile() as result:
-        # A child's peak is never below what its parent held at its start.
-        process = subprocess.run(  # noqa: S603
-            [sys.executable, '-I', '-S', '-c', _PARENT, result.name, *command],
-            check=True,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        code, wall, cpu, peak = json.load(result)
-    return Run(round(wall, 2), round(cpu, 2), peak, 0), code, process.stdout
-
-
 def _publish(results: Results) -> None:
-    versions = ', '.join(
-        f'{name} {importlib.metadata.version(name)}' for name in _VERSIONS
-    )
-    print(
-        f'{datetime.date.today()}, {os.cpu_count()} cores, Python '
-        f'{platform.python_version()}, {versions}\n'
-    )
+    print(f'{published.setting()}\n')
     print(
         f'{"images":>6} {"":10} {"wall s":>7} {"CPU s":>6} {"MiB":>6} '
         f'{"requests":>8} {"this/compare":>12}  wall s of all runs'

@@ -32,18 +32,15 @@ import argparse
 import collections
 from collections.abc import Iterator
 import hashlib
-import itertools
 import os
 import pathlib
-import statistics
 import sys
 import tempfile
 
 import measuring
+import published
 
 from osc_glance_replicate.tests.functional import base
-
-_MIB = 1024**2
 
 #: Images that are verified at a time, each of half the size.
 _SEVERAL = 4
@@ -59,22 +56,6 @@ _RATIOS = (
 
 #: By name of what was measured.
 Results = dict[str, list[measuring.Run]]
-
-
-class Random(base.Gibibyte):
-    """As much of it as is wanted.
-
-    :param size: in MiB
-    """
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-
-    def __len__(self) -> int:
-        return self._size * _MIB
-
-    def __iter__(self) -> Iterator[bytes]:
-        return itertools.islice(super().__iter__(), self._size)
 
 
 class Benchmark:
@@ -104,7 +85,7 @@ class Benchmark:
         self._measure('verify nothing', _verify(directory / 'empty'))
         self._master.wipe()
         several = [
-            self._master.create(Random(self._size // 2)).digests
+            self._master.create(measuring.Random(self._size // 2)).digests
             for _ in range(_SEVERAL)
         ]
         four = directory / 'four'
@@ -125,7 +106,7 @@ class Benchmark:
         :returns: the digests of the image that is there now
         """
         self._master.wipe()
-        image = self._master.create(Random(self._size))
+        image = self._master.create(measuring.Random(self._size))
         dump, file = directory / 'one', directory / 'saved'
         self._measure('dump', _dump(dump))
         self._measure(
@@ -162,21 +143,13 @@ class Benchmark:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--runs', type=int, default=5, metavar='NUMBER')
-    parser.add_argument(
-        '--size',
-        type=int,
-        default=1024,
-        choices=range(2, 1025),
-        metavar='MIB',
-        help='of the one image, to try this out (default: %(default)s)',
-    )
+    measuring.add_options(parser, size=1024)
     args = parser.parse_args()
     benchmark = Benchmark(args.size)
     for _ in range(args.runs):
         with tempfile.TemporaryDirectory() as directory:
             benchmark.run(pathlib.Path(directory))
-    print(f'{args.size} MiB, {measuring.setting()}\n')
+    print(f'{args.size} MiB, {published.setting()}\n')
     _publish(benchmark.results)
     return 0
 
@@ -216,40 +189,29 @@ def _sha512sum(directory: pathlib.Path) -> list[str]:
 
 
 def _publish(results: Results) -> None:
-    print(f'{"":14} {"wall s":>7} {"CPU s":>7}  runs')
-    for name, runs in results.items():
-        wall, cpu = measuring.medians(runs)
-        print(f'{name:14} {wall:7.2f} {cpu:7.2f}  {measuring.every(runs)}')
-    print(f'\n{"ratio of walls":34} {"median":>6} {"target":>6}  runs')
-    walls = {
-        name: [run.wall for run in runs] for name, runs in results.items()
-    }
-    start = measuring.medians(results['verify nothing'])[0]
+    print(measuring.table(results), end='\n\n')
+    print(published.Claim.heading())
     for theirs, ours, target in _RATIOS:
-        _publish_ratio(
-            f'{theirs} / {ours}', walls[theirs], walls[ours], f'{target:.1f}'
-        )
-        if ours.startswith('verify'):
-            _publish_ratio(
-                f'{theirs} / ({ours} - start)',
-                walls[theirs],
-                # A small size may take no longer than the start.
-                [max(wall - start, 0.01) for wall in walls[ours]],
+        print(
+            published.Claim(
+                f'dump: {ours}, times as fast as {theirs}',
+                measuring.ratios(results[theirs], results[ours]),
+                '>=',
+                target,
             )
+        )
+    for theirs, ours, _ in _RATIOS:
+        if ours.startswith('verify'):
+            every = ' '.join(_without_start(results, theirs, ours))
+            print(f'\n{theirs} / ({ours} - start), all runs: {every}')
 
 
-def _publish_ratio(
-    name: str, theirs: list[float], ours: list[float], target: str = ''
-) -> None:
-    """Print how many times as fast ours is.
-
-    :param theirs: seconds of each run
-    """
-    ratio = statistics.median(theirs) / statistics.median(ours)
-    every = ' '.join(
-        f'{one / other:.2f}' for one, other in zip(theirs, ours, strict=True)
-    )
-    print(f'{name:34} {ratio:6.2f} {target:>6}  {every}')
+def _without_start(results: Results, theirs: str, ours: str) -> Iterator[str]:
+    """Give how many times as fast ours is, but for its start."""
+    start, _ = measuring.medians(results['verify nothing'])
+    for one, other in zip(results[theirs], results[ours], strict=True):
+        # A small size may take no longer than the start.
+        yield f'{one.wall / max(other.wall - start, 0.01):.2f}'
 
 
 if __name__ == '__main__':

@@ -30,27 +30,31 @@ import os
 import sys
 
 import measuring
+import published
 
 from osc_glance_replicate.tests.functional import base
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--runs', type=int, default=5, metavar='NUMBER')
-    runs = parser.parse_args().runs
+    measuring.add_options(parser, size=1024)
+    args = parser.parse_args()
     master, slave = base.Cloud('master'), base.Cloud('slave')
     master.wipe()
-    image = master.create(base.Gibibyte())
+    image = master.create(measuring.Random(args.size))
     peers: dict[str, Callable[[], list[str]]] = {
         'livecopy': lambda: _livecopy(image.id),
         'curl | curl': lambda: _curl(master, slave, image.id),
         'save | create': lambda: _save_create(image.id),
     }
-    parts = {'image list': _image_list, 'sha512': _sha512}
+    parts: dict[str, Callable[[], list[str]]] = {
+        'image list': _image_list,
+        'sha512': lambda: _sha512(args.size),
+    }
     results: dict[str, list[measuring.Run]] = {
         name: [] for name in [*peers, *parts]
     }
-    for number in range(runs):
+    for number in range(args.runs):
         for name, prepare in {**peers, **parts}.items():
             slave.wipe()
             command = prepare()
@@ -60,6 +64,7 @@ def main() -> int:
                 measuring.check(slave, image.digests)
             results[name].append(run)
             print(f'run {number + 1}: {name:14} {run}', file=sys.stderr)
+    print(f'{args.size} MiB, {published.setting()}\n')
     _publish(results)
     return 0
 
@@ -97,19 +102,18 @@ def _image_list() -> list[str]:
     return ['openstack', '--os-cloud', 'slave', 'image', 'list']
 
 
-def _sha512() -> list[str]:
+def _sha512(size: int) -> list[str]:
     code = (
         'import hashlib\n'
         'digest = hashlib.sha512()\n'
         'block = bytes(1024**2)\n'
-        'for _ in range(1024):\n'
+        f'for _ in range({size}):\n'
         '    digest.update(block)\n'
     )
     return [sys.executable, '-c', code]
 
 
 def _publish(results: dict[str, list[measuring.Run]]) -> None:
-    print(f'1 GiB, {measuring.setting()}\n')
     ours = measuring.medians(results['livecopy'])
     print(f'{"":14} {"wall s":>7} {"CPU s":>7}  {"livecopy/this":>13}  runs')
     for peer, runs in results.items():

@@ -12,20 +12,40 @@
 
 """What the benchmarks share: commands measured, and replicas checked."""
 
-from collections.abc import Sequence
+import argparse
+from collections.abc import Callable, Iterator, Sequence
 import dataclasses
-import datetime
-import importlib.metadata
-import os
-import platform
+import itertools
+import json
 import resource
 import statistics
 import subprocess
+import sys
+import tempfile
 import time
 
 from osc_glance_replicate.tests.functional import base
 
-_VERSIONS = ('glance', 'openstacksdk', 'python-openstackclient', 'requests')
+MIB = 1024**2
+
+#: Starts a command and writes what it took to a file.
+_PARENT = """
+import json, os, sys, time
+result, *command = sys.argv[1:]
+start = time.monotonic()
+pid = os.posix_spawnp(command[0], command, os.environ)
+_, status, usage = os.wait4(pid, 0)
+with open(result, 'w') as file:
+    json.dump(
+        [
+            os.waitstatus_to_exitcode(status),
+            time.monotonic() - start,
+            usage.ru_utime + usage.ru_stime,
+            usage.ru_maxrss * 1024,
+        ],
+        file,
+    )
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,24 +54,85 @@ class Run:
 
     :param wall: seconds from start to end
     :param cpu: seconds of CPU of the command, of its children too
+    :param peak: bytes of memory that one of them held at the most; 0 where
+        that was not measured
     """
 
     wall: float
     cpu: float
+    peak: int = 0
+
+
+class Random(base.Gibibyte):
+    """As much of it as is wanted.
+
+    :param size: in MiB
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+
+    def __len__(self) -> int:
+        return self._size * MIB
+
+    def __iter__(self) -> Iterator[bytes]:
+        return itertools.islice(super().__iter__(), self._size)
+
+
+def add_options(parser: argparse.ArgumentParser, size: int = 0) -> None:
+    """Add how often to measure, and how much.
+
+    :param size: in MiB; without it there is nothing to choose
+    """
+    parser.add_argument('--runs', type=int, default=5, metavar='NUMBER')
+    if size:
+        parser.add_argument(
+            '--size',
+            type=int,
+            default=size,
+            choices=range(2, 1025),
+            metavar='MIB',
+            help='of an image, to try this out (default: %(default)s)',
+        )
 
 
 def measure(command: Sequence[str]) -> Run:
-    """Run a command."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    """Run a command that has to succeed."""
+    run, code, _ = try_out(command)
+    if code:
+        raise SystemExit(f'exit code {code}: {command}')
+    return run
+
+
+def try_out(command: Sequence[str]) -> tuple[Run, int, str]:
+    """Run a command.
+
+    :returns: what it took, its exit code and what it wrote
+    """
+    with tempfile.NamedTemporaryFile() as result:
+        # A child's peak is never below what its parent held at its start.
+        process = subprocess.run(  # noqa: S603
+            [sys.executable, '-I', '-S', '-c', _PARENT, result.name, *command],
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        code, wall, cpu, peak = json.load(result)
+    return Run(round(wall, 2), round(cpu, 2), peak), code, process.stdout
+
+
+def call(function: Callable[[], object]) -> Run:
+    """Call a function of this process."""
+    before = resource.getrusage(resource.RUSAGE_SELF)
     start = time.monotonic()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+    function()
     wall = time.monotonic() - start
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    after = resource.getrusage(resource.RUSAGE_SELF)
     cpu = sum(
         getattr(after, kind) - getattr(before, kind)
         for kind in ('ru_utime', 'ru_stime')
     )
-    return Run(round(wall, 2), round(cpu, 2))
+    return Run(wall, cpu)
 
 
 def check(cloud: base.Cloud, *digests: dict[str, str]) -> None:
@@ -63,6 +144,13 @@ def check(cloud: base.Cloud, *digests: dict[str, str]) -> None:
     found = [image.digests for image in replicas if image.status == 'active']
     if sorted(map(str, found)) != sorted(map(str, digests)):
         raise SystemExit(f'wrong replicas: {replicas}')
+
+
+def ratios(over: Sequence[Run], under: Sequence[Run]) -> list[float]:
+    """Divide the walls of runs that took turns."""
+    return [
+        one.wall / other.wall for one, other in zip(over, under, strict=True)
+    ]
 
 
 def medians(runs: Sequence[Run]) -> tuple[float, float]:
@@ -78,12 +166,10 @@ def every(runs: Sequence[Run]) -> str:
     return ' '.join(f'{run.wall:.2f}/{run.cpu:.2f}' for run in runs)
 
 
-def setting() -> str:
-    """Say when, where and with what was measured."""
-    versions = ', '.join(
-        f'{name} {importlib.metadata.version(name)}' for name in _VERSIONS
-    )
-    return (
-        f'{datetime.date.today()}, {os.cpu_count()} cores, Python '
-        f'{platform.python_version()}, {versions}'
-    )
+def table(results: dict[str, list[Run]]) -> str:
+    """Show what was measured, by its name."""
+    lines = [f'{"":22} {"wall s":>7} {"CPU s":>7}  runs']
+    for name, runs in results.items():
+        wall, cpu = medians(runs)
+        lines.append(f'{name:22} {wall:7.2f} {cpu:7.2f}  {every(runs)}')
+    return '\n'.join(lines)
