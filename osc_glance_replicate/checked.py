@@ -30,9 +30,12 @@ from osc_glance_replicate import resume
 if TYPE_CHECKING:
     from osc_glance_replicate import formats
 
-#: Bytes read at a time, at the most: larger blocks are no faster, 16 KiB cost
-#: three times the CPU (FACTS.md).
-BLOCK = 1024 * 1024
+#: Bytes read at a time, at the most: larger blocks are no faster and cost
+#: memory, 16 KiB cost three times the CPU (FACTS.md).
+BLOCK = 256 * 1024
+
+#: Bytes that are looked at before a record is made.
+_HEAD = 1024 * 1024
 
 #: Seconds after which somebody who waits looks whether the run has ended.
 _PATIENCE = 1.0
@@ -144,7 +147,7 @@ class Checked:
         if self._first:
             self._rehearse()
         count = 0
-        while count < BLOCK and not self._ended:
+        while count < _HEAD and not self._ended:
             if block := self._read(_PATIENCE):
                 self._ahead.append(block)
                 count += len(block)

@@ -89,6 +89,7 @@ class Patience:
                 trouble.place,
                 f'{trouble.problem}, for {waited:.0f} s by now: run again '
                 'when that has ended; if nobody uploads it, an administrator '
-                "has to set it back to 'queued' in Glance's database",
+                'has to delete what is left of it in the store, and to set '
+                "it back to 'queued' in Glance's database",
             ) from trouble
         return min(next(self._looks), _BUSY_LONGEST)

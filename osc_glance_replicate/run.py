@@ -198,7 +198,12 @@ class Runner:
 
     def _share(self, group: backlog.Group) -> fan.Fan | None:
         """Have an image read once where it is to be copied several times."""
-        to = [a.to for a in group if a.verb is plan.Verb.COPY]
+        to = [
+            action.to
+            for action in group
+            if action.verb is plan.Verb.COPY
+            and not self._destinations[action.to].fetch
+        ]
         if len(to) < 2:
             return None
         inspect = any(self._destinations[name].inspects for name in to)

@@ -340,7 +340,7 @@ class TestKept(DumpTest):
     def test_next_run_goes_on(self):
         for name in (
             f'{transfer.__name__}._RESERVE',
-            f'{checked.__name__}.BLOCK',
+            f'{checked.__name__}._HEAD',
         ):
             self.useFixture(fixtures.MonkeyPatch(name, 1))
         result, reason = self.carry_out(Source(breaks=(7,)), retries=0)

@@ -149,7 +149,7 @@ class TestPace(testtools.TestCase):
     def test_slow_destination_gets_smaller_blocks(self):
         now = [0.0]
         self.useFixture(fixtures.MonkeyPatch('time.monotonic', lambda: now[0]))
-        data = bytes(5 * checked.BLOCK)
+        data = bytes(5 * 1024 * 1024)
         image = base.image(data=data)
         body = base.body(base.Data(data, checked.BLOCK), image)
         sizes = []
