@@ -30,6 +30,7 @@ import itertools
 import json
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import sysconfig
@@ -322,6 +323,7 @@ class FunctionalTest(testtools.TestCase):
                 stdout=kept if stdout is None else stdout,
                 stderr=stderr or told,
                 env={**os.environ, **(environment or {})},
+                preexec_fn=_heed_interrupts,
             )
         self._output[process.pid] = output
         self.addCleanup(_kill, process)
@@ -468,6 +470,11 @@ def _peak(pid: int) -> int:
         return 0
     lines = dict(line.split(':\t', 1) for line in status.splitlines())
     return int(lines.get('VmHWM', '0').split()[0]) * 1024
+
+
+def _heed_interrupts() -> None:
+    """Undo what a shell does to what it starts in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
