@@ -16,10 +16,9 @@ import abc
 import argparse
 import collections
 from collections.abc import Callable, Iterable, Sequence
-import contextlib
 import logging
 import os
-from typing import Any, TYPE_CHECKING, TypeVar
+from typing import Any, IO, TYPE_CHECKING, TypeVar
 
 from osc_lib.command import command
 
@@ -108,10 +107,12 @@ class ReplicateCommand(command.Lister):
 
     def _tell(self, lines: Iterable[str]) -> None:
         """Write to stderr; where that is not possible, the code tells."""
-        with contextlib.suppress(OSError):
+        try:
             for line in lines:
                 self.app.stderr.write(f'{line}\n')
             self.app.stderr.flush()
+        except OSError:
+            _silence(self.app.stderr)
 
     def _print(self, parsed_args: argparse.Namespace) -> None:
         """Print the rows as they come; whoever reads them may be gone."""
@@ -126,9 +127,7 @@ class ReplicateCommand(command.Lister):
             # While rows were being written, of which some are lost.
             self._report.trouble = exc
         except OSError as exc:
-            # What is still to be flushed would fail once more at the end.
-            with open(os.devnull, 'w') as nowhere:
-                os.dup2(nowhere.fileno(), self.app.stdout.fileno())
+            _silence(self.app.stdout)
             if not isinstance(exc, BrokenPipeError):
                 # The work is worth doing without a report of it.
                 collections.deque(self._rows, maxlen=0)
@@ -138,6 +137,12 @@ class ReplicateCommand(command.Lister):
                     f'{exc.strerror}; run again to see the state'
                 )
             )
+
+
+def _silence(stream: IO[str]) -> None:
+    """Let what is still to be flushed fail no more at the end."""
+    with open(os.devnull, 'w') as nowhere:
+        os.dup2(nowhere.fileno(), stream.fileno())
 
 
 class CopyCommand(ReplicateCommand):

@@ -263,8 +263,8 @@ class Glance:
                 json={'id': image.id, **record},
             )
         except errors.RefusedError as exc:
-            # Not accepted, or too many.
-            if exc.status not in (400, 413):
+            # Not accepted, protected, or too many.
+            if exc.status not in (400, 403, 413):
                 raise
             raise errors.RefusedError(
                 self.name,
