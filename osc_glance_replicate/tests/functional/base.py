@@ -152,6 +152,24 @@ class Silence(fixtures.Fixture):
             self.called.set()
 
 
+class _Connections(dict[str, openstack.connection.Connection]):
+    """The connections to a cloud, made when they are asked for.
+
+    By what follows the cloud's name in that of its entry.
+    """
+
+    def __init__(self, cloud: str, region: str) -> None:
+        super().__init__()
+        self._cloud = cloud
+        self._region = region or None
+
+    def __missing__(self, suffix: str) -> openstack.connection.Connection:
+        self[suffix] = openstack.connect(
+            cloud=self._cloud + suffix, region_name=self._region
+        )
+        return self[suffix]
+
+
 class Cloud:
     """One cloud of the sandbox, looked at behind the plugin's back.
 
@@ -165,12 +183,7 @@ class Cloud:
         directory = pathlib.Path(os.environ[_SANDBOXES])
         glances = sandbox.load(directory)[cloud]
         self.glance = glances[region or next(iter(glances))]
-        self.connections = {
-            suffix: openstack.connect(
-                cloud=cloud + suffix, region_name=region or None
-            )
-            for suffix in ('', '-demo', '-alt')
-        }
+        self.connections = _Connections(cloud, region)
 
     def close(self) -> None:
         for connection in self.connections.values():
