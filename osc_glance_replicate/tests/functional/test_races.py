@@ -18,7 +18,7 @@ from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests.functional import faults
 from osc_glance_replicate.tests.functional import links
 
-_ROUNDS = 4
+_ROUNDS = 3
 
 
 class TestTwoReplicators(links.BrokenLinksTest):
