@@ -62,6 +62,9 @@ class Adapter(ksa_session.TCPKeepAliveAdapter):
         proxies: dict[str, str] | None = None,
     ) -> requests.Response:
         """Send a request; unless it is streamed, load its answer."""
+        # What is small may become huge when it is unpacked, and is loaded
+        # as it comes.
+        request.headers['Accept-Encoding'] = 'identity'
         call = workers.start(
             super().send, request, stream, timeout, verify, cert, proxies
         )

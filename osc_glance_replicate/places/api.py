@@ -94,11 +94,6 @@ class ImageApi:
             'status_code_retries': 0,
             'timeout': (CONNECT_TIMEOUT, IDLE_TIMEOUT),
             **options,
-            # What is small may become huge when it is unpacked.
-            'headers': {
-                'Accept-Encoding': 'identity',
-                **options.get('headers', {}),
-            },
         }
         start = time.monotonic()
         try:

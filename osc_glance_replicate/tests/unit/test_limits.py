@@ -14,6 +14,23 @@ import requests
 import testtools
 
 from osc_glance_replicate import limits
+from osc_glance_replicate.tests.unit import fake_glance
+
+
+class TestAnswers(testtools.TestCase):
+    def test_nothing_is_packed(self):
+        """Nobody would unpack it: neither ours nor Keystone's."""
+        fake = self.useFixture(
+            fake_glance.FakeGlance(
+                lambda request: fake_glance.Answer(document={'a': 1})
+            )
+        )
+        session = requests.Session()
+        session.mount('http://', limits.Adapter())
+        response = session.get(f'{fake.url}/anything')
+        self.assertEqual({'a': 1}, response.json())
+        (request,) = fake.requests
+        self.assertEqual('identity', request.headers['Accept-Encoding'])
 
 
 class TestRedirects(testtools.TestCase):
