@@ -94,7 +94,7 @@ class Checked:
         self._ahead: collections.deque[bytes] = collections.deque()
         self._closing = contextlib.ExitStack()
         self._arrived = time.monotonic()
-        self._begin(checksum)
+        self._begin(checksum or first)
 
     def _begin(self, checksum: bool) -> None:
         self._count = 0
@@ -154,7 +154,6 @@ class Checked:
 
     def _rehearse(self) -> None:
         """Read and hash all that there is, and be ready to read it again."""
-        self._begin(checksum=True)
         while not self._ended:
             self._read(_PATIENCE)
         self._data.rewind()
