@@ -32,7 +32,6 @@ import tempfile
 
 import links
 import measuring
-import openstack
 import published
 
 from osc_glance_replicate import sandbox
@@ -41,21 +40,6 @@ from osc_glance_replicate.tests.functional import base
 
 _RATE = 10e6
 _CLOUD = 'fan'
-
-
-class Region(base.Cloud):
-    """One Glance of several that share a Keystone.
-
-    :param name: of the cloud
-    :param region: of the Glance
-    """
-
-    def __init__(self, name: str, region: str) -> None:
-        self.name = f'{name}:{region}'
-        self.glance = _sandbox()[name][region]
-        self.connections = {
-            '': openstack.connect(cloud=name, region_name=region)
-        }
 
 
 class Benchmark:
@@ -68,7 +52,7 @@ class Benchmark:
         self._data = measuring.Random(size)
         self._master = base.Cloud('master')
         self._destinations = [
-            Region(_CLOUD, region) for region in _sandbox()[_CLOUD]
+            base.Cloud(f'{_CLOUD}:{region}') for region in _sandbox()[_CLOUD]
         ]
         self.results: dict[str, list[measuring.Run]] = collections.defaultdict(
             list

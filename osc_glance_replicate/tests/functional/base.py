@@ -49,6 +49,7 @@ import yaml
 from osc_glance_replicate import image as image_record
 from osc_glance_replicate import sandbox
 from osc_glance_replicate.tests.functional import leaks
+from osc_glance_replicate.tests.functional import preloaded
 
 
 _SANDBOXES = 'OSC_GLANCE_REPLICATE_SANDBOX'
@@ -325,10 +326,8 @@ class FunctionalTest(testtools.TestCase):
         :param stdout: where its output goes; by default it is kept
         :param stderr: likewise
         """
-        directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
-        output = [directory / 'stdout', directory / 'stderr']
+        output = self._keep_output(arguments)
         kept, told = (path.open('wb') for path in output)
-        self.addCleanup(self._assert_discreet, arguments, *output)
         with kept, told:
             process = subprocess.Popen(
                 [_OPENSTACK, *arguments],
@@ -341,6 +340,30 @@ class FunctionalTest(testtools.TestCase):
         self._output[process.pid] = output
         self.addCleanup(_kill, process)
         return process
+
+    def start_preloaded(
+        self, *arguments: str, environment: dict[str, str] | None = None
+    ) -> preloaded.Command:
+        """Start the openstack command in a process that has its imports."""
+        output = self._keep_output(arguments)
+        kept, told = (path.open('wb') for path in output)
+        with kept, told:
+            command = preloaded.server().start(
+                arguments,
+                {**os.environ, **(environment or {})},
+                kept.fileno(),
+                told.fileno(),
+            )
+        self._output[command.pid] = output
+        self.addCleanup(_kill, command)
+        return command
+
+    def _keep_output(self, arguments: Sequence[str]) -> list[pathlib.Path]:
+        """Give the files for what a command tells, to be searched."""
+        directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        output = [directory / 'stdout', directory / 'stderr']
+        self.addCleanup(self._assert_discreet, arguments, *output)
+        return output
 
     def _assert_discreet(
         self, arguments: Sequence[str], *output: pathlib.Path
@@ -375,12 +398,12 @@ class FunctionalTest(testtools.TestCase):
 
         :param expect: the exit code
         """
-        process = self.start(*arguments, environment=environment)
-        return self.finish(process, expect)
+        command = self.start_preloaded(*arguments, environment=environment)
+        return self.finish(command, expect)
 
     def finish(
         self,
-        process: subprocess.Popen[bytes],
+        process: preloaded.Command | subprocess.Popen[bytes],
         expect: int | None = 0,
         timeout: float = _TIMEOUT,
     ) -> Result:
@@ -392,14 +415,14 @@ class FunctionalTest(testtools.TestCase):
         output = self._output[process.pid]
         deadline = time.monotonic() + timeout
         peak = 0
-        while process.poll() is None:
+        while (code := process.poll()) is None:
             if time.monotonic() > deadline:
                 told = secrets().hidden(output[1].read_text())
                 self.fail(f'the command hangs; {told}')
             peak = max(peak, _peak(process.pid))
             time.sleep(0.01)
         stdout, stderr = map(pathlib.Path.read_text, output)
-        result = Result(process.returncode, stdout, stderr, peak)
+        result = Result(code, stdout, stderr, peak)
         for name in ('stdout', 'stderr'):
             told = secrets().hidden(getattr(result, name))
             self.addDetail(name, content.text_content(told))
@@ -490,7 +513,7 @@ def _heed_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
+def _kill(process: preloaded.Command | subprocess.Popen[bytes]) -> None:
     if process.returncode is None:
         process.kill()
         process.wait()

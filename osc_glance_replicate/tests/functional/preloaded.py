@@ -1,0 +1,214 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The openstack command without the wait for its imports.
+
+Most of the time of a short command goes into imports, which are the same
+for all. A process does them once, and each command is a fork of it that
+calls what the console script calls, with its own arguments, environment,
+streams and end. What is about the start of a command, or is interrupted,
+starts the console script itself (``FunctionalTest.start``).
+"""
+
+from collections.abc import Mapping, Sequence
+import contextlib
+import functools
+import importlib
+import importlib.metadata
+import json
+import os
+import pathlib
+import pkgutil
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+
+_MODULES = (
+    'cliff.formatters.json_format',
+    'cliff.formatters.table',
+    'keystoneauth1.loading._plugins.identity.generic',
+    'keystoneauth1.loading._plugins.identity.v3',
+    'openstack.identity.v3._proxy',
+    'openstack.image.v2._proxy',
+)
+
+
+_GROUPS = (
+    'openstack.cli',
+    'openstack.cli.base',
+    'openstack.cli.extension',
+    'openstack.common',
+    'openstack.compute.v2',
+    'openstack.identity.v3',
+    'openstack.image.v2',
+    'openstack.network.v2',
+    'openstack.object_store.v1',
+    'openstack.volume.v3',
+)
+
+
+class Command:
+    """A command that was started; what is used of subprocess.Popen."""
+
+    def __init__(self, told: int) -> None:
+        self._told = os.fdopen(told)
+        self.pid = int(self._told.readline())
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """Give its exit code if it has ended."""
+        if self.returncode is None:
+            ready, _, _ = select.select([self._told], [], [], 0)
+            if ready:
+                self.wait()
+        return self.returncode
+
+    def wait(self) -> int:
+        """Wait for its end and give its exit code."""
+        if self.returncode is None:
+            with self._told:
+                self.returncode = int(self._told.readline())
+        return self.returncode
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+
+
+class Server:
+    """The process that has imported everything."""
+
+    def __init__(self) -> None:
+        self._socket, theirs = socket.socketpair(
+            socket.AF_UNIX, socket.SOCK_SEQPACKET
+        )
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, '-m', __name__, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+            )
+
+    def start(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        stdout: int,
+        stderr: int,
+    ) -> Command:
+        """Start ``openstack`` with these arguments.
+
+        :param stdout: descriptor of the file that its output goes to
+        :param stderr: likewise
+        """
+        told, tell = os.pipe()
+        order = json.dumps([list(arguments), dict(environment)]).encode()
+        with tempfile.TemporaryFile() as file:
+            # A message of a socket may not be as long as what it orders.
+            file.write(order)
+            file.flush()
+            fds = [file.fileno(), stdout, stderr, tell]
+            socket.send_fds(self._socket, [b'start'], fds)
+        os.close(tell)
+        return Command(told)
+
+
+@functools.cache
+def server() -> Server:
+    """Give the one of this process."""
+    return Server()
+
+
+def _load() -> None:
+    """Import what commands import."""
+    from openstackclient import shell
+
+    import osc_glance_replicate
+    from osc_glance_replicate.commands import livecopy
+
+    package = pkgutil.walk_packages(
+        osc_glance_replicate.__path__, 'osc_glance_replicate.'
+    )
+    ours = [
+        module.name
+        for module in package
+        if not {'tests', 'sandbox'} & set(module.name.split('.'))
+    ]
+    for name in (*_MODULES, *ours):
+        importlib.import_module(name)
+    for group in _GROUPS:
+        for entry_point in importlib.metadata.entry_points(group=group):
+            entry_point.load()
+    # cliff looks, once, which package a command is from.
+    livecopy.LivecopyImages(shell.OpenStackShell(), None).get_parser('')
+
+
+def _serve(orders: socket.socket) -> list[str] | None:
+    """Fork for every order.
+
+    :returns: in a command, its arguments; None when there is no more to do
+    """
+    # Those who mind the commands are not waited for.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        word, fds, _, _ = socket.recv_fds(orders, 16, 4)
+        if not word:
+            return None
+        if not os.fork():
+            orders.close()
+            return _mind(*fds)
+        for fd in fds:
+            os.close(fd)
+
+
+def _mind(order: int, stdout: int, stderr: int, tell: int) -> list[str]:
+    """Fork the command, and tell its process ID and its exit code."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    if pid := os.fork():
+        os.write(tell, f'{pid}\n'.encode())
+        _, status = os.waitpid(pid, 0)
+        os.write(tell, f'{os.waitstatus_to_exitcode(status)}\n'.encode())
+        os._exit(0)
+    os.close(tell)
+    for fd, stream in (stdout, 1), (stderr, 2):
+        os.dup2(fd, stream)
+        os.close(fd)
+    with open(order, 'rb') as file:
+        file.seek(0)
+        arguments, environment = json.load(file)
+    os.environ.clear()
+    os.environ.update(environment)
+    return list(arguments)
+
+
+def main() -> None:
+    """Serve; in a command, become the console script."""
+    from openstackclient import shell
+
+    _load()
+    if threading.active_count() != 1:
+        raise RuntimeError('forks would lack the threads that imports began')
+    with socket.socket(fileno=int(sys.argv[1])) as orders:
+        arguments = _serve(orders)
+    if arguments is not None:
+        script = pathlib.Path(sys.executable).with_name('openstack')
+        sys.argv = [str(script), *arguments]
+        sys.exit(shell.main())
+
+
+if __name__ == '__main__':
+    main()
