@@ -83,8 +83,9 @@ class Keystone:
         self._processes = processes
         self._authority = authority
         directory.mkdir(mode=0o700)
+        # Several processes would each cache for itself.
         self._service = uwsgi.Service(
-            self._name, processes, self._log, authority
+            self._name, processes, self._log, authority, workers=1
         )
         self.url = f'{self._service.url}/v3'
         self.passwords = {
@@ -221,6 +222,8 @@ def _write_configuration(directory: pathlib.Path, url: str) -> None:
             'database': {'connection': database},
             # Nobody attacks these hashes, and everyone waits for them.
             'identity': {'password_hash_rounds': '4'},
+            # Without, each token that is checked takes a dozen queries.
+            'cache': {'backend': 'dogpile.cache.memory'},
             **keys,
         },
     )

@@ -44,6 +44,7 @@ class Service:
     :param processes: the sandbox's.
     :param log: where the server writes to.
     :param authority: who vouches for it, where it is to speak TLS.
+    :param workers: its processes, of several threads each.
     """
 
     _server: subprocess.Popen[bytes]
@@ -54,8 +55,10 @@ class Service:
         processes: process.Processes,
         log: pathlib.Path,
         authority: tls.Authority | None,
+        workers: int = PROCESSES,
     ) -> None:
         self._name = name
+        self._workers = workers
         self._processes = processes
         self._log = log
         self._authority = authority
@@ -92,7 +95,7 @@ class Service:
                         else '--module',
                         str(application),
                     ),
-                    *('--processes', str(PROCESSES)),
+                    *('--processes', str(self._workers)),
                     *('--threads', str(THREADS)),
                     *('--socket-timeout', str(timeout)),
                     *('--listen', str(_BACKLOG)),
