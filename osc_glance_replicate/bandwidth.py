@@ -22,11 +22,11 @@ _SLICE = 0.25
 class Bandwidth:
     """A bucket that fills as time goes by, and all transfers take from.
 
-    :param rate: bytes per second; None for no ceiling
+    :param rate: bytes per second; None for no ceiling. It may change.
     """
 
     def __init__(self, rate: float | None = None) -> None:
-        self._rate = rate
+        self.rate = rate
         self._lock = threading.Lock()
         self._level = 0.0
         self._waiting = 0
@@ -38,14 +38,15 @@ class Bandwidth:
         :param most: number of bytes that are wanted
         :returns: how many may be read: at least one
         """
-        if self._rate is None:
+        rate = self.rate
+        if rate is None:
             return most
         with self._lock:
             self._waiting += 1
             # The more wait, the less each of them gets, and the sooner.
-            share = self._rate * _SLICE / self._waiting
+            share = rate * _SLICE / self._waiting
             granted = max(1, min(most, int(share)))
-            delay = self._take(self._rate, granted)
+            delay = self._take(rate, granted)
         time.sleep(delay)
         with self._lock:
             self._waiting -= 1
@@ -65,6 +66,6 @@ class Bandwidth:
 
     def give_back(self, count: int) -> None:
         """Give back what was granted and not read."""
-        if self._rate is not None:
+        if self.rate is not None:
             with self._lock:
                 self._level += count

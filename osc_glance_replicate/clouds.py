@@ -89,11 +89,16 @@ def connect(
     :returns: the connections, the command's own first
     :raises CloudError: one of them cannot be used
     """
-    others = [workers.start(_connect, name) for name in to]
+    others = [workers.start(connect_to, name) for name in to]
     return [own(), *(other.result() for other in others)]
 
 
-def _connect(name: str) -> openstack.connection.Connection:
+def connect_to(name: str) -> openstack.connection.Connection:
+    """Connect to a cloud of clouds.yaml.
+
+    :param name: CLOUD or CLOUD:REGION
+    :raises CloudError: it cannot be used
+    """
     cloud, _, region = name.partition(':')
     with named_in_errors(name):
         connection = openstack.connect(
@@ -170,6 +175,24 @@ def warn_of_environment(connection: openstack.connection.Connection) -> None:
             errors.printable(name),
             errors.printable(used),
         )
+
+
+def entry(connection: openstack.connection.Connection) -> str:
+    """Name a cloud so that another machine finds it in its clouds.yaml.
+
+    :returns: CLOUD or CLOUD:REGION
+    :raises CloudError: it is from the environment or the command line
+    """
+    name = connection.config.name
+    clouds = openstack.config.OpenStackConfig().cloud_config['clouds']
+    if name not in clouds or name == 'envvars':
+        raise errors.CloudError(
+            name,
+            '--scheduler has workers find it in their own clouds.yaml: give '
+            'it an entry there, and here, and name it with --os-cloud',
+        )
+    region = connection.config.get_region_name('image')
+    return f'{name}:{region}' if region else str(name)
 
 
 class Projects:

@@ -13,7 +13,15 @@
 """The rooms of the house connected: from places to a plan and outcomes."""
 
 import argparse
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+import functools
 import logging
 
 from osc_glance_replicate import bandwidth
@@ -28,6 +36,7 @@ from osc_glance_replicate.places import dump
 from osc_glance_replicate import plan
 from osc_glance_replicate import run
 from osc_glance_replicate import task
+from osc_glance_replicate import threads
 
 LOG = logging.getLogger(__name__)
 
@@ -41,6 +50,8 @@ class Engine:
     :param args: the parsed arguments, as commands.options defines them
     :param check_first: read all of an image's data before anything is made
         of it
+    :param assemble: gives those who carry the plan out; threads of this
+        process unless it is given
     :ivar source: name of the source
     :ivar to: names of the destinations; of the source itself where there
         are none
@@ -53,14 +64,35 @@ class Engine:
         planner: plan.Planner,
         args: argparse.Namespace,
         check_first: bool = False,
+        assemble: Callable[[], run.Crew] | None = None,
     ) -> None:
         self._source = source
         self._check_first = check_first
+        self._assemble = assemble
         self._destinations = destinations
         self._planner = planner
         self._args = args
         self.source = source.name
         self.to = [place.name for place in destinations] or [source.name]
+
+    @property
+    def projects(self) -> Mapping[str, str | None]:
+        """ID of the project of whoever runs this, by destination."""
+        return self._planner.projects
+
+    @functools.cached_property
+    def reading(self) -> checked.Reading:
+        """How the data of images is read."""
+        return checked.Reading(
+            self._source,
+            self._args.retries,
+            checked.Checks(
+                getattr(self._args, 'checksum', True),
+                getattr(self._args, 'format_check', False),
+                self._check_first,
+            ),
+            bandwidth.Bandwidth(self._args.bandwidth),
+        )
 
     def actions(self) -> Iterator[plan.Action]:
         """Plan.
@@ -123,24 +155,41 @@ class Engine:
     def _carry_out(
         self, actions: Iterable[plan.Action]
     ) -> Iterator[task.Outcome]:
-        reading = checked.Reading(
-            self._source,
-            self._args.retries,
-            checked.Checks(
-                getattr(self._args, 'checksum', True),
-                getattr(self._args, 'format_check', False),
-                self._check_first,
-            ),
-            bandwidth.Bandwidth(self._args.bandwidth),
-        )
+        crew = self._assemble() if self._assemble else self.threads()
         runner = run.Runner(
-            {place.name: place for place in self._destinations},
-            self._planner,
-            reading,
+            crew,
             transfers=self._args.transfers,
             fail_fast=self._args.fail_fast,
         )
         return runner.run(actions)
+
+    def threads(self) -> threads.Threads:
+        """Get this process ready to carry actions out."""
+        return threads.Threads(
+            {place.name: place for place in self._destinations},
+            self._planner,
+            self.reading,
+        )
+
+    def actions_on(
+        self, image_id: str, to: Collection[str], referred: bool
+    ) -> list[plan.Action]:
+        """Plan for one image alone, as it is by now.
+
+        :param to: names of the destinations that are meant
+        :param referred: another image needs it
+        :raises PlaceError: it is not there any more, or a place fails
+        """
+        image, *replicas = self._look_up(image_id)
+        if not image:
+            raise errors.PlaceError(
+                self.source, f'{image_id} is not there any more'
+            )
+        return [
+            self._planner.decide(image, replica, name, referred)
+            for name, replica in zip(self.to, replicas, strict=True)
+            if name in to
+        ]
 
 
 class DumpEngine(Engine):

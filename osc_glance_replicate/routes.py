@@ -14,12 +14,15 @@
 
 import argparse
 from collections.abc import Callable, Collection, Mapping
+import functools
+import uuid
 
 import openstack.connection
 
 from osc_glance_replicate import clouds
 from osc_glance_replicate import criteria
 from osc_glance_replicate import engine
+from osc_glance_replicate import errors
 from osc_glance_replicate.places import api
 from osc_glance_replicate.places import directory
 from osc_glance_replicate.places import dump
@@ -27,6 +30,7 @@ from osc_glance_replicate.places import glance
 from osc_glance_replicate.places import ways
 from osc_glance_replicate import plan
 from osc_glance_replicate import replica
+from osc_glance_replicate import run
 
 #: Connects to the command's own cloud.
 Own = Callable[[], openstack.connection.Connection]
@@ -62,7 +66,40 @@ def to_clouds(own: Own, args: argparse.Namespace) -> engine.Engine:
         projects=_own_projects(others),
         ways={to: str(way) for to, way in chosen.items()},
     )
-    return engine.Engine(source, destinations, planner, args)
+    assemble = None
+    if getattr(args, 'scheduler', None):
+        origin = clouds.entry(connections[0])
+        assemble = functools.partial(_cluster, origin, planner, args)
+    return engine.Engine(
+        source, destinations, planner, args, assemble=assemble
+    )
+
+
+def _cluster(
+    origin: str, planner: plan.Planner, args: argparse.Namespace
+) -> run.Crew:
+    """Have it done by the workers of a Dask cluster.
+
+    :param origin: the source, as the workers can find it
+    :raises ReplicateError: the cluster cannot be used
+    """
+    try:
+        from osc_glance_replicate import cluster
+        from osc_glance_replicate import remote
+    except ModuleNotFoundError as exc:
+        raise errors.ReplicateError(
+            f'--scheduler needs Dask ({exc}): pip install '
+            "'osc-glance-replicate[dask]', here and where the workers run"
+        ) from exc
+    options = {**vars(args), 'scheduler': None}
+    told = remote.Run(
+        str(uuid.uuid4()),
+        remote.version(),
+        origin,
+        options,
+        planner.projects,
+    )
+    return cluster.Cluster(args.scheduler, told, args.bandwidth)
 
 
 def to_any(own: Own, args: argparse.Namespace) -> engine.Engine:

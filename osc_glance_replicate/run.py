@@ -12,18 +12,15 @@
 
 """The actions carried out: side by side, and to an end when asked."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 import concurrent.futures
 import dataclasses
-import functools
 import itertools
 import queue
 import threading
+from typing import Protocol
 
 from osc_glance_replicate import backlog
-from osc_glance_replicate import checked
-from osc_glance_replicate import fan
-from osc_glance_replicate import places
 from osc_glance_replicate import plan
 from osc_glance_replicate import task
 from osc_glance_replicate import workers
@@ -55,33 +52,43 @@ def rehearse(actions: Iterable[plan.Action]) -> Iterator[task.Outcome]:
     return map(task.as_planned, actions)
 
 
-class Runner:
-    """Carries out a plan.
+class Crew(Protocol):
+    """Those who carry actions out.
 
-    :param destinations: by name
-    :param planner: asked again when a destination has changed meanwhile
-    :param reading: how the data of images is read
+    :ivar to: names of the destinations
+    """
+
+    @property
+    def to(self) -> Collection[str]: ...
+
+    def carry_out(self, group: backlog.Group) -> Mapping[_Future, plan.Action]:
+        """Begin what is to be done with one image.
+
+        :returns: what each action will have come to; never an exception
+        """
+
+    def stop(self) -> None:
+        """Break off what has begun."""
+
+    def close(self) -> None:
+        """Let the crew go."""
+
+
+class Runner:
+    """Has a plan carried out.
+
+    :param crew: who does it
     :param transfers: number of images at a time
     :param fail_fast: start nothing more after the first failure
     """
 
-    def __init__(
-        self,
-        destinations: Mapping[str, places.Destination],
-        planner: plan.Planner,
-        reading: checked.Reading,
-        *,
-        transfers: int,
-        fail_fast: bool,
-    ) -> None:
-        self._destinations = destinations
-        self._planner = planner
-        self._reading = reading
+    def __init__(self, crew: Crew, *, transfers: int, fail_fast: bool) -> None:
+        self._crew = crew
         self._transfers = transfers
         self._fail_fast = fail_fast
         self._enough = False
         self._failed: set[tuple[str, str]] = set()
-        self._stop = reading.stop
+        self._stop = threading.Event()
         self._pending: dict[_Future, plan.Action] = {}
         self._backlog = backlog.Backlog()
         self._room = threading.Semaphore(_AHEAD)
@@ -100,7 +107,7 @@ class Runner:
         try:
             yield from self._feed(actions)
         except KeyboardInterrupt:
-            self._stop.set()
+            self._crew.stop()
             concurrent.futures.wait(self._pending, timeout=_GRACE)
             for future, action in list(self._pending.items()):
                 if future.done():
@@ -111,6 +118,8 @@ class Runner:
         finally:
             # Also when nobody asks for outcomes any more.
             self._stop.set()
+            self._crew.stop()
+            self._crew.close()
             self._room.release()
 
     def _feed(self, actions: Iterable[plan.Action]) -> Iterator[task.Outcome]:
@@ -161,7 +170,7 @@ class Runner:
             if not group:
                 break
             self._room.release()
-            shared = self._share(group)
+            ready = []
             for action in group:
                 if lost := self._lost(action):
                     reason = (
@@ -169,47 +178,26 @@ class Runner:
                         '--dont-replicate leaves the property out'
                     )
                     yield self._noted(task.Outcome(action, 'failed', reason))
-                    if shared:
-                        shared.leave(action.to)
                 else:
-                    self._start(action, shared)
+                    ready.append(action)
+            if ready:
+                self._start(ready)
 
-    def _start(self, action: plan.Action, shared: fan.Fan | None) -> None:
-        job = task.Task(
-            action,
-            self._destinations[action.to],
-            self._planner,
-            self._reading,
-            shared if action.verb is plan.Verb.COPY else None,
-        )
-        future = workers.start(job.carry_out)
-        self._pending[future] = action
-        future.add_done_callback(self._events.put)
+    def _start(self, group: backlog.Group) -> None:
+        begun = self._crew.carry_out(group)
+        self._pending.update(begun)
+        for future in begun:
+            future.add_done_callback(self._events.put)
 
     def _groups(
         self, actions: Iterable[plan.Action]
     ) -> Iterable[backlog.Group]:
         """Bring together what is to be done with one image."""
-        if len(self._destinations) == 1:
+        if len(self._crew.to) == 1:
             # No need to wait for the next one.
             return ([action] for action in actions)
         groups = itertools.groupby(actions, lambda action: action.image.id)
         return (list(group) for _, group in groups)
-
-    def _share(self, group: backlog.Group) -> fan.Fan | None:
-        """Have an image read once where it is to be copied several times."""
-        to = [
-            action.to
-            for action in group
-            if action.verb is plan.Verb.COPY
-            and not self._destinations[action.to].fetch
-        ]
-        if len(to) < 2:
-            return None
-        inspect = any(self._destinations[name].inspects for name in to)
-        return fan.Fan(
-            functools.partial(self._reading.open, group[0].image, inspect), to
-        )
 
     def _lost(self, action: plan.Action) -> str:
         """Give the ID of an image that a new one needs and will not have."""

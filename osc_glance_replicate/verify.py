@@ -29,6 +29,7 @@ from osc_glance_replicate import plan
 from osc_glance_replicate import run
 from osc_glance_replicate import selection as image_selection
 from osc_glance_replicate import task
+from osc_glance_replicate import threads
 
 #: What makes a dump a bad one.
 DAMAGE = frozenset(damage.value for damage in directory.Damage)
@@ -107,13 +108,12 @@ def verify(
     :param selection: which images; all files, too, where it takes any image
     :raises SelectionError: an image that is named is not there
     """
-    runner = run.Runner(
+    crew = threads.Threads(
         {source.name: _Nowhere(source.name)},
         plan.Planner(selection),
         checked.Reading(source, retries=0),
-        transfers=os.cpu_count() or 1,
-        fail_fast=False,
     )
+    runner = run.Runner(crew, transfers=os.cpu_count() or 1, fail_fast=False)
     rows = catalogue.rows(source, [], selection)
     for outcome in runner.run(_actions(rows, source, selection)):
         yield _finding(outcome, source)

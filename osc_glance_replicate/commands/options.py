@@ -224,6 +224,18 @@ def add_execution(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_scheduler(parser: argparse.ArgumentParser) -> None:
+    """Add what has other machines do the work."""
+    parser.add_argument(
+        '--scheduler',
+        metavar='<address>',
+        type=values.scheduler,
+        help='Have the workers of this Dask scheduler carry it out, e.g. '
+        'tls://host:8786; each finds the clouds in its own clouds.yaml '
+        '(needs the extra dask)',
+    )
+
+
 def add_checks(parser: argparse.ArgumentParser) -> None:
     """Add what says that data is not checked before it is there."""
     parser.add_argument(

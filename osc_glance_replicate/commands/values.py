@@ -15,7 +15,9 @@
 import argparse
 from collections.abc import Callable
 import datetime
+import ipaddress
 import re
+import urllib.parse
 
 _SECONDS = {'s': 1, 'm': 60, 'h': 3600, 'd': 86400, 'w': 7 * 86400}
 
@@ -117,3 +119,37 @@ def not_empty(text: str) -> str:
     if not text:
         raise argparse.ArgumentTypeError('it is empty')
     return text
+
+
+def scheduler(text: str) -> str:
+    """Read the address of a Dask scheduler that only friends can reach.
+
+    :returns: with its scheme
+    """
+    scheme, separator, host = text.rpartition('://')
+    scheme = scheme if separator else 'tcp'
+    parts = urllib.parse.urlsplit(f'//{host}')
+    try:
+        complete = parts.hostname and parts.port and not parts.path
+    except ValueError:
+        complete = False
+    if scheme not in ('tcp', 'tls') or not complete:
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is no address of a scheduler: give tls://HOST:PORT'
+        )
+    if scheme == 'tcp' and not _is_loopback(parts.hostname or ''):
+        raise argparse.ArgumentTypeError(
+            f'{text}: whoever reaches a scheduler can have its workers, which '
+            'hold the passwords of the clouds, run anything, and plain tcp '
+            f'asks nobody who he is: give tls://{parts.netloc}, with '
+            'certificates in distributed.comm.tls of Dask\'s configuration '
+            'here, at the scheduler and at the workers'
+        )
+    return f'{scheme}://{parts.netloc}'
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == 'localhost'

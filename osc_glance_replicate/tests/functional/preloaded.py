@@ -46,6 +46,8 @@ _MODULES = (
 )
 
 
+#: What commands do not import, or where an environment has its say.
+_OTHERS = {'cluster', 'remote', 'sandbox', 'tests'}
 _GROUPS = (
     'openstack.cli',
     'openstack.cli.base',
@@ -146,7 +148,7 @@ def _load() -> None:
     ours = [
         module.name
         for module in package
-        if not {'tests', 'sandbox'} & set(module.name.split('.'))
+        if not _OTHERS & set(module.name.split('.'))
     ]
     for name in (*_MODULES, *ours):
         importlib.import_module(name)

@@ -24,6 +24,7 @@ from osc_glance_replicate import run
 from osc_glance_replicate import selection
 from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import places
+from osc_glance_replicate import threads
 
 _PATIENCE = 10  # seconds
 DATA = bytes(range(256)) * 400
@@ -47,13 +48,10 @@ class TestFan(testtools.TestCase):
 
     def copy(self, retries=0, checks=checked.Checks()):
         planner = plan.Planner(selection.Selection())
-        runner = run.Runner(
-            self.places,
-            planner,
-            checked.Reading(self.source, retries, checks),
-            transfers=1,
-            fail_fast=False,
+        crew = threads.Threads(
+            self.places, planner, checked.Reading(self.source, retries, checks)
         )
+        runner = run.Runner(crew, transfers=1, fail_fast=False)
         actions = [
             planner.decide(self.image, self.places[to].find(self.image.id), to)
             for to in NAMES

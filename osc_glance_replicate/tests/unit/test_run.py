@@ -26,6 +26,7 @@ from osc_glance_replicate import run
 from osc_glance_replicate import selection
 from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import places
+from osc_glance_replicate import threads
 
 _PATIENCE = 10  # seconds
 
@@ -33,10 +34,13 @@ _PATIENCE = 10  # seconds
 class TestRunner(testtools.TestCase):
     def runner(self, slave, *, source=None, transfers=2, fail_fast=False):
         self.planner = plan.Planner(selection.Selection())
-        return run.Runner(
+        crew = threads.Threads(
             {'slave': slave},
             self.planner,
             checked.Reading(source or places.Place('master'), 0),
+        )
+        return run.Runner(
+            crew,
             transfers=transfers,
             fail_fast=fail_fast,
         )

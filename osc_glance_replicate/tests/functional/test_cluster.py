@@ -1,0 +1,347 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A run that a Dask cluster carries out."""
+
+import re
+import signal
+import socket
+import threading
+import time
+
+import fixtures
+import trustme
+
+from osc_glance_replicate import cluster as our_side
+from osc_glance_replicate import errors
+from osc_glance_replicate import plan
+from osc_glance_replicate import remote
+from osc_glance_replicate.tests.functional import base
+from osc_glance_replicate.tests.functional import cluster
+from osc_glance_replicate.tests.functional import faults
+from osc_glance_replicate.tests.functional import links
+
+
+class Recorder(fixtures.Fixture):
+    """A relay that keeps all that passes.
+
+    :param address: tcp:// and where it leads to
+    """
+
+    def __init__(self, address: str) -> None:
+        host, _, port = address.removeprefix('tcp://').partition(':')
+        self._target = host, int(port)
+
+    def _setUp(self) -> None:
+        server = socket.create_server(('127.0.0.1', 0))
+        self.addCleanup(server.close)
+        self.address = 'tcp://{}:{}'.format(*server.getsockname())
+        self.passed = bytearray()
+        threading.Thread(
+            target=self._take, args=(server,), daemon=True
+        ).start()
+
+    def _take(self, server: socket.socket) -> None:
+        while True:
+            here, _ = server.accept()
+            there = socket.create_connection(self._target)
+            for one, other in (here, there), (there, here):
+                threading.Thread(
+                    target=self._relay, args=(one, other), daemon=True
+                ).start()
+
+    def _relay(self, one: socket.socket, other: socket.socket) -> None:
+        while data := one.recv(65536):
+            self.passed += data
+            other.sendall(data)
+        other.shutdown(socket.SHUT_WR)
+
+
+class TestCluster(links.BrokenLinksTest):
+    """The workers reach the clouds by links of their own."""
+
+    def hire(self, *workers, **options):
+        """Start a cluster.
+
+        :param workers: what differs in the clouds.yaml of each of them
+        """
+        self.cluster = self.useFixture(
+            cluster.Cluster(
+                [self.clouds_yaml(**changes) for changes in workers],
+                **options,
+            )
+        )
+        self.addCleanup(self._assert_cluster_discreet, self.cluster)
+
+    def _assert_cluster_discreet(self, hired):
+        self.assertEqual(set(), base.secrets().found(hired.told))
+
+    def scheduled(self, *arguments, **options):
+        return self.livecopy(
+            '--scheduler', self.cluster.address, *arguments, **options
+        )
+
+    def test_as_from_threads(self):
+        """Two destinations, a conflict, an update, an image that needs one."""
+        secure = self.cloud('secure')
+        behind = links.behind(self.source)
+        self.hire({'master': behind}, {'master': behind})
+        kernel = self.image(1000, name='kernel')
+        needy = self.image(name='needy', kernel_id=kernel.id)
+        changed = self.image(1000, name='changed')
+        self.livecopy(changed.id)
+        self.master.patch(changed.id, name='changed since')
+        other = self.image(1000, name='other')
+        self.slave.create(b'other data', id=other.id)
+        base.pass_a_second()
+        to = '--to', 'secure'
+        result = self.scheduled(*to, expect=1)
+        self.assertEqual(
+            {
+                (kernel.id, 'slave'): 'copied',
+                (kernel.id, 'secure'): 'copied',
+                (needy.id, 'slave'): 'copied',
+                (needy.id, 'secure'): 'copied',
+                (changed.id, 'slave'): 'updated',
+                (changed.id, 'secure'): 'copied',
+                (other.id, 'slave'): 'conflict',
+                (other.id, 'secure'): 'copied',
+            },
+            {(row['ID'], row['To']): row['Result'] for row in result.rows},
+        )
+        self.assertIn('6 copied', result.stderr)
+        for image in kernel, needy:
+            for cloud in self.slave, secure:
+                self.assertReplica(image, self.data[image.id], cloud)
+            # It was read once, for both, and by a worker.
+            self.assertEqual(1, len(self.gets(image)))
+        self.assertEqual(
+            'changed since', self.slave.get(changed.id).record['name']
+        )
+        # The same again, and what is left to do is the conflict.
+        again = self.scheduled(*to, expect=1)
+        self.assertEqual({other.id: 'conflict'}, again.results)
+
+    def test_worker_that_is_killed(self):
+        """Its image is sent by another, from the start."""
+        first, second = self.destination, self.proxy(self.slave)
+        self.hire(*({'slave': links.behind(link)} for link in (first, second)))
+        stall = faults.after(links.MIB, faults.pause(60))
+        images = [self.image(name=f'image {i}') for i in range(2)]
+        for link in first, second:
+            link.on('PUT', '/file$', faults.Fault(upload=stall))
+        process = self.start_copy('--scheduler', self.cluster.address)
+        doomed = self._await(
+            lambda: next(
+                (i for i, link in enumerate((first, second))
+                 for call in link.seen('PUT', '/file$') if call.uploaded),
+                None,
+            )
+        )  # fmt: skip
+        link = (first, second)[doomed]
+        path = link.seen('PUT', '/file$')[0].path
+        image = next(image for image in images if image.id in path)
+        self._await(
+            lambda: self.slave.get(image.id).status == 'saving' or None
+        )
+        self.cluster.workers[doomed].kill()
+        result = self.finish(process)
+        self.assertEqual({i.id: 'copied' for i in images}, result.results)
+        for one in images:
+            self.assertCopied(one)
+        # What the server says: one upload broke off, another came to its end.
+        answers = self._uploads(image)
+        self.assertEqual('204', answers[-1])
+        self.assertEqual(2, len(answers), str(answers))
+        self.assertNotEqual('204', answers[0])
+
+    def _await(self, ask):
+        """Wait for an answer."""
+        deadline = time.monotonic() + 30
+        while (answer := ask()) is None:
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.02)
+        return answer
+
+    def _uploads(self, image):
+        """Give how Glance answered the uploads of an image."""
+        log = self.slave.glance.log.read_text(errors='replace')
+        return re.findall(
+            rf'PUT /v2/images/{image.id}/file .*\(HTTP/1.1 (\d+)\)', log
+        )
+
+    def test_interrupted(self):
+        self.hire({'slave': links.behind(self.destination)})
+        image = self.image()
+        stall = faults.after(links.MIB, faults.pause(60))
+        self.destination.on('PUT', '/file$', faults.Fault(upload=stall))
+        process = self.start_copy('--scheduler', self.cluster.address)
+        self.await_upload(image)
+        process.send_signal(signal.SIGINT)
+        result = self.finish(process, expect=130)
+        self.assertEqual({image.id: 'failed'}, result.results)
+        self.assertIn('next run', result.rows[0]['Reason'])
+        # The worker has let go of it as well.
+        self._await(
+            lambda: self.slave.get(image.id).status == 'queued' or None
+        )
+        self.assertNothingActive(image)
+        self.assertEqual({image.id: 'copied'}, self.scheduled().results)
+        self.assertCopied(image)
+
+    def test_tasks_hold_no_secrets(self):
+        self.hire({})
+        recorder = self.useFixture(Recorder(self.cluster.address))
+        image = self.image(1000)
+        self.cluster.address = recorder.address
+        self.assertEqual({image.id: 'copied'}, self.scheduled().results)
+        passed = recorder.passed.decode('latin-1')
+        # There was something to search.
+        self.assertIn(image.id, passed)
+        self.assertIn('slave', passed)
+        self.assertEqual(set(), base.secrets().found(passed))
+        self.assertNotIn(self.slave.glance.url, passed)
+
+    def test_worker_that_cannot_do_it(self):
+        """It has no such cloud, or another by that name."""
+        demo = self.slave.connections['-demo'].config.config['auth']
+        for change, words in (
+            ({'auth': {'password': 'x'}}, ('slave', '401')),
+            ({'auth': dict(demo)}, ('slave', 'project')),
+        ):
+            self.hire({'slave': change})
+            image = self.image(1000)
+            result = self.scheduled(image.id, '--retries', '0', expect=1)
+            (row,) = result.rows
+            self.assertEqual('failed', row['Result'])
+            for word in ('worker tcp://127.0.0.1:', *words):
+                self.assertIn(word, row['Reason'])
+            self.assertNotIn(image.id, self.slave.ids())
+
+    def test_nobody_there(self):
+        image = self.image(1000)
+        server = socket.create_server(('127.0.0.1', 0))
+        address = f'tcp://127.0.0.1:{server.getsockname()[1]}'
+        server.close()
+        result = self.livecopy('--scheduler', address, expect=1)
+        self.assertIn(address, result.stderr)
+        self.assertEqual(1, len(result.stderr.splitlines()), result.stderr)
+        self.assertNotIn(image.id, self.slave.ids())
+
+    def test_scheduler_that_is_lost(self):
+        self.hire({'slave': links.behind(self.destination)})
+        image = self.image()
+        stall = faults.after(links.MIB, faults.pause(5))
+        self.destination.on('PUT', '/file$', faults.Fault(upload=stall))
+        process = self.start_copy('--scheduler', self.cluster.address)
+        self.await_upload(image)
+        self.cluster.scheduler.kill()
+        result = self.finish(process, expect=1)
+        (row,) = result.rows
+        self.assertEqual('failed', row['Result'])
+        self.assertIn(self.cluster.address, row['Reason'])
+        self.assertIn('lost', row['Reason'])
+        self.assertEqual(1, len(result.stderr.splitlines()), result.stderr)
+
+    def test_bandwidth_is_divided(self):
+        behind = {'master': links.behind(self.source)}
+        self.hire(behind, behind)
+        begun = []
+        self.source.on(
+            'GET', '/file$',
+            faults.Fault(before=lambda call: begun.append(time.monotonic())),
+            times=None,
+        )  # fmt: skip
+        images = [self.image(links.MIB) for _ in range(4)]
+        result = self.scheduled('--bandwidth', '1Mi')
+        # All of it, less what a bucket holds at first.
+        self.assertGreater(time.monotonic() - min(begun), 3.5)
+        self.assertEqual({i.id: 'copied' for i in images}, result.results)
+
+    def test_encrypted(self):
+        """As doc/ shows it, over Dask's TLS; nobody else gets in."""
+        environment = self._certificates()
+        self.hire({}, environment=environment, protocol='tls')
+        self.assertIn('tls://', self.cluster.address)
+        image = self.image(1000)
+        result = self.scheduled(image.id, environment=environment)
+        self.assertEqual({image.id: 'copied'}, result.results)
+        self.assertCopied(image)
+        for stranger in {}, self._certificates():
+            result = self.scheduled(expect=1, environment=stranger)
+            self.assertEqual(1, len(result.stderr.splitlines()), result.stderr)
+            self.assertIn(self.cluster.address, result.stderr)
+
+    def _certificates(self):
+        """Give a configuration of TLS for all of a cluster."""
+        authority = trustme.CA()
+        directory = self.useFixture(fixtures.TempDir())
+        names = {
+            'CA_FILE': directory.join('ca.pem'),
+            'CERT': directory.join('cert.pem'),
+            'KEY': directory.join('key.pem'),
+        }
+        pair = authority.issue_cert('127.0.0.1')
+        authority.cert_pem.write_to_path(names['CA_FILE'])
+        pair.cert_chain_pems[0].write_to_path(names['CERT'])
+        pair.private_key_pem.write_to_path(names['KEY'])
+        environment = {
+            'DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION': 'True',
+            'DASK_DISTRIBUTED__COMM__TLS__CA_FILE': names['CA_FILE'],
+        }
+        for role in 'SCHEDULER', 'WORKER', 'CLIENT':
+            for what in 'CERT', 'KEY':
+                name = f'DASK_DISTRIBUTED__COMM__TLS__{role}__{what}'
+                environment[name] = names[what]
+        return environment
+
+
+class TestWorkers(base.FunctionalTest):
+    """Those who come and go, seen from where the command runs."""
+
+    def cluster(self, workers, rate=None):
+        """Give a fixture, and our side of it."""
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{our_side.__name__}._PATIENCE', 1.0)
+        )
+        hired = self.useFixture(cluster.Cluster([{}] * workers))
+        run = remote.Run(
+            'a run', remote.version(), 'master', {'retries': 0}, {'slave': ''}
+        )
+        crew = our_side.Cluster(hired.address, run, rate)
+        self.addCleanup(crew.close)
+        return hired, crew
+
+    def test_none_at_first(self):
+        error = self.assertRaises(
+            errors.ReplicateError, self.cluster, workers=0
+        )
+        self.assertIn('has no workers', str(error))
+        self.assertIn('dask worker tcp://127.0.0.1:', str(error))
+
+    def test_none_at_last(self):
+        hired, crew = self.cluster(workers=1)
+        hired.workers[0].kill()
+        action = plan.Action(self.master.create(), 'slave', plan.Verb.COPY)
+        (future,) = crew.carry_out([action])
+        outcome = future.result(30)
+        self.assertEqual('failed', outcome.result)
+        self.assertIn('no worker was left', outcome.reason)
+
+    def test_bandwidth_is_divided_anew(self):
+        hired, crew = self.cluster(workers=1, rate=1000)
+        self.assertEqual(1000, crew.share)
+        hired.hire({})
+        deadline = time.monotonic() + 10
+        while crew.share != 500:
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.05)
