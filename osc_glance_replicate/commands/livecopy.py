@@ -36,8 +36,7 @@ class LivecopyImages(base.CopyCommand):
         parser = super().get_parser(prog_name)
         selection_options.add_selection(parser)
         options.add_destinations(parser)
-        options.add_scheduler(parser)
-        options.add_copying_to_clouds(parser)
+        options.add_copying_to_clouds(parser, cluster=True)
         return parser
 
     def engine(self, parsed_args: argparse.Namespace) -> 'engine.Engine':

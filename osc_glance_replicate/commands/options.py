@@ -180,8 +180,13 @@ def shapes_replicas(parsed_args: argparse.Namespace) -> bool:
     )
 
 
-def add_execution(parser: argparse.ArgumentParser) -> None:
-    """Add what says how a plan is carried out."""
+def add_execution(
+    parser: argparse.ArgumentParser, cluster: bool = False
+) -> None:
+    """Add what says how a plan is carried out.
+
+    :param cluster: it may be by other machines
+    """
     group = parser.add_argument_group('how it is done')
     group.add_argument(
         '--dry-run',
@@ -222,18 +227,15 @@ def add_execution(parser: argparse.ArgumentParser) -> None:
         help='Start nothing more after the first failure (default: go on '
         'with the other images)',
     )
-
-
-def add_scheduler(parser: argparse.ArgumentParser) -> None:
-    """Add what has other machines do the work."""
-    parser.add_argument(
-        '--scheduler',
-        metavar='<address>',
-        type=values.scheduler,
-        help='Have the workers of this Dask scheduler carry it out, e.g. '
-        'tls://host:8786; each finds the clouds in its own clouds.yaml '
-        '(needs the extra dask)',
-    )
+    if cluster:
+        group.add_argument(
+            '--scheduler',
+            metavar='<address>',
+            type=values.scheduler,
+            help='Have the workers of this Dask scheduler copy, e.g. '
+            'tls://host:8786; each finds the clouds in its own clouds.yaml '
+            '(needs the extra dask)',
+        )
 
 
 def add_checks(parser: argparse.ArgumentParser) -> None:
@@ -310,22 +312,30 @@ def add_show_all(parser: argparse.ArgumentParser, rows: str) -> None:
     )
 
 
-def add_copying(parser: argparse.ArgumentParser) -> None:
-    """Add what the verbs that copy have in common."""
-    add_execution(parser)
+def add_copying(
+    parser: argparse.ArgumentParser, cluster: bool = False
+) -> None:
+    """Add what the verbs that copy have in common.
+
+    :param cluster: other machines may do it
+    """
+    add_execution(parser, cluster)
     add_show_all(parser, 'unchanged ones and those not replicated')
     accept_any_order(parser)
 
 
 def add_copying_to_clouds(
-    parser: argparse.ArgumentParser, methods: Sequence[str] = tuple(METHODS)
+    parser: argparse.ArgumentParser,
+    methods: Sequence[str] = tuple(METHODS),
+    cluster: bool = False,
 ) -> None:
     """Add what those of them have in common that make replicas in clouds.
 
     :param methods: how data may get there
+    :param cluster: other machines may do it
     """
     add_replica(parser)
     add_method(parser, methods)
     add_checks(parser)
-    add_copying(parser)
+    add_copying(parser, cluster)
     accept_any_order(parser, _check_stores)

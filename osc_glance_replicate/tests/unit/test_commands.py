@@ -112,6 +112,39 @@ class TestOptions(testtools.TestCase):
             '/x', '--method', 'glance-download', command=load.LoadImages
         )
 
+    def test_scheduler_that_strangers_could_reach_is_refused(self):
+        for address in (
+            'tls://host:8786',
+            'tls://10.0.0.1:8786',
+            'tcp://localhost:8786',
+            'tcp://127.0.0.1:8786',
+            'tcp://[::1]:8786',
+        ):
+            parsed = self.parse('--to', 'x', '--scheduler', address)
+            self.assertEqual(address, parsed.scheduler)
+        parsed = self.parse('--to', 'x', '--scheduler', '127.0.0.1:8786')
+        self.assertEqual('tcp://127.0.0.1:8786', parsed.scheduler)
+        for address in (
+            'tcp://host:8786',
+            'host:8786',
+            'tcp://10.0.0.1:8786',
+            'tcp://127.0.0.1.example:8786',
+            'tcp://localhost@host:8786',
+        ):
+            told = self.assertWrong('--to', 'x', '--scheduler', address)
+            self.assertIn('tls://', told)
+            self.assertIn('distributed.comm.tls', told)
+        for address in (
+            'ws://host:8786',
+            'inproc://1',
+            'tls://host',
+            'tls://host:x',
+            'tls://',
+            '',
+        ):
+            told = self.assertWrong('--to', 'x', '--scheduler', address)
+            self.assertIn('no address of a scheduler', told)
+
     def test_sizes(self):
         for text, number in (
             ('5', 5),

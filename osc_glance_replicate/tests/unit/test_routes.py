@@ -1,0 +1,39 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import argparse
+import sys
+from unittest import mock
+
+import testtools
+
+from osc_glance_replicate import errors
+from osc_glance_replicate import plan
+from osc_glance_replicate import routes
+from osc_glance_replicate import selection
+
+
+class TestCluster(testtools.TestCase):
+    def test_dask_is_missing(self):
+        missing = mock.patch.dict(
+            sys.modules, {'dask': None, 'distributed': None}
+        )
+        missing.start()
+        self.addCleanup(missing.stop)
+        error = self.assertRaises(
+            errors.ReplicateError,
+            routes._cluster,
+            'master',
+            plan.Planner(selection.Selection()),
+            argparse.Namespace(scheduler='tls://host:8786', bandwidth=None),
+        )
+        self.assertIn("pip install 'osc-glance-replicate[dask]'", str(error))
