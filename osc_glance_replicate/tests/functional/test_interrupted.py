@@ -21,7 +21,7 @@ from osc_glance_replicate.tests.functional import faults
 from osc_glance_replicate.tests.functional import links
 
 #: Seconds in which a run has to end when it is asked to.
-_AT_ONCE = 2.0
+_AT_ONCE = 6.0
 
 
 class TestSignals(links.BrokenLinksTest):
@@ -92,7 +92,7 @@ class TestSignals(links.BrokenLinksTest):
         process.send_signal(signal.SIGINT)
         start = time.monotonic()
         result = self.finish(process, expect=-signal.SIGINT)
-        self.assertLess(time.monotonic() - start, 0.5)
+        self.assertLess(time.monotonic() - start, _AT_ONCE)
         self.assertNotIn('Traceback', result.stderr)
         self.assertNothingActive(image)
 
