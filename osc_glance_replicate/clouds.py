@@ -14,6 +14,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 import contextlib
+import dataclasses
 import functools
 import importlib.metadata
 import logging
@@ -175,6 +176,29 @@ def warn_of_environment(connection: openstack.connection.Connection) -> None:
             errors.printable(name),
             errors.printable(used),
         )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Identity:
+    """What tells two entries of the same name apart, on two machines.
+
+    :param project: ID of the project that it is for
+    :param region: its region, where it has one
+    """
+
+    project: str | None
+    region: str
+
+    def __str__(self) -> str:
+        return f'project {self.project} in region {self.region or "(none)"}'
+
+
+def identity(connection: openstack.connection.Connection) -> Identity:
+    """Tell which cloud this is, whatever it is called."""
+    return Identity(
+        connection.current_project_id,
+        connection.config.get_region_name('image') or '',
+    )
 
 
 def entry(connection: openstack.connection.Connection) -> str:

@@ -12,7 +12,9 @@
 
 """Actions carried out by the workers of a Dask cluster."""
 
+from collections.abc import Mapping
 import concurrent.futures
+import dataclasses
 import functools
 import logging
 import threading
@@ -40,10 +42,38 @@ _PATIENCE = 60.0
 #: Seconds between two looks at who the workers are.
 _INTERVAL = 1.0
 
-#: Seconds that the workers get to hear that a run has ended.
-_GRACE = 5.0
+#: Seconds that the workers get to hear something.
+_GRACE = 1.0
+
+_LOST = 'the scheduler was lost'
 
 _Future = concurrent.futures.Future[task.Outcome]
+_Asked = concurrent.futures.Future[list[remote.Result] | remote.Refusal]
+
+
+@dataclasses.dataclass(eq=False, slots=True)
+class _Job:
+    """What is to be done with one image.
+
+    :param ours: the actions, by what they will have come to
+    """
+
+    ours: Mapping[_Future, plan.Action]
+
+    def end(self, outcomes: Mapping[str, task.Outcome]) -> None:
+        """Tell what each action has come to, by destination."""
+        for future, action in self.ours.items():
+            future.set_result(outcomes[action.to])
+
+    def fail(self, reason: str) -> None:
+        """Tell that nothing came of it."""
+        reason = errors.printable(reason)
+        self.end(
+            {
+                action.to: task.Outcome(action, 'failed', reason)
+                for action in self.ours.values()
+            }
+        )
 
 
 class Cluster:
@@ -59,49 +89,45 @@ class Cluster:
     def __init__(
         self, address: str, run: remote.Run, rate: float | None
     ) -> None:
-        self.to = list(run.projects)
+        self.to = list(run.options['to'])
         self._address = address
         self._run = run
         self._rate = rate
+        self._lock = threading.Lock()
+        #: What was asked for and has not come back.
+        self._jobs: set[_Job] = set()
+        #: Why a worker does nothing for this run, by its address.
+        self._refusals: dict[str, str] = {}
+        self._trouble = ''
+        self._stopped = False
+        self._closing = threading.Event()
         self._client = _connect(address)
+        try:
+            self._workers = self._await_workers()
+        except BaseException:
+            self.close()
+            raise
         self._executor = self._client.get_executor(
             pure=False, retries=run.options['retries']
         )
-        #: What was asked for, and has not come back.
-        self._asked: set[concurrent.futures.Future[Any]] = set()
-        self._trouble = 'the scheduler was lost'
-        self._closing = threading.Event()
-        self._workers = self._await_workers()
         workers.start(self._watch)
 
-    def carry_out(self, group: backlog.Group) -> dict[_Future, plan.Action]:
+    def carry_out(self, group: backlog.Group) -> Mapping[_Future, plan.Action]:
         """Ask for what is to be done with one image.
 
         :returns: what each action will have come to
         """
-        ours: dict[_Future, plan.Action] = {
-            concurrent.futures.Future(): action for action in group
-        }
-        try:
-            asked = self._executor.submit(
-                remote.carry_out,
-                self._run,
-                group[0].image.id,
-                [action.to for action in group],
-                any(action.referred for action in group),
-                self.share,
-            )
-        except Exception as exc:
-            LOG.debug('cannot submit', exc_info=True)
-            self._fail(ours, errors.explain(exc))
-        else:
-            self._asked.add(asked)
-            asked.add_done_callback(functools.partial(self._end, ours))
-        return ours
+        job = _Job({concurrent.futures.Future(): action for action in group})
+        with self._lock:
+            self._jobs.add(job)
+        self._ask(job)
+        return job.ours
 
     def stop(self) -> None:
         """Have the workers break off what they do for this run."""
-        self._tell(remote.stop, self._run.key)
+        if not self._stopped:
+            self._stopped = True
+            self._tell(remote.stop, self._run.key)
 
     def close(self) -> None:
         """Let the scheduler forget what is left of the run."""
@@ -113,30 +139,75 @@ class Cluster:
         """Bytes per second that one worker may read."""
         return self._rate and self._rate / max(1, len(self._workers))
 
-    def _end(
-        self,
-        ours: dict[_Future, plan.Action],
-        asked: concurrent.futures.Future[list[remote.Result]],
-    ) -> None:
-        """Pass on what a worker has answered."""
-        self._asked.discard(asked)
+    def _ask(self, job: _Job) -> None:
+        """Have a worker do it that has not refused to."""
+        actions = list(job.ours.values())
+        willing = self._workers.difference(self._refusals)
         try:
-            results = {result.to: result for result in asked.result()}
+            if self._trouble:
+                raise errors.ReplicateError(self._trouble)
+            asked = self._executor.submit(
+                remote.carry_out,
+                self._run,
+                actions[0].image.id,
+                [action.to for action in actions],
+                any(action.referred for action in actions),
+                self.share,
+                # Only where there are others is any of them left out.
+                workers=sorted(willing) if self._refusals else None,
+                allow_other_workers=bool(self._refusals),
+            )
+        except Exception as exc:
+            LOG.debug('cannot submit', exc_info=True)
+            self._fail(job, _LOST if self._is_lost else errors.explain(exc))
+        else:
+            asked.add_done_callback(functools.partial(self._answer, job))
+
+    def _answer(self, job: _Job, asked: _Asked) -> None:
+        """Pass on what a worker has answered."""
+        try:
+            answer = asked.result()
+            if isinstance(answer, remote.Refusal):
+                self._refused(job, answer)
+                return
+            results = {result.to: result for result in answer}
+            outcomes = {
+                action.to: _outcome(action, results[action.to])
+                for action in job.ours.values()
+            }
         except concurrent.futures.CancelledError:
-            self._fail(ours, self._trouble)
+            self._fail(job, self._trouble or _LOST)
         except distributed.KilledWorker:
-            self._fail(ours, 'every worker that was given it has died')
+            self._fail(job, 'every worker that was given it has died')
         except Exception as exc:
             LOG.debug('a worker failed', exc_info=True)
-            self._fail(ours, errors.explain(exc))
+            self._fail(job, f'unexpected {type(exc).__name__}: {exc}')
         else:
-            for future, action in ours.items():
-                future.set_result(_outcome(action, results[action.to]))
+            if self._take(job):
+                job.end(outcomes)
 
-    def _fail(self, ours: dict[_Future, plan.Action], problem: str) -> None:
-        for future, action in ours.items():
-            reason = errors.printable(f'{self._address}: {problem}')
-            future.set_result(task.Outcome(action, 'failed', reason))
+    def _refused(self, job: _Job, refusal: remote.Refusal) -> None:
+        """Ask another worker, if there is one."""
+        told = f'worker {refusal.worker}: {refusal.problem}'
+        if refusal.worker not in self._refusals:
+            self._refusals[refusal.worker] = refusal.problem
+            LOG.warning('%s; it is given nothing of this run', told)
+        if self._workers.difference(self._refusals):
+            self._ask(job)
+        else:
+            self._fail(job, told)
+
+    def _fail(self, job: _Job, problem: str) -> None:
+        if self._take(job):
+            job.fail(f'{self._address}: {problem}')
+
+    def _take(self, job: _Job) -> bool:
+        """Say whether a job is still to be ended; it is asked for once."""
+        with self._lock:
+            if job not in self._jobs:
+                return False
+            self._jobs.remove(job)
+            return True
 
     def _await_workers(self) -> set[str]:
         """Give the addresses of the workers.
@@ -144,37 +215,56 @@ class Cluster:
         :raises ReplicateError: there are none
         """
         deadline = time.monotonic() + _PATIENCE
-        while not (found := self._client.nthreads()):
+        while not (found := self._found()):
             if time.monotonic() > deadline:
-                self._client.close(_GRACE)
                 raise errors.ReplicateError(
                     f'The scheduler at {self._address} has no workers: start '
                     f"some with 'dask worker {self._address}'"
                 )
-            time.sleep(_INTERVAL)
-        return set(found)
+            self._closing.wait(_INTERVAL)
+        return found
+
+    def _found(self) -> set[str]:
+        """Ask the scheduler for its workers.
+
+        :raises Exception: of whatever kind; it does not answer
+        """
+        asked = workers.start(self._client.nthreads)
+        return set(asked.result(_TIMEOUT))
 
     def _watch(self) -> None:
-        """Divide the bandwidth anew, and notice when nobody is left."""
+        """Notice when nobody is left, and divide the bandwidth anew."""
         seen = time.monotonic()
         while not self._closing.wait(_INTERVAL):
             try:
-                found = set(self._client.nthreads())
+                found = self._found()
             except Exception:
                 LOG.debug('cannot ask for the workers', exc_info=True)
+                if self._is_lost:
+                    self._give_up(_LOST)
                 continue
-            now = time.monotonic()
             if found:
-                seen = now
-            elif now - seen > _PATIENCE:
-                self._trouble = f'no worker was left for {_PATIENCE:.0f} s'
-                for asked in list(self._asked):
-                    asked.cancel()
+                seen = time.monotonic()
+            elif time.monotonic() - seen > _PATIENCE:
+                self._give_up(f'no worker was left for {_PATIENCE:.0f} s')
             if found != self._workers:
                 LOG.debug('the workers are %s', ', '.join(sorted(found)))
                 self._workers = found
                 if self._rate:
                     self._tell(remote.share, self._run.key, self.share)
+
+    @property
+    def _is_lost(self) -> bool:
+        """Whether the client has given up the scheduler for good."""
+        return self._client.status not in ('running', 'connecting')
+
+    def _give_up(self, trouble: str) -> None:
+        """Fail all that was asked for, and all that will be."""
+        self._trouble = trouble
+        with self._lock:
+            jobs = list(self._jobs)
+        for job in jobs:
+            self._fail(job, trouble)
 
     def _tell(self, function: Any, *args: object) -> None:
         """Call a function in every worker, as far as they can be reached."""
@@ -208,16 +298,23 @@ def _connect(address: str) -> distributed.Client:
 
 
 def _require_certificates(address: str) -> None:
-    """Look for what tls takes; without, Dask waits long before it fails.
+    """Hold an address against Dask's configuration.
 
-    :raises LookupError: there is none
+    A client that could not be made would take its time to go away.
+
+    :raises LookupError: they do not fit
     """
     arguments = distributed.Security().get_connection_args('client')
-    if address.startswith('tls:') and not arguments['ssl_context']:
+    encrypted = address.startswith('tls:')
+    if encrypted and not arguments['ssl_context']:
         raise LookupError(
-            'no certificates in distributed.comm.tls of '
-            f'{dask.config.PATH} or the environment: ca-file, client.cert '
-            'and client.key'
+            'its certificates are not configured: distributed.comm.tls needs '
+            'ca-file, client.cert and client.key, in a YAML file in '
+            f'{" or ".join(map(str, dask.config.paths))}'
+        )
+    if arguments['require_encryption'] and not encrypted:
+        raise LookupError(
+            "Dask's configuration here says require-encryption: give tls://"
         )
 
 

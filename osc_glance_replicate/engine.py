@@ -18,7 +18,6 @@ from collections.abc import (
     Collection,
     Iterable,
     Iterator,
-    Mapping,
     Sequence,
 )
 import functools
@@ -74,11 +73,6 @@ class Engine:
         self._args = args
         self.source = source.name
         self.to = [place.name for place in destinations] or [source.name]
-
-    @property
-    def projects(self) -> Mapping[str, str | None]:
-        """ID of the project of whoever runs this, by destination."""
-        return self._planner.projects
 
     @functools.cached_property
     def reading(self) -> checked.Reading:

@@ -13,7 +13,7 @@
 """From the arguments of a verb to an engine between the places they name."""
 
 import argparse
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 import functools
 import uuid
 
@@ -41,7 +41,18 @@ def to_clouds(own: Own, args: argparse.Namespace) -> engine.Engine:
 
     :raises ReplicateError: a cloud or a project cannot be used
     """
-    connections = clouds.connect(own, args.to)
+    return between(clouds.connect(own, args.to), args)
+
+
+def between(
+    connections: Sequence[openstack.connection.Connection],
+    args: argparse.Namespace,
+) -> engine.Engine:
+    """Get ready to replicate from one cloud to others.
+
+    :param connections: to the source and to ``args.to``, in this order
+    :raises ReplicateError: a cloud or a project cannot be used
+    """
     name = connections[0].config.name
     clouds.refuse_same([name, *args.to], connections)
     clouds.warn_of_environment(connections[0])
@@ -68,19 +79,19 @@ def to_clouds(own: Own, args: argparse.Namespace) -> engine.Engine:
     )
     assemble = None
     if getattr(args, 'scheduler', None):
-        origin = clouds.entry(connections[0])
-        assemble = functools.partial(_cluster, origin, planner, args)
+        clouds.entry(connections[0])
+        assemble = functools.partial(_cluster, connections, args)
     return engine.Engine(
         source, destinations, planner, args, assemble=assemble
     )
 
 
 def _cluster(
-    origin: str, planner: plan.Planner, args: argparse.Namespace
+    connections: Sequence[openstack.connection.Connection],
+    args: argparse.Namespace,
 ) -> run.Crew:
     """Have it done by the workers of a Dask cluster.
 
-    :param origin: the source, as the workers can find it
     :raises ReplicateError: the cluster cannot be used
     """
     try:
@@ -91,13 +102,12 @@ def _cluster(
             f'--scheduler needs Dask ({exc}): pip install '
             "'osc-glance-replicate[dask]', here and where the workers run"
         ) from exc
-    options = {**vars(args), 'scheduler': None}
     told = remote.Run(
         str(uuid.uuid4()),
         remote.version(),
-        origin,
-        options,
-        planner.projects,
+        clouds.entry(connections[0]),
+        {**vars(args), 'scheduler': None},
+        tuple(map(clouds.identity, connections)),
     )
     return cluster.Cluster(args.scheduler, told, args.bandwidth)
 

@@ -16,20 +16,18 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 import contextlib
 import functools
 import heapq
-import io
 import json
 import operator
-import time
 from typing import Any
 import uuid
 
 import requests
-import urllib3
 
 from osc_glance_replicate import errors
 from osc_glance_replicate import image as image_record
 from osc_glance_replicate import places
 from osc_glance_replicate.places import api as image_api
+from osc_glance_replicate.places import download
 from osc_glance_replicate.places import filters
 from osc_glance_replicate.places import imports
 from osc_glance_replicate.places import listing
@@ -42,12 +40,6 @@ from osc_glance_replicate import selection as image_selection
 #: Seconds that a destination may take to answer after the last byte, while
 #: its store commits.
 _COMMIT_TIMEOUT = 600
-
-#: Bytes of a block that is worth passing on.
-_SMALL = 128 * 1024
-
-#: Seconds in which smaller ones are gathered.
-_GATHERING = 0.05
 
 
 class Glance:
@@ -148,7 +140,8 @@ class Glance:
                     f'the data of {image.id} is lost or damaged: {expected} '
                     f'bytes are recorded, {offered} offered',
                 )
-            yield _Download(self.name, response, 0 if partial else start)
+            unwanted = 0 if partial else start
+            yield download.Download(self.name, response, unwanted)
 
     def _download(
         self, image: image_record.Image, start: int
@@ -501,56 +494,3 @@ class Glance:
             raise errors.RefusedError(
                 self.name, f'does not change {", ".join(ignored)}'
             )
-
-
-class _Download:
-    """The body of an answer, read as it arrives.
-
-    :param unwanted: number of bytes that were not asked for
-    """
-
-    def __init__(
-        self, place: str, response: requests.Response, unwanted: int
-    ) -> None:
-        self.unwanted = unwanted
-        self._place = place
-        self._raw = response.raw
-
-    def rewind(self) -> None:
-        raise io.UnsupportedOperation
-
-    def interrupt(self) -> None:
-        # It may have come to its end meanwhile.
-        with contextlib.suppress(ValueError, RuntimeError, OSError):
-            self._raw.shutdown()
-
-    def read(self, most: int) -> bytes:
-        """Give what has arrived; what comes by the record, TLS, is gathered.
-
-        Small blocks cost three times the CPU (FACTS.md).
-        """
-        blocks = [self._read(most)]
-        size = len(blocks[0])
-        end = time.monotonic() + _GATHERING
-        while 0 < len(blocks[-1]) and size < min(most, _SMALL):
-            if time.monotonic() > end:
-                break
-            try:
-                blocks.append(self._read(most - size))
-            except errors.TransientError:
-                # It breaks again when it is read again.
-                break
-            size += len(blocks[-1])
-        return b''.join(blocks) if len(blocks) > 1 else blocks[0]
-
-    def _read(self, most: int) -> bytes:
-        try:
-            data: bytes = self._raw.read1(most, decode_content=False) or b''
-        except urllib3.exceptions.IncompleteRead:
-            # Whoever reads knows how much there should be.
-            return b''
-        except (urllib3.exceptions.HTTPError, OSError) as exc:
-            raise errors.TransientError(
-                self._place, f'broke off while sending: {errors.explain(exc)}'
-            ) from exc
-        return data

@@ -12,14 +12,16 @@
 
 """A run that a Dask cluster carries out."""
 
+import pathlib
 import re
 import signal
 import socket
+import subprocess
 import threading
 import time
 
+import distributed
 import fixtures
-import trustme
 
 from osc_glance_replicate import cluster as our_side
 from osc_glance_replicate import errors
@@ -29,6 +31,8 @@ from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests.functional import cluster
 from osc_glance_replicate.tests.functional import faults
 from osc_glance_replicate.tests.functional import links
+
+_DOC = pathlib.Path(__file__).parents[3] / 'doc' / 'source' / 'user'
 
 
 class Recorder(fixtures.Fixture):
@@ -214,18 +218,32 @@ class TestCluster(links.BrokenLinksTest):
     def test_worker_that_cannot_do_it(self):
         """It has no such cloud, or another by that name."""
         demo = self.slave.connections['-demo'].config.config['auth']
-        for change, words in (
-            ({'auth': {'password': 'x'}}, ('slave', '401')),
-            ({'auth': dict(demo)}, ('slave', 'project')),
+        there = self.proxy(self.slave)
+        bad = (
+            ({'auth': {'password': 'x'}}, '401'),
+            ({'auth': dict(demo)}, 'project'),
+            ({'region_name': 'Elsewhere'}, 'Elsewhere'),
+        )
+        self.hire(*({'slave': change} for change, _ in bad))
+        image = self.image(1000)
+        result = self.scheduled(image.id, expect=1)
+        # Each of them was asked, and said why not.
+        told = result.stderr + result.stdout
+        for word in (
+            'worker tcp://127.0.0.1:',
+            'slave',
+            *dict(map(reversed, bad)),
         ):
-            self.hire({'slave': change})
-            image = self.image(1000)
-            result = self.scheduled(image.id, '--retries', '0', expect=1)
-            (row,) = result.rows
-            self.assertEqual('failed', row['Result'])
-            for word in ('worker tcp://127.0.0.1:', *words):
-                self.assertIn(word, row['Reason'])
-            self.assertNotIn(image.id, self.slave.ids())
+            self.assertIn(word, told)
+        self.assertEqual({image.id: 'failed'}, result.results)
+        self.assertNotIn(image.id, self.slave.ids())
+        # One that can do it does it all.
+        self.cluster.hire(self.clouds_yaml(slave=links.behind(there)))
+        images = [image, *(self.image(1000) for _ in range(5))]
+        result = self.scheduled()
+        self.assertEqual({i.id: 'copied' for i in images}, result.results)
+        self.assertEqual(6, len(there.seen('PUT', '/file$')))
+        self.assertEqual(4, len(result.stderr.splitlines()), result.stderr)
 
     def test_nobody_there(self):
         image = self.image(1000)
@@ -239,17 +257,24 @@ class TestCluster(links.BrokenLinksTest):
 
     def test_scheduler_that_is_lost(self):
         self.hire({'slave': links.behind(self.destination)})
-        image = self.image()
+        for _ in range(8):
+            self.image()
         stall = faults.after(links.MIB, faults.pause(5))
-        self.destination.on('PUT', '/file$', faults.Fault(upload=stall))
-        process = self.start_copy('--scheduler', self.cluster.address)
-        self.await_upload(image)
+        self.destination.on(
+            'PUT', '/file$', faults.Fault(upload=stall), times=None
+        )
+        process = self.start_copy(
+            '--scheduler', self.cluster.address, '--transfers', '2'
+        )
+        self._await(lambda: self.destination.seen('PUT', '/file$') or None)
         self.cluster.scheduler.kill()
+        # Those as well that were only asked for when it was gone.
         result = self.finish(process, expect=1)
-        (row,) = result.rows
-        self.assertEqual('failed', row['Result'])
-        self.assertIn(self.cluster.address, row['Reason'])
-        self.assertIn('lost', row['Reason'])
+        self.assertEqual(8, len(result.rows))
+        for row in result.rows:
+            self.assertEqual('failed', row['Result'])
+            self.assertIn(self.cluster.address, row['Reason'])
+            self.assertIn('lost', row['Reason'])
         self.assertEqual(1, len(result.stderr.splitlines()), result.stderr)
 
     def test_bandwidth_is_divided(self):
@@ -276,33 +301,41 @@ class TestCluster(links.BrokenLinksTest):
         result = self.scheduled(image.id, environment=environment)
         self.assertEqual({image.id: 'copied'}, result.results)
         self.assertCopied(image)
-        for stranger in {}, self._certificates():
+        for stranger, word in (
+            ({}, 'certificates are not configured'),
+            (self._certificates(), 'certificate'),
+        ):
             result = self.scheduled(expect=1, environment=stranger)
             self.assertEqual(1, len(result.stderr.splitlines()), result.stderr)
             self.assertIn(self.cluster.address, result.stderr)
+            self.assertIn(word, result.stderr)
+        plain = self.cluster.address.replace('tls', 'tcp')
+        result = self.livecopy(
+            '--scheduler', plain, expect=1, environment=environment
+        )
+        self.assertIn('give tls://', result.stderr)
 
     def _certificates(self):
-        """Give a configuration of TLS for all of a cluster."""
-        authority = trustme.CA()
-        directory = self.useFixture(fixtures.TempDir())
-        names = {
-            'CA_FILE': directory.join('ca.pem'),
-            'CERT': directory.join('cert.pem'),
-            'KEY': directory.join('key.pem'),
-        }
-        pair = authority.issue_cert('127.0.0.1')
-        authority.cert_pem.write_to_path(names['CA_FILE'])
-        pair.cert_chain_pems[0].write_to_path(names['CERT'])
-        pair.private_key_pem.write_to_path(names['KEY'])
-        environment = {
-            'DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION': 'True',
-            'DASK_DISTRIBUTED__COMM__TLS__CA_FILE': names['CA_FILE'],
-        }
-        for role in 'SCHEDULER', 'WORKER', 'CLIENT':
-            for what in 'CERT', 'KEY':
-                name = f'DASK_DISTRIBUTED__COMM__TLS__{role}__{what}'
-                environment[name] = names[what]
-        return environment
+        """Do as doc/ says, and give what makes Dask use it."""
+        directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        subprocess.run(
+            ['sh', '-e', _DOC / 'certificates.sh'],
+            cwd=directory,
+            capture_output=True,
+            check=True,
+        )
+        # As Python does from 3.13 on.
+        subprocess.run(
+            ['openssl', 'verify', '-x509_strict', '-CAfile', 'ca.pem',
+             'cert.pem'],
+            cwd=directory, capture_output=True, check=True,
+        )  # fmt: skip
+        configuration = (_DOC / 'distributed.yaml').read_text()
+        self.assertIn('/etc/dask/tls', configuration)
+        (directory / 'distributed.yaml').write_text(
+            configuration.replace('/etc/dask/tls', str(directory))
+        )
+        return {'DASK_CONFIG': str(directory)}
 
 
 class TestWorkers(base.FunctionalTest):
@@ -315,7 +348,11 @@ class TestWorkers(base.FunctionalTest):
         )
         hired = self.useFixture(cluster.Cluster([{}] * workers))
         run = remote.Run(
-            'a run', remote.version(), 'master', {'retries': 0}, {'slave': ''}
+            'a run',
+            remote.version(),
+            'master',
+            {'retries': 0, 'to': ['slave']},
+            (),
         )
         crew = our_side.Cluster(hired.address, run, rate)
         self.addCleanup(crew.close)
@@ -342,6 +379,18 @@ class TestWorkers(base.FunctionalTest):
         self.assertEqual(1000, crew.share)
         hired.hire({})
         deadline = time.monotonic() + 10
-        while crew.share != 500:
+        while self._rates(hired) != [500, 500]:
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.05)
+        self.assertEqual(500, crew.share)
+        # What a task says that was asked for before does not count.
+        with distributed.Client(hired.address, set_as_default=False) as client:
+            client.run(lambda: remote._parts.part('a run', 1000) and 0)
+        self.assertEqual([500, 500], self._rates(hired))
+
+    def _rates(self, hired):
+        """Give what each worker may read."""
+        with distributed.Client(hired.address, set_as_default=False) as client:
+            # As a lambda it is sent itself, and this module is not imported.
+            found = client.run(lambda: remote._parts.part('a run').rate)
+        return list(found.values())

@@ -17,9 +17,7 @@ from unittest import mock
 import testtools
 
 from osc_glance_replicate import errors
-from osc_glance_replicate import plan
 from osc_glance_replicate import routes
-from osc_glance_replicate import selection
 
 
 class TestCluster(testtools.TestCase):
@@ -32,8 +30,7 @@ class TestCluster(testtools.TestCase):
         error = self.assertRaises(
             errors.ReplicateError,
             routes._cluster,
-            'master',
-            plan.Planner(selection.Selection()),
+            [],
             argparse.Namespace(scheduler='tls://host:8786', bandwidth=None),
         )
         self.assertIn("pip install 'osc-glance-replicate[dask]'", str(error))
