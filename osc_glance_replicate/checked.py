@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 #: Bytes read at a time, at the most: larger blocks are no faster and cost
 #: memory, 16 KiB cost three times the CPU (FACTS.md).
-BLOCK = 512 * 1024
+BLOCK = 384 * 1024
 
 #: Bytes that are looked at before a record is made.
 _HEAD = 1024 * 1024

@@ -44,6 +44,9 @@ _HINTS = {
     'in clouds.yaml',
     'HTTP 401': "check its 'auth' in clouds.yaml, and the environment for "
     'OS_* variables',
+    ' was not found.': 'its name has to be one in clouds.yaml, which is '
+    'looked for here, in ~/.config/openstack and in /etc/openstack, or is the '
+    'file that OS_CLIENT_CONFIG_FILE names',
     'auth-url required': 'name a cloud of clouds.yaml with --os-cloud',
 }
 _DEFAULT_PORTS = {'http': 80, 'https': 443}
@@ -74,7 +77,8 @@ def named_in_errors(cloud: str) -> Iterator[None]:
     except Exception as exc:
         problem = errors.explain(exc)
         hints = [hint for sign, hint in _HINTS.items() if sign in problem]
-        raise errors.CloudError(cloud, '; '.join([problem, *hints])) from exc
+        told = '; '.join([problem.rstrip('.'), *hints]) if hints else problem
+        raise errors.CloudError(cloud, told) from exc
 
 
 def connect(

@@ -36,6 +36,7 @@ from osc_glance_replicate import plan
 from osc_glance_replicate import run
 from osc_glance_replicate import task
 from osc_glance_replicate import threads
+from osc_glance_replicate import watch
 
 LOG = logging.getLogger(__name__)
 
@@ -140,29 +141,41 @@ class Engine:
         )
         return row if self._destinations else [*row, None]
 
-    def outcomes(self) -> Iterator[task.Outcome]:
-        """Plan, and carry it out unless it is a dry run."""
+    def outcomes(
+        self, watcher: watch.Watcher = watch.Nobody()
+    ) -> Iterator[task.Outcome]:
+        """Plan, and carry it out unless it is a dry run.
+
+        :param watcher: told how it goes
+        """
         if self._args.dry_run:
-            return run.rehearse(self.actions())
-        return self._carry_out(self.actions())
+            return run.rehearse(self.actions(), watcher)
+        return self._carry_out(self.actions(), watcher)
 
     def _carry_out(
-        self, actions: Iterable[plan.Action]
+        self, actions: Iterable[plan.Action], watcher: watch.Watcher
     ) -> Iterator[task.Outcome]:
-        crew = self._assemble() if self._assemble else self.threads()
+        crew = self._assemble() if self._assemble else self.threads(watcher)
         runner = run.Runner(
             crew,
             transfers=self._args.transfers,
             fail_fast=self._args.fail_fast,
+            watcher=watcher,
         )
         return runner.run(actions)
 
-    def threads(self) -> threads.Threads:
-        """Get this process ready to carry actions out."""
+    def threads(
+        self, watcher: watch.Watcher = watch.Nobody()
+    ) -> threads.Threads:
+        """Get this process ready to carry actions out.
+
+        :param watcher: told how it goes
+        """
         return threads.Threads(
             {place.name: place for place in self._destinations},
             self._planner,
             self.reading,
+            watcher,
         )
 
     def actions_on(
@@ -204,20 +217,23 @@ class DumpEngine(Engine):
         self._dump = destination
         self._projects = projects
 
-    def outcomes(self) -> Iterator[task.Outcome]:
+    def outcomes(
+        self, watcher: watch.Watcher = watch.Nobody()
+    ) -> Iterator[task.Outcome]:
         """Plan, and carry it out unless it is a dry run.
 
+        :param watcher: told how it goes
         :raises RefusedError: there is no room, or another dump is running
         """
         if self._args.dry_run:
-            return super().outcomes()
+            return super().outcomes(watcher)
         self._dump.open()
         actions = list(self.actions())
         self._dump.make_room(actions)
         self._dump.note_checksums(actions)
         if self._args.members:
             self._note_projects(actions)
-        return self._carry_out(actions)
+        return self._carry_out(actions, watcher)
 
     def _note_projects(self, actions: Iterable[plan.Action]) -> None:
         """Keep the names of owners and members, as far as they are known."""

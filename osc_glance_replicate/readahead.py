@@ -18,8 +18,8 @@ import queue
 from osc_glance_replicate import places
 from osc_glance_replicate import workers
 
-#: Blocks that are read before they are asked for.
-_AHEAD = 2
+#: Blocks that are read before they are asked for; a second one gained nothing.
+_AHEAD = 1
 
 
 class ReadAhead:

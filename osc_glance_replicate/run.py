@@ -23,6 +23,7 @@ from typing import Protocol
 from osc_glance_replicate import backlog
 from osc_glance_replicate import plan
 from osc_glance_replicate import task
+from osc_glance_replicate import watch
 from osc_glance_replicate import workers
 
 #: Seconds that transfers get to end by themselves after Ctrl-C.
@@ -47,9 +48,16 @@ class _End:
     trouble: BaseException | None
 
 
-def rehearse(actions: Iterable[plan.Action]) -> Iterator[task.Outcome]:
-    """Give what would be done, and do nothing."""
-    return map(task.as_planned, actions)
+def rehearse(
+    actions: Iterable[plan.Action], watcher: watch.Watcher = watch.Nobody()
+) -> Iterator[task.Outcome]:
+    """Give what would be done, and do nothing.
+
+    :param watcher: told what it would come to
+    """
+    for outcome in map(task.as_planned, actions):
+        watcher.ended(outcome)
+        yield outcome
 
 
 class Crew(Protocol):
@@ -80,10 +88,19 @@ class Runner:
     :param crew: who does it
     :param transfers: number of images at a time
     :param fail_fast: start nothing more after the first failure
+    :param watcher: told how it goes
     """
 
-    def __init__(self, crew: Crew, *, transfers: int, fail_fast: bool) -> None:
+    def __init__(
+        self,
+        crew: Crew,
+        *,
+        transfers: int,
+        fail_fast: bool,
+        watcher: watch.Watcher = watch.Nobody(),
+    ) -> None:
         self._crew = crew
+        self._watcher = watcher
         self._transfers = transfers
         self._fail_fast = fail_fast
         self._enough = False
@@ -130,6 +147,7 @@ class Runner:
             event = self._events.get()
             if isinstance(event, _End):
                 end = event
+                self._watcher.all_planned()
             elif isinstance(event, concurrent.futures.Future):
                 yield self._ended(event)
             elif not self._enough:
@@ -158,6 +176,7 @@ class Runner:
             if action.verb not in _TO_DO:
                 yield self._noted(task.as_planned(action))
         if to_do:
+            self._watcher.planned(to_do)
             self._backlog.add(to_do)
         else:
             self._room.release()
@@ -184,6 +203,8 @@ class Runner:
                 self._start(ready)
 
     def _start(self, group: backlog.Group) -> None:
+        for action in group:
+            self._watcher.begun(action)
         begun = self._crew.carry_out(group)
         self._pending.update(begun)
         for future in begun:
@@ -212,6 +233,7 @@ class Runner:
         return self._noted(future.result())
 
     def _noted(self, outcome: task.Outcome) -> task.Outcome:
+        self._watcher.ended(outcome)
         if outcome.result in ('failed', 'conflict'):
             action = outcome.action
             self._failed.add((action.to, action.image.id))

@@ -14,6 +14,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import logging
 
 from osc_glance_replicate import checked
@@ -24,6 +25,7 @@ from osc_glance_replicate import places
 from osc_glance_replicate import plan
 from osc_glance_replicate import retry
 from osc_glance_replicate import transfer
+from osc_glance_replicate import watch
 
 LOG = logging.getLogger(__name__)
 
@@ -64,6 +66,7 @@ class Task:
     :param planner: asked again when the destination has changed meanwhile
     :param reading: how the data is read; its retries are those of the task
     :param shared: the reading that is shared with other destinations
+    :param watcher: told how it goes
     """
 
     def __init__(
@@ -73,8 +76,10 @@ class Task:
         planner: plan.Planner,
         reading: checked.Reading,
         shared: fan.Fan | None = None,
+        watcher: watch.Watcher = watch.Nobody(),
     ) -> None:
         self._action = action
+        self._watcher = watcher
         self._destination = destination
         self._planner = planner
         self._reading = reading
@@ -113,11 +118,13 @@ class Task:
         while not self._stop.is_set():
             try:
                 if again:
+                    self._watcher.begun(self._action)
                     self._decide_again()
                 return self._try()
             except errors.TransientError as exc:
                 self._leave()
                 delay = patience.after(exc)
+                self._watcher.retried(self._action, exc)
                 LOG.debug('%s: trying again: %s', self._action.image.id, exc)
                 again = True
                 self._stop.wait(delay)
@@ -199,7 +206,8 @@ class Task:
             # What is kept may be damaged, which writing it mends.
             if not kept:
                 data.look_ahead()
-            body = transfer.Body(data, image.size or 0)
+            sent = functools.partial(self._watcher.sent, self._action)
+            body = transfer.Body(data, image.size or 0, sent)
             self._destination.stage(self._action)
             try:
                 self._destination.write(image, body)

@@ -22,6 +22,7 @@ from osc_glance_replicate import fan
 from osc_glance_replicate import places
 from osc_glance_replicate import plan
 from osc_glance_replicate import task
+from osc_glance_replicate import watch
 from osc_glance_replicate import workers
 
 
@@ -31,6 +32,7 @@ class Threads:
     :param destinations: by name
     :param planner: asked again when a destination has changed meanwhile
     :param reading: how the data of images is read
+    :param watcher: told how it goes
     """
 
     def __init__(
@@ -38,11 +40,13 @@ class Threads:
         destinations: Mapping[str, places.Destination],
         planner: plan.Planner,
         reading: checked.Reading,
+        watcher: watch.Watcher = watch.Nobody(),
     ) -> None:
         self.to = list(destinations)
         self._destinations = destinations
         self._planner = planner
         self._reading = reading
+        self._watcher = watcher
 
     def carry_out(
         self, group: backlog.Group
@@ -71,6 +75,7 @@ class Threads:
             self._planner,
             self._reading,
             shared if action.verb is plan.Verb.COPY else None,
+            self._watcher,
         )
 
     def _share(self, group: backlog.Group) -> fan.Fan | None:

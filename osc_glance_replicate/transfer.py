@@ -13,13 +13,13 @@
 """What is sent of one image: the last of it not before all is right."""
 
 import collections
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 import time
 from typing import Protocol
 
 #: Bytes sent at a time, at the most: they have to be taken within the time
 #: that a destination may be silent.
-_MOST = 512 * 1024
+_MOST = 384 * 1024
 
 #: Bytes sent at a time, at the least, where that takes long.
 _LEAST = 16 * 1024
@@ -59,13 +59,20 @@ class Body:
 
     :param blocks: the data of the image
     :param size: number of its bytes
+    :param sent: told how many bytes more have been given out
     :ivar given: when the last of them so far were given out, as of
         time.monotonic
     """
 
-    def __init__(self, blocks: Blocks, size: int) -> None:
+    def __init__(
+        self,
+        blocks: Blocks,
+        size: int,
+        sent: Callable[[int], None] = lambda count: None,
+    ) -> None:
         self._blocks = blocks
         self._size = size
+        self._tell = sent
         self._sent = False
         self.given = time.monotonic()
 
@@ -90,10 +97,14 @@ class Body:
                 pieces = held.piece()
             for piece in pieces:
                 yield piece
-                self.given = time.monotonic()
+                self._note(piece)
         for piece in held.rest():
             yield piece
-            self.given = time.monotonic()
+            self._note(piece)
+
+    def _note(self, piece: bytes) -> None:
+        self.given = time.monotonic()
+        self._tell(len(piece))
 
 
 class _Held:

@@ -15,7 +15,7 @@
 import abc
 import argparse
 import collections
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 import logging
 import os
 from typing import Any, IO, TYPE_CHECKING, TypeVar
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     import openstack.connection
 
     from osc_glance_replicate import engine
+    from osc_glance_replicate import page
     from osc_glance_replicate import report
+    from osc_glance_replicate import task
 
 _Item = TypeVar('_Item')
 
@@ -79,6 +81,9 @@ class ReplicateCommand(command.Lister):
         data: Iterable[Any],
     ) -> int:
         """Print the rows; an empty table is nothing rather than a line."""
+        if self.app.stdout.isatty():
+            # They would run into what is shown there meanwhile.
+            data = list(data)
         if parsed_args.formatter == 'table' and not parsed_args.print_empty:
             data = list(data)
             if not data:
@@ -87,6 +92,7 @@ class ReplicateCommand(command.Lister):
 
     def run(self, parsed_args: argparse.Namespace) -> int:
         """Run the command, then say how it went."""
+        from osc_glance_replicate import errors
         from osc_glance_replicate import signals
 
         if not self.app.options.debug:
@@ -98,12 +104,22 @@ class ReplicateCommand(command.Lister):
         except signals.Ended as exc:
             # Where the run could not come to an end by itself.
             return exc.exit_code
+        try:
+            self.keep(self._report)
+        except errors.ReplicateError as exc:
+            self._report.trouble = self._report.trouble or exc
         self._tell(self._report.problems)
         if self.app.options.verbose_level:
             self._tell(filter(None, [self._report.summary]))
         if isinstance(self._report.trouble, Exception):
             raise self._report.trouble
         return self._report.exit_code
+
+    def keep(self, report: 'report.Report[Any]') -> None:
+        """Write what is wanted of the run besides what is printed.
+
+        :raises ReplicateError: it cannot be written
+        """
 
     def _tell(self, lines: Iterable[str]) -> None:
         """Write to stderr; where that is not possible, the code tells."""
@@ -148,6 +164,8 @@ def _silence(stream: IO[str]) -> None:
 class CopyCommand(ReplicateCommand):
     """What copies images: livecopy, dump and load."""
 
+    _page: 'page.Page | None' = None
+
     @abc.abstractmethod
     def engine(self, parsed_args: argparse.Namespace) -> 'engine.Engine':
         """Get ready to copy."""
@@ -163,7 +181,39 @@ class CopyCommand(ReplicateCommand):
             show_all=parsed_args.show_all,
             for_people=for_people(parsed_args),
         )
-        return self.show(tell, lambda: self.engine(parsed_args).outcomes())
+        return self.show(tell, lambda: self._outcomes(parsed_args))
+
+    def _outcomes(
+        self, parsed_args: argparse.Namespace
+    ) -> 'Iterator[task.Outcome]':
+        """Copy, and show how far it is to who waits."""
+        from osc_glance_replicate import page
+        from osc_glance_replicate import progress
+        from osc_glance_replicate import watch
+
+        quiet = not self.app.options.verbose_level
+        ready = self.engine(parsed_args)
+        with progress.watching(
+            self.app.stderr,
+            False if quiet or parsed_args.dry_run else parsed_args.progress,
+            self.app.options.verbose_level > 1,
+        ) as watcher:
+            if parsed_args.report:
+                title = f'{ready.source} to {", ".join(ready.to)}'
+                self._page = page.Page(
+                    parsed_args.report, title, parsed_args.show_all
+                )
+                watcher = watch.Several([watcher, self._page])
+            yield from ready.outcomes(watcher)
+
+    def keep(self, report: 'report.Report[Any]') -> None:
+        """Write the page."""
+        if self._page:
+            trouble = report.trouble
+            told = [report.summary]
+            if isinstance(trouble, Exception):
+                told.append(str(trouble))
+            self._page.write('; '.join(filter(None, told)))
 
 
 def for_people(parsed_args: argparse.Namespace) -> bool:

@@ -227,6 +227,19 @@ def add_execution(
         help='Start nothing more after the first failure (default: go on '
         'with the other images)',
     )
+    group.add_argument(
+        '--progress',
+        action=argparse.BooleanOptionalAction,
+        help='Show how far it is, on stderr (default: on a terminal; with -v '
+        'a line for each image elsewhere)',
+    )
+    group.add_argument(
+        '--report',
+        metavar='<file>',
+        type=values.not_empty,
+        help='Write the run as an HTML page, too: totals, failures, and when '
+        'each image was on its way',
+    )
     if cluster:
         group.add_argument(
             '--scheduler',

@@ -67,7 +67,10 @@ class Command:
 
     def __init__(self, told: int) -> None:
         self._told = os.fdopen(told)
-        self.pid = int(self._told.readline())
+        pid = self._told.readline()
+        if not pid:
+            raise RuntimeError('nothing could be started: see stderr')
+        self.pid = int(pid)
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
@@ -118,7 +121,8 @@ class Server:
         :param stderr: likewise
         """
         told, tell = os.pipe()
-        order = json.dumps([list(arguments), dict(environment)]).encode()
+        here = os.getcwd()
+        order = json.dumps([list(arguments), dict(environment), here]).encode()
         with tempfile.TemporaryFile() as file:
             # A message of a socket may not be as long as what it orders.
             file.write(order)
@@ -191,9 +195,10 @@ def _mind(order: int, stdout: int, stderr: int, tell: int) -> list[str]:
         os.close(fd)
     with open(order, 'rb') as file:
         file.seek(0)
-        arguments, environment = json.load(file)
+        arguments, environment, here = json.load(file)
     os.environ.clear()
     os.environ.update(environment)
+    os.chdir(here)
     return list(arguments)
 
 

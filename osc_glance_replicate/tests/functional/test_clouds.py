@@ -39,7 +39,11 @@ class TestUnusable(base.FunctionalTest):
         self.assertEqual({self.image.id}, self.master.ids())
 
     def test_unknown_destination(self):
-        self._assert_refused("Cannot use cloud 'ghost':", to='ghost')
+        self._assert_refused(
+            "Cannot use cloud 'ghost':",
+            'not found; its name has to be one in clouds.yaml',
+            to='ghost',
+        )
 
     def test_unknown_source(self):
         self._assert_refused('ghost', source='ghost')

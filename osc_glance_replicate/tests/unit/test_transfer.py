@@ -160,6 +160,7 @@ class TestPace(testtools.TestCase):
         self.assertEqual(len(data), sum(sizes))
         # Nobody knows how quick it is at first.
         self.assertEqual(64 * 1024, sizes[0])
-        self.assertEqual(512 * 1024, max(sizes[:7]))
-        self.assertEqual(16 * 1024, min(sizes))
+        self.assertEqual(384 * 1024, max(sizes[:7]))
+        # What is left of a block may be smaller still.
+        self.assertIn(16 * 1024, sizes[7:])
         self.assertGreater(max(sizes[-4:]), 16 * 1024)

@@ -1,0 +1,120 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What a person sees while a run goes on, on a real terminal."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import struct
+import termios
+import threading
+
+from osc_glance_replicate.tests.functional import faults
+from osc_glance_replicate.tests.functional import links
+
+_CONTROL = re.compile(r'\x1b\[[0-9;?]*[A-Za-z]')
+
+
+class TestProgress(links.BrokenLinksTest):
+    def watched(self, *arguments, width=80, expect=0):
+        """Run a livecopy whose stderr is a terminal, and give what it shows.
+
+        :returns: its results, and all that was written to the terminal
+        """
+        ours, theirs = pty.openpty()
+        size = struct.pack('HHHH', 25, width, 0, 0)
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, size)
+        shown = bytearray()
+
+        def read():
+            # The last of those who write hangs up.
+            try:
+                while data := os.read(ours, 65536):
+                    shown.extend(data)
+            except OSError:
+                pass
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        with os.fdopen(theirs, 'wb') as terminal:
+            process = self.start(
+                '--os-cloud', 'master', 'image', 'replicate', 'livecopy',
+                '-f', 'json', '--to', 'slave', *arguments, stderr=terminal,
+                environment={**self.environment, 'TERM': 'xterm'},
+            )  # fmt: skip
+        result = self.finish(process, expect=expect)
+        reader.join()
+        os.close(ours)
+        return json.loads(result.stdout), shown.decode()
+
+    def test_terminal(self):
+        self.destination.on(
+            'PUT', '/file$', faults.Fault(answer=faults.Answer(503))
+        )
+        name = 'an image with a name that is longer than a line ' * 3
+        self.image(name=name)
+        for width in 80, 200:
+            broken = self.master.create(b'data', name='broken')
+            self.master.stored(broken.id).write_bytes(b'evil')
+            rows, shown = self.watched(
+                '--bandwidth', '2Mi', width=width, expect=1
+            )
+            self.assertIn('failed', {row['Result'] for row in rows})
+            text = _CONTROL.sub('', shown)
+            self.assertIn('of 2 images', text)
+            self.assertIn('an image with a name', text)
+            self.assertIn(f'failed: {broken.id} broken to slave: ', text)
+            self.assertRegex(text, r'[0-9.]+/3\.1 MB')
+            self.assertRegex(text, r'[0-9.]+ MB/s')
+            # It is gone in the end, and the summary is what is left.
+            last = text.rstrip().splitlines()[-1]
+            self.assertRegex(last, r'^.*1 copied.*1 failed|1 failed.*1 copied')
+            for line in re.split('[\r\n]+', text):
+                if 'failed: ' not in line and 'again: ' not in line:
+                    self.assertLessEqual(len(line), width, line)
+            self.slave.wipe()
+            if width == 80:
+                self.assertIn('trying again: ', text)
+                self.assertIn('503', text)
+            self.slave.wipe()
+            self.master.wipe()
+            self.data.clear()
+            self.image(name=name)
+
+    def test_no_terminal(self):
+        image = self.image(1000, name='small')
+        quiet = self.copy()
+        self.assertEqual(1, len(quiet.stderr.splitlines()), quiet.stderr)
+        for arguments in ('-v',), ():
+            self.slave.wipe()
+            options = () if arguments else ('--progress',)
+            told = self.openstack(
+                *arguments, '--os-cloud', 'master', 'image', 'replicate',
+                'livecopy', '-f', 'json', '--to', 'slave', *options,
+                environment=self.environment,
+            )  # fmt: skip
+            self.assertEqual({image.id: 'copied'}, told.results)
+            self.assertIn(
+                f'copied: {image.id} small to slave, 1.0 kB in ', told.stderr
+            )
+            self.assertIn('(1 of 1', told.stderr)
+            self.assertNotIn('\x1b', told.stderr)
+
+    def test_not_wanted(self):
+        self.image(1000)
+        for arguments in (['--no-progress'],):
+            _, shown = self.watched(*arguments)
+            self.assertNotIn('\x1b', shown)
+            self.assertEqual(1, len(shown.splitlines()), shown)

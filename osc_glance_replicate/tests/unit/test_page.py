@@ -1,0 +1,155 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import html.parser
+import pathlib
+
+import fixtures
+import testtools
+
+from osc_glance_replicate import errors
+from osc_glance_replicate import page
+from osc_glance_replicate import plan
+from osc_glance_replicate import task
+from osc_glance_replicate.tests.unit import base
+
+_VOID = {'meta'}
+
+
+class Reader(html.parser.HTMLParser):
+    """Reads a page as a browser would, and finds what is not closed."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open = []
+        self.tags = []
+        self.texts = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in _VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, tag
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+    def all(self, tag):
+        return [attributes for found, attributes in self.tags if found == tag]
+
+
+class TestPage(testtools.TestCase):
+    def setUp(self):
+        super().setUp()
+        directory = self.useFixture(fixtures.TempDir()).path
+        self.path = pathlib.Path(directory, 'run.html')
+
+    def page(self, **options):
+        return page.Page(str(self.path), 'master to slave', **options)
+
+    def read(self, written, summary='as told'):
+        written.write(summary)
+        self.assertEqual([self.path], list(self.path.parent.iterdir()))
+        text = self.path.read_text('utf-8')
+        self.assertTrue(text.startswith('<!DOCTYPE html>'))
+        reader = Reader(text)
+        self.assertEqual([], reader.open)
+        return reader
+
+    def hear(self, listening, number, result, reason='', **fields):
+        verb = plan.Verb.UNCHANGED if result == 'unchanged' else plan.Verb.COPY
+        action = plan.Action(
+            base.image(number, **fields),
+            'slave',
+            verb,
+            routine=result == 'unchanged',
+        )
+        if verb is plan.Verb.COPY:
+            listening.begun(action)
+        listening.ended(task.Outcome(action, result, reason))
+
+    def test_tells_all(self):
+        listening = self.page()
+        self.hear(listening, 1, 'copied', name='debian', size=5_000_000)
+        self.hear(listening, 2, 'failed', 'slave: HTTP 503', name='fedora')
+        self.hear(listening, 3, 'unchanged', name='there already')
+        reader = self.read(listening, '1 copied, 1 failed')
+        for text in ('master to slave', '1 copied, 1 failed', '5.0 MB',
+                     'debian', 'fedora', 'slave: HTTP 503', 'What failed',
+                     'What was done'):  # fmt: skip
+            self.assertIn(text, reader.texts)
+        self.assertNotIn('there already', reader.texts)
+        bars = [bar['class'] for bar in reader.all('rect')]
+        self.assertEqual(['copied', 'failed'], bars)
+        self.assertEqual(1, len(reader.all('svg')))
+
+    def test_all_rows_where_they_are_wanted(self):
+        listening = self.page(show_all=True)
+        self.hear(listening, 3, 'unchanged', name='there already')
+        self.assertIn('there already', self.read(listening).texts)
+
+    def test_nothing_to_tell(self):
+        reader = self.read(self.page(), 'no images')
+        self.assertIn('no images', reader.texts)
+        self.assertEqual([], reader.all('svg'))
+
+    def test_needs_nothing_else_and_runs_nothing(self):
+        listening = self.page()
+        evil = '</td><script>alert(1)</script>\x1b[2J\x00\ud800'
+        self.hear(listening, 1, 'failed', evil, name=evil)
+        reader = self.read(listening, evil)
+        for tag in 'script', 'link', 'img', 'iframe', 'a':
+            self.assertEqual([], reader.all(tag))
+        for _, attributes in reader.tags:
+            for name, value in attributes.items():
+                self.assertFalse(name.startswith('on'), name)
+                if name != 'xmlns':
+                    self.assertNotIn('//', value)
+        shown = errors.printable(evil)
+        self.assertGreaterEqual(reader.texts.count(shown), 3)
+
+    def test_bars_do_not_cover_each_other(self):
+        listening = self.page()
+        clock = iter((0, 0, 5, 5, 8, 9, 10))
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                f'{page.__name__}.Page._now', lambda page: next(clock)
+            )
+        )
+        actions = [
+            plan.Action(base.image(i), 'slave', plan.Verb.COPY)
+            for i in range(1, 4)
+        ]
+        # 1 from 0 to 5, 2 from 0 to 8, 3 from 5 to 9.
+        listening.begun(actions[0])
+        listening.begun(actions[1])
+        listening.ended(task.Outcome(actions[0], 'copied'))
+        listening.begun(actions[2])
+        listening.ended(task.Outcome(actions[1], 'copied'))
+        listening.ended(task.Outcome(actions[2], 'copied'))
+        bars = [
+            tuple(float(bar[name]) for name in ('x', 'y', 'width'))
+            for bar in self.read(listening).all('rect')
+        ]
+        first, second, third = bars
+        self.assertEqual(first[1], third[1])
+        self.assertNotEqual(first[1], second[1])
+        self.assertAlmostEqual(third[0], first[0] + first[2], 0)
+
+    def test_file_that_cannot_be_written(self):
+        self.path = self.path.parent / 'ghost' / 'run.html'
+        error = self.assertRaises(errors.ReplicateError, self.page)
+        self.assertIn(str(self.path), str(error))
+        self.assertIn('No such file', str(error))
