@@ -15,11 +15,16 @@
 import fcntl
 import json
 import os
+import pathlib
 import pty
 import re
+import shutil
+import signal
 import struct
 import termios
 import threading
+
+import fixtures
 
 from osc_glance_replicate.tests.functional import faults
 from osc_glance_replicate.tests.functional import links
@@ -118,3 +123,67 @@ class TestProgress(links.BrokenLinksTest):
             _, shown = self.watched(*arguments)
             self.assertNotIn('\x1b', shown)
             self.assertEqual(1, len(shown.splitlines()), shown)
+
+
+class TestReport(links.BrokenLinksTest):
+    """The page that --report leaves."""
+
+    def setUp(self):
+        super().setUp()
+        directory = self.useFixture(fixtures.TempDir()).path
+        self.path = pathlib.Path(directory, 'run.html')
+        self.report = '--report', str(self.path)
+
+    def test_what_was_done_and_what_not(self):
+        image = self.image(1000, name='one & <two>')
+        broken = self.master.create(b'data', name='broken')
+        self.master.stored(broken.id).write_bytes(b'evil')
+        planned = self.livecopy('--dry-run', *self.report)
+        self.assertIn('Dry run: 2 copy', self.path.read_text())
+        self.assertEqual(2, len(planned.rows))
+        result = self.copy(*self.report, expect=1)
+        page = self.path.read_text()
+        (reason,) = (
+            row['Reason'] for row in result.rows if row['ID'] == broken.id
+        )
+        summary = result.stderr.splitlines()[-1]
+        for text in (
+            image.id,
+            'one &amp; &lt;two&gt;',
+            broken.id,
+            reason,
+            summary,
+            'master to slave',
+        ):
+            self.assertIn(text, page)
+        self.assertEqual({}, self.copy(image.id, *self.report).results)
+        self.assertIn('1 unchanged', self.path.read_text())
+
+    def test_interrupted(self):
+        image = self.image()
+        stall = faults.after(links.MIB, faults.pause(15))
+        self.source.on('GET', '/file$', faults.Fault(download=stall))
+        process = self.start_copy(*self.report)
+        self.await_upload(image)
+        process.send_signal(signal.SIGINT)
+        self.finish(process, expect=130)
+        page = self.path.read_text()
+        self.assertIn('interrupted; the next run completes it', page)
+
+    def test_nowhere_to_write(self):
+        """It is known before anything is done."""
+        image = self.image(1000)
+        ghost = str(self.path.parent / 'ghost' / 'run.html')
+        result = self.livecopy('--report', ghost, expect=1)
+        self.assertEqual(1, len(result.stderr.splitlines()), result.stderr)
+        self.assertIn(ghost, result.stderr)
+        self.assertNotIn(image.id, self.slave.ids())
+        # Where there is none any more in the end, the rest is done.
+        self.source.on(
+            'GET', '/file$',
+            faults.Fault(before=lambda call: shutil.rmtree(self.path.parent)),
+        )  # fmt: skip
+        result = self.copy(*self.report, expect=1)
+        self.assertEqual({image.id: 'copied'}, result.results)
+        self.assertIn(str(self.path), result.stderr)
+        self.path.parent.mkdir()
