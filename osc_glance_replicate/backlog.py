@@ -59,10 +59,6 @@ class Backlog:
         # Nothing may wait for what never comes.
         return self._groups.pop(0) if self._groups and not pending else None
 
-    def clear(self) -> None:
-        """Let all go."""
-        self._groups.clear()
-
 
 def _weight(group: Group) -> float:
     """Give what groups are sorted by: the lightest has its turn first."""

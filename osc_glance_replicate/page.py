@@ -124,12 +124,13 @@ class Page(watch.Nobody):
         :param summary: of the run, in one line
         :raises ReplicateError: it cannot be written
         """
-        self._write_part(self._html(summary))
-        self._part.replace(self._path)
+        self._write_part(self._html(summary), finished=True)
 
-    def _write_part(self, data: bytes) -> None:
+    def _write_part(self, data: bytes, finished: bool = False) -> None:
         try:
             self._part.write_bytes(data)
+            if finished:
+                self._part.replace(self._path)
         except OSError as exc:
             raise errors.ReplicateError(
                 f'Cannot write the report to {self._path}: {exc.strerror}'

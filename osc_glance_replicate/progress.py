@@ -122,8 +122,10 @@ class Lines(watch.Nobody):
         self._write(f'{told} ({words})')
 
     def _write(self, line: str) -> None:
-        self._stream.write(f'{line}\n')
-        self._stream.flush()
+        # The work is worth doing where nobody can be told of it.
+        with contextlib.suppress(OSError):
+            self._stream.write(f'{line}\n')
+            self._stream.flush()
 
 
 class Display(watch.Nobody):
@@ -230,9 +232,11 @@ class Display(watch.Nobody):
         )
 
     def _print(self, line: str) -> None:
-        self._progress.console.print(
-            line, markup=False, highlight=False, soft_wrap=True
-        )
+        # The work is worth doing where nobody can be told of it.
+        with contextlib.suppress(OSError):
+            self._progress.console.print(
+                line, markup=False, highlight=False, soft_wrap=True
+            )
 
 
 @contextlib.contextmanager

@@ -79,19 +79,21 @@ def between(
     )
     assemble = None
     if getattr(args, 'scheduler', None):
-        clouds.entry(connections[0])
-        assemble = functools.partial(_cluster, connections, args)
+        origin = clouds.entry(connections[0])
+        assemble = functools.partial(_cluster, origin, connections, args)
     return engine.Engine(
         source, destinations, planner, args, assemble=assemble
     )
 
 
 def _cluster(
+    origin: str,
     connections: Sequence[openstack.connection.Connection],
     args: argparse.Namespace,
 ) -> run.Crew:
     """Have it done by the workers of a Dask cluster.
 
+    :param origin: the source, as workers can find it
     :raises ReplicateError: the cluster cannot be used
     """
     try:
@@ -105,7 +107,7 @@ def _cluster(
     told = remote.Run(
         str(uuid.uuid4()),
         remote.version(),
-        clouds.entry(connections[0]),
+        origin,
         {**vars(args), 'scheduler': None},
         tuple(map(clouds.identity, connections)),
     )

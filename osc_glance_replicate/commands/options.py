@@ -227,6 +227,20 @@ def add_execution(
         help='Start nothing more after the first failure (default: go on '
         'with the other images)',
     )
+    if cluster:
+        group.add_argument(
+            '--scheduler',
+            metavar='<address>',
+            type=values.scheduler,
+            help='Have the workers of this Dask scheduler copy, e.g. '
+            'tls://host:8786; each finds the clouds in its own clouds.yaml '
+            '(needs the extra dask)',
+        )
+
+
+def add_watching(parser: argparse.ArgumentParser) -> None:
+    """Add what says how a run is looked on, and what is kept of it."""
+    group = parser.add_argument_group('what it shows')
     group.add_argument(
         '--progress',
         action=argparse.BooleanOptionalAction,
@@ -240,15 +254,6 @@ def add_execution(
         help='Write the run as an HTML page, too: totals, failures, and when '
         'each image was on its way',
     )
-    if cluster:
-        group.add_argument(
-            '--scheduler',
-            metavar='<address>',
-            type=values.scheduler,
-            help='Have the workers of this Dask scheduler copy, e.g. '
-            'tls://host:8786; each finds the clouds in its own clouds.yaml '
-            '(needs the extra dask)',
-        )
 
 
 def add_checks(parser: argparse.ArgumentParser) -> None:
@@ -333,6 +338,7 @@ def add_copying(
     :param cluster: other machines may do it
     """
     add_execution(parser, cluster)
+    add_watching(parser)
     add_show_all(parser, 'unchanged ones and those not replicated')
     accept_any_order(parser)
 

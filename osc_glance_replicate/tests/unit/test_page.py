@@ -153,3 +153,10 @@ class TestPage(testtools.TestCase):
         error = self.assertRaises(errors.ReplicateError, self.page)
         self.assertIn(str(self.path), str(error))
         self.assertIn('No such file', str(error))
+
+    def test_name_of_a_directory(self):
+        self.path.mkdir()
+        error = self.assertRaises(
+            errors.ReplicateError, self.page().write, 'as told'
+        )
+        self.assertIn(str(self.path), str(error))

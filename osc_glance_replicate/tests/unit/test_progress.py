@@ -77,6 +77,17 @@ class TestLines(testtools.TestCase):
             self.told(),
         )
 
+    def test_nobody_can_be_told(self):
+        """No image fails for that."""
+        one = action()
+        with open('/dev/full', 'w') as full:
+            lines = progress.Lines(full)
+            lines.planned([one])
+            lines.retried(one, errors.TransientError('slave', 'HTTP 503'))
+            lines.ended(task.Outcome(one, 'copied'))
+            # What could not be written is not to be tried again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), full.fileno())
+
 
 class TestDisplay(testtools.TestCase):
     def display(self, width):

@@ -30,6 +30,7 @@ class TestCluster(testtools.TestCase):
         error = self.assertRaises(
             errors.ReplicateError,
             routes._cluster,
+            'master',
             [],
             argparse.Namespace(scheduler='tls://host:8786', bandwidth=None),
         )
