@@ -1,0 +1,63 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Every command of README and doc/ prints what is shown below it."""
+
+import os
+import pathlib
+from typing import Any
+
+from osc_glance_replicate.tests.functional import base
+from osc_glance_replicate.tests.functional import documents
+
+
+class TestDocuments(base.FunctionalTest):
+    """The commands of a page; a test for each page is added below."""
+
+    def test_what_is_left_out_is_there(self):
+        sources = {
+            command.source
+            for page in documents.pages()
+            for command in documents.commands(page)
+        }
+        self.assertEqual(set(), documents.left_out().keys() - sources)
+        self.assertNotIn('', documents.left_out().values())
+
+    def run_page(self, page: pathlib.Path) -> None:
+        for name in 'master:RegionTwo', 'secure':
+            self.cloud(name)
+        clouds = pathlib.Path(os.environ['OS_CLIENT_CONFIG_FILE'])
+        session = self.useFixture(documents.Session(clouds))
+        for command in documents.commands(page):
+            if command.source in documents.left_out():
+                continue
+            printed = session.run(command.source)
+            if command.shown is None:
+                self.assertEqual('', printed, command.source)
+                continue
+            self.assertEqual(
+                documents.masked(command.shown),
+                documents.masked(printed),
+                f'{page}: {command.source}',
+            )
+
+
+def _add(page: pathlib.Path) -> None:
+    def run(self: Any) -> None:
+        self.run_page(page)
+
+    name = page.relative_to(documents.ROOT).with_suffix('').as_posix()
+    setattr(TestDocuments, f'test_{name.replace("/", "_")}', run)
+
+
+for _page in documents.pages():
+    _add(_page)
