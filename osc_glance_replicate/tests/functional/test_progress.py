@@ -161,7 +161,7 @@ class TestReport(links.BrokenLinksTest):
 
     def test_interrupted(self):
         image = self.image()
-        stall = faults.after(links.MIB, faults.pause(15))
+        stall = faults.after(links.MIB, faults.pause(60))
         self.source.on('GET', '/file$', faults.Fault(download=stall))
         process = self.start_copy(*self.report)
         self.await_upload(image)
