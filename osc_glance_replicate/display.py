@@ -16,6 +16,7 @@ import collections
 from collections.abc import Iterable
 import contextlib
 import threading
+from typing import Any
 
 from rich import console
 from rich import progress
@@ -35,10 +36,29 @@ _RATE = 4
 _CHECKING = 'checking'
 
 
+#: Columns of a terminal below which less is shown.
+_NARROW, _NORMAL = 36, 68
+
+
 class _Lines(progress.Progress):
-    """Lines that stand apart: the first has no destination, so more room."""
+    """Lines that stand apart: the first has no destination, so more room.
+
+    :param terminal: that they are on
+    """
+
+    def __init__(self, terminal: console.Console) -> None:
+        self._terminal = terminal
+        super().__init__(
+            console=terminal,
+            refresh_per_second=_RATE,
+            transient=True,
+            redirect_stdout=False,
+            expand=True,
+        )
 
     def get_renderables(self) -> Iterable[console.RenderableType]:
+        # The terminal may have another width by now.
+        self.columns = _columns(self._terminal.width)
         yield self.make_tasks_table(self.tasks[:1])
         yield self.make_tasks_table(self.tasks[1:])
 
@@ -46,6 +66,32 @@ class _Lines(progress.Progress):
         # The work is worth doing where nobody can be shown it.
         with contextlib.suppress(OSError):
             super().refresh()
+
+
+def _columns(width: int) -> tuple[progress.ProgressColumn, ...]:
+    """Give the columns that there is room for, beside names worth reading.
+
+    Each is as wide as it will be for most of the time.
+    """
+
+    def text(name: str, **options: Any) -> progress.ProgressColumn:
+        column = table.Column(no_wrap=True, overflow='ellipsis', **options)
+        return progress.TextColumn(name, table_column=column, markup=False)
+
+    def number(width: int) -> table.Column:
+        return table.Column(no_wrap=True, justify='right', min_width=width)
+
+    name = text('{task.description}', ratio=1)
+    to = text('{task.fields[to]}', max_width=20)
+    share = progress.TaskProgressColumn(table_column=number(4))
+    sizes = progress.DownloadColumn(table_column=number(11))
+    rate = progress.TransferSpeedColumn(table_column=number(10))
+    rest = progress.TimeRemainingColumn(compact=True, table_column=number(5))
+    if width < _NARROW:
+        return name, share
+    if width < _NORMAL:
+        return name, share, sizes
+    return name, to, share, sizes, rate, rest
 
 
 class Display(watch.Nobody):
@@ -60,23 +106,8 @@ class Display(watch.Nobody):
         self._lines: dict[counts.Key, progress.TaskID] = {}
         self._checking: set[counts.Key] = set()
         self._sent: collections.Counter[counts.Key] = collections.Counter()
-        name = table.Column(ratio=1, no_wrap=True, overflow='ellipsis')
-        where = table.Column(max_width=20, no_wrap=True, overflow='ellipsis')
-        text = progress.TextColumn
-        self._progress = _Lines(
-            text('{task.description}', table_column=name, markup=False),
-            text('{task.fields[to]}', table_column=where, markup=False),
-            progress.TaskProgressColumn(),
-            progress.DownloadColumn(),
-            progress.TransferSpeedColumn(),
-            progress.TimeRemainingColumn(compact=True),
-            console=terminal,
-            refresh_per_second=_RATE,
-            transient=True,
-            redirect_stdout=False,
-            expand=True,
-        )
-        self._total = self._progress.add_task('', to='', total=None)
+        self._progress = _Lines(terminal)
+        self._total = self._progress.add_task('planning', to='', total=None)
 
     def start(self) -> None:
         self._progress.start()
@@ -167,7 +198,8 @@ class Display(watch.Nobody):
         # Not by update(), which forgets the rate when the total changes.
         total = self._progress.tasks[0]
         total.description = self._counts.words
-        total.total = self._counts.size or None
+        known = self._counts.size or self._counts.complete
+        total.total = self._counts.size if known else None
         total.finished_time = total.finished_speed = None
 
     def _print(self, line: str) -> None:

@@ -151,6 +151,20 @@ class TestDisplay(testtools.TestCase):
             # One without a name is told by its ID.
             self.assertTrue(lines[4].startswith(actions[4].image.id[:20]))
 
+    def test_less_is_shown_where_there_is_no_room(self):
+        for width in 20, 40, 67:
+            display = self.display(width)
+            one = action(name='debian-12', to='recovery:RegionTwo')
+            display.planned([one])
+            display.begun(one)
+            display.sent(one, 1_000_000)
+            total, line = self.shown(display, width)
+            self.assertIn('0 of 1+ images', total)
+            self.assertIn('debian-12 ', line)
+            self.assertIn('25%', line)
+            self.assertEqual(width > 20, '1.0/4.0 MB' in line)
+            self.assertLessEqual(cells.cell_len(line), width)
+
     def test_what_needs_an_eye_is_seen_beside_long_destinations(self):
         display = self.display()
         for number in range(1, 100):
