@@ -20,7 +20,11 @@ copyright = 'OpenStack contributors'
 master_doc = 'index'
 
 html_theme = 'openstackdocs'
+html_static_path = ['_static']
+html_css_files = ['tables.css']
 pygments_style = 'native'
+# What commands print is no Python.
+highlight_language = 'none'
 
 openstackdocs_repo_name = 'openstack/osc-glance-replicate'
 openstackdocs_auto_name = False

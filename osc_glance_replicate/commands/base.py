@@ -16,6 +16,7 @@ import abc
 import argparse
 import collections
 from collections.abc import Callable, Iterable, Iterator, Sequence
+import contextlib
 import logging
 import os
 from typing import Any, IO, TYPE_CHECKING, TypeVar
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from osc_glance_replicate import page
     from osc_glance_replicate import report
     from osc_glance_replicate import task
+    from osc_glance_replicate import watch
 
 _Item = TypeVar('_Item')
 
@@ -121,6 +123,20 @@ class ReplicateCommand(command.Lister):
         :raises ReplicateError: it cannot be written
         """
 
+    def watching(
+        self, wanted: bool | None
+    ) -> 'contextlib.AbstractContextManager[watch.Watcher]':
+        """Show how far a run is to who waits for it.
+
+        :param wanted: whether it was asked for; None if nothing was said
+        """
+        from osc_glance_replicate import progress
+
+        verbosity = self.app.options.verbose_level
+        return progress.watching(
+            self.app.stderr, wanted if verbosity else False, verbosity > 1
+        )
+
     def _tell(self, lines: Iterable[str]) -> None:
         """Write to stderr; where that is not possible, the code tells."""
         try:
@@ -188,16 +204,11 @@ class CopyCommand(ReplicateCommand):
     ) -> 'Iterator[task.Outcome]':
         """Copy, and show how far it is to who waits."""
         from osc_glance_replicate import page
-        from osc_glance_replicate import progress
         from osc_glance_replicate import watch
 
-        quiet = not self.app.options.verbose_level
         ready = self.engine(parsed_args)
-        with progress.watching(
-            self.app.stderr,
-            False if quiet or parsed_args.dry_run else parsed_args.progress,
-            self.app.options.verbose_level > 1,
-        ) as watcher:
+        wanted = False if parsed_args.dry_run else parsed_args.progress
+        with self.watching(wanted) as watcher:
             if parsed_args.report:
                 title = f'{ready.source} to {", ".join(ready.to)}'
                 self._page = page.Page(

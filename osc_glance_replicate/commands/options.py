@@ -238,15 +238,20 @@ def add_execution(
         )
 
 
-def add_watching(parser: argparse.ArgumentParser) -> None:
-    """Add what says how a run is looked on, and what is kept of it."""
-    group = parser.add_argument_group('what it shows')
-    group.add_argument(
+def add_progress(parser: argparse._ActionsContainer) -> None:
+    """Add what says whether it is shown how far a run is."""
+    parser.add_argument(
         '--progress',
         action=argparse.BooleanOptionalAction,
         help='Show how far it is, on stderr (default: on a terminal; with -v '
         'a line for each image elsewhere)',
     )
+
+
+def add_watching(parser: argparse.ArgumentParser) -> None:
+    """Add what says how a run is looked on, and what is kept of it."""
+    group = parser.add_argument_group('what it shows')
+    add_progress(group)
     group.add_argument(
         '--report',
         metavar='<file>',

@@ -33,6 +33,7 @@ class VerifyImages(base.ReplicateCommand):
         parser = super().get_parser(prog_name)
         options.add_path(parser)
         selection_options.add_selection(parser)
+        options.add_progress(parser)
         options.accept_any_order(parser)
         return parser
 
@@ -50,6 +51,7 @@ class VerifyImages(base.ReplicateCommand):
             source = directory.Directory(parsed_args.path)
             source.require_dump()
             selection = criteria.selection_in(source, parsed_args)
-            return verify.verify(source, selection)
+            with self.watching(parsed_args.progress) as watcher:
+                yield from verify.verify(source, selection, watcher)
 
         return self.show(tell, findings)
