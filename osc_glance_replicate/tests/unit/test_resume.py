@@ -147,21 +147,26 @@ class TestResuming(testtools.TestCase):
 
 
 class Wire(base.Data):
-    """Data that comes over a socket.
+    """Data that comes over a socket, as long as it was said to be.
 
     :ivar readers: the thread of each read
     """
 
     def __init__(self):
+        self.left = len(DATA)
         self.theirs, self._ours = socket.socketpair()
         self.readers = []
 
     def read(self, most):
+        if not self.left:
+            return b''
         self.readers.append(threading.current_thread())
         try:
-            return self._ours.recv(most)
+            data = self._ours.recv(most)
         except ConnectionError:
             raise BROKEN from None
+        self.left -= len(data)
+        return data
 
     def fileno(self):
         return self._ours.fileno()
@@ -195,7 +200,9 @@ class TestArrived(testtools.TestCase):
     @contextlib.contextmanager
     def read(self, image, start=0):
         self.starts.append(start)
-        yield self.wires[len(self.starts) - 1]
+        wire = self.wires[len(self.starts) - 1]
+        wire.left -= start
+        yield wire
 
     def opened(self):
         data = resume.Resuming(self, self.image, 3, self.limit)
