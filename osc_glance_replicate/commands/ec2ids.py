@@ -32,6 +32,14 @@ class Ec2Ids(base.ReplicateCommand):
     share one, or an ID in use is another.
     """
 
+    examples = r"""
+    # The IDs, and whether two images of the two clouds would share one.
+    openstack --os-cloud master image replicate ec2ids --to slave
+
+    # SQL for nova's databases, to be read and applied by you.
+    openstack --os-cloud master image replicate ec2ids --to slave --nova-sql
+    """
+
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         selection_options.add_selection(parser)
@@ -46,7 +54,7 @@ class Ec2Ids(base.ReplicateCommand):
         parser.add_argument(
             '--short',
             action='store_true',
-            help="IDs that fit into nova's table",
+            help="Show short IDs, which fit into nova's table s3_images",
         )
         _add_nova(parser)
         options.accept_any_order(parser)
