@@ -67,9 +67,9 @@ class ReplicateCommand(command.Lister):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Make a parser whose help keeps the lines of the examples."""
         parser = super().get_parser(prog_name)
-        parser.formatter_class = type(
-            'HelpFormatter', (_Paragraphs, parser.formatter_class), {}
-        )
+        usual: Any = parser.formatter_class
+        kept: Any = type('HelpFormatter', (_Paragraphs, usual), {})
+        parser.formatter_class = kept
         return parser
 
     def own_cloud(self) -> 'openstack.connection.Connection':
