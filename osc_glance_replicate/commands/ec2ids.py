@@ -45,11 +45,11 @@ class Ec2Ids(base.ReplicateCommand):
         selection_options.add_selection(parser)
         parser.add_argument(
             '--to',
-            metavar='<cloud>[:<region>]',
+            metavar='<cloud>',
             action='append',
             default=[],
-            help='Look for images with the same ID in this cloud, too (repeat '
-            'the option for several clouds)',
+            help='Look for images with the same ID there, too: in a cloud of '
+            'clouds.yaml, or <cloud>:<region> (repeat the option for several)',
         )
         parser.add_argument(
             '--short',

@@ -85,11 +85,11 @@ def add_destinations(
     where = parser.add_mutually_exclusive_group(required=required)
     where.add_argument(
         '--to',
-        metavar='<cloud>[:<region>]',
+        metavar='<cloud>',
         action='append',
         default=[],
-        help='Destination: a cloud of clouds.yaml, or a region of it (repeat '
-        'the option for several destinations)',
+        help='Destination: a cloud of clouds.yaml, or <cloud>:<region> '
+        '(repeat the option for several destinations)',
     )
     if dump:
         where.add_argument(
