@@ -24,7 +24,6 @@ import functools
 import json
 import os
 import ssl
-import sys
 from typing import Any
 import urllib.request
 
@@ -68,14 +67,12 @@ class _Cloud:
         self, method: str, url: str, body: object, kind: str = 'json'
     ) -> Any:
         """Send a request, and give its answer."""
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
         request = urllib.request.Request(
             url,
             method=method,
-            data=body
-            if isinstance(body, bytes)
-            else json.dumps(body).encode()
-            if body
-            else None,
+            data=body,
             headers={
                 'Content-Type': f'application/{kind}',
                 'X-Auth-Token': self._token,
@@ -153,4 +150,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()
