@@ -28,6 +28,7 @@ Inside a sandbox, a page's outputs are written anew by::
 
 from collections.abc import Iterator
 import dataclasses
+import itertools
 import os
 import pathlib
 import re
@@ -42,6 +43,9 @@ import fixtures
 
 ROOT = pathlib.Path(__file__).parents[3]
 
+#: Where ``openstack`` is.
+SCRIPTS = sysconfig.get_path('scripts')
+
 #: What differs from run to run, by the name of what it is.
 MASKS = {
     'uuid': re.compile(
@@ -51,7 +55,15 @@ MASKS = {
     'seconds': re.compile(r'\bin \d+ s\b'),
     'port': re.compile(r'(?<=127\.0\.0\.1:)\d+|(?<=localhost:)\d+'),
     'rate': re.compile(r'\b[\d.]+ [kMG]?B/s'),
+    'line': re.compile(r'(?<=\(_ssl\.c:)\d+'),
+    'project': re.compile(r'\b[0-9a-f]{32}\b'),
 }
+
+#: Lines that come in the order in which images end.
+_UNORDERED = re.compile(r'\|.*|.*\.img: OK')
+
+#: What is counted in a summary, likewise.
+_COUNTS = re.compile(r'\d+ [a-z]+(?:, \d+ [a-z]+)+(?=;|$)')
 
 _CONSOLE = '.. code-block:: console'
 _HIDDEN = '.. tests:'
@@ -91,7 +103,25 @@ def masked(text: str) -> str:
     """Give a text without what differs from run to run."""
     for name, pattern in MASKS.items():
         text = pattern.sub(f'<{name}>', text)
-    return '\n'.join(line.rstrip() for line in text.splitlines())
+    lines = (_counted(line.rstrip()) for line in text.splitlines())
+    groups = itertools.groupby(lines, _is_unordered)
+    return '\n'.join(
+        line
+        for unordered, group in groups
+        for line in (sorted(group) if unordered else group)
+    )
+
+
+def _is_unordered(line: str) -> bool:
+    return _UNORDERED.fullmatch(line) is not None
+
+
+def _counted(line: str) -> str:
+    """Put the counts of a summary in order."""
+    match = _COUNTS.match(line)
+    if not match:
+        return line
+    return ', '.join(sorted(match[0].split(', '))) + line[match.end() :]
 
 
 def left_out() -> dict[str, str]:
@@ -128,7 +158,10 @@ def _block(lines: list[str], position: int) -> tuple[int, int]:
     while not lines[position].strip():
         position += 1
     start = end = position
-    while position < len(lines) and lines[position][:1] in ('', ' '):
+    indent = ' ' * (len(lines[start]) - len(lines[start].lstrip()))
+    while position < len(lines) and (
+        lines[position].startswith(indent) or not lines[position].strip()
+    ):
         position += 1
         if lines[position - 1].strip():
             end = position
@@ -165,6 +198,7 @@ class Session(fixtures.Fixture):
 
     def __init__(self, clouds: pathlib.Path) -> None:
         super().__init__()
+        self._directory = clouds.parent
         self._clouds = clouds.read_text()
 
     def _setUp(self) -> None:
@@ -178,7 +212,6 @@ class Session(fixtures.Fixture):
         enter = ['unshare', '--mount']
         if os.getuid():
             enter += ['--map-root-user']
-        scripts = sysconfig.get_path('scripts')
         self._shell = subprocess.Popen(
             [*enter, 'bash', '--noprofile', '--norc'],
             stdin=subprocess.PIPE,
@@ -189,9 +222,10 @@ class Session(fixtures.Fixture):
             env={
                 'HOME': str(root / 'home'),
                 'LANG': 'C.UTF-8',
-                'PATH': f'{scripts}:{os.environ["PATH"]}',
+                'PATH': f'{SCRIPTS}:{os.environ["PATH"]}',
                 'PYTHONPATH': str(ROOT),
                 'ROOT': str(ROOT),
+                'SANDBOX': str(self._directory),
             },
         )
         self.addCleanup(self._shell.communicate)
