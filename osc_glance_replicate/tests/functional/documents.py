@@ -44,6 +44,9 @@ import fixtures
 
 ROOT = pathlib.Path(__file__).parents[3]
 
+#: Where ``openstack`` is.
+SCRIPTS = sysconfig.get_path('scripts')
+
 #: What differs from run to run, by the name of what it is.
 MASKS = {
     'uuid': re.compile(
@@ -53,6 +56,7 @@ MASKS = {
     'seconds': re.compile(r'\bin \d+ s\b'),
     'port': re.compile(r'(?<=127\.0\.0\.1:)\d+|(?<=localhost:)\d+'),
     'rate': re.compile(r'\b[\d.]+ [kMG]?B/s'),
+    'line': re.compile(r'(?<=\(_ssl\.c:)\d+'),
     'project': re.compile(r'\b[0-9a-f]{32}\b'),
 }
 
@@ -214,7 +218,6 @@ class Session(fixtures.Fixture):
         enter = ['unshare', '--mount']
         if os.getuid():
             enter += ['--map-root-user']
-        scripts = sysconfig.get_path('scripts')
         self._shell = subprocess.Popen(
             [*enter, 'bash', '--noprofile', '--norc'],
             stdin=subprocess.PIPE,
@@ -227,7 +230,7 @@ class Session(fixtures.Fixture):
             env={
                 'HOME': str(root / 'home'),
                 'LANG': 'C.UTF-8',
-                'PATH': f'{scripts}:{os.environ["PATH"]}',
+                'PATH': f'{SCRIPTS}:{os.environ["PATH"]}',
                 'PYTHONPATH': str(ROOT),
                 'ROOT': str(ROOT),
                 'SANDBOX': str(self._directory),
