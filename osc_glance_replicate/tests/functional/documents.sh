@@ -12,16 +12,9 @@
 # What the hidden parts of pages may use: see documents.py.
 
 # create ID BYTES NAME [OPTION ...]: an image of the cloud $cloud, with data
-# that is the same each time.
+# that is the same each time. Options are those of openstack image create.
 cloud=master
 create() {
-    (
-        id=$1 size=$2 name=$3
-        shift 3
-        yes "$name" | head -c "$size" > "$HOME/.data"
-        openstack --os-cloud "$cloud" image create --id "$id" \
-            --file "$HOME/.data" --disk-format raw --container-format bare \
-            "$@" "$name" > /dev/null
-        rm "$HOME/.data"
-    )
+    python "$ROOT/osc_glance_replicate/tests/functional/documents_create.py" \
+        "$cloud" "$@"
 }
