@@ -12,62 +12,11 @@
 # What the hidden parts of pages may use: see documents.py.
 
 # create ID BYTES NAME [OPTION ...]: an image of the cloud $cloud, with data
-# that is the same each time.
+# that is the same each time. Options are those of openstack image create.
 cloud=master
 create() {
-    python -P -m osc_glance_replicate.tests.functional.documents_create \
+    python "$ROOT/osc_glance_replicate/tests/functional/documents_create.py" \
         "$cloud" "$@"
-}
-
-# entry NEW OLD [KEY=VALUE ...]: another entry of clouds.yaml, like an old one
-# but for these; KEY= leaves out.
-entry() {
-    python -P - "$HOME/.config/openstack/clouds.yaml" "$@" << 'END'
-import sys, yaml
-
-path, new, old, *settings = sys.argv[1:]
-with open(path) as file:
-    clouds = yaml.safe_load(file)
-added = clouds['clouds'][new] = dict(clouds['clouds'][old])
-for key, _, value in (setting.partition('=') for setting in settings):
-    if key in added['auth']:
-        added['auth'] = {**added['auth'], key: value}
-    elif value:
-        added[key] = value
-    else:
-        del added[key]
-with open(path, 'w') as file:
-    yaml.safe_dump(clouds, file)
-END
-}
-
-# openrc CLOUD: an entry of clouds.yaml as a file to source.
-openrc() {
-    python -P - "$HOME/.config/openstack/clouds.yaml" "$1" << 'END'
-import shlex, sys, yaml
-
-with open(sys.argv[1]) as file:
-    entry = yaml.safe_load(file)['clouds'][sys.argv[2]]
-for key, value in entry['auth'].items():
-    print(f'export OS_{key.upper()}={shlex.quote(value)}')
-END
-}
-
-# stored CLOUD ID: the file in which a cloud's Glance keeps an image.
-stored() {
-    find "$SANDBOX/clouds/$1" -path "*/fast/$2"
-}
-
-# damage FILE: change its last byte, to none that create makes.
-damage() {
-    truncate -s -1 "$1" && printf '\0' >> "$1"
-}
-
-# cron PAGE: do what the crontab line of a page does, as cron would.
-cron() {
-    env -i HOME="$HOME" LOGNAME=root SHELL=/bin/sh PYTHONPATH="$PYTHONPATH" \
-        PATH="$(dirname "$(command -v openstack)"):/usr/bin:/bin" \
-        sh -c "$(sed -En 's/^ +([0-9*]+ ){5}//p' "$ROOT/$1")"
 }
 
 # entry NEW OLD [KEY=VALUE ...]: another entry of clouds.yaml, like an old one
