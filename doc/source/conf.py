@@ -29,6 +29,9 @@ highlight_language = 'none'
 openstackdocs_repo_name = 'openstack/osc-glance-replicate'
 openstackdocs_auto_name = False
 
+# Quotes and ellipses, but not dashes: options begin with two hyphens.
+smartquotes_action = 'qe'
+
 autoprogram_cliff_application = 'openstack'
 # What every list command has is documented by python-openstackclient.
 autoprogram_cliff_ignored = [

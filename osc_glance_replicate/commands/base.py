@@ -17,9 +17,11 @@ import argparse
 import collections
 from collections.abc import Callable, Iterable, Iterator, Sequence
 import contextlib
+import inspect
 import logging
 import os
-from typing import Any, IO, TYPE_CHECKING, TypeVar
+import textwrap
+from typing import Any, ClassVar, IO, TYPE_CHECKING, TypeVar
 
 from osc_lib.command import command
 
@@ -35,12 +37,42 @@ if TYPE_CHECKING:
 _Item = TypeVar('_Item')
 
 
+class _Paragraphs(argparse.HelpFormatter):
+    """Fills paragraphs one by one, and leaves examples as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        fill = super()._fill_text
+        # The two colons are for the command reference, which is reST.
+        paragraphs = text.replace('::\n', ':\n').split('\n\n')
+        return '\n\n'.join(
+            part if part.startswith(' ') else fill(part, width, indent)
+            for part in paragraphs
+        )
+
+
 class ReplicateCommand(command.Lister):
     """A list of rows on stdout, a summary on stderr, an exit code."""
 
     # openstackclient would log in before the command runs, and its errors
     # name no cloud; own_cloud() does it instead.
     auth_required = False
+
+    #: What one may type, for the end of --help: as a shell takes it.
+    examples: ClassVar[str]
+
+    def get_epilog(self) -> str:
+        """Give the end of --help, in reST."""
+        examples = textwrap.indent(inspect.cleandoc(self.examples), '  ')
+        told = super().get_epilog().strip()
+        return f'Examples::\n\n{examples}\n\n{told}'
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Make a parser whose help keeps the lines of the examples."""
+        parser = super().get_parser(prog_name)
+        usual: Any = parser.formatter_class
+        kept: Any = type('HelpFormatter', (_Paragraphs, usual), {})
+        parser.formatter_class = kept
+        return parser
 
     def own_cloud(self) -> 'openstack.connection.Connection':
         """Connect to the command's own cloud, as openstackclient would.

@@ -29,6 +29,14 @@ class VerifyImages(base.ReplicateCommand):
     something is damaged or missing.
     """
 
+    examples = r"""
+    # All images of the dump; exit code 1 if one is damaged.
+    openstack image replicate verify /srv/images
+
+    # Some images, for a script.
+    openstack image replicate verify /srv/images --name 'debian-*' -f json
+    """
+
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         options.add_path(parser)

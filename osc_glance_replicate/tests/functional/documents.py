@@ -28,10 +28,12 @@ Inside a sandbox, a page's outputs are written anew by::
 
 from collections.abc import Iterator
 import dataclasses
+import itertools
 import os
 import pathlib
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -42,6 +44,9 @@ import fixtures
 
 ROOT = pathlib.Path(__file__).parents[3]
 
+#: Where ``openstack`` is.
+SCRIPTS = sysconfig.get_path('scripts')
+
 #: What differs from run to run, by the name of what it is.
 MASKS = {
     'uuid': re.compile(
@@ -51,7 +56,15 @@ MASKS = {
     'seconds': re.compile(r'\bin \d+ s\b'),
     'port': re.compile(r'(?<=127\.0\.0\.1:)\d+|(?<=localhost:)\d+'),
     'rate': re.compile(r'\b[\d.]+ [kMG]?B/s'),
+    'line': re.compile(r'(?<=\(_ssl\.c:)\d+'),
+    'project': re.compile(r'\b[0-9a-f]{32}\b'),
 }
+
+#: Lines that come in the order in which images end.
+_UNORDERED = re.compile(r'\|.*|.*\.img: OK')
+
+#: What is counted in a summary, likewise.
+_COUNTS = re.compile(r'\d+ [a-z]+(?:, \d+ [a-z]+)+(?=;|$)')
 
 _CONSOLE = '.. code-block:: console'
 _HIDDEN = '.. tests:'
@@ -86,12 +99,35 @@ class Command:
     last: int
     indent: str = ''
 
+    @property
+    def line(self) -> str:
+        """The command in one line, as it is listed where it is left out."""
+        return re.sub(r'\\\n\s*', '', self.source)
+
 
 def masked(text: str) -> str:
     """Give a text without what differs from run to run."""
     for name, pattern in MASKS.items():
         text = pattern.sub(f'<{name}>', text)
-    return '\n'.join(line.rstrip() for line in text.splitlines())
+    lines = (_counted(line.rstrip()) for line in text.splitlines())
+    groups = itertools.groupby(lines, _is_unordered)
+    return '\n'.join(
+        line
+        for unordered, group in groups
+        for line in (sorted(group) if unordered else group)
+    )
+
+
+def _is_unordered(line: str) -> bool:
+    return _UNORDERED.fullmatch(line) is not None
+
+
+def _counted(line: str) -> str:
+    """Put the counts of a summary in order."""
+    match = _COUNTS.match(line)
+    if not match:
+        return line
+    return ', '.join(sorted(match[0].split(', '))) + line[match.end() :]
 
 
 def left_out() -> dict[str, str]:
@@ -128,7 +164,10 @@ def _block(lines: list[str], position: int) -> tuple[int, int]:
     while not lines[position].strip():
         position += 1
     start = end = position
-    while position < len(lines) and lines[position][:1] in ('', ' '):
+    indent = ' ' * (len(lines[start]) - len(lines[start].lstrip()))
+    while position < len(lines) and (
+        lines[position].startswith(indent) or not lines[position].strip()
+    ):
         position += 1
         if lines[position - 1].strip():
             end = position
@@ -165,6 +204,7 @@ class Session(fixtures.Fixture):
 
     def __init__(self, clouds: pathlib.Path) -> None:
         super().__init__()
+        self._directory = clouds.parent
         self._clouds = clouds.read_text()
 
     def _setUp(self) -> None:
@@ -178,24 +218,26 @@ class Session(fixtures.Fixture):
         enter = ['unshare', '--mount']
         if os.getuid():
             enter += ['--map-root-user']
-        scripts = sysconfig.get_path('scripts')
         self._shell = subprocess.Popen(
             [*enter, 'bash', '--noprofile', '--norc'],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            # What it leaves in the background ends with it.
+            start_new_session=True,
             cwd=root / 'home',
             env={
                 'HOME': str(root / 'home'),
                 'LANG': 'C.UTF-8',
-                'PATH': f'{scripts}:{os.environ["PATH"]}',
+                'PATH': f'{SCRIPTS}:{os.environ["PATH"]}',
                 'PYTHONPATH': str(ROOT),
                 'ROOT': str(ROOT),
+                'SANDBOX': str(self._directory),
             },
         )
         self.addCleanup(self._shell.communicate)
-        self.addCleanup(self._shell.kill)
+        self.addCleanup(os.killpg, self._shell.pid, signal.SIGKILL)
         self.run(f'mount --bind {shlex.quote(str(root / "srv"))} /srv')
         self.run(_PRELUDE.read_text())
 
@@ -231,7 +273,7 @@ def rewrite(page: pathlib.Path, session: Session) -> None:
     # Lines move from the end to the beginning only.
     changes = []
     for command in commands(page):
-        if command.source in left_out():
+        if command.line in left_out():
             continue
         printed = session.run(command.source)
         if command.shown is None:
