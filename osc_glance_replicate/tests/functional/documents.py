@@ -34,6 +34,7 @@ import pathlib
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -41,6 +42,8 @@ import textwrap
 import threading
 
 import fixtures
+
+from osc_glance_replicate.tests.functional import preloaded
 
 ROOT = pathlib.Path(__file__).parents[3]
 
@@ -196,8 +199,20 @@ def _typed(lines: list[str], start: int, end: int) -> Iterator[Command]:
         yield Command(source, shown, begin, first, position, indent)
 
 
+#: The openstack command of a session: see preloaded.py.
+_OPENSTACK = """\
+#!{python} -IS
+import socket, sys
+sys.path.append({root!r})
+from osc_glance_replicate.tests.functional import preloaded
+sys.exit(preloaded.relay(socket.socket(fileno={orders})))
+"""
+
+
 class Session(fixtures.Fixture):
     """A shell, as a reader's: a home, /srv, and clouds.yaml in its place.
+
+    Its openstack command has done its imports.
 
     :param clouds: the sandbox's clouds.yaml
     """
@@ -209,7 +224,7 @@ class Session(fixtures.Fixture):
 
     def _setUp(self) -> None:
         root = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
-        for name in 'home/.config/openstack', 'srv':
+        for name in 'bin', 'home/.config/openstack', 'srv':
             (root / name).mkdir(parents=True)
         clouds = root / 'home/.config/openstack/clouds.yaml'
         clouds.touch(mode=0o600)
@@ -218,6 +233,15 @@ class Session(fixtures.Fixture):
         enter = ['unshare', '--mount']
         if os.getuid():
             enter += ['--map-root-user']
+        pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours, theirs = (end.fileno() for end in pair)
+        openstack = root / 'bin/openstack'
+        openstack.write_text(
+            _OPENSTACK.format(
+                python=sys.executable, root=str(ROOT), orders=ours
+            )
+        )
+        openstack.chmod(0o755)
         self._shell = subprocess.Popen(
             [*enter, 'bash', '--noprofile', '--norc'],
             stdin=subprocess.PIPE,
@@ -226,11 +250,12 @@ class Session(fixtures.Fixture):
             text=True,
             # What it leaves in the background ends with it.
             start_new_session=True,
+            pass_fds=(ours, theirs),
             cwd=root / 'home',
             env={
                 'HOME': str(root / 'home'),
                 'LANG': 'C.UTF-8',
-                'PATH': f'{SCRIPTS}:{os.environ["PATH"]}',
+                'PATH': f'{root}/bin:{SCRIPTS}:{os.environ["PATH"]}',
                 'PYTHONPATH': str(ROOT),
                 'ROOT': str(ROOT),
                 'SANDBOX': str(self._directory),
@@ -238,7 +263,11 @@ class Session(fixtures.Fixture):
         )
         self.addCleanup(self._shell.communicate)
         self.addCleanup(os.killpg, self._shell.pid, signal.SIGKILL)
+        for end in pair:
+            end.close()
         self.run(f'mount --bind {shlex.quote(str(root / "srv"))} /srv')
+        # Within the shell's mounts.
+        self.run(f'python -m {preloaded.__name__} {theirs} &')
         self.run(_PRELUDE.read_text())
 
     def run(self, source: str) -> str:

@@ -53,6 +53,7 @@ class TestDocuments(base.FunctionalTest):
             if command.line in documents.left_out():
                 continue
             printed = session.run(command.source)
+            self.assertEqual(set(), base.secrets().found(printed))
             if command.shown is None:
                 self.assertEqual('', printed, command.source)
                 continue
