@@ -14,7 +14,10 @@
 
 import os
 import pathlib
+import subprocess
 from typing import Any
+
+from testtools import content
 
 from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests.functional import documents
@@ -31,6 +34,36 @@ class TestDocuments(base.FunctionalTest):
         }
         self.assertEqual(set(), documents.left_out().keys() - sources)
         self.assertNotIn('', documents.left_out().values())
+
+    def test_demo(self):
+        ended = subprocess.run(
+            [documents.ROOT / 'tools/demo'],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={
+                **os.environ,
+                'PATH': f'{documents.SCRIPTS}:{os.environ["PATH"]}',
+            },
+            timeout=300,
+        )
+        self.addDetail('shown', content.text_content(ended.stdout))
+        self.assertEqual(0, ended.returncode)
+        position = 0
+        for told in (
+            '(exit code 3: they differ)',
+            'Dry run: 3 copy; 80.0 MB to copy',
+            '3 copied; 80.0 MB in',
+            '3 unchanged; 0 bytes in',
+            '3 same',
+            '4 copied; 100.0 MB in',
+            '4 ok; 100.0 MB verified',
+            '.img: OK',
+            'debian-14 | 20000000 | slave | copied',
+            'Both clouds are taken down again.',
+        ):
+            self.assertIn(told, ended.stdout[position:])
+            position = ended.stdout.index(told, position)
 
     def run_page(self, page: pathlib.Path) -> None:
         for name in 'master:RegionTwo', 'secure':
