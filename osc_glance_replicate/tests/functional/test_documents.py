@@ -44,11 +44,33 @@ class TestDocuments(base.FunctionalTest):
                     text[number] = ''
             self.assertNotRegex('\n'.join(text), typed, page)
 
+    def test_demo(self):
+        shown = self.session().run('"$ROOT/tools/demo"; echo "exit code $?"')
+        position = 0
+        for told in (
+            '(exit code 3: they differ)',
+            'Dry run: 3 copy; 80.0 MB to copy',
+            '3 copied; 80.0 MB in',
+            '3 unchanged; 0 bytes in',
+            '3 same',
+            '4 copied; 100.0 MB in',
+            '4 ok; 100.0 MB verified',
+            '.img: OK',
+            'debian-14 | 20000000 | slave | copied',
+            'Both clouds are taken down again.',
+            'exit code 0',
+        ):
+            self.assertIn(told, shown[position:])
+            position = shown.index(told, position)
+
+    def session(self) -> documents.Session:
+        clouds = pathlib.Path(os.environ['OS_CLIENT_CONFIG_FILE'])
+        return self.useFixture(documents.Session(clouds))
+
     def run_page(self, page: pathlib.Path) -> None:
         for name in 'master:RegionTwo', 'secure':
             self.cloud(name)
-        clouds = pathlib.Path(os.environ['OS_CLIENT_CONFIG_FILE'])
-        session = self.useFixture(documents.Session(clouds))
+        session = self.session()
         for command in documents.commands(page):
             if command.line in documents.left_out():
                 continue
