@@ -196,7 +196,10 @@ class Page(watch.Nobody):
             ('begun', self._when),
             ('took', f'{self._now():.0f} s'),
             ('sent', filesize.decimal(self._copied)),
-            *((result, str(self._counts[result])) for result in self._counts),
+            *(
+                (result, str(count))
+                for result, count in sorted(self._counts.items())
+            ),
         ):
             entry = _add(totals, 'div')
             _add(entry, 'dt', title)

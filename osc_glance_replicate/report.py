@@ -106,8 +106,10 @@ class Report(abc.ABC, Generic[_Item]):
         return '' if self._for_people else None
 
     def _counted(self) -> str:
+        # In the same order each time, in whatever order images have ended.
         return ', '.join(
-            f'{number} {result}' for result, number in self._counts.items()
+            f'{number} {result}'
+            for result, number in sorted(self._counts.items())
         )
 
 

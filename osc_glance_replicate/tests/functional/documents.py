@@ -66,9 +66,6 @@ MASKS = {
 #: Lines that come in the order in which images end.
 _UNORDERED = re.compile(r'\|.*|.*\.img: OK')
 
-#: What is counted in a summary, likewise.
-_COUNTS = re.compile(r'\d+ [a-z]+(?:, \d+ [a-z]+)+(?=;|$)')
-
 _CONSOLE = '.. code-block:: console'
 _HIDDEN = '.. tests:'
 
@@ -112,7 +109,7 @@ def masked(text: str) -> str:
     """Give a text without what differs from run to run."""
     for name, pattern in MASKS.items():
         text = pattern.sub(f'<{name}>', text)
-    lines = (_counted(line.rstrip()) for line in text.splitlines())
+    lines = (line.rstrip() for line in text.splitlines())
     groups = itertools.groupby(lines, _is_unordered)
     return '\n'.join(
         line
@@ -123,14 +120,6 @@ def masked(text: str) -> str:
 
 def _is_unordered(line: str) -> bool:
     return _UNORDERED.fullmatch(line) is not None
-
-
-def _counted(line: str) -> str:
-    """Put the counts of a summary in order."""
-    match = _COUNTS.match(line)
-    if not match:
-        return line
-    return ', '.join(sorted(match[0].split(', '))) + line[match.end() :]
 
 
 def left_out() -> dict[str, str]:

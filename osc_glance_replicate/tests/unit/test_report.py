@@ -62,7 +62,7 @@ class TestReport(testtools.TestCase):
         outcomes = [outcome('unchanged', routine=True), outcome('failed')]
         self.assertEqual(1, len(self.report(outcomes)))
         self.assertEqual(2, len(self.report(outcomes, show_all=True)))
-        self.assertIn('1 unchanged, 1 failed', self.told.summary)
+        self.assertIn('1 failed, 1 unchanged', self.told.summary)
 
     def test_exit_code(self):
         for result, code in (
