@@ -28,6 +28,7 @@ Inside a sandbox, a page's outputs are written anew by::
 
 from collections.abc import Iterator
 import dataclasses
+import itertools
 import os
 import pathlib
 import re
@@ -47,11 +48,15 @@ MASKS = {
     'uuid': re.compile(
         r'\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b'
     ),
-    'time': re.compile(r'\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?Z?)?'),
+    'time': re.compile(
+        r'\b\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?Z?)?)?'
+    ),
     'seconds': re.compile(r'\bin \d+ s\b'),
     'port': re.compile(r'(?<=127\.0\.0\.1:)\d+|(?<=localhost:)\d+'),
     'rate': re.compile(r'\b[\d.]+ [kMG]?B/s'),
 }
+
+_COUNTS = re.compile(r'\d+ [a-z]+(, \d+ [a-z]+)+')
 
 _CONSOLE = '.. code-block:: console'
 _HIDDEN = '.. tests:'
@@ -88,10 +93,23 @@ class Command:
 
 
 def masked(text: str) -> str:
-    """Give a text without what differs from run to run."""
+    """Give a text without what differs from run to run.
+
+    So does the order of rows, and of what is counted: images are done side by
+    side.
+    """
+    text = _COUNTS.sub(
+        lambda found: ', '.join(sorted(found[0].split(', '))), text
+    )
     for name, pattern in MASKS.items():
         text = pattern.sub(f'<{name}>', text)
-    return '\n'.join(line.rstrip() for line in text.splitlines())
+    lines = (line.rstrip() for line in text.splitlines())
+    tables = itertools.groupby(lines, lambda line: line.startswith('| '))
+    return '\n'.join(
+        line
+        for is_table, found in tables
+        for line in (sorted(found) if is_table else found)
+    )
 
 
 def left_out() -> dict[str, str]:
@@ -166,6 +184,7 @@ class Session(fixtures.Fixture):
     def __init__(self, clouds: pathlib.Path) -> None:
         super().__init__()
         self._clouds = clouds.read_text()
+        self._sandbox = clouds.parent
 
     def _setUp(self) -> None:
         root = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
@@ -192,6 +211,7 @@ class Session(fixtures.Fixture):
                 'PATH': f'{scripts}:{os.environ["PATH"]}',
                 'PYTHONPATH': str(ROOT),
                 'ROOT': str(ROOT),
+                'SANDBOX': str(self._sandbox),
             },
         )
         self.addCleanup(self._shell.communicate)

@@ -18,3 +18,23 @@ create() {
     python "$ROOT/osc_glance_replicate/tests/functional/documents_create.py" \
         "$cloud" "$@"
 }
+
+# entry NAME CLOUD KEY=VALUE ...: another entry in clouds.yaml, which is that of
+# CLOUD but for some keys; those of its auth are written auth.KEY.
+entry() {
+    python - "$@" <<'END'
+import copy, os, sys, yaml
+
+path = os.path.expanduser('~/.config/openstack/clouds.yaml')
+with open(path) as file:
+    config = yaml.safe_load(file)
+name, cloud, *changes = sys.argv[1:]
+new = config['clouds'][name] = copy.deepcopy(config['clouds'][cloud])
+for change in changes:
+    key, value = change.split('=', 1)
+    part, _, key = key.rpartition('.')
+    (new[part] if part else new)[key] = value
+with open(path, 'w') as file:
+    yaml.safe_dump(config, file)
+END
+}
