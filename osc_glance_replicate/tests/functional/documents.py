@@ -54,7 +54,7 @@ MASKS = {
     'rate': re.compile(r'\b[\d.]+ [kMG]?B/s'),
 }
 
-_COUNTS = re.compile(r'\d+ [a-z]+(, \d+ [a-z]+)+')
+_COUNTS = re.compile(r'^\d+ [a-z]+(, \d+ [a-z]+)+', re.MULTILINE)
 
 _CONSOLE = '.. code-block:: console'
 _HIDDEN = '.. tests:'

@@ -2,6 +2,7 @@
 # Bring clouds up to date, and check that they are. It prints nothing and ends
 # with 0 if all is well; else it prints what happened, for a mail.
 set -u
+umask 077
 
 SOURCE=${SOURCE:-master}
 TO=${TO:---to slave}            # and which images, and what replicas are
@@ -11,7 +12,7 @@ STATE=${STATE_DIRECTORY:-$HOME/replicate}
 say() {
     echo "$1"
     cat "$STATE/last.txt"
-    echo "The run is $page"
+    [ ! -e "$page" ] || echo "The run is $page"
 }
 
 mkdir -p "$STATE"
@@ -21,6 +22,7 @@ if ! flock --nonblock 9; then
     echo "The run before still goes on; nothing was begun. See $STATE."
     exit 75
 fi
+rm -f "$page"
 find "$STATE" -name '*.html' -mtime +30 -delete
 # Who stops it stops openstack, too; wait for what that has to say.
 trap : INT TERM
