@@ -13,6 +13,7 @@
 """The bytes of one image, held against its record while they come."""
 
 import collections
+from collections.abc import Callable
 import contextlib
 import dataclasses
 import threading
@@ -71,6 +72,7 @@ class Checked:
     :param inspect: whether to look at its format
     :param stop: set when the run is to end
     :param first: whether to read all of it before any of it is given
+    :param tell: told how many bytes more have been read for that
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Checked:
         stop: threading.Event,
         inspect: bool = False,
         first: bool = False,
+        tell: Callable[[int], None] = lambda count: None,
     ) -> None:
         self._data = data
         self._image = image
@@ -90,6 +93,7 @@ class Checked:
         self._checksum = checksum
         self._inspect = inspect
         self._first = first
+        self._tell = tell
         self._stop = stop
         self._ahead: collections.deque[bytes] = collections.deque()
         self._closing = contextlib.ExitStack()
@@ -155,7 +159,8 @@ class Checked:
     def _rehearse(self) -> None:
         """Read and hash all that there is, and be ready to read it again."""
         while not self._ended:
-            self._read(_PATIENCE)
+            if block := self._read(_PATIENCE):
+                self._tell(len(block))
         self._data.rewind()
         # What is sent may be other data than what was read: it is held
         # against the record like any.
@@ -230,6 +235,7 @@ class Reading:
         inspect: bool,
         kept: places.Data | None = None,
         start: int = 0,
+        tell: Callable[[int], None] = lambda count: None,
     ) -> Checked:
         """Get ready to read an image's data.
 
@@ -237,6 +243,7 @@ class Reading:
             the format that the record says
         :param kept: what an interrupted run has left of the data
         :param start: number of bytes that are kept
+        :param tell: told how far it is where all is read first
         """
         data = resume.Resuming(
             self.source,
@@ -256,6 +263,7 @@ class Reading:
             inspect=inspect and self.checks.formats,
             stop=self.stop,
             first=self.checks.first,
+            tell=tell,
         )
 
 

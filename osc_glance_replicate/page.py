@@ -21,6 +21,7 @@ import threading
 import time
 from xml.etree import ElementTree
 
+from rich import cells
 from rich import filesize
 
 from osc_glance_replicate import errors
@@ -38,20 +39,32 @@ _STYLE = """
 body { color: var(--ink); background: var(--paper); margin: 2rem auto;
   max-width: 75rem; padding: 0 1rem; font: 15px/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
-code { font-family: ui-monospace, monospace; font-size: .9em; }
+code { font: .85em ui-monospace, monospace; color: var(--soft);
+  display: block; }
 dl { display: flex; flex-wrap: wrap; gap: 1rem 2.5rem; }
 dt { color: var(--soft); } dd { margin: 0; font-size: 1.25rem; }
 table { border-collapse: collapse; width: 100%; }
+tr { break-inside: avoid; }
 th, td { border-bottom: 1px solid var(--line); padding: .35rem .6rem;
-  text-align: left; vertical-align: top; overflow-wrap: anywhere; }
+  text-align: left; vertical-align: top; overflow-wrap: break-word; }
 th { color: var(--soft); font-weight: normal; white-space: nowrap; }
+h1, p, .text { overflow-wrap: anywhere; }
+td.text { min-width: 10rem; }
 .number { text-align: right; white-space: nowrap; }
 .copied, .updated { color: var(--good); fill: var(--good); }
 .failed, .conflict { color: var(--bad); fill: var(--bad); }
 .unchanged, .skipped { color: var(--other); fill: var(--other); }
-svg { width: 100%; height: auto; }
+figure { margin: 0; overflow-x: auto; }
+svg { width: 100%; min-width: 40rem; height: auto; }
 svg text { fill: var(--soft); font: 12px system-ui, sans-serif; }
+svg .name { fill: var(--paper); font-size: 10px; }
 svg line { stroke: var(--line); }
+@media (max-width: 50rem) {
+  thead { display: none; }
+  tr { display: block; border-bottom: 1px solid var(--line); }
+  td { display: inline-block; border: 0; padding: .1rem 1rem .1rem 0; }
+  td.text { display: block; }
+}
 """
 
 #: Of the timeline, in its own units.
@@ -59,6 +72,15 @@ _WIDTH = 1000.0
 _BAR = 14.0
 _STEP = 18.0
 _TICKS = 5
+
+#: Of a cell of the name on a bar, likewise.
+_CELL = 6.5
+
+#: Seconds between ticks.
+_STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800)
+
+#: Whatever may be in a name, nothing is run and nothing is fetched.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 _FAILED = ('failed', 'conflict')
 
@@ -140,6 +162,9 @@ class Page(watch.Nobody):
         html = ElementTree.Element('html', lang='en')
         head = _add(html, 'head')
         _add(head, 'meta', charset='utf-8')
+        policy = {'http-equiv': 'Content-Security-Policy', 'content': _POLICY}
+        _add(head, 'meta', **policy)
+        _add(head, 'meta', name='viewport', content='width=device-width')
         _add(head, 'title', f'{self._title}, {self._when}')
         _add(head, 'style', _STYLE)
         body = _add(html, 'body')
@@ -155,7 +180,8 @@ class Page(watch.Nobody):
             _add(body, 'h2', 'When')
             _add_timeline(body, moved)
         if others := [e for e in self._events if e not in failures]:
-            _add(body, 'h2', 'What was done')
+            title = 'The other images' if failures else 'The images'
+            _add(body, 'h2', title)
             _add_rows(body, others)
         written: bytes = ElementTree.tostring(html, 'utf-8', method='html')
         return b'<!DOCTYPE html>\n' + written + b'\n'
@@ -180,21 +206,23 @@ class Page(watch.Nobody):
 def _add_rows(parent: ElementTree.Element, events: Iterable[_Event]) -> None:
     table = _add(parent, 'table')
     titles = _add(_add(table, 'thead'), 'tr')
-    for title in 'Name', 'ID', 'Size', 'To', 'Result', 'Took', 'Reason':
-        _add(titles, 'th', title)
+    for title in 'Name, ID', 'Size', 'To', 'Result', 'Took', 'Reason':
+        kind = {'class': 'number'} if title in ('Size', 'Took') else {}
+        _add(titles, 'th', title, **kind)
     rows = _add(table, 'tbody')
+    text = {'class': 'text'}
     for event in events:
         image, result = event.outcome.action.image, event.outcome.result
         row = _add(rows, 'tr')
-        _add(row, 'td', image.name)
-        _add(_add(row, 'td'), 'code', image.id)
+        _add(_add(row, 'td', image.name, **text), 'code', image.id)
         size = '' if image.size is None else filesize.decimal(image.size)
         _add(row, 'td', size, **{'class': 'number'})
         _add(row, 'td', event.outcome.action.to)
         _add(row, 'td', result, **{'class': result})
-        took = f'{event.ended - event.begun:.1f} s'
+        seconds = event.ended - event.begun
+        took = f'{seconds:.1f} s' if seconds else ''
         _add(row, 'td', took, **{'class': 'number'})
-        _add(row, 'td', event.outcome.reason)
+        _add(row, 'td', event.outcome.reason, **text)
 
 
 def _add_timeline(
@@ -211,41 +239,60 @@ def _add_timeline(
         placed.append((row, event))
     height = len(rows) * _STEP + 20
     svg = _add(
-        parent,
+        _add(parent, 'figure'),
         'svg',
         xmlns='http://www.w3.org/2000/svg',
         viewBox=f'0 0 {_WIDTH:.0f} {height:.0f}',
         role='img',
     )
     _add(svg, 'title', 'When each image was on its way')
-    for tick in range(_TICKS + 1):
-        x = f'{_WIDTH * tick / _TICKS:.1f}'
-        foot = f'{len(rows) * _STEP:.1f}'
-        _add(svg, 'line', x1=x, x2=x, y1='0', y2=foot)
-        anchor = {0: 'start', _TICKS: 'end'}.get(tick, 'middle')
-        label = f'{end * tick / _TICKS:.0f} s'
+    _add_ticks(svg, end, height)
+    for row, event in placed:
+        _add_bar(svg, event, _WIDTH / end, row * _STEP)
+
+
+def _add_ticks(svg: ElementTree.Element, end: float, height: float) -> None:
+    """Mark round times."""
+    longest = 3600.0 * (1 + end // (_TICKS * 3600))
+    step = next((s for s in _STEPS if s * _TICKS >= end), longest)
+    for tick in range(int(end / step) + 1):
+        seconds = tick * step
+        x = f'{_WIDTH * seconds / end:.1f}'
+        _add(svg, 'line', x1=x, x2=x, y1='0', y2=f'{height - 20:.1f}')
+        label = f'{seconds:g} s'
+        if end > 120:
+            label = str(datetime.timedelta(seconds=seconds))
+        # Halves of labels would be cut off.
+        anchor = 'middle' if tick else 'start'
+        if _WIDTH * (end - seconds) / end < 30:
+            anchor = 'end'
         _add(svg, 'text', label, x=x, y=f'{height - 5:.1f}',
              **{'text-anchor': anchor})  # fmt: skip
-    for row, event in placed:
-        outcome = event.outcome
-        bar = _add(
-            svg,
-            'rect',
-            x=f'{_WIDTH * event.begun / end:.1f}',
-            y=f'{row * _STEP:.1f}',
-            width=f'{max(1, _WIDTH * (event.ended - event.begun) / end):.1f}',
-            height=f'{_BAR:.0f}',
-            rx='2',
-            **{'class': outcome.result},
-        )
-        image = outcome.action.image
-        seconds = event.ended - event.begun
-        _add(
-            bar,
-            'title',
-            f'{image.name or image.id} to {outcome.action.to}: '
-            f'{outcome.result}, {seconds:.1f} s',
-        )
+
+
+def _add_bar(
+    svg: ElementTree.Element, event: _Event, scale: float, y: float
+) -> None:
+    """Draw a bar, and on it the name of its image where that has room."""
+    outcome, image = event.outcome, event.outcome.action.image
+    seconds = event.ended - event.begun
+    x, width = scale * event.begun, max(1.0, scale * seconds)
+    bar = _add(
+        svg,
+        'rect',
+        x=f'{x:.1f}',
+        y=f'{y:.1f}',
+        width=f'{width:.1f}',
+        height=f'{_BAR:.0f}',
+        rx='2',
+        **{'class': outcome.result},
+    )
+    name = image.name or image.id
+    told = f'{name} to {outcome.action.to}: {outcome.result}, {seconds:.1f} s'
+    _add(bar, 'title', told)
+    if _CELL * (cells.cell_len(errors.printable(name)) + 2) < width:
+        _add(svg, 'text', name, x=f'{x + _CELL:.1f}',
+             y=f'{y + _BAR - 4:.1f}', **{'class': 'name'})  # fmt: skip
 
 
 def _add(

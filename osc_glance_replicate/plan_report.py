@@ -79,6 +79,11 @@ class Differences(report.Report[plan.Action]):
             'tells why'
         )
 
+    def _advice(self) -> str:
+        if self._counts['failed']:
+            return 'see Detail, mend it and run the same command again'
+        return ''
+
     def _exit_code(self) -> int:
         if self._counts['failed']:
             return 1

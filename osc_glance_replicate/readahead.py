@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Data that is read while what came before it is still being sent."""
+"""Data that is read while somebody waits for something else."""
 
 from collections.abc import Callable
 import queue
@@ -18,29 +18,30 @@ import queue
 from osc_glance_replicate import places
 from osc_glance_replicate import workers
 
-#: Blocks that are read before they are asked for; a second one gained nothing.
-_AHEAD = 1
-
 
 class ReadAhead:
-    """Data that is read in a thread of its own, some blocks ahead.
+    """Data that a thread of its own reads, where that may take time.
 
-    Two queues cost a third of what a future for each block does.
+    What has arrived already is read without it: to hand a block over costs a
+    fifth of a transfer. Where that cannot be known, the thread is one block
+    ahead. A second block ahead gained nothing.
 
-    :param opened: the data; it is entered, read and left by that thread
+    :param opened: the data; it is entered and left by that thread
     :param most: number of bytes of a block, at the most
     """
 
     def __init__(self, opened: places.OpenData, most: int) -> None:
         self._opened = opened
         self._most = most
+        # Two queues cost a third of what a future for each block does.
         self._orders: queue.SimpleQueue[Callable[[], bytes] | None] = (
             queue.SimpleQueue()
         )
         self._blocks: queue.SimpleQueue[bytes | BaseException] = (
             queue.SimpleQueue()
         )
-        self._ordered = 0
+        self._begun = False
+        self._ordered = False
 
     def read(self, seconds: float) -> bytes | None:
         """Give the next block.
@@ -50,21 +51,31 @@ class ReadAhead:
         :raises PlaceError: the source broke
         """
         if not self._ordered:
-            self._begin()
+            if block := self._opened.arrived(self._most):
+                return block
+            self._order(self._read)
         try:
-            block = self._blocks.get(timeout=seconds)
+            block = self._take(seconds)
         except queue.Empty:
             return None
-        if isinstance(block, BaseException):
-            raise block
-        self._orders.put(self._read)
+        if not self._opened.watched:
+            self._order(self._read)
         return block
 
-    def _begin(self) -> None:
-        workers.start(self._work)
-        for _ in range(_AHEAD):
-            self._orders.put(self._read)
-        self._ordered = _AHEAD
+    def _order(self, what: Callable[[], bytes]) -> None:
+        if not self._begun:
+            workers.start(self._work)
+            self._begun = True
+        self._orders.put(what)
+        self._ordered = True
+
+    def _take(self, seconds: float | None = None) -> bytes:
+        """Take what was ordered."""
+        block = self._blocks.get(timeout=seconds)
+        self._ordered = False
+        if isinstance(block, BaseException):
+            raise block
+        return block
 
     def _work(self) -> None:
         """Do what is ordered, up to the first error."""
@@ -87,14 +98,11 @@ class ReadAhead:
 
         :raises io.UnsupportedOperation: it cannot be given twice
         """
-        # What was read beyond the end is nothing, again.
-        self._orders.put(self._rewind)
-        for _ in range(self._ordered + 1):
-            block = self._blocks.get()
-            if isinstance(block, BaseException):
-                raise block
-        for _ in range(_AHEAD):
-            self._orders.put(self._read)
+        if self._ordered:
+            # It is nothing, beyond the end.
+            self._take()
+        self._order(self._rewind)
+        self._take()
 
     def nudge(self) -> None:
         """Break off what is being read, so that it is tried again."""

@@ -72,17 +72,19 @@ class Report(abc.ABC, Generic[_Item]):
         """The whole run in one line; none where an error says it all."""
         if isinstance(self.trouble, Exception) and not self._counts:
             return ''
-        return self._summary()
+        return '; '.join(filter(None, (self._summary(), self._advice())))
 
     @abc.abstractmethod
     def _summary(self) -> str:
         """Give the summary of a run that began."""
 
+    def _advice(self) -> str:
+        """Say what is to be done next; nothing where all is well."""
+        return ''
+
     @property
-    def _end(self) -> str:
-        """What the summary ends with."""
-        ended = isinstance(self.trouble, signals.Ended)
-        return ', interrupted' if ended else ''
+    def _interrupted(self) -> bool:
+        return isinstance(self.trouble, signals.Ended)
 
     @property
     def exit_code(self) -> int:
@@ -147,7 +149,17 @@ class Outcomes(Report[task.Outcome]):
         if self._rehearsal:
             return f'Dry run: {counts}; {size} to copy'
         seconds = time.monotonic() - self._start
-        return f'{counts}; {size} in {seconds:.0f} s{self._end}'
+        return f'{counts}; {size} in {seconds:.0f} s'
+
+    def _advice(self) -> str:
+        if self._interrupted:
+            return 'interrupted: run the same command again for the rest'
+        if self._counts['conflict'] or self._counts['failed']:
+            again = (
+                '' if self._rehearsal else ' and run the same command again'
+            )
+            return f'see Reason, mend it{again}'
+        return ''
 
     def _exit_code(self) -> int:
         failed = self._counts['conflict'] + self._counts['failed']

@@ -14,6 +14,7 @@
 
 import contextlib
 import logging
+import select
 import threading
 import time
 
@@ -30,6 +31,9 @@ _SLOWEST = 100
 
 #: Seconds over which that is measured.
 _WINDOW = 60.0
+
+#: Milliseconds to wait for data before a thread is had to do that.
+_MOMENT = 100
 
 #: Bytes after which a source that has broken is trusted anew.
 _PROGRESS = 1024 * 1024
@@ -70,6 +74,8 @@ class Resuming:
         self._size = image.size or 0
         self._position = 0
         self._data: places.Data | None = None
+        self._poll: select.poll | None = None
+        self._trouble: errors.TransientError | None = None
         self._closing = contextlib.ExitStack()
         self._opened = 0
         self._interrupted = threading.Event()
@@ -88,21 +94,50 @@ class Resuming:
         """
         while not self._interrupted.is_set():
             try:
-                data = self._read(most)
-                if data is None:
-                    continue
-                if not data and self._position < self._size:
-                    raise self._trouble(
-                        f'ended (has it lost the rest?) after {self._position}'
-                    )
+                if trouble := self._trouble:
+                    raise trouble
+                data = self._advance(most)
             except errors.TransientError as exc:
                 if self._position >= self._size > 0:
                     return b''
                 self._recover(exc)
                 continue
-            self._position += len(data)
-            return data
+            if data is not None:
+                return data
         raise errors.StoppedError(self._source.name, 'interrupted')
+
+    @property
+    def watched(self) -> bool:
+        """Whether ``arrived`` can tell."""
+        # A reader that is to be slowed down waits for more than data.
+        return self._poll is not None and self._limit.rate is None
+
+    def arrived(self, most: int) -> bytes | None:
+        """Give what has arrived, as ``places.OpenData`` does."""
+        if not self.watched or self._interrupted.is_set() or self._trouble:
+            return None
+        if self._position >= self._size:
+            return None
+        if not (self._poll and self._poll.poll(_MOMENT)):
+            return None
+        try:
+            return self._advance(most)
+        except errors.TransientError as exc:
+            # To recover takes its time.
+            self._trouble = exc
+            return None
+
+    def _advance(self, most: int) -> bytes | None:
+        """Read some; None where nothing of it was wanted."""
+        data = self._read(most)
+        if data is None:
+            return None
+        if not data and self._position < self._size:
+            raise self._broken(
+                f'ended (has it lost the rest?) after {self._position}'
+            )
+        self._position += len(data)
+        return data
 
     def _read(self, most: int) -> bytes | None:
         """Read some; None where nothing of it was wanted."""
@@ -132,6 +167,10 @@ class Resuming:
         data = self._closing.enter_context(
             self._source.read(self._image, self._position)
         )
+        fileno = data.fileno()
+        if fileno is not None:
+            self._poll = select.poll()
+            self._poll.register(fileno, select.POLLIN)
         if self._opened:
             self._check_unchanged()
         self._opened += 1
@@ -153,12 +192,12 @@ class Resuming:
         if self._spent < _WINDOW:
             return
         if self._got < _SLOWEST * _WINDOW:
-            raise self._trouble(
+            raise self._broken(
                 f'sent {self._got} bytes in {self._spent:.0f} s,'
             )
         self._spent, self._got = 0.0, 0
 
-    def _trouble(self, what: str) -> errors.TransientError:
+    def _broken(self, what: str) -> errors.TransientError:
         return errors.TransientError(
             self._source.name,
             f'{what} of the {self._size} bytes of {self._image.id}',
@@ -209,5 +248,5 @@ class Resuming:
         self._close()
 
     def _close(self) -> None:
-        self._data = None
+        self._data = self._poll = self._trouble = None
         self._closing.close()

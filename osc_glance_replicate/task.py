@@ -237,7 +237,8 @@ class Task:
         if shared and (branch := shared.branch(self._destination.name)):
             return branch
         image, inspect = self._action.image, self._destination.inspects
-        return self._reading.open(image, inspect, part, kept)
+        told = functools.partial(self._watcher.checked, self._action)
+        return self._reading.open(image, inspect, part, kept, told)
 
     def _finish(self) -> Outcome:
         """Hold the replica against its source, then publish it."""

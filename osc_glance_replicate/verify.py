@@ -30,6 +30,7 @@ from osc_glance_replicate import run
 from osc_glance_replicate import selection as image_selection
 from osc_glance_replicate import task
 from osc_glance_replicate import threads
+from osc_glance_replicate import watch
 
 #: What makes a dump a bad one.
 DAMAGE = frozenset(damage.value for damage in directory.Damage)
@@ -100,20 +101,44 @@ class _Nowhere:
         pass
 
 
+class _InWords(watch.Several):
+    """Tells what was found rather than what became of a copy."""
+
+    def __init__(
+        self, watcher: watch.Watcher, source: directory.Directory
+    ) -> None:
+        super().__init__([watcher])
+        self._source = source
+
+    def ended(self, outcome: task.Outcome) -> None:
+        found = _finding(outcome, self._source)
+        super().ended(task.Outcome(outcome.action, found.result, found.reason))
+
+
 def verify(
-    source: directory.Directory, selection: image_selection.Selection
+    source: directory.Directory,
+    selection: image_selection.Selection,
+    watcher: watch.Watcher = watch.Nobody(),
 ) -> Iterator[Finding]:
     """Read all data of a dump.
 
     :param selection: which images; all files, too, where it takes any image
+    :param watcher: told how it goes
     :raises SelectionError: an image that is named is not there
     """
+    watcher = _InWords(watcher, source)
     crew = threads.Threads(
-        {source.name: _Nowhere(source.name)},
+        {'': _Nowhere('')},
         plan.Planner(selection),
         checked.Reading(source, retries=0),
+        watcher,
     )
-    runner = run.Runner(crew, transfers=os.cpu_count() or 1, fail_fast=False)
+    runner = run.Runner(
+        crew,
+        transfers=os.cpu_count() or 1,
+        fail_fast=False,
+        watcher=watcher,
+    )
     rows = catalogue.rows(source, [], selection)
     for outcome in runner.run(_actions(rows, source, selection)):
         yield _finding(outcome, source)
@@ -133,7 +158,7 @@ def _actions(
     for (image,) in rows:
         if not image or not (selection.images or selection.matches(image)):
             continue
-        action = plan.Action(image, source.name, plan.Verb.COPY)
+        action = plan.Action(image, '', plan.Verb.COPY)
         if image.defect:
             yield action.instead(plan.Verb.FAIL, image.defect)
         elif flaw := _flaw_of_members(source, image):

@@ -52,7 +52,14 @@ class Findings(report.Report[verify.Finding]):
         size = filesize.decimal(self._bytes)
         seconds = time.monotonic() - self._start
         counts = self._counted() or 'no images'
-        return f'{counts}; {size} verified in {seconds:.0f} s{self._end}'
+        return f'{counts}; {size} verified in {seconds:.0f} s'
+
+    def _advice(self) -> str:
+        if self._interrupted:
+            return 'interrupted: run the same command again for the rest'
+        if self._counts['damaged']:
+            return 'remove what is damaged, then dump or copy it again'
+        return 'dump or copy it again' if self._exit_code() else ''
 
     def _exit_code(self) -> int:
         return int(any(self._counts[what] for what in verify.DAMAGE))

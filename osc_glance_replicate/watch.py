@@ -35,6 +35,9 @@ class Watcher(Protocol):
     def begun(self, action: plan.Action) -> None:
         """Hear that an action has begun, or begins again."""
 
+    def checked(self, action: plan.Action, count: int) -> None:
+        """Hear that so many bytes more were read, before any is sent."""
+
     def sent(self, action: plan.Action, count: int) -> None:
         """Hear that so many bytes more have been sent."""
 
@@ -55,6 +58,9 @@ class Nobody:
         pass
 
     def begun(self, action: plan.Action) -> None:
+        pass
+
+    def checked(self, action: plan.Action, count: int) -> None:
         pass
 
     def sent(self, action: plan.Action, count: int) -> None:
@@ -84,6 +90,10 @@ class Several:
     def begun(self, action: plan.Action) -> None:
         for watcher in self._watchers:
             watcher.begun(action)
+
+    def checked(self, action: plan.Action, count: int) -> None:
+        for watcher in self._watchers:
+            watcher.checked(action, count)
 
     def sent(self, action: plan.Action, count: int) -> None:
         for watcher in self._watchers:

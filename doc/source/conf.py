@@ -20,10 +20,17 @@ copyright = 'OpenStack contributors'
 master_doc = 'index'
 
 html_theme = 'openstackdocs'
+html_static_path = ['_static']
+html_css_files = ['tables.css']
 pygments_style = 'native'
+# What commands print is no Python.
+highlight_language = 'none'
 
 openstackdocs_repo_name = 'openstack/osc-glance-replicate'
 openstackdocs_auto_name = False
+
+# Quotes and ellipses, but not dashes: options begin with two hyphens.
+smartquotes_action = 'qe'
 
 autoprogram_cliff_application = 'openstack'
 # What every list command has is documented by python-openstackclient.

@@ -16,9 +16,12 @@ import abc
 import argparse
 import collections
 from collections.abc import Callable, Iterable, Iterator, Sequence
+import contextlib
+import inspect
 import logging
 import os
-from typing import Any, IO, TYPE_CHECKING, TypeVar
+import textwrap
+from typing import Any, ClassVar, IO, TYPE_CHECKING, TypeVar
 
 from osc_lib.command import command
 
@@ -29,8 +32,22 @@ if TYPE_CHECKING:
     from osc_glance_replicate import page
     from osc_glance_replicate import report
     from osc_glance_replicate import task
+    from osc_glance_replicate import watch
 
 _Item = TypeVar('_Item')
+
+
+class _Paragraphs(argparse.HelpFormatter):
+    """Fills paragraphs one by one, and leaves examples as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        fill = super()._fill_text
+        # The two colons are for the command reference, which is reST.
+        paragraphs = text.replace('::\n', ':\n').split('\n\n')
+        return '\n\n'.join(
+            part if part.startswith(' ') else fill(part, width, indent)
+            for part in paragraphs
+        )
 
 
 class ReplicateCommand(command.Lister):
@@ -39,6 +56,23 @@ class ReplicateCommand(command.Lister):
     # openstackclient would log in before the command runs, and its errors
     # name no cloud; own_cloud() does it instead.
     auth_required = False
+
+    #: What one may type, for the end of --help: as a shell takes it.
+    examples: ClassVar[str]
+
+    def get_epilog(self) -> str:
+        """Give the end of --help, in reST."""
+        examples = textwrap.indent(inspect.cleandoc(self.examples), '  ')
+        told = super().get_epilog().strip()
+        return f'Examples::\n\n{examples}\n\n{told}'
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Make a parser whose help keeps the lines of the examples."""
+        parser = super().get_parser(prog_name)
+        usual: Any = parser.formatter_class
+        kept: Any = type('HelpFormatter', (_Paragraphs, usual), {})
+        parser.formatter_class = kept
+        return parser
 
     def own_cloud(self) -> 'openstack.connection.Connection':
         """Connect to the command's own cloud, as openstackclient would.
@@ -121,6 +155,20 @@ class ReplicateCommand(command.Lister):
         :raises ReplicateError: it cannot be written
         """
 
+    def watching(
+        self, wanted: bool | None
+    ) -> 'contextlib.AbstractContextManager[watch.Watcher]':
+        """Show how far a run is to who waits for it.
+
+        :param wanted: whether it was asked for; None if nothing was said
+        """
+        from osc_glance_replicate import progress
+
+        verbosity = self.app.options.verbose_level
+        return progress.watching(
+            self.app.stderr, wanted if verbosity else False, verbosity > 1
+        )
+
     def _tell(self, lines: Iterable[str]) -> None:
         """Write to stderr; where that is not possible, the code tells."""
         try:
@@ -188,16 +236,11 @@ class CopyCommand(ReplicateCommand):
     ) -> 'Iterator[task.Outcome]':
         """Copy, and show how far it is to who waits."""
         from osc_glance_replicate import page
-        from osc_glance_replicate import progress
         from osc_glance_replicate import watch
 
-        quiet = not self.app.options.verbose_level
         ready = self.engine(parsed_args)
-        with progress.watching(
-            self.app.stderr,
-            False if quiet or parsed_args.dry_run else parsed_args.progress,
-            self.app.options.verbose_level > 1,
-        ) as watcher:
+        wanted = False if parsed_args.dry_run else parsed_args.progress
+        with self.watching(wanted) as watcher:
             if parsed_args.report:
                 title = f'{ready.source} to {", ".join(ready.to)}'
                 self._page = page.Page(

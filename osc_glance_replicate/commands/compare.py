@@ -28,6 +28,18 @@ class CompareImages(base.ReplicateCommand):
     code 0: nothing differs; 3: something does.
     """
 
+    examples = r"""
+    # Is all that livecopy would copy in the other cloud, and unchanged?
+    openstack --os-cloud master image replicate compare --to slave
+
+    # One image, also where nothing differs, for a script.
+    openstack --os-cloud master image replicate compare --to slave \
+        debian-13 --show-all -f json
+
+    # What would be dumped?
+    openstack --os-cloud master image replicate compare --dump /srv/images
+    """
+
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         selection_options.add_selection(parser)
@@ -36,7 +48,7 @@ class CompareImages(base.ReplicateCommand):
         parser.add_argument(
             '--extra',
             action='store_true',
-            help='Images that only a destination has, too',
+            help='Show the images that only a destination has, too',
         )
         options.add_show_all(parser, 'those that are the same')
         options.accept_any_order(parser)

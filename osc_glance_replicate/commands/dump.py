@@ -32,6 +32,15 @@ class DumpImages(base.CopyCommand):
     from it.
     """
 
+    examples = r"""
+    # Make the directory, or bring it up to date.
+    openstack --os-cloud master image replicate dump /srv/images
+
+    # Public images that were changed in the last week, to a smaller disk.
+    openstack --os-cloud master image replicate dump /srv/week \
+        --public --updated-since 7d
+    """
+
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         options.add_path(parser)

@@ -32,21 +32,29 @@ class Ec2Ids(base.ReplicateCommand):
     share one, or an ID in use is another.
     """
 
+    examples = r"""
+    # The IDs, and whether two images of the two clouds would share one.
+    openstack --os-cloud master image replicate ec2ids --to slave
+
+    # SQL for nova's databases, to be read and applied by you.
+    openstack --os-cloud master image replicate ec2ids --to slave --nova-sql
+    """
+
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         selection_options.add_selection(parser)
         parser.add_argument(
             '--to',
-            metavar='<cloud>[:<region>]',
+            metavar='<cloud>',
             action='append',
             default=[],
-            help='Look for images with the same ID in this cloud, too (repeat '
-            'the option for several clouds)',
+            help='Look for images with the same ID there, too: in a cloud of '
+            'clouds.yaml, or <cloud>:<region> (repeat the option for several)',
         )
         parser.add_argument(
             '--short',
             action='store_true',
-            help="IDs that fit into nova's table",
+            help="Show short IDs, which fit into nova's table s3_images",
         )
         _add_nova(parser)
         options.accept_any_order(parser)

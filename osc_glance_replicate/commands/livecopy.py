@@ -32,6 +32,20 @@ class LivecopyImages(base.CopyCommand):
     overwritten and no image is ever deleted.
     """
 
+    examples = r"""
+    # Show what would be done, then do it.
+    openstack --os-cloud master image replicate livecopy --to slave --dry-run
+    openstack --os-cloud master image replicate livecopy --to slave
+
+    # Some images, to a cloud and to a region, each image read once for both.
+    openstack --os-cloud master image replicate livecopy \
+        --to slave --to master:RegionTwo --name 'debian-*' --exclude '*-old'
+
+    # At night: no more than 50 MB/s, and a page to look at in the morning.
+    openstack --os-cloud master image replicate livecopy --to slave \
+        --bandwidth 50M --report /srv/replicate.html
+    """
+
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         selection_options.add_selection(parser)

@@ -31,6 +31,16 @@ class LoadImages(base.CopyCommand):
     cloud. What is damaged is not loaded.
     """
 
+    examples = r"""
+    # Show what would be done, then do it.
+    openstack --os-cloud slave image replicate load /srv/images --dry-run
+    openstack --os-cloud slave image replicate load /srv/images
+
+    # One image, without the properties of the source's hypervisor.
+    openstack --os-cloud slave image replicate load /srv/images debian-13 \
+        --dont-replicate 'hw_*'
+    """
+
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         options.add_path(parser)

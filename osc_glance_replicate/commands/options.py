@@ -85,11 +85,11 @@ def add_destinations(
     where = parser.add_mutually_exclusive_group(required=required)
     where.add_argument(
         '--to',
-        metavar='<cloud>[:<region>]',
+        metavar='<cloud>',
         action='append',
         default=[],
-        help='Destination: a cloud of clouds.yaml, or a region of it (repeat '
-        'the option for several destinations)',
+        help='Destination: a cloud of clouds.yaml, or <cloud>:<region> '
+        '(repeat the option for several destinations)',
     )
     if dump:
         where.add_argument(
@@ -106,7 +106,7 @@ def add_path(parser: argparse.ArgumentParser) -> None:
         'path',
         metavar='<path>',
         type=values.not_empty,
-        help='The dump directory',
+        help='Directory of the dump',
     )
 
 
@@ -115,7 +115,7 @@ def add_members(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         '--members',
         action='store_true',
-        help='The members of shared images, too',
+        help='Replicate the members of shared images, too',
     )
 
 
@@ -148,23 +148,25 @@ def add_replica(parser: argparse.ArgumentParser) -> None:
         '--owner',
         choices=('mine', 'same', 'by-name'),
         default='mine',
-        help="Whose the replicas are: the destination user's project "
-        "(default), the source's project ID, or the project of the same name",
+        help="Whose the replicas are. mine: the destination user's project's "
+        '(default). same: those of the project with the same ID. by-name: '
+        'those of the project with the same name.',
     )
     add_list(
         group,
         '--map-owner',
         'map_owners',
         '<source=destination>',
-        'Replicas of the images of one project (name or ID) are those of '
-        'another at the destination (repeat for several)',
+        'Give the images of this project of the source to that one of the '
+        'destination (names or IDs; repeat for several)',
         type=values.source_destination,
     )
     add_members(group)
     group.add_argument(
         '--exact',
         action='store_true',
-        help='No properties, tags and members that only a replica has',
+        help='Remove what only a replica has: properties, tags and, with '
+        '--members, members',
     )
 
 
@@ -238,15 +240,20 @@ def add_execution(
         )
 
 
+def add_progress(parser: argparse._ActionsContainer) -> None:
+    """Add what says whether it is shown how far a run is."""
+    parser.add_argument(
+        '--progress',
+        action=argparse.BooleanOptionalAction,
+        help='Show how far it is, on stderr (default: where that is a '
+        'terminal; elsewhere -v shows a line for each image)',
+    )
+
+
 def add_watching(parser: argparse.ArgumentParser) -> None:
     """Add what says how a run is looked on, and what is kept of it."""
     group = parser.add_argument_group('what it shows')
-    group.add_argument(
-        '--progress',
-        action=argparse.BooleanOptionalAction,
-        help='Show how far it is, on stderr (default: on a terminal; with -v '
-        'a line for each image elsewhere)',
-    )
+    add_progress(group)
     group.add_argument(
         '--report',
         metavar='<file>',

@@ -26,8 +26,8 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
         nargs='*',
         # Else argparse calls it required.
         default=[],
-        help='Image (name or ID); when none is given, all that are active and '
-        'not hidden',
+        help='Image (name or ID; default: all images that are active and not '
+        'hidden)',
     )
     group = parser.add_argument_group(
         'which images', 'An image must fit all kinds of option that are given.'
@@ -83,7 +83,7 @@ def _add_visibilities(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         '--include-hidden',
         action='store_true',
-        help='Hidden images, too',
+        help='Choose hidden images, too',
     )
 
 

@@ -31,6 +31,18 @@ class SizeImages(base.ReplicateCommand):
     --dump, a dump.
     """
 
+    examples = r"""
+    # How much is there?
+    openstack --os-cloud master image replicate size
+
+    # How much would be copied?
+    openstack --os-cloud master image replicate size --to slave
+
+    # How many bytes would be dumped? A number, for a script.
+    openstack --os-cloud master image replicate size --dump /srv/images \
+        -f value -c Bytes
+    """
+
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         selection_options.add_selection(parser)

@@ -29,10 +29,19 @@ class VerifyImages(base.ReplicateCommand):
     something is damaged or missing.
     """
 
+    examples = r"""
+    # All images of the dump; exit code 1 if one is damaged.
+    openstack image replicate verify /srv/images
+
+    # Some images, for a script.
+    openstack image replicate verify /srv/images --name 'debian-*' -f json
+    """
+
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         options.add_path(parser)
         selection_options.add_selection(parser)
+        options.add_progress(parser)
         options.accept_any_order(parser)
         return parser
 
@@ -50,6 +59,7 @@ class VerifyImages(base.ReplicateCommand):
             source = directory.Directory(parsed_args.path)
             source.require_dump()
             selection = criteria.selection_in(source, parsed_args)
-            return verify.verify(source, selection)
+            with self.watching(parsed_args.progress) as watcher:
+                yield from verify.verify(source, selection, watcher)
 
         return self.show(tell, findings)

@@ -50,9 +50,28 @@ class Data(Readable, Protocol):
 
     unwanted: int
 
+    def fileno(self) -> int | None:
+        """Give the descriptor that is ready when a read would not wait.
+
+        :returns: None where there is none that tells
+        """
+
 
 class OpenData(Readable, contextlib.AbstractContextManager[Any], Protocol):
     """Data that wants to be closed."""
+
+    @property
+    def watched(self) -> bool:
+        """Whether ``arrived`` can tell."""
+
+    def arrived(self, most: int) -> bytes | None:
+        """Give what has arrived, without waiting for more than a moment.
+
+        Never raises: what breaks is left to ``read``.
+
+        :param most: number of bytes at the most
+        :returns: None where ``read`` may have to wait
+        """
 
     def nudge(self) -> None:
         """Break off a read that waits in another thread; go on then."""
@@ -66,6 +85,9 @@ class Nothing:
     def read(self, most: int) -> bytes:
         """Give none."""
         return b''
+
+    def fileno(self) -> None:
+        """Tell that nothing can be waited for."""
 
     def rewind(self) -> None:
         """Do nothing."""

@@ -271,6 +271,9 @@ class Reader:
         """Start again; a change since the first time still counts."""
         self._position = self._start
 
+    def fileno(self) -> None:
+        """Tell nothing: a file that has to be read from a disk is ready."""
+
     def interrupt(self) -> None:
         """Do nothing: a file does not let anybody wait."""
 

@@ -41,10 +41,17 @@ class Download:
         self.unwanted = unwanted
         self._place = place
         self._raw = response.raw
+        # TLS and chunks have buffers of their own, of which a socket knows
+        # nothing.
+        encrypted = response.url.startswith('https:')
+        self._plain = not (encrypted or response.raw.chunked)
         self._gathers = False
 
     def rewind(self) -> None:
         raise io.UnsupportedOperation
+
+    def fileno(self) -> int | None:
+        return self._raw.fileno() if self._plain else None
 
     def interrupt(self) -> None:
         # It may have come to its end meanwhile.
@@ -55,8 +62,11 @@ class Download:
         """Give what has arrived; what comes fast in small pieces is gathered.
 
         Of TLS, 16 KiB arrive at a time, and small blocks cost three times the
-        CPU (FACTS.md).
+        CPU (FACTS.md). Who watches the descriptor does not wait for a second
+        piece.
         """
+        if self._plain:
+            return self._read(self._raw.read1, most)
         start = time.monotonic()
         data = self._read(
             self._raw.read if self._gathers else self._raw.read1, most

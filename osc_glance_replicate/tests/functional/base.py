@@ -311,6 +311,8 @@ class FunctionalTest(testtools.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self._output: dict[int, list[pathlib.Path]] = {}
+        self._told: dict[str, str] = {}
+        self.addOnException(self._tell)
         self.master = self.cloud('master')
         self.slave = self.cloud('slave')
 
@@ -429,12 +431,16 @@ class FunctionalTest(testtools.TestCase):
             time.sleep(0.01)
         stdout, stderr = map(pathlib.Path.read_text, output)
         result = Result(code, stdout, stderr, peak)
-        for name in ('stdout', 'stderr'):
-            told = secrets().hidden(getattr(result, name))
-            self.addDetail(name, content.text_content(told))
+        self._told = {'stdout': stdout, 'stderr': stderr}
         if expect is not None:
             self.assertEqual(expect, result.code, secrets().hidden(stderr))
         return result
+
+    def _tell(self, exc_info: object) -> None:
+        """Show what the last command has told, where a test fails."""
+        for name, told in self._told.items():
+            hidden = secrets().hidden(told)
+            self.addDetail(name, content.text_content(hidden))
 
     def livecopy(
         self,

@@ -102,7 +102,10 @@ class Cluster(fixtures.Fixture):
             {}, 'scheduler', '--protocol', self._protocol, '--port', '0'
         )
         self.scheduler.wait(lambda: 'Scheduler at' in self.scheduler.told)
-        self.scheduler.wait(self._notes.exists)
+        # It is there before anything stands in it.
+        self.scheduler.wait(
+            lambda: self._notes.exists() and self._notes.stat().st_size > 0
+        )
         self.address = str(json.loads(self._notes.read_text())['address'])
         self.workers = [
             self._begin(environment) for environment in self._environments

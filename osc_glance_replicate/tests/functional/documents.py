@@ -33,6 +33,8 @@ import os
 import pathlib
 import re
 import shlex
+import signal
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -41,7 +43,12 @@ import threading
 
 import fixtures
 
+from osc_glance_replicate.tests.functional import preloaded
+
 ROOT = pathlib.Path(__file__).parents[3]
+
+#: Where ``openstack`` is.
+SCRIPTS = sysconfig.get_path('scripts')
 
 #: What differs from run to run, by the name of what it is.
 MASKS = {
@@ -52,9 +59,15 @@ MASKS = {
     'seconds': re.compile(r'\bin \d+ s\b'),
     'port': re.compile(r'(?<=127\.0\.0\.1:)\d+|(?<=localhost:)\d+'),
     'rate': re.compile(r'\b[\d.]+ [kMG]?B/s'),
+    'line': re.compile(r'(?<=\(_ssl\.c:)\d+'),
+    'project': re.compile(r'\b[0-9a-f]{32}\b'),
 }
 
-_COUNTS = re.compile(r'^\d+ [a-z]+(, \d+ [a-z]+)+', re.MULTILINE)
+#: Lines that come in the order in which images end.
+_UNORDERED = re.compile(r'\|.*|.*\.img: OK')
+
+#: What is counted in a summary, likewise.
+_COUNTS = re.compile(r'\d+ [a-z]+(?:, \d+ [a-z]+)+(?=;|$)')
 
 _CONSOLE = '.. code-block:: console'
 _HIDDEN = '.. tests:'
@@ -89,25 +102,35 @@ class Command:
     last: int
     indent: str = ''
 
+    @property
+    def line(self) -> str:
+        """The command in one line, as it is listed where it is left out."""
+        return re.sub(r'\\\n\s*', '', self.source)
+
 
 def masked(text: str) -> str:
-    """Give a text without what differs from run to run.
-
-    So does the order of rows, and of what is counted: images are done side by
-    side.
-    """
-    text = _COUNTS.sub(
-        lambda found: ', '.join(sorted(found[0].split(', '))), text
-    )
+    """Give a text without what differs from run to run."""
     for name, pattern in MASKS.items():
         text = pattern.sub(f'<{name}>', text)
-    lines = (line.rstrip() for line in text.splitlines())
-    tables = itertools.groupby(lines, lambda line: line.startswith('| '))
+    lines = (_counted(line.rstrip()) for line in text.splitlines())
+    groups = itertools.groupby(lines, _is_unordered)
     return '\n'.join(
         line
-        for is_table, found in tables
-        for line in (sorted(found) if is_table else found)
+        for unordered, group in groups
+        for line in (sorted(group) if unordered else group)
     )
+
+
+def _is_unordered(line: str) -> bool:
+    return _UNORDERED.fullmatch(line) is not None
+
+
+def _counted(line: str) -> str:
+    """Put the counts of a summary in order."""
+    match = _COUNTS.match(line)
+    if not match:
+        return line
+    return ', '.join(sorted(match[0].split(', '))) + line[match.end() :]
 
 
 def left_out() -> dict[str, str]:
@@ -144,7 +167,10 @@ def _block(lines: list[str], position: int) -> tuple[int, int]:
     while not lines[position].strip():
         position += 1
     start = end = position
-    while position < len(lines) and lines[position][:1] in ('', ' '):
+    indent = ' ' * (len(lines[start]) - len(lines[start].lstrip()))
+    while position < len(lines) and (
+        lines[position].startswith(indent) or not lines[position].strip()
+    ):
         position += 1
         if lines[position - 1].strip():
             end = position
@@ -173,20 +199,32 @@ def _typed(lines: list[str], start: int, end: int) -> Iterator[Command]:
         yield Command(source, shown, begin, first, position, indent)
 
 
+#: The openstack command of a session: see preloaded.py.
+_OPENSTACK = """\
+#!{python} -IS
+import socket, sys
+sys.path.append({root!r})
+from osc_glance_replicate.tests.functional import preloaded
+sys.exit(preloaded.relay(socket.socket(fileno={orders})))
+"""
+
+
 class Session(fixtures.Fixture):
     """A shell, as a reader's: a home, /srv, and clouds.yaml in its place.
+
+    Its openstack command has done its imports.
 
     :param clouds: the sandbox's clouds.yaml
     """
 
     def __init__(self, clouds: pathlib.Path) -> None:
         super().__init__()
+        self._directory = clouds.parent
         self._clouds = clouds.read_text()
-        self._sandbox = clouds.parent
 
     def _setUp(self) -> None:
         root = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
-        for name in 'home/.config/openstack', 'srv':
+        for name in 'bin', 'home/.config/openstack', 'srv':
             (root / name).mkdir(parents=True)
         clouds = root / 'home/.config/openstack/clouds.yaml'
         clouds.touch(mode=0o600)
@@ -195,26 +233,41 @@ class Session(fixtures.Fixture):
         enter = ['unshare', '--mount']
         if os.getuid():
             enter += ['--map-root-user']
-        scripts = sysconfig.get_path('scripts')
+        pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours, theirs = (end.fileno() for end in pair)
+        openstack = root / 'bin/openstack'
+        openstack.write_text(
+            _OPENSTACK.format(
+                python=sys.executable, root=str(ROOT), orders=ours
+            )
+        )
+        openstack.chmod(0o755)
         self._shell = subprocess.Popen(
             [*enter, 'bash', '--noprofile', '--norc'],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            # What it leaves in the background ends with it.
+            start_new_session=True,
+            pass_fds=(ours, theirs),
             cwd=root / 'home',
             env={
                 'HOME': str(root / 'home'),
                 'LANG': 'C.UTF-8',
-                'PATH': f'{scripts}:{os.environ["PATH"]}',
+                'PATH': f'{root}/bin:{SCRIPTS}:{os.environ["PATH"]}',
                 'PYTHONPATH': str(ROOT),
                 'ROOT': str(ROOT),
-                'SANDBOX': str(self._sandbox),
+                'SANDBOX': str(self._directory),
             },
         )
         self.addCleanup(self._shell.communicate)
-        self.addCleanup(self._shell.kill)
+        self.addCleanup(os.killpg, self._shell.pid, signal.SIGKILL)
+        for end in pair:
+            end.close()
         self.run(f'mount --bind {shlex.quote(str(root / "srv"))} /srv')
+        # Within the shell's mounts.
+        self.run(f'python -m {preloaded.__name__} {theirs} &')
         self.run(_PRELUDE.read_text())
 
     def run(self, source: str) -> str:
@@ -249,7 +302,7 @@ def rewrite(page: pathlib.Path, session: Session) -> None:
     # Lines move from the end to the beginning only.
     changes = []
     for command in commands(page):
-        if command.source in left_out():
+        if command.line in left_out():
             continue
         printed = session.run(command.source)
         if command.shown is None:

@@ -49,8 +49,9 @@ class _Glance:
             'scope': {'project': project},
         }
         self._headers: dict[str, str] = {}
+        self._keystone = auth['auth_url']
         token, answer = self._send(
-            'POST', f'{auth["auth_url"]}/auth/tokens', {'auth': wanted}
+            'POST', f'{self._keystone}/auth/tokens', {'auth': wanted}
         )
         self._headers = {'X-Auth-Token': token['X-Subject-Token']}
         self._url = next(
@@ -63,7 +64,7 @@ class _Glance:
         )
 
     def _send(
-        self, method: str, url: str, body: dict[str, Any] | bytes
+        self, method: str, url: str, body: dict[str, Any] | bytes | None
     ) -> tuple[Any, bytes]:
         kind = 'octet-stream'
         if isinstance(body, dict):
@@ -77,6 +78,12 @@ class _Glance:
         with urllib.request.urlopen(request, context=self._tls) as answer:
             return answer.headers, answer.read()
 
+    def project(self, name: str) -> Any:
+        """Look up the ID of a project."""
+        url = f'{self._keystone}/projects?name={name}'
+        _, answer = self._send('GET', url, None)
+        return json.loads(answer)['projects'][0]['id']
+
     def create(self, record: dict[str, Any], data: bytes) -> None:
         self._send('POST', f'{self._url}/v2/images', record)
         self._send('PUT', f'{self._url}/v2/images/{record["id"]}/file', data)
@@ -88,6 +95,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument('id')
     parser.add_argument('size', type=int)
     parser.add_argument('name')
+    parser.add_argument('--disk-format', default='raw')
+    parser.add_argument('--container-format', default='bare')
+    parser.add_argument('--project')
     parser.add_argument('--tag', action='append', default=[])
     parser.add_argument('--property', action='append', default=[])
     parser.add_argument('--protected', action='store_true')
@@ -112,14 +122,16 @@ def main() -> None:
     record = {
         'id': options.id,
         'name': options.name,
-        'disk_format': 'raw',
-        'container_format': 'bare',
+        'disk_format': options.disk_format,
+        'container_format': options.container_format,
         'visibility': options.visibility,
         'tags': options.tag,
         'protected': options.protected,
         'os_hidden': options.hidden,
         **dict(pair.split('=', 1) for pair in options.property),
     }
+    if options.project:
+        record['owner'] = glance.project(options.project)
     line = f'{options.name}\n'.encode()
     data = line * (options.size // len(line) + 1)
     glance.create(record, data[: options.size])

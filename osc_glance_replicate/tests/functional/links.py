@@ -75,7 +75,7 @@ class BrokenLinksTest(base.FunctionalTest):
 
     def await_upload(self, image: image_record.Image) -> None:
         """Wait until the destination has got a part of an image."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 90
         while not any(call.uploaded for call in self.puts(image)):
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.01)

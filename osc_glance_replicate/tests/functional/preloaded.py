@@ -120,17 +120,40 @@ class Server:
         :param stdout: descriptor of the file that its output goes to
         :param stderr: likewise
         """
-        told, tell = os.pipe()
-        here = os.getcwd()
-        order = json.dumps([list(arguments), dict(environment), here]).encode()
-        with tempfile.TemporaryFile() as file:
-            # A message of a socket may not be as long as what it orders.
-            file.write(order)
-            file.flush()
-            fds = [file.fileno(), stdout, stderr, tell]
-            socket.send_fds(self._socket, [b'start'], fds)
-        os.close(tell)
-        return Command(told)
+        return _order(self._socket, arguments, environment, stdout, stderr)
+
+
+def _order(
+    orders: socket.socket,
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    stdout: int,
+    stderr: int,
+) -> Command:
+    told, tell = os.pipe()
+    here = os.getcwd()
+    order = json.dumps([list(arguments), dict(environment), here]).encode()
+    with tempfile.TemporaryFile() as file:
+        # A message of a socket may not be as long as what it orders.
+        file.write(order)
+        file.flush()
+        fds = [file.fileno(), stdout, stderr, tell]
+        socket.send_fds(orders, [b'start'], fds)
+    os.close(tell)
+    return Command(told)
+
+
+def relay(orders: socket.socket) -> int:
+    """Be the openstack command of a shell, whose server has another parent.
+
+    :param orders: what the server takes them from
+    :returns: the exit code, as a shell counts them
+    """
+    command = _order(orders, sys.argv[1:], os.environ, 1, 2)
+    for number in signal.SIGINT, signal.SIGTERM:
+        signal.signal(number, lambda number, _: os.kill(command.pid, number))
+    code = command.wait()
+    return code if code >= 0 else 128 - code
 
 
 @functools.cache
@@ -204,6 +227,9 @@ def _mind(order: int, stdout: int, stderr: int, tell: int) -> list[str]:
 
 def main() -> None:
     """Serve; in a command, become the console script."""
+    # cliff takes its name from there when it is imported.
+    script = pathlib.Path(sys.executable).with_name('openstack')
+    sys.argv[0] = str(script)
     from openstackclient import shell
 
     _load()
@@ -212,7 +238,6 @@ def main() -> None:
     with socket.socket(fileno=int(sys.argv[1])) as orders:
         arguments = _serve(orders)
     if arguments is not None:
-        script = pathlib.Path(sys.executable).with_name('openstack')
         sys.argv = [str(script), *arguments]
         sys.exit(shell.main())
 

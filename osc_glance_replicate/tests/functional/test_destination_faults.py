@@ -222,7 +222,7 @@ class TestRecords(links.BrokenLinksTest):
         def blocks():
             yield data[: links.MIB]
             rest = data[links.MIB :]
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 90
             while not self.destination.seen('GET', f'{image.id}$'):
                 self.assertLess(time.monotonic(), deadline)
                 yield rest[:1]
@@ -248,7 +248,7 @@ class TestRecords(links.BrokenLinksTest):
             cloud.close()
 
     def _await_status(self, image, status):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 90
         while self.slave.get(image.id).status != status:
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.05)
@@ -278,7 +278,7 @@ class TestRecords(links.BrokenLinksTest):
             f'/images/{stuck.id}/import',
             json={'method': {'name': 'glance-direct'}},
         )
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 90
         while not self.slave.get(stuck.id).record.get(
             'os_glance_failed_import'
         ):

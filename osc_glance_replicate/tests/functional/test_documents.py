@@ -14,6 +14,7 @@
 
 import os
 import pathlib
+import re
 from typing import Any
 
 from osc_glance_replicate.tests.functional import base
@@ -25,22 +26,56 @@ class TestDocuments(base.FunctionalTest):
 
     def test_what_is_left_out_is_there(self):
         sources = {
-            command.source
+            command.line
             for page in documents.pages()
             for command in documents.commands(page)
         }
         self.assertEqual(set(), documents.left_out().keys() - sources)
         self.assertNotIn('', documents.left_out().values())
 
+    def test_no_command_is_told_in_another_way(self):
+        """Than in a console block, where it would be run."""
+        typed = re.compile(r'^ +(\$ |openstack |tools/run |tox )', re.M)
+        sources = [*(documents.ROOT / 'doc/source').rglob('*.rst')]
+        for page in [documents.ROOT / 'README.rst', *sources]:
+            text = page.read_text().splitlines()
+            for command in documents.commands(page):
+                for number in range(command.start, command.last):
+                    text[number] = ''
+            self.assertNotRegex('\n'.join(text), typed, page)
+
+    def test_demo(self):
+        shown = self.session().run('"$ROOT/tools/demo"; echo "exit code $?"')
+        position = 0
+        for told in (
+            '(exit code 3: they differ)',
+            'Dry run: 3 copy; 80.0 MB to copy',
+            '3 copied; 80.0 MB in',
+            '3 unchanged; 0 bytes in',
+            '3 same',
+            '4 copied; 100.0 MB in',
+            '4 ok; 100.0 MB verified',
+            '.img: OK',
+            'debian-14 | 20000000 | slave | copied',
+            'Both clouds are taken down again.',
+            'exit code 0',
+        ):
+            self.assertIn(told, shown[position:])
+            position = shown.index(told, position)
+
+    def session(self) -> documents.Session:
+        clouds = pathlib.Path(os.environ['OS_CLIENT_CONFIG_FILE'])
+        return self.useFixture(documents.Session(clouds))
+
     def run_page(self, page: pathlib.Path) -> None:
         for name in 'master:RegionTwo', 'secure':
             self.cloud(name)
-        clouds = pathlib.Path(os.environ['OS_CLIENT_CONFIG_FILE'])
-        session = self.useFixture(documents.Session(clouds))
+        session = self.session()
         for command in documents.commands(page):
-            if command.source in documents.left_out():
+            if command.line in documents.left_out():
                 continue
             printed = session.run(command.source)
+            self.assertEqual(set(), base.secrets().found(printed))
             if command.shown is None:
                 self.assertEqual('', printed, command.source)
                 continue

@@ -483,7 +483,7 @@ class TestAlone(dumps.DumpTest):
         # Who only looks is let in.
         self.replicate('compare', '--dump', str(self.path), expect=3)
         first.send_signal(signal.SIGCONT)
-        self.assertEqual(0, first.wait(30))
+        self.assertEqual(0, first.wait(90))
         self.assertAllDumped({image.id: b'x' * (8 * _MIB)})
 
 

@@ -60,14 +60,14 @@ class TestSignals(links.BrokenLinksTest):
 
     def _hold(self, *images):
         """Let images come so far, and no further for a while."""
-        stall = faults.after(5 * links.MIB // 2, faults.pause(15))
+        stall = faults.after(5 * links.MIB // 2, faults.pause(60))
         for image in images:
             self.source.on(
                 'GET', f'{image.id}/file$', faults.Fault(download=stall)
             )
 
     def _await_status(self, image, status):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 90
         while (
             image.id not in self.slave.ids()
             or self.slave.get(image.id).status != status
@@ -86,7 +86,7 @@ class TestSignals(links.BrokenLinksTest):
             ),
         )
         process = self.start_copy()
-        self.assertTrue(asked.wait(30))
+        self.assertTrue(asked.wait(90))
         process.send_signal(signal.SIGINT)
         time.sleep(0.2)
         process.send_signal(signal.SIGINT)

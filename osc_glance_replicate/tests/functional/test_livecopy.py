@@ -516,7 +516,7 @@ class TestOutput(base.FunctionalTest):
             '--os-cloud', 'master', 'image', 'replicate', 'livecopy',
             '--to', 'slave', environment=environment,
         )  # fmt: skip
-        silent.called.wait(30)
+        silent.called.wait(90)
         process.send_signal(signal.SIGINT)
         result = self.finish(process, expect=130, timeout=4)
         self.assertNotIn('Traceback', result.stderr)
@@ -529,7 +529,7 @@ class TestOutput(base.FunctionalTest):
         }
 
     def _wait_until(self, condition):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 90
         while not condition():
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.02)

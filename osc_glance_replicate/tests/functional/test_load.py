@@ -394,9 +394,10 @@ class TestVerify(dumps.DumpTest):
         self._lay_others()
         self.file('evil\x1b[2J\n').write_text('evil')
         result = self.openstack(
-            'image', 'replicate', 'verify', str(self.path),
+            '-v', 'image', 'replicate', 'verify', str(self.path),
             environment={'OS_CLIENT_CONFIG_FILE': '/dev/null'},
         )  # fmt: skip
         self.assertNotIn('\x1b', result.stdout)
+        self.assertIn(f'ok: {self.good.id} ', result.stderr)
         for count in ('1 ok', '3 foreign', '1 leftover'):
             self.assertIn(count, result.stderr)

@@ -42,6 +42,14 @@ class Data:
     def read(self, most: int) -> bytes:
         return self._file.read(min(most, self._piece))
 
+    watched = False
+
+    def arrived(self, most: int) -> None:
+        pass
+
+    def fileno(self) -> None:
+        pass
+
     def rewind(self) -> None:
         self._file.seek(0)
 

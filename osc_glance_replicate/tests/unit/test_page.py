@@ -88,7 +88,7 @@ class TestPage(testtools.TestCase):
         reader = self.read(listening, '1 copied, 1 failed')
         for text in ('master to slave', '1 copied, 1 failed', '5.0 MB',
                      'debian', 'fedora', 'slave: HTTP 503', 'What failed',
-                     'What was done'):  # fmt: skip
+                     'The other images'):  # fmt: skip
             self.assertIn(text, reader.texts)
         self.assertNotIn('there already', reader.texts)
         bars = [bar['class'] for bar in reader.all('rect')]
@@ -110,6 +110,12 @@ class TestPage(testtools.TestCase):
         evil = '</td><script>alert(1)</script>\x1b[2J\x00\ud800'
         self.hear(listening, 1, 'failed', evil, name=evil)
         reader = self.read(listening, evil)
+        policy, *_ = (
+            meta['content']
+            for meta in reader.all('meta')
+            if meta.get('http-equiv') == 'Content-Security-Policy'
+        )
+        self.assertIn("default-src 'none'", policy)
         for tag in 'script', 'link', 'img', 'iframe', 'a':
             self.assertEqual([], reader.all(tag))
         for _, attributes in reader.tags:
@@ -120,14 +126,51 @@ class TestPage(testtools.TestCase):
         shown = errors.printable(evil)
         self.assertGreaterEqual(reader.texts.count(shown), 3)
 
-    def test_bars_do_not_cover_each_other(self):
-        listening = self.page()
-        clock = iter((0, 0, 5, 5, 8, 9, 10))
+    def at(self, *seconds):
+        clock = iter(seconds)
         self.useFixture(
             fixtures.MonkeyPatch(
                 f'{page.__name__}.Page._now', lambda page: next(clock)
             )
         )
+
+    def test_bars_have_names_where_there_is_room(self):
+        for took, shown in (0.1, 2), (99, 3):
+            self.at(0, 100, 100, 100 + took, 200)
+            listening = self.page()
+            self.hear(listening, 1, 'copied', name='other')
+            self.hear(listening, 2, 'copied', name='debian')
+            # On its bar, what the bar tells where one points at it, and in
+            # the table.
+            texts = self.read(listening).texts
+            told = [text for text in texts if text.startswith('debian')]
+            self.assertEqual(shown, len(told), told)
+
+    def test_times_are_round(self):
+        for end, labels in (
+            (0.7, ['0 s', '0.2 s', '0.4 s', '0.6 s']),
+            (4, ['0 s', '1 s', '2 s', '3 s', '4 s']),
+            (100, ['0 s', '20 s', '40 s', '60 s', '80 s', '100 s']),
+            (550, ['0:00:00', '0:02:00', '0:04:00', '0:06:00', '0:08:00']),
+            (40000, ['0:00:00', '3:00:00', '6:00:00', '9:00:00']),
+        ):
+            self.at(0, end, end)
+            listening = self.page()
+            self.hear(listening, 1, 'copied', name='debian')
+            reader = self.read(listening)
+            # The bar tells last how long it took.
+            start = reader.texts.index('When each image was on its way') + 1
+            self.assertEqual(labels, reader.texts[start : start + len(labels)])
+            self.assertEqual(len(labels), len(reader.all('line')))
+
+    def test_what_was_not_begun_took_no_time(self):
+        listening = self.page(show_all=True)
+        self.hear(listening, 3, 'unchanged')
+        self.assertNotIn('0.0 s', self.read(listening).texts)
+
+    def test_bars_do_not_cover_each_other(self):
+        listening = self.page()
+        self.at(0, 0, 5, 5, 8, 9, 10)
         actions = [
             plan.Action(base.image(i), 'slave', plan.Verb.COPY)
             for i in range(1, 4)

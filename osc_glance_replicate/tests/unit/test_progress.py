@@ -14,11 +14,14 @@ import io
 import logging
 import os
 import pty
+import time
 
+import fixtures
 from rich import cells
 from rich import console
 import testtools
 
+from osc_glance_replicate import display
 from osc_glance_replicate import errors
 from osc_glance_replicate import plan
 from osc_glance_replicate import progress
@@ -27,9 +30,9 @@ from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate import watch
 
 
-def action(number=1, verb=plan.Verb.COPY, **fields):
+def action(number=1, verb=plan.Verb.COPY, to='slave', **fields):
     image = base.image(number, **{'size': 4_000_000, **fields})
-    return plan.Action(image, 'slave', verb)
+    return plan.Action(image, to, verb)
 
 
 class TestLines(testtools.TestCase):
@@ -68,6 +71,15 @@ class TestLines(testtools.TestCase):
         self.lines.ended(task.Outcome(there, 'unchanged'))
         self.assertEqual([], self.told())
 
+    def test_what_cannot_be_done_is_told_all_the_same(self):
+        clash = action(verb=plan.Verb.CONFLICT)
+        self.lines.ended(task.Outcome(clash, 'conflict', 'sha512 differs'))
+        self.assertEqual(
+            [f'conflict: {clash.image.id} image 1 to slave: sha512 differs '
+             '(1 of 1+ images, 1 failed)'],
+            self.told(),
+        )  # fmt: skip
+
     def test_tries(self):
         one = action(name='a\nb')
         self.lines.planned([one])
@@ -90,14 +102,14 @@ class TestLines(testtools.TestCase):
 
 
 class TestDisplay(testtools.TestCase):
-    def display(self, width):
+    def display(self, width=80):
         self.stream = io.StringIO()
         self.terminal = console.Console(
             file=self.stream, force_terminal=True, width=width, height=25
         )
-        return progress.Display(self.terminal)
+        return display.Display(self.terminal)
 
-    def shown(self, display, width):
+    def shown(self, display, width=80):
         """Give the lines that are on the terminal."""
         paper = console.Console(file=io.StringIO(), width=width)
         with paper.capture() as capture:
@@ -113,6 +125,7 @@ class TestDisplay(testtools.TestCase):
                 'x' * 255,
                 '[red]a[/red]\x1b[2J',
                 '',
+                '\N{PENGUIN}\N{FOX FACE}' * 99,
             )
             actions = [action(i, name=name) for i, name in enumerate(names, 1)]
             for each in actions:
@@ -121,10 +134,10 @@ class TestDisplay(testtools.TestCase):
                 display.sent(each, 1_000_000)
             display.all_planned()
             total, *lines = self.shown(display, width)
-            self.assertIn('0 of 5 images', total)
+            self.assertIn('0 of 6 images', total)
             self.assertIn('25%', total)
-            self.assertIn('5.0/20.0 MB', total)
-            self.assertEqual(5, len(lines))
+            self.assertIn('6.0/24.0 MB', total)
+            self.assertEqual(6, len(lines))
             for line in total, *lines:
                 self.assertLessEqual(cells.cell_len(line), width)
                 self.assertTrue(line.isprintable(), line)
@@ -138,8 +151,36 @@ class TestDisplay(testtools.TestCase):
             # One without a name is told by its ID.
             self.assertTrue(lines[4].startswith(actions[4].image.id[:20]))
 
+    def test_less_is_shown_where_there_is_no_room(self):
+        for width in 20, 40, 67:
+            display = self.display(width)
+            one = action(name='debian-12', to='recovery:RegionTwo')
+            display.planned([one])
+            display.begun(one)
+            display.sent(one, 1_000_000)
+            total, line = self.shown(display, width)
+            self.assertIn('0 of 1+ images', total)
+            self.assertIn('debian-12 ', line)
+            self.assertIn('25%', line)
+            self.assertEqual(width > 20, '1.0/4.0 MB' in line)
+            self.assertLessEqual(cells.cell_len(line), width)
+
+    def test_what_needs_an_eye_is_seen_beside_long_destinations(self):
+        display = self.display()
+        for number in range(1, 100):
+            copied = action(number, to='recovery:RegionTwo-of-the-south')
+            display.planned([copied])
+            trouble = errors.TransientError('slave', 'HTTP 503')
+            display.retried(copied, trouble)
+            if number < 90:
+                display.ended(task.Outcome(copied, 'failed'))
+            else:
+                display.begun(copied)
+        total, *_ = self.shown(display)
+        self.assertIn('of 99+ images, 89 failed, 99 retried ', total)
+
     def test_what_was_sent_in_vain_does_not_count(self):
-        display = self.display(80)
+        display = self.display()
         one, other = action(1), action(2)
         display.planned([one])
         display.planned([other])
@@ -149,21 +190,70 @@ class TestDisplay(testtools.TestCase):
             display.sent(each, 3_000_000)
         display.retried(one, errors.TransientError('slave', 'HTTP 503'))
         display.begun(one)
-        total, *lines = self.shown(display, 80)
+        total, *lines = self.shown(display)
         self.assertIn('3.0/8.0 MB', total)
         self.assertIn('1 retried', total)
         self.assertIn('0%', lines[0])
         display.ended(task.Outcome(other, 'conflict', 'slave: taken'))
         # What is fetched by the destination is sent by nobody here.
         display.ended(task.Outcome(one, 'copied'))
-        self.assertEqual(1, len(self.shown(display, 80)))
-        (total,) = self.shown(display, 80)
+        (total,) = self.shown(display)
         self.assertIn('2 of 2 images, 1 failed', total)
         self.assertIn('4.0/4.0 MB', total)
         told = self.stream.getvalue()
         self.assertIn(f'trying again: {one.image.id}', told)
         self.assertIn('slave: HTTP 503', told)
         self.assertIn(f'conflict: {other.image.id}', told)
+
+    def test_what_is_checked_is_not_sent(self):
+        display = self.display()
+        one = action()
+        display.planned([one])
+        display.begun(one)
+        display.checked(one, 3_000_000)
+        total, line = self.shown(display)
+        self.assertIn('0.0/4.0 MB', total)
+        self.assertIn('checking', line)
+        self.assertIn('3.0/4.0 MB', line)
+        # It breaks, and is checked again, which goes well.
+        display.retried(one, errors.TransientError('slave', 'HTTP 503'))
+        display.begun(one)
+        display.checked(one, 4_000_000)
+        display.sent(one, 1_000_000)
+        for line in self.shown(display):
+            self.assertIn('1.0/4.0 MB', line)
+        self.assertIn('slave', line)
+        self.assertNotIn('checking', line)
+
+    def test_rate_while_the_plan_goes_on(self):
+        display = self.display()
+        one = action()
+        display.planned([one])
+        display.begun(one)
+        for _ in range(4):
+            display.sent(one, 1_000_000)
+            time.sleep(0.01)
+        display.planned([action(2)])
+        total, _ = self.shown(display)
+        self.assertIn('4.0/8.0 MB', total)
+        self.assertIn('MB/s', total)
+
+    def test_terminal_that_is_gone(self):
+        """No run ends for that."""
+        ours, theirs = pty.openpty()
+        terminal = os.fdopen(theirs, 'w')
+        shown = display.Display(console.Console(file=terminal))
+        shown.start()
+        os.close(ours)
+        one = action()
+        shown.planned([one])
+        shown.begun(one)
+        shown.sent(one, 1000)
+        shown.retried(one, errors.TransientError('slave', 'HTTP 503'))
+        shown.ended(task.Outcome(one, 'failed', 'slave: HTTP 503'))
+        shown.stop()
+        # What could not be written is not to be tried again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), theirs)
 
 
 class TestWatching(testtools.TestCase):
@@ -179,10 +269,17 @@ class TestWatching(testtools.TestCase):
         self.assertIs(
             watch.Nobody, self.watcher(pipe, wanted=False, verbose=True)
         )
+        # What many a CI sets does not make a terminal of a pipe.
+        for name in 'FORCE_COLOR', 'TTY_COMPATIBLE', 'TTY_INTERACTIVE':
+            with fixtures.EnvironmentVariable(name, '1'):
+                self.assertIs(watch.Nobody, self.watcher(pipe))
         ours, theirs = pty.openpty()
         self.addCleanup(os.close, ours)
         with open(theirs, 'w') as terminal:
-            self.assertIs(progress.Display, self.watcher(terminal))
+            self.useFixture(fixtures.EnvironmentVariable('TERM', 'dumb'))
+            self.assertIs(watch.Nobody, self.watcher(terminal))
+            self.useFixture(fixtures.EnvironmentVariable('TERM', 'xterm'))
+            self.assertIs(display.Display, self.watcher(terminal))
             self.assertIs(watch.Nobody, self.watcher(terminal, wanted=False))
 
     def test_warnings_are_not_written_into_it(self):

@@ -108,6 +108,34 @@ class TestReport(testtools.TestCase):
         self.report([outcome('copy', size=10**9)], rehearsal=True)
         self.assertEqual('Dry run: 1 copy; 1.0 GB to copy', self.told.summary)
 
+    def test_summary_says_what_to_do_next(self):
+        self.report([outcome('copied'), outcome('updated')])
+        self.assertTrue(self.told.summary.endswith(' in 0 s'))
+        for result in 'failed', 'conflict':
+            self.report([outcome('copied'), outcome(result)])
+            self.assertEqual(
+                f'1 copied, 1 {result}; 4 bytes in 0 s; see Reason, mend it '
+                'and run the same command again',
+                self.told.summary,
+            )
+            self.report([outcome(result)], rehearsal=True)
+            self.assertEqual(
+                f'Dry run: 1 {result}; 0 bytes to copy; see Reason, mend it',
+                self.told.summary,
+            )
+
+    def test_summary_of_what_was_interrupted(self):
+        def outcomes():
+            yield outcome('failed')
+            raise signals.Ended(signal.SIGINT)
+
+        self.report(outcomes())
+        self.assertEqual(
+            '1 failed; 0 bytes in 0 s; interrupted: run the same command '
+            'again for the rest',
+            self.told.summary,
+        )
+
 
 class TestDifferences(testtools.TestCase):
     def test_named_image_that_is_not_compared(self):
@@ -122,6 +150,16 @@ class TestDifferences(testtools.TestCase):
             self.assertEqual([], list(told.rows(lambda: [skipped])))
             self.assertEqual(summary, told.summary)
             self.assertEqual(0, told.exit_code)
+
+    def test_what_to_do_next(self):
+        told = plan_report.Differences()
+        failed = plan.Action(base.image(), 'slave', plan.Verb.FAIL, 'why')
+        list(told.rows(lambda: [failed]))
+        self.assertEqual(
+            '1 failed; see Detail, mend it and run the same command again',
+            told.summary,
+        )
+        self.assertEqual(1, told.exit_code)
 
     def test_record_without_data(self):
         """Whatever livecopy would make of it."""

@@ -11,6 +11,7 @@
 # under the License.
 
 import contextlib
+import socket
 import threading
 
 import fixtures
@@ -145,8 +146,132 @@ class TestResuming(testtools.TestCase):
         self.assertIn('sent 18 bytes in 60 s', str(error))
 
 
+class Wire(base.Data):
+    """Data that comes over a socket, as long as it was said to be.
+
+    :ivar readers: the thread of each read
+    """
+
+    def __init__(self):
+        self.left = len(DATA)
+        self.theirs, self._ours = socket.socketpair()
+        self.readers = []
+
+    def read(self, most):
+        if not self.left:
+            return b''
+        self.readers.append(threading.current_thread())
+        try:
+            data = self._ours.recv(most)
+        except ConnectionError:
+            raise BROKEN from None
+        self.left -= len(data)
+        return data
+
+    def fileno(self):
+        return self._ours.fileno()
+
+    def interrupt(self):
+        self._ours.shutdown(socket.SHUT_RDWR)
+
+    def close(self):
+        self.theirs.close()
+        self._ours.close()
+
+
+class TestArrived(testtools.TestCase):
+    """What has arrived is read by whoever wants it."""
+
+    def setUp(self):
+        super().setUp()
+        self.useFixture(fixtures.MonkeyPatch(f'{retry.__name__}._FIRST', 0))
+        self.wires = [Wire(), Wire()]
+        for wire in self.wires:
+            self.addCleanup(wire.close)
+        self.image = base.image(data=DATA)
+        self.starts = []
+        self.limit = bandwidth.Bandwidth()
+
+    name = 'master'
+
+    def find(self, image_id):
+        return self.image
+
+    @contextlib.contextmanager
+    def read(self, image, start=0):
+        self.starts.append(start)
+        wire = self.wires[len(self.starts) - 1]
+        wire.left -= start
+        yield wire
+
+    def opened(self):
+        data = resume.Resuming(self, self.image, 3, self.limit)
+        ahead = readahead.ReadAhead(data, 4)
+        self.addCleanup(ahead.close)
+        return ahead
+
+    def readers(self):
+        here = threading.current_thread()
+        return [
+            'here' if reader is here else 'thread'
+            for wire in self.wires
+            for reader in wire.readers
+        ]
+
+    def test_without_a_thread(self):
+        data = self.opened()
+        self.wires[0].theirs.sendall(DATA)
+        given = [data.read(10) for _ in range(4)]
+        self.assertEqual([b'0123', b'4567', b'89', b''], given)
+        # The first one is opened by the thread.
+        self.assertEqual(['thread', 'here', 'here'], self.readers())
+
+    def test_whoever_waits_has_it_read(self):
+        data = self.opened()
+        self.wires[0].theirs.sendall(DATA[:4])
+        self.assertEqual(DATA[:4], data.read(10))
+        self.assertIsNone(data.read(0.001))
+        self.wires[0].theirs.sendall(DATA[4:])
+        self.assertEqual(DATA[4:8], data.read(10))
+        self.assertEqual(DATA[8:], data.read(10))
+        self.assertEqual(['thread', 'thread', 'here'], self.readers())
+
+    def break_off(self, reset):
+        data = self.opened()
+        wire, other = self.wires
+        wire.theirs.sendall(DATA[:4])
+        self.assertEqual(DATA[:4], data.read(10))
+        if reset:
+            # What it has not read is lost on it.
+            wire._ours.sendall(b'?')
+        wire.theirs.close()
+        other.theirs.sendall(DATA[4:])
+        self.assertEqual(DATA[4:8], data.read(10))
+        self.assertEqual(DATA[8:], data.read(10))
+        self.assertEqual([0, 4], self.starts)
+        self.assertEqual(['thread', 'here', 'thread', 'here'], self.readers())
+
+    def test_a_break_is_mended_by_the_thread(self):
+        self.break_off(reset=False)
+
+    def test_so_is_a_reset(self):
+        self.break_off(reset=True)
+
+    def test_a_limit_is_waited_for_by_the_thread(self):
+        self.limit.rate = 10**6
+        data = self.opened()
+        self.wires[0].theirs.sendall(DATA)
+        self.assertEqual(DATA, b''.join(iter(lambda: data.read(10), b'')))
+        self.assertEqual({'thread'}, set(self.readers()))
+
+
 class Silent:
     """Data that waits to be interrupted."""
+
+    watched = True
+
+    def arrived(self, most):
+        return None
 
     def __init__(self):
         self.waits = threading.Event()

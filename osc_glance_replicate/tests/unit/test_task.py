@@ -22,6 +22,7 @@ from osc_glance_replicate import selection
 from osc_glance_replicate import task
 from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import places
+from osc_glance_replicate import watch
 
 BUSY = errors.TransientError('slave', 'busy')
 
@@ -46,6 +47,7 @@ class TestTask(testtools.TestCase):
         checksum=True,
         format_check=True,
         check_first=False,
+        watcher=watch.Nobody(),
     ):
         outcome = task.Task(
             self.planner.decide(self.image, replica, 'slave'),
@@ -56,6 +58,7 @@ class TestTask(testtools.TestCase):
                 retries,
                 checked.Checks(checksum, format_check, check_first),
             ),
+            watcher=watcher,
         ).carry_out()
         return outcome.result, outcome.reason
 
@@ -84,6 +87,29 @@ class TestTask(testtools.TestCase):
             slave = places.Place('slave')
             self.carry_out(slave, source=source, check_first=True)
             self.assertEqual(calls, slave.calls)
+
+    def test_who_looks_on_hears_of_what_is_checked_first(self):
+        class Listener(watch.Nobody):
+            heard = ''
+
+            def checked(self, action, count):
+                self.heard += f'checked {count} '
+
+            def sent(self, action, count):
+                self.heard += f'sent {count} '
+
+        for check_first, heard in (
+            (False, 'sent 3 sent 1 '),
+            (True, 'checked 3 checked 1 sent 3 sent 1 '),
+        ):
+            listener = Listener()
+            self.carry_out(
+                places.Place('slave'),
+                source=places.Place('dump'),
+                check_first=check_first,
+                watcher=watch.Several([listener]),
+            )
+            self.assertEqual(heard, listener.heard)
 
     def test_size_only_is_said(self):
         slave = places.Place('slave')

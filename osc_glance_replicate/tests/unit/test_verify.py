@@ -10,13 +10,17 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import io
 import os
+import signal
 
 import fixtures
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.places import dump_record
+from osc_glance_replicate import progress
 from osc_glance_replicate import selection
+from osc_glance_replicate import signals
 from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import dumps
 from osc_glance_replicate import verify
@@ -32,12 +36,45 @@ class VerifyTest(dumps.DirectoryTest):
         return finding.result, finding.reason
 
     def exit_code(self):
+        tell = self.told()
+        return tell.exit_code
+
+    def told(self):
         tell = verify_report.Findings(for_people=True)
         rows = list(tell.rows(self.verify))
         self.assertIsNone(tell.trouble)
         for row in rows:
             self.assertEqual(len(tell.columns), len(row))
-        return tell.exit_code
+        return tell
+
+
+class TestSummary(VerifyTest):
+    def test_what_to_do_next(self):
+        image = self.put_image()
+        self.assertTrue(self.told().summary.endswith(' s'))
+        self.put(f'{image.id}.img', b'datA')
+        self.assertIn(
+            '1 damaged; 0 bytes verified in 0 s; remove what is damaged, '
+            'then dump or copy it again',
+            self.told().summary,
+        )
+        self.put(f'{image.id}.img', b'da')
+        self.assertTrue(
+            self.told().summary.endswith(' s; dump or copy it again')
+        )
+
+    def test_interrupted(self):
+        def findings():
+            yield verify.Finding('', '', 4, 'unread', 'interrupted')
+            raise signals.Ended(signal.SIGINT)
+
+        tell = verify_report.Findings()
+        list(tell.rows(findings))
+        self.assertTrue(
+            tell.summary.endswith(
+                '; interrupted: run the same command again for the rest'
+            )
+        )
 
 
 class TestImages(VerifyTest):
@@ -47,6 +84,31 @@ class TestImages(VerifyTest):
             [verify.Finding(image.id, 'image 1', 4, 'ok')], self.verify()
         )
         self.assertEqual(0, self.exit_code())
+
+    def test_who_looks_on_hears_what_was_found(self):
+        stream = io.StringIO()
+        good, bad = self.put_image(1), self.put_image(2)
+        self.put(f'{bad.id}.img', b'datA')
+        none = self.put_image(3)
+        os.unlink(self.at(f'{none.id}.img'))
+        list(
+            verify.verify(
+                self.place, selection.Selection(), progress.Lines(stream)
+            )
+        )
+        told = sorted(stream.getvalue().splitlines())
+        for line, words in zip(
+            told,
+            (
+                f'damaged: {bad.id} image 2: ',
+                f'missing: {none.id} image 3: ',
+                f'ok: {good.id} image 1, 4 bytes in 0 s (',
+            ),
+            strict=True,
+        ):
+            self.assertTrue(line.startswith(words), line)
+        self.assertIn('(3 of 3', stream.getvalue())
+        self.assertIn('2 failed)', stream.getvalue())
 
     def test_hundred_good_ones(self):
         images = [self.put_image(n, b'%d' % n) for n in range(100)]
