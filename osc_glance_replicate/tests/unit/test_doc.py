@@ -11,10 +11,14 @@
 # under the License.
 
 import ast
+import importlib
 import pathlib
 import re
 
 import testtools
+
+from osc_glance_replicate.commands import base
+from osc_glance_replicate import places
 
 _ROOT = pathlib.Path(__file__).parents[3]
 _TESTS = _ROOT / 'osc_glance_replicate' / 'tests'
@@ -42,3 +46,48 @@ def _tests(path):
             for each in node.body:
                 if isinstance(each, ast.FunctionDef):
                     yield node.name, each.name
+
+
+class TestAdding(testtools.TestCase):
+    """What a contributor is sent to is there."""
+
+    def setUp(self):
+        super().setUp()
+        page = _ROOT / 'doc/source/contributor/adding.rst'
+        self.named = set(re.findall('``([^`<> ]+)``', page.read_text()))
+
+    def test_files(self):
+        package = _ROOT / 'osc_glance_replicate'
+        paths = {name for name in self.named if '/' in name or '.py' in name}
+        self.assertIn('places/folder.py', paths)
+        for path in paths:
+            found = (_ROOT / path).exists() or (package / path).exists()
+            self.assertTrue(found, path)
+
+    def test_names(self):
+        names = {
+            name
+            for name in self.named
+            if re.fullmatch(r'[a-z_]+\.[A-Za-z_]+', name)
+            and not name.endswith(('.py', '.cfg'))
+        }
+        self.assertIn('places.Destination', names)
+        for name in names:
+            module, _, attribute = name.partition('.')
+            parent = 'commands.' if module == 'base' else ''
+            found = importlib.import_module(
+                f'osc_glance_replicate.{parent}{module}'
+            )
+            self.assertTrue(hasattr(found, attribute), name)
+
+    def test_methods(self):
+        methods = {name[:-2] for name in self.named if name.endswith('()')}
+        self.assertIn('publish', methods)
+        places_methods = {*dir(places.Source), *dir(places.Destination)}
+        commands = {*dir(base.CopyCommand), 'openstack'}
+        self.assertEqual(
+            set(),
+            {name.removeprefix('self.') for name in methods}
+            - places_methods
+            - commands,
+        )
