@@ -15,6 +15,7 @@
 import argparse
 from collections.abc import Callable, Collection, Mapping, Sequence
 import functools
+import importlib.util
 import uuid
 
 import openstack.connection
@@ -41,7 +42,18 @@ def to_clouds(own: Own, args: argparse.Namespace) -> engine.Engine:
 
     :raises ReplicateError: a cloud or a project cannot be used
     """
+    if getattr(args, 'scheduler', None):
+        _require_dask()
     return between(clouds.connect(own, args.to), args)
+
+
+def _require_dask() -> None:
+    """Say what to install before anyone waits for a cloud."""
+    if importlib.util.find_spec('distributed') is None:
+        raise errors.ReplicateError(
+            "--scheduler needs Dask: pip install 'osc-glance-replicate[dask]'"
+            ', here and where the workers run'
+        )
 
 
 def between(
@@ -96,14 +108,9 @@ def _cluster(
     :param origin: the source, as workers can find it
     :raises ReplicateError: the cluster cannot be used
     """
-    try:
-        from osc_glance_replicate import cluster
-        from osc_glance_replicate import remote
-    except ModuleNotFoundError as exc:
-        raise errors.ReplicateError(
-            f'--scheduler needs Dask ({exc}): pip install '
-            "'osc-glance-replicate[dask]', here and where the workers run"
-        ) from exc
+    from osc_glance_replicate import cluster
+    from osc_glance_replicate import remote
+
     told = remote.Run(
         str(uuid.uuid4()),
         remote.version(),

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 import logging
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -122,6 +123,15 @@ def _parse(
         help="how long the cloud's servers put up with a silent peer; "
         f'repeats (default: {specs.CloudSpec.socket_timeout})',
     )
+    parser.add_argument(
+        '--glance',
+        action='append',
+        default=[],
+        metavar='NAME:DIRECTORY',
+        help="the virtual environment that has the cloud's Glance, with "
+        'pyuwsgi and psycopg2-binary; repeats (default: the one of this '
+        'Python)',
+    )
     options = parser.parse_args(arguments)
     try:
         return _specs(options), command
@@ -133,6 +143,7 @@ def _specs(options: argparse.Namespace) -> list[specs.CloudSpec]:
     clouds = []
     glance_options = _glance_options(options.option)
     timeouts = _timeouts(options.socket_timeout)
+    installations = _installations(options.glance)
     for value in options.cloud or _DEFAULT_CLOUDS:
         name, colon, regions = value.partition(':')
         spec = specs.CloudSpec(
@@ -141,9 +152,10 @@ def _specs(options: argparse.Namespace) -> list[specs.CloudSpec]:
             tls=name in options.tls,
             glance_options=glance_options.get(name, {}),
             socket_timeout=timeouts.get(name, specs.CloudSpec.socket_timeout),
+            glance=installations.get(name),
         )
         clouds.append(spec)
-    named = {*options.tls, *glance_options, *timeouts}
+    named = {*options.tls, *glance_options, *timeouts, *installations}
     if unknown := named - {spec.name for spec in clouds}:
         raise errors.SandboxError(f'No such cloud: {", ".join(unknown)}')
     return clouds
@@ -170,6 +182,16 @@ def _timeouts(values: Sequence[str]) -> dict[str, int]:
         if not seconds.isascii() or not seconds.isdecimal():
             raise errors.SandboxError(f'Not NAME:SECONDS: {value}')
         clouds[name] = int(seconds)
+    return clouds
+
+
+def _installations(values: Sequence[str]) -> dict[str, pathlib.Path]:
+    clouds = {}
+    for value in values:
+        name, colon, path = value.partition(':')
+        if not colon:
+            raise errors.SandboxError(f'Not NAME:DIRECTORY: {value}')
+        clouds[name] = pathlib.Path(path).absolute()
     return clouds
 
 

@@ -57,6 +57,7 @@ class Cloud:
                 directory / f'glance-{region}',
                 processes,
                 self._authority,
+                spec.glance,
             )
             for region in spec.regions
         }

@@ -15,6 +15,7 @@
 from collections.abc import Mapping
 import dataclasses
 import pathlib
+import shutil
 
 from osc_glance_replicate.sandbox import ini
 from osc_glance_replicate.sandbox import installed
@@ -23,6 +24,7 @@ from osc_glance_replicate.sandbox import process
 from osc_glance_replicate.sandbox import tls
 from osc_glance_replicate.sandbox import uwsgi
 
+_CONFIGURATION = 'glance-api.conf'
 _SCHEMA = 'glance_schema'
 _DEFAULT_STORE = 'fast'
 _STORES = (_DEFAULT_STORE, 'slow')
@@ -60,15 +62,10 @@ def create_schema(
     """
     directory = processes.directory / 'glance-schema'
     directory.mkdir(mode=0o700)
-    configuration = directory / 'glance-api.conf'
     connection = _sqlalchemy(server.create(_SCHEMA))
+    configuration = directory / _CONFIGURATION
     ini.write(configuration, {'database': {'connection': connection}})
-    command = [installed.script('glance-manage')]
-    processes.run(
-        'glance-manage db_sync',
-        [*command, '--config-file', str(configuration), 'db_sync'],
-        directory / 'glance.log',
-    )
+    _create_tables(processes, configuration, None)
 
 
 class Server:
@@ -79,6 +76,8 @@ class Server:
     :param directory: where it keeps everything.
     :param processes: the sandbox's.
     :param authority: who vouches for it, where it is to speak TLS.
+    :param installation: the virtual environment that has it, unless it is
+        this one.
     """
 
     def __init__(
@@ -88,12 +87,15 @@ class Server:
         directory: pathlib.Path,
         processes: process.Processes,
         authority: tls.Authority | None,
+        installation: pathlib.Path | None = None,
     ) -> None:
         # No name of a cloud or a region has a dot.
         self._database = f'{cloud}.{region}'
         self._directory = directory
         self._log = directory / 'glance.log'
+        self._processes = processes
         self._authority = authority
+        self._installation = installation
         directory.mkdir(mode=0o700)
         self._service = uwsgi.Service(
             f"Glance of cloud '{cloud}', region '{region}'",
@@ -117,15 +119,21 @@ class Server:
         :param options: section → option → value, put over the defaults.
         :param timeout: seconds of a peer's silence it puts up with.
         """
-        database = server.create(self._database, template=_SCHEMA)
+        # Another release has other tables.
+        template = 'template1' if self._installation else _SCHEMA
+        database = server.create(self._database, template)
         configuration = self._configuration(database, credentials)
         for section, values in options.items():
             configuration.setdefault(section, {}).update(values)
-        ini.write(self._directory / 'glance-api.conf', configuration)
+        path = self._directory / _CONFIGURATION
+        ini.write(path, configuration)
+        if self._installation:
+            _create_tables(self._processes, path, self._installation)
         self._service.start(
-            'glance.wsgi.api:application',
+            self._application(),
             {'OS_GLANCE_CONFIG_DIR': str(self._directory)},
             timeout,
+            self._installation,
         )
         return Glance(
             self.url, self._directory / _DEFAULT_STORE, database, self._log
@@ -134,6 +142,14 @@ class Server:
     def wait(self) -> None:
         """Wait until it answers."""
         self._service.wait('/')
+
+    def _application(self) -> str | pathlib.Path:
+        if self._installation:
+            # All that there was before the module, in 2025.1.
+            path = self._installation / 'bin' / 'glance-wsgi-api'
+            if path.exists():
+                return path
+        return 'glance.wsgi.api:application'
 
     def _configuration(
         self, database: str, credentials: Mapping[str, str]
@@ -159,7 +175,7 @@ class Server:
             **stores,
             'paste_deploy': {
                 'flavor': 'keystone',
-                'config_file': str(installed.glance_paste_file()),
+                'config_file': self._copy_paste_file(),
             },
             'keystone_authtoken': {
                 **credentials,
@@ -179,10 +195,30 @@ class Server:
             'task': {'work_dir': str(self._make('work'))},
         }
 
+    def _copy_paste_file(self) -> str:
+        # Old ones don't start unless it lies beside the configuration.
+        pipelines = installed.glance_paste_file(self._installation)
+        return str(shutil.copy(pipelines, self._directory))
+
     def _make(self, name: str) -> pathlib.Path:
         directory = self._directory / name
         directory.mkdir(mode=0o700)
         return directory
+
+
+def _create_tables(
+    processes: process.Processes,
+    configuration: pathlib.Path,
+    installation: pathlib.Path | None,
+) -> None:
+    processes.run(
+        'glance-manage db_sync',
+        [
+            installed.script('glance-manage', installation),
+            *('--config-file', str(configuration), 'db_sync'),
+        ],
+        configuration.with_name('glance.log'),
+    )
 
 
 def _sqlalchemy(uri: str) -> str:

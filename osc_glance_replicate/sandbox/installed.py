@@ -38,24 +38,42 @@ def check() -> None:
     if missing:
         raise errors.SandboxError(
             f'The sandbox needs {", ".join(missing)}: '
-            'pip install osc-glance-replicate[sandbox]'
+            "pip install 'osc-glance-replicate[sandbox]'"
         )
 
 
-def script(name: str) -> str:
-    """Find a command of this environment, whatever PATH says."""
-    path = pathlib.Path(sysconfig.get_path('scripts'), name)
+def script(name: str, installation: pathlib.Path | None = None) -> str:
+    """Find a command, whatever PATH says.
+
+    :param name: of the command.
+    :param installation: the virtual environment, unless it is this one.
+    """
+    if installation:
+        path = installation / 'bin' / name
+        remedy = f'install it with {installation}/bin/pip'
+    else:
+        path = pathlib.Path(sysconfig.get_path('scripts'), name)
+        remedy = "pip install 'osc-glance-replicate[sandbox]'"
     if not path.exists():
-        raise errors.SandboxError(
-            f'{path} is missing: pip install osc-glance-replicate[sandbox]'
-        )
+        raise errors.SandboxError(f'{path} is missing: {remedy}')
     return str(path)
 
 
-def glance_paste_file() -> pathlib.Path:
-    """Find the paste pipelines that come with Glance."""
+def glance_paste_file(
+    installation: pathlib.Path | None = None,
+) -> pathlib.Path:
+    """Find the paste pipelines that come with Glance.
+
+    :param installation: its virtual environment, unless it is this one.
+    """
+    name = 'glance-api-paste.ini'
+    if installation:
+        path = installation / 'etc' / 'glance' / name
+        if not path.exists():
+            raise errors.SandboxError(f'No Glance is in {installation}')
+        return path
     for file in importlib.metadata.files('glance') or ():
-        if file.name == 'glance-api-paste.ini':
+        if file.name == name:
             return pathlib.Path(str(file.locate())).resolve()
     raise errors.SandboxError('The installed Glance has no paste file')
 

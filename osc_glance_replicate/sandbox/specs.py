@@ -14,6 +14,7 @@
 
 from collections.abc import Mapping
 import dataclasses
+import pathlib
 import re
 
 from osc_glance_replicate.sandbox import errors
@@ -33,6 +34,8 @@ class CloudSpec:
         every Glance of it.
     :param socket_timeout: seconds of a peer's silence its servers put up
         with.
+    :param glance: the virtual environment that has its Glance, if that is
+        not the one of this Python.
     """
 
     name: str
@@ -42,6 +45,7 @@ class CloudSpec:
         default_factory=dict
     )
     socket_timeout: int = 60
+    glance: pathlib.Path | None = None
 
     def __post_init__(self) -> None:
         for name in (self.name, *self.regions):

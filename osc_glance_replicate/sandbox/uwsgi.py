@@ -74,6 +74,7 @@ class Service:
         application: str | pathlib.Path,
         environment: dict[str, str],
         timeout: int,
+        installation: pathlib.Path | None = None,
     ) -> None:
         """Start the server, without waiting for it.
 
@@ -81,13 +82,15 @@ class Service:
             that has one.
         :param environment: variables on top of this process's own.
         :param timeout: seconds of a peer's silence it puts up with.
+        :param installation: the virtual environment that has the application
+            and a uWSGI, unless it is this one.
         """
         if self._authority:
             self._start_tls(self._authority)
         with self._socket as listening:
             self._server = self._processes.start(
                 [
-                    installed.script('pyuwsgi'),
+                    installed.script('pyuwsgi', installation),
                     *('--http-socket', f'fd://{listening.fileno()}'),
                     *(
                         '--wsgi-file'

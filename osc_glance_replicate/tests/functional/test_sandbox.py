@@ -195,6 +195,8 @@ class CommandLineTest(SandboxTest):
             (('--tls', 'solo'), 'No such cloud: solo'),
             (('--socket-timeout', 'solo:4'), 'No such cloud: solo'),
             (('--socket-timeout', 'slave'), 'Not NAME:SECONDS: slave'),
+            (('--glance', 'solo:/old'), 'No such cloud: solo'),
+            (('--glance', 'slave'), 'Not NAME:DIRECTORY: slave'),
         ):
             code, _, err = self.run_to_the_end(*option)
             self.assertEqual(2, code)

@@ -22,16 +22,13 @@ from osc_glance_replicate import routes
 
 class TestCluster(testtools.TestCase):
     def test_dask_is_missing(self):
-        missing = mock.patch.dict(
-            sys.modules, {'dask': None, 'distributed': None}
-        )
+        missing = mock.patch.dict(sys.modules, {'distributed': None})
         missing.start()
         self.addCleanup(missing.stop)
         error = self.assertRaises(
             errors.ReplicateError,
-            routes._cluster,
-            'master',
-            [],
-            argparse.Namespace(scheduler='tls://host:8786', bandwidth=None),
+            routes.to_clouds,
+            lambda: self.fail('nobody shall wait for a cloud'),
+            argparse.Namespace(scheduler='tls://host:8786', to=['slave']),
         )
         self.assertIn("pip install 'osc-glance-replicate[dask]'", str(error))
