@@ -255,8 +255,8 @@ class Session(fixtures.Fixture):
         for end in pair:
             end.close()
         self.run(f'mount --bind {shlex.quote(str(root / "srv"))} /srv')
-        # Within the shell's mounts.
-        self.run(f'python -m {preloaded.__name__} {theirs} &')
+        # Within the shell's mounts, but no job of its own.
+        self.run(f'python -m {preloaded.__name__} {theirs} & disown')
         self.run(_PRELUDE.read_text())
 
     def run(self, source: str) -> str:
@@ -265,7 +265,10 @@ class Session(fixtures.Fixture):
         :raises RuntimeError: it hangs, or ends the shell
         """
         assert self._shell.stdin and self._shell.stdout
-        hangs = threading.Timer(_TIMEOUT, self._shell.kill)
+        # Whatever has its output ends, too: else it would be read on.
+        hangs = threading.Timer(
+            _TIMEOUT, os.killpg, (self._shell.pid, signal.SIGKILL)
+        )
         hangs.start()
         mark = f'end of {os.urandom(8).hex()}'
         self._shell.stdin.write(
