@@ -31,9 +31,14 @@ from osc_glance_replicate import resume
 if TYPE_CHECKING:
     from osc_glance_replicate import formats
 
-#: Bytes read at a time, at the most: larger blocks are no faster and cost
-#: memory, 16 KiB cost three times the CPU (FACTS.md).
-BLOCK = 384 * 1024
+#: Bytes read at a time, at the most: larger blocks are no faster.
+BLOCK = 1024 * 1024
+
+#: At the least: 16 KiB cost three times the CPU (FACTS.md).
+_SMALLEST = 128 * 1024
+
+#: Bytes that are read at a time by all transfers. Each has three such blocks.
+_SHARED = 4 * 1024 * 1024
 
 #: Bytes that are looked at before a record is made.
 _HEAD = 1024 * 1024
@@ -218,6 +223,7 @@ class Reading:
     :param retries: how often to open it again where it breaks
     :param checks: what it is held against
     :param limit: of the bytes per second that are read
+    :param block: number of bytes to read at a time
     :ivar stop: to be set when the run is to end
     """
 
@@ -227,6 +233,7 @@ class Reading:
     limit: bandwidth.Bandwidth = dataclasses.field(
         default_factory=bandwidth.Bandwidth
     )
+    block: int = BLOCK
     stop: threading.Event = dataclasses.field(default_factory=threading.Event)
 
     def open(
@@ -255,7 +262,7 @@ class Reading:
             rehearsal=self.checks.first,
         )
         return Checked(
-            readahead.ReadAhead(data, BLOCK),
+            readahead.ReadAhead(data, self.block),
             image,
             self.source.name,
             # Nobody knows who has written what was kept.
@@ -265,6 +272,15 @@ class Reading:
             first=self.checks.first,
             tell=tell,
         )
+
+
+def fair_block(transfers: int) -> int:
+    """Give a size of blocks that keeps the memory of a run within bounds.
+
+    :param transfers: number of images at a time
+    :returns: bytes
+    """
+    return max(_SMALLEST, min(BLOCK, _SHARED // transfers))
 
 
 def _inspection(image: image_record.Image) -> 'formats.Inspection':

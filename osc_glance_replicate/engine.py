@@ -87,6 +87,7 @@ class Engine:
                 self._check_first,
             ),
             bandwidth.Bandwidth(self._args.bandwidth),
+            checked.fair_block(self._args.transfers),
         )
 
     def actions(self) -> Iterator[plan.Action]:

@@ -19,7 +19,7 @@ from typing import Protocol
 
 #: Bytes sent at a time, at the most: they have to be taken within the time
 #: that a destination may be silent.
-_MOST = 384 * 1024
+_MOST = 1024 * 1024
 
 #: Bytes sent at a time, at the least, where that takes long.
 _LEAST = 16 * 1024

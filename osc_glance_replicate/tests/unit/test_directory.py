@@ -21,7 +21,6 @@ from osc_glance_replicate import checked
 from osc_glance_replicate import errors
 from osc_glance_replicate.places import directory
 from osc_glance_replicate.places import dump_record
-from osc_glance_replicate import readahead
 from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import dumps
 from osc_glance_replicate import transfer
@@ -222,12 +221,9 @@ class TestDamage(dumps.DirectoryTest):
 class TestRead(dumps.DirectoryTest):
     def setUp(self):
         super().setUp()
-        self.useFixture(fixtures.MonkeyPatch(f'{checked.__name__}.BLOCK', 3))
-        for name in (
-            f'{transfer.__name__}._RESERVE',
-            f'{readahead.__name__}._AHEAD',
-        ):
-            self.useFixture(fixtures.MonkeyPatch(name, 1))
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{transfer.__name__}._RESERVE', 1)
+        )
         # Nothing but the file itself tells that it has changed.
         self.image = self.put_image(
             data=b'some data',
@@ -246,7 +242,7 @@ class TestRead(dumps.DirectoryTest):
         got = b''
         try:
             before = base.Data(b'some data'[:start])
-            reading = checked.Reading(self.place, 0)
+            reading = checked.Reading(self.place, 0, block=3)
             with reading.open(self.image, False, before, start) as data:
                 body = transfer.Body(data, 9)
                 for number, block in enumerate(body, 1):
@@ -354,9 +350,6 @@ class TestRead(dumps.DirectoryTest):
 
     def test_one_block_is_held_until_the_file_has_proved_unchanged(self):
         with self.place.read(self.image) as data:
-            self.useFixture(
-                fixtures.MonkeyPatch(f'{checked.__name__}.BLOCK', 100)
-            )
             self.assertEqual(b'some data', data.read(100))
             self.change(b'S')()
             self.assertRaises(errors.DataError, data.read, 100)

@@ -37,7 +37,6 @@ class TestFan(testtools.TestCase):
         for name, value in (
             (f'{fan.__name__}._PATIENCE', 0.2),
             (f'{fan.__name__}._BUFFER', 2000),
-            (f'{checked.__name__}.BLOCK', 1000),
             (f'{retry.__name__}._FIRST', 0.01),
         ):
             self.useFixture(fixtures.MonkeyPatch(name, value))
@@ -49,7 +48,9 @@ class TestFan(testtools.TestCase):
     def copy(self, retries=0, checks=checked.Checks()):
         planner = plan.Planner(selection.Selection())
         crew = threads.Threads(
-            self.places, planner, checked.Reading(self.source, retries, checks)
+            self.places,
+            planner,
+            checked.Reading(self.source, retries, checks, block=1000),
         )
         runner = run.Runner(crew, transfers=1, fail_fast=False)
         actions = [

@@ -341,7 +341,6 @@ class TestChangedDump(testtools.TestCase):
         super().setUp()
         # Who waits for a pipe waits for ever.
         self.useFixture(fixtures.Timeout(300, gentle=True))
-        self.useFixture(fixtures.MonkeyPatch(f'{checked.__name__}.BLOCK', 9))
         top = self.useFixture(fixtures.TempDir()).path
         self.path = os.path.join(top, 'dump')
         self.outside = os.path.join(top, 'outside')
@@ -483,7 +482,7 @@ class TestChangedDump(testtools.TestCase):
         self.assertIn(image, source.named(image.name))
 
     def read(self, source, image):
-        with checked.Reading(source, 0).open(image, False) as data:
+        with checked.Reading(source, 0, block=9).open(image, False) as data:
             return b''.join(transfer.Body(data, image.size or 0))
 
     @test_plan_properties.settings(250)

@@ -145,22 +145,28 @@ class TestBody(testtools.TestCase):
         )
 
 
+class TestBlocks(testtools.TestCase):
+    def test_all_transfers_share_some_memory(self):
+        for transfers, kib in (1, 1024), (4, 1024), (8, 512), (64, 128):
+            self.assertEqual(kib * 1024, checked.fair_block(transfers))
+
+
 class TestPace(testtools.TestCase):
     def test_slow_destination_gets_smaller_blocks(self):
         now = [0.0]
         self.useFixture(fixtures.MonkeyPatch('time.monotonic', lambda: now[0]))
-        data = bytes(5 * 1024 * 1024)
+        data = bytes(9 * 1024 * 1024)
         image = base.image(data=data)
         body = base.body(base.Data(data, checked.BLOCK), image)
         sizes = []
         for number, block in enumerate(body):
             sizes.append(len(block))
             # It becomes slow, and then quick again.
-            now[0] += 6.0 if 6 < number < 16 else 0.1
+            now[0] += 6.0 if 6 < number < 20 else 0.1
         self.assertEqual(len(data), sum(sizes))
         # Nobody knows how quick it is at first.
         self.assertEqual(64 * 1024, sizes[0])
-        self.assertEqual(384 * 1024, max(sizes[:7]))
+        self.assertEqual(1024 * 1024, max(sizes[:7]))
         # What is left of a block may be smaller still.
         self.assertIn(16 * 1024, sizes[7:])
         self.assertGreater(max(sizes[-4:]), 16 * 1024)
