@@ -27,6 +27,8 @@
         └── StoppedError    the run was ended meanwhile
 """
 
+import re
+
 
 def printable(text: object) -> str:
     """Make a text that a cloud or a file supplied safe for a terminal.
@@ -45,6 +47,10 @@ def printable(text: object) -> str:
     )
 
 
+#: Where in Python's source OpenSSL has said something.
+_PYTHONS_OWN = re.compile(r' ?\(_ssl\.c:\d+\)')
+
+
 def explain(exc: BaseException) -> str:
     """Reduce an exception of the HTTP stack to one line without its wraps.
 
@@ -55,11 +61,11 @@ def explain(exc: BaseException) -> str:
     """
     words = ' '.join(str(exc).split()) or type(exc).__name__
     head, wrap, _ = words.partition(': HTTP')
-    if not wrap:
-        return words
-    while inner := exc.__cause__ or exc.__context__:
-        exc = inner
-    return f'{head}: {getattr(exc, "strerror", None) or exc}'
+    if wrap:
+        while inner := exc.__cause__ or exc.__context__:
+            exc = inner
+        words = f'{head}: {getattr(exc, "strerror", None) or exc}'
+    return _PYTHONS_OWN.sub('', words)
 
 
 class ReplicateError(Exception):

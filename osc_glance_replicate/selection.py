@@ -115,7 +115,7 @@ class Selection:
         if image.status != 'active':
             return f'status is {image.status}'
         if image.hidden and not (self.include_hidden or referred):
-            return 'hidden (--include-hidden copies it)'
+            return 'hidden (--include-hidden selects it)'
         return not_portable(image)
 
 

@@ -59,7 +59,6 @@ MASKS = {
     'seconds': re.compile(r'\bin \d+ s\b'),
     'port': re.compile(r'(?<=127\.0\.0\.1:)\d+|(?<=localhost:)\d+'),
     'rate': re.compile(r'\b[\d.]+ [kMG]?B/s'),
-    'line': re.compile(r'(?<=\(_ssl\.c:)\d+'),
     'project': re.compile(r'\b[0-9a-f]{32}\b'),
 }
 

@@ -64,3 +64,8 @@ class TestExplain(testtools.TestCase):
     def test_plain_message_stays(self):
         self.assertEqual('two lines', errors.explain(ValueError('two\nlines')))
         self.assertEqual('KeyError', errors.explain(KeyError()))
+        told = 'certificate verify failed (_ssl.c:1006); what next'
+        self.assertEqual(
+            'certificate verify failed; what next',
+            errors.explain(OSError(told)),
+        )
