@@ -35,7 +35,7 @@ class TestFan(testtools.TestCase):
     def setUp(self):
         super().setUp()
         for name, value in (
-            (f'{fan.__name__}._PATIENCE', 0.2),
+            (f'{fan.__name__}._PATIENCE', _PATIENCE),
             (f'{fan.__name__}._BUFFER', 2000),
             (f'{retry.__name__}._FIRST', 0.01),
         ):
@@ -93,6 +93,7 @@ class TestFan(testtools.TestCase):
             self.assertEqual(['read'], self.source.calls)
 
     def test_one_that_blocks_is_served_alone(self):
+        self.useFixture(fixtures.MonkeyPatch(f'{fan.__name__}._PATIENCE', 1))
         others = threading.Barrier(3)
         for name in 'bc':
             self._call_when_published(self.places[name], others)
@@ -112,6 +113,7 @@ class TestFan(testtools.TestCase):
         self.assertEqual(['read', 'read'], self.source.calls)
 
     def test_one_that_comes_late_is_served_alone(self):
+        self.useFixture(fixtures.MonkeyPatch(f'{fan.__name__}._PATIENCE', 1))
         others = threading.Barrier(3)
         for name in 'bc':
             self._call_when_published(self.places[name], others)
