@@ -38,7 +38,7 @@ BLOCK = 1024 * 1024
 _SMALLEST = 128 * 1024
 
 #: Bytes that are read at a time by all transfers. Each has three such blocks.
-_SHARED = 4 * 1024 * 1024
+_SHARED = 3 * 1024 * 1024
 
 #: Bytes that are looked at before a record is made.
 _HEAD = 1024 * 1024
