@@ -17,8 +17,10 @@ from osc_glance_replicate import errors
 from osc_glance_replicate import plan
 from osc_glance_replicate import task
 
-#: The results that need no eye; ``ok`` is one of verify's.
-_FINE = frozenset(('copied', 'updated', 'unchanged', 'skipped', 'ok'))
+#: The results that need no eye; the last two are verify's.
+_FINE = frozenset(
+    ('copied', 'updated', 'unchanged', 'skipped', 'ok', 'unread')
+)
 
 Key = tuple[str, str]
 

@@ -13,10 +13,14 @@
 """A run as one HTML page that needs nothing else, for a ticket, say."""
 
 import collections
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+import contextlib
 import dataclasses
 import datetime
+import errno
+import os
 import pathlib
+import tempfile
 import threading
 import time
 from xml.etree import ElementTree
@@ -109,9 +113,9 @@ class Page(watch.Nobody):
 
     def __init__(self, path: str, title: str, show_all: bool = False) -> None:
         self._path = path
-        self._part = pathlib.Path(f'{path}.part')
         # Better now than when the work has been done.
-        self._write_part(b'')
+        with self._named_in_errors():
+            self._part = _part(pathlib.Path(path).resolve())
         self._title = title
         self._show_all = show_all
         self._counts: collections.Counter[str] = collections.Counter()
@@ -146,13 +150,14 @@ class Page(watch.Nobody):
         :param summary: of the run, in one line
         :raises ReplicateError: it cannot be written
         """
-        self._write_part(self._html(summary), finished=True)
+        with self._named_in_errors():
+            self._part.write_bytes(self._html(summary))
+            self._part.replace(pathlib.Path(self._path).resolve())
 
-    def _write_part(self, data: bytes, finished: bool = False) -> None:
+    @contextlib.contextmanager
+    def _named_in_errors(self) -> Iterator[None]:
         try:
-            self._part.write_bytes(data)
-            if finished:
-                self._part.replace(self._path)
+            yield
         except OSError as exc:
             raise errors.ReplicateError(
                 f'Cannot write the report to {self._path}: {exc.strerror}'
@@ -179,7 +184,8 @@ class Page(watch.Nobody):
         if moved:
             _add(body, 'h2', 'When')
             _add_timeline(body, moved)
-        if others := [e for e in self._events if e not in failures]:
+        others = [e for e in self._events if e.outcome.result not in _FAILED]
+        if others:
             title = 'The other images' if failures else 'The images'
             _add(body, 'h2', title)
             _add_rows(body, others)
@@ -204,6 +210,18 @@ class Page(watch.Nobody):
             entry = _add(totals, 'div')
             _add(entry, 'dt', title)
             _add(entry, 'dd', text)
+
+
+def _part(path: pathlib.Path) -> pathlib.Path:
+    """Make the file that becomes the page: for its owner alone, like a dump.
+
+    :raises OSError: that is not possible
+    """
+    if path.exists() and not path.is_file():
+        raise FileExistsError(errno.EEXIST, 'it is there, and no file')
+    descriptor, name = tempfile.mkstemp('.part', f'{path.name}.', path.parent)
+    os.close(descriptor)
+    return pathlib.Path(name)
 
 
 def _add_rows(parent: ElementTree.Element, events: Iterable[_Event]) -> None:

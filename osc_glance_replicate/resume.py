@@ -78,6 +78,7 @@ class Resuming:
         self._trouble: errors.TransientError | None = None
         self._closing = contextlib.ExitStack()
         self._opened = 0
+        self._spent, self._got = 0.0, 0
         self._interrupted = threading.Event()
         self._trust()
 
@@ -114,11 +115,16 @@ class Resuming:
 
     def arrived(self, most: int) -> bytes | None:
         """Give what has arrived, as ``places.OpenData`` does."""
-        if not self.watched or self._interrupted.is_set() or self._trouble:
+        poll = self._poll
+        if not (poll and self.watched) or self._position >= self._size:
             return None
-        if self._position >= self._size:
+        if self._trouble or self._interrupted.is_set():
             return None
-        if not (self._poll and self._poll.poll(_MOMENT)):
+        before = time.monotonic()
+        ready = poll.poll(_MOMENT)
+        # A source that dribbles makes nobody wait longer than this.
+        self._spent += time.monotonic() - before
+        if not ready:
             return None
         try:
             return self._advance(most)

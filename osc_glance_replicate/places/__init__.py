@@ -67,7 +67,7 @@ class OpenData(Readable, contextlib.AbstractContextManager[Any], Protocol):
     def arrived(self, most: int) -> bytes | None:
         """Give what has arrived, without waiting for more than a moment.
 
-        Never raises: what breaks is left to ``read``.
+        What breaks is left to ``read``, which mends it.
 
         :param most: number of bytes at the most
         :returns: None where ``read`` may have to wait

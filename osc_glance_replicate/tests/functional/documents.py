@@ -253,7 +253,9 @@ class Session(fixtures.Fixture):
         self.addCleanup(os.killpg, self._shell.pid, signal.SIGKILL)
         for end in pair:
             end.close()
-        self.run(f'mount --bind {shlex.quote(str(root / "srv"))} /srv')
+        mount = f'mount --bind {shlex.quote(str(root / "srv"))} /srv'
+        if told := self.run(mount):
+            raise RuntimeError(f'/srv stays what it is: {told}')
         # Within the shell's mounts, but no job of its own.
         self.run(f'python -m {preloaded.__name__} {theirs} & disown')
         self.run(_PRELUDE.read_text())
@@ -283,6 +285,7 @@ class Session(fixtures.Fixture):
                 text = ''.join(printed)
                 return text.removesuffix('\n')
             printed.append(line)
+        hangs.cancel()
         told = ''.join(printed)
         raise RuntimeError(f'{source} hangs, or ends the shell: {told}')
 

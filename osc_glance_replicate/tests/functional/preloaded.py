@@ -131,8 +131,10 @@ def _order(
     stderr: int,
 ) -> Command:
     told, tell = os.pipe()
-    here = os.getcwd()
-    order = json.dumps([list(arguments), dict(environment), here]).encode()
+    os.umask(umask := os.umask(0))
+    order = json.dumps(
+        [list(arguments), dict(environment), os.getcwd(), umask]
+    ).encode()
     with tempfile.TemporaryFile() as file:
         # A message of a socket may not be as long as what it orders.
         file.write(order)
@@ -218,7 +220,8 @@ def _mind(order: int, stdout: int, stderr: int, tell: int) -> list[str]:
         os.close(fd)
     with open(order, 'rb') as file:
         file.seek(0)
-        arguments, environment, here = json.load(file)
+        arguments, environment, here, umask = json.load(file)
+    os.umask(umask)
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(here)

@@ -11,7 +11,9 @@
 # under the License.
 
 import html.parser
+import os
 import pathlib
+import stat
 
 import fixtures
 import testtools
@@ -197,9 +199,26 @@ class TestPage(testtools.TestCase):
         self.assertIn(str(self.path), str(error))
         self.assertIn('No such file', str(error))
 
-    def test_name_of_a_directory(self):
+    def test_what_is_there_and_no_file(self):
+        """It is known before anything is done, and stays."""
         self.path.mkdir()
-        error = self.assertRaises(
-            errors.ReplicateError, self.page().write, 'as told'
-        )
-        self.assertIn(str(self.path), str(error))
+        pipe = self.path / 'pipe'
+        os.mkfifo(pipe)
+        for self.path in self.path, pipe:
+            error = self.assertRaises(errors.ReplicateError, self.page)
+            self.assertIn(f'{self.path}: it is there, and no', str(error))
+        self.assertEqual([pipe], list(pipe.parent.iterdir()))
+        self.assertTrue(pipe.is_fifo())
+
+    def test_link_stays_one(self):
+        target = self.path.parent / 'target'
+        target.write_text('a run before')
+        self.path.symlink_to(target)
+        self.page().write('as told')
+        self.assertTrue(self.path.is_symlink())
+        self.assertIn('as told', target.read_text())
+
+    def test_it_is_for_its_owner(self):
+        self.page().write('as told')
+        self.assertEqual(0o600, stat.S_IMODE(self.path.stat().st_mode))
+        self.assertEqual([self.path], list(self.path.parent.iterdir()))

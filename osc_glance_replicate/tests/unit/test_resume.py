@@ -257,6 +257,26 @@ class TestArrived(testtools.TestCase):
     def test_so_is_a_reset(self):
         self.break_off(reset=True)
 
+    def test_a_dribble_is_a_break(self):
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{resume.__name__}._WINDOW', 0.2)
+        )
+        data = self.opened()
+        ended = threading.Event()
+        self.addCleanup(ended.set)
+
+        def dribble():
+            for byte in DATA:
+                self.wires[0].theirs.send(bytes([byte]))
+                ended.wait(0.04)
+
+        workers.start(dribble)
+        given = 0
+        while len(self.starts) < 2:
+            given += len(data.read(0.01) or b'')
+            self.assertLess(given, len(DATA))
+        self.assertIn('here', self.readers())
+
     def test_a_limit_is_waited_for_by_the_thread(self):
         self.limit.rate = 10**6
         data = self.opened()
