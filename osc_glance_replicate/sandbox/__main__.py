@@ -120,7 +120,7 @@ def _parse(
         action='append',
         default=[],
         metavar='NAME:SECONDS',
-        help="how long the cloud's servers put up with a silent peer; "
+        help="how long the cloud's Glances put up with a silent peer; "
         f'repeats (default: {specs.CloudSpec.socket_timeout})',
     )
     parser.add_argument(

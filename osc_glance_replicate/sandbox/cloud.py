@@ -80,8 +80,9 @@ class Cloud:
 
         :param schema: what keystone.create_schema made.
         """
+        # An impatient one would drop who logs in from a busy machine.
         self._keystone.start(
-            schema, self.spec.regions[0], self.spec.socket_timeout
+            schema, self.spec.regions[0], specs.CloudSpec.socket_timeout
         )
 
     def finish(self) -> None:

@@ -32,7 +32,7 @@ class CloudSpec:
     :param tls: whether its endpoints are https, with a private authority.
     :param glance_options: section → option → value, put over the defaults in
         every Glance of it.
-    :param socket_timeout: seconds of a peer's silence its servers put up
+    :param socket_timeout: seconds of a peer's silence its Glances put up
         with.
     :param glance: the virtual environment that has its Glance, if that is
         not the one of this Python.
