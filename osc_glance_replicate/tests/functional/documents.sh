@@ -66,7 +66,7 @@ damage() {
 # cron PAGE: do what the crontab line of a page does, as cron would.
 cron() {
     env -i HOME="$HOME" LOGNAME=root SHELL=/bin/sh PYTHONPATH="$PYTHONPATH" \
-        PATH="$(dirname "$(command -v openstack)"):/usr/bin:/bin" \
+        PATH="$(dirname "$(command -v openstack)"):/usr/local/sbin:/usr/bin:/bin" \
         sh -c "$(sed -En 's/^ +([0-9*]+ ){5}//p' "$ROOT/$1")"
 }
 
