@@ -63,11 +63,13 @@ damage() {
     truncate -s -1 "$1" && printf '\0' >> "$1"
 }
 
-# cron PAGE: do what the crontab line of a page does, as cron would.
+# cron PAGE [TEXT]: do what the crontab lines of a page (with a text in them)
+# do, as cron would.
 cron() {
+    local bin=$(command -v openstack)
     env -i HOME="$HOME" LOGNAME=root SHELL=/bin/sh PYTHONPATH="$PYTHONPATH" \
-        PATH="$(dirname "$(command -v openstack)"):/usr/bin:/bin" \
-        sh -c "$(sed -En 's/^ +([0-9*]+ ){5}//p' "$ROOT/$1")"
+        PATH="${bin%/*}:/usr/local/sbin:/usr/bin:/bin" \
+        sh -c "$(sed -En 's/^ +([0-9*]+ ){5}//p' "$ROOT/$1" | grep -e "${2:-}")"
 }
 
 # dumped DIRECTORY ID BYTES NAME [1]: an image in a dump directory, as create

@@ -1,13 +1,14 @@
 #!/bin/sh
-# Bring clouds up to date, and check that they are. It prints nothing and ends
-# with 0 if all is well; else it prints what happened, for a mail.
-set -u
+# Bring clouds up to date, and check that they are. The arguments are those of
+# livecopy and of compare. It prints nothing and ends with 0 if all is well;
+# else it prints what happened, for a mail.
+set -uf                         # no globs: they are for openstack
 umask 077
 
 SOURCE=${SOURCE:-master}
-TO=${TO:---to slave}            # and which images, and what replicas are
 HOW=${HOW:-}                    # --transfers, --bandwidth and the like
 STATE=${STATE_DIRECTORY:-$HOME/replicate}
+child='' stopped=''
 
 say() {
     echo "$1"
@@ -15,35 +16,59 @@ say() {
     [ ! -e "$page" ] || echo "The run is $page"
 }
 
-mkdir -p "$STATE"
-page=$STATE/$(date +%F).html
+no_room() {
+    echo "Cannot write to $STATE; nothing was begun."
+    exit 74
+}
+
+stop() {
+    stopped=$1
+    [ -z "$child" ] || kill "$child" 2> /dev/null
+}
+
+# In a session of its own, openstack is told once to stop, and by this script.
+replicate() {
+    setsid openstack --os-cloud "$SOURCE" image replicate "$@" \
+        > "$STATE/last.txt" 2>&1 9>&- &
+    child=$!
+    [ -z "$stopped" ] || kill "$child"
+    wait "$child"
+    code=$?
+    # A signal ends wait, too.
+    while [ -n "$stopped" ] && kill -0 "$child" 2> /dev/null; do
+        wait "$child"
+    done
+    child=''
+    code=${stopped:-$code}
+}
+
+mkdir -p "$STATE" && touch "$STATE/lock" || no_room
+page=$STATE/$(date +%F-%H%M%S).html
 exec 9> "$STATE/lock"
 if ! flock --nonblock 9; then
     echo "The run before still goes on; nothing was begun. See $STATE."
     exit 75
 fi
-rm -f "$page"
-find "$STATE" -name '*.html' -mtime +30 -delete
-# Who stops it stops openstack, too; wait for what that has to say.
-trap : INT TERM
+find "$STATE" -name '*.html*' -mtime +30 -delete
+echo 'The run has begun.' > "$STATE/last.txt" || no_room
+trap 'stop 129' HUP
+trap 'stop 130' INT
+trap 'stop 143' TERM
 
-# shellcheck disable=SC2086  # several words each
-openstack -q --os-cloud "$SOURCE" image replicate livecopy $TO $HOW \
-    --report "$page" > "$STATE/last.txt" 2>&1
-code=$?
-if [ $code -eq 0 ]; then
-    # shellcheck disable=SC2086
-    openstack -q --os-cloud "$SOURCE" image replicate compare $TO \
-        > "$STATE/last.txt" 2>&1
-    code=$?
+# shellcheck disable=SC2086  # several words, none of them quoted
+replicate livecopy "$@" $HOW --report "$page"
+[ "$code" -ne 0 ] || replicate compare "$@"
+if [ "$code" -eq 0 ] && grep -q '^no images' "$STATE/last.txt"; then
+    code=66
 fi
 
 case $code in
-0) ;;
+0) touch "$STATE/succeeded" || code=74 ;;
 1) say 'Something failed. What the rows say is to be mended:' ;;
 2) say 'The options are wrong; nothing was done:' ;;
 3) say 'All was copied, and something differs all the same:' ;;
-130 | 143) say 'It was stopped; the next run goes on where it was:' ;;
+66) say 'Nothing was compared; are the options right?' ;;
+129 | 130 | 143) say 'It was stopped; the next run goes on where it was:' ;;
 *) say "Exit code $code:" ;;
 esac
 exit $code
