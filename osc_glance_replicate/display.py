@@ -168,7 +168,7 @@ class Display(watch.Nobody):
         with self._lock:
             self._counts.retried += 1
             self._end_check(action)
-            self._progress.advance(self._total, -self._sent.pop(key, 0))
+            self._advance(-self._sent.pop(key, 0))
             if (line := self._lines.get(key)) is not None:
                 self._progress.reset(line, to=action.to)
             self._sum_up()
@@ -184,7 +184,7 @@ class Display(watch.Nobody):
             arrived = size if outcome.result in ('copied', 'ok') else 0
             self._counts.size += arrived - size
             sent = self._sent.pop(key, 0)
-            self._progress.advance(self._total, arrived - sent)
+            self._advance(arrived - sent)
             self._checking.discard(key)
             if (line := self._lines.pop(key, None)) is not None:
                 self._progress.remove_task(line)
@@ -193,6 +193,13 @@ class Display(watch.Nobody):
             reason = errors.printable(outcome.reason)
             title = counts.title(outcome.action)
             self._print(f'{outcome.result}: {title}: {reason}')
+
+    def _advance(self, count: int) -> None:
+        """Count bytes of all images; what is taken back is no rate."""
+        if count < 0:
+            self._progress.tasks[0].completed += count
+        else:
+            self._progress.advance(self._total, count)
 
     def _sum_up(self) -> None:
         # Not by update(), which forgets the rate when the total changes.

@@ -82,10 +82,13 @@ def add_destinations(
 
     :param dump: it may be a directory instead
     """
-    where = parser.add_mutually_exclusive_group(required=required)
+    where: argparse._ActionsContainer = parser
+    if dump:
+        where = parser.add_mutually_exclusive_group(required=required)
     where.add_argument(
         '--to',
         metavar='<cloud>',
+        required=required and not dump,
         action='append',
         default=[],
         help='Destination: a cloud of clouds.yaml, or <cloud>:<region> '

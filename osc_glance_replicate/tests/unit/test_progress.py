@@ -205,6 +205,22 @@ class TestDisplay(testtools.TestCase):
         self.assertIn('slave: HTTP 503', told)
         self.assertIn(f'conflict: {other.image.id}', told)
 
+    def test_nothing_is_sent_backwards(self):
+        display = self.display()
+        one, other = action(1), action(2)
+        display.planned([one])
+        display.planned([other])
+        for each in one, other:
+            display.begun(each)
+            display.sent(each, 1_000)
+            time.sleep(0.01)
+            display.sent(each, 2_000_000)
+        display.retried(one, errors.TransientError('slave', 'HTTP 503'))
+        display.ended(task.Outcome(other, 'failed', 'interrupted'))
+        total = self.shown(display)[0]
+        self.assertIn('MB/s', total)
+        self.assertNotIn(' -', total)
+
     def test_what_is_checked_is_not_sent(self):
         display = self.display()
         one = action()
