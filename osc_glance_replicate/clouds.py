@@ -47,6 +47,7 @@ _HINTS = {
     ' was not found.': 'its name has to be one in clouds.yaml, which is '
     'looked for here, in ~/.config/openstack and in /etc/openstack, or is the '
     'file that OS_CLIENT_CONFIG_FILE names',
+    'is a required attribute': "it belongs into its 'auth' in clouds.yaml",
     'auth-url required': 'name a cloud of clouds.yaml with --os-cloud',
 }
 _DEFAULT_PORTS = {'http': 80, 'https': 443}

@@ -60,6 +60,13 @@ class TestUnusable(base.FunctionalTest):
                 f"Cannot use cloud '{cloud}':", '401', environment=environment
             )
 
+    def test_no_password(self):
+        self._assert_refused(
+            "Cannot use cloud 'slave':",
+            "password is a required attribute; it belongs into its 'auth'",
+            environment=self.clouds_yaml(slave={'auth': {'password': None}}),
+        )
+
     def test_dead_identity_endpoint(self):
         for cloud in ('master', 'slave'):
             environment = self.clouds_yaml(
