@@ -12,29 +12,30 @@
 
 """From a name in clouds.yaml to a connection whose image service is known."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 import contextlib
 import dataclasses
-import functools
 import importlib.metadata
 import logging
-from typing import Any
-import urllib.parse
+import time
 
+from keystoneauth1 import exceptions as ksa_exceptions
 import openstack
 import openstack.config
 import openstack.connection
-from openstack import exceptions as sdk_exceptions
 
 from osc_glance_replicate import errors
 from osc_glance_replicate import limits
-from osc_glance_replicate import owners
+from osc_glance_replicate import retry
 from osc_glance_replicate import workers
 
 LOG = logging.getLogger(__name__)
 
 #: Seconds that a service may be silent where clouds.yaml gives no api_timeout.
 TIMEOUT = 60.0
+
+#: Further tries to log in.
+_RETRIES = 2
 
 _APP = 'osc-glance-replicate'
 
@@ -50,7 +51,6 @@ _HINTS = {
     'is a required attribute': "it belongs into its 'auth' in clouds.yaml",
     'auth-url required': 'name a cloud of clouds.yaml with --os-cloud',
 }
-_DEFAULT_PORTS = {'http': 80, 'https': 443}
 
 
 def hush() -> None:
@@ -116,8 +116,46 @@ def connect_to(name: str) -> openstack.connection.Connection:
         if connection.session.timeout is None:
             connection.session.timeout = TIMEOUT
         limit(connection)
-        endpoint(connection)
+        return log_in(lambda: connection)
+
+
+def log_in(
+    connect: Callable[[], openstack.connection.Connection],
+) -> openstack.connection.Connection:
+    """Log in to a cloud and find its image service, patiently.
+
+    keystoneauth tries nothing again on the way to a token.
+
+    :param connect: gives the connection to it; may itself log in already
+    :raises Exception: whatever went wrong the last time
+    """
+    for _, delay in zip(range(_RETRIES), retry.delays(), strict=False):
+        try:
+            connection = connect()
+            endpoint(connection)
+        except Exception as exc:
+            if not _may_pass(exc):
+                raise
+            LOG.info('Tries to log in again: %s', errors.explain(exc))
+            time.sleep(delay)
+        else:
+            return connection
+    connection = connect()
+    endpoint(connection)
     return connection
+
+
+def _may_pass(trouble: BaseException | None) -> bool:
+    """Say whether a login may succeed in a moment.
+
+    A host that does not answer at all has been waited for long enough.
+    """
+    if isinstance(trouble, ksa_exceptions.DiscoveryFailure):
+        return _may_pass(trouble.__context__)
+    return isinstance(
+        trouble,
+        (ksa_exceptions.ConnectFailure, ksa_exceptions.HttpServerError),
+    )
 
 
 def endpoint(connection: openstack.connection.Connection) -> str:
@@ -133,35 +171,6 @@ def endpoint(connection: openstack.connection.Connection) -> str:
             + (f' in region {region}' if region else '')
         )
     return str(url)
-
-
-def project_id(
-    connection: openstack.connection.Connection, project: str
-) -> str:
-    """Find a project by its name or ID.
-
-    An ordinary user can look up no project but his own (FACTS.md, "Also");
-    what looks like an ID is taken for one then.
-
-    :raises CloudError: it cannot be found
-    """
-    with named_in_errors(connection.config.name):
-        own = connection.current_project
-        if project in (own.id, own.name):
-            return str(own.id)
-        identity: Any = connection.identity
-        try:
-            found = identity.find_project(project)
-        except sdk_exceptions.ForbiddenException as exc:
-            if owners.ID.fullmatch(project):
-                return project
-            raise LookupError(
-                f"this user may not look up the project '{project}': give "
-                'its ID'
-            ) from exc
-        if found is None:
-            raise LookupError(f"it has no project '{project}'")
-        return str(found.id)
 
 
 def warn_of_environment(connection: openstack.connection.Connection) -> None:
@@ -224,63 +233,6 @@ def entry(connection: openstack.connection.Connection) -> str:
     return f'{name}:{region}' if region else str(name)
 
 
-class Projects:
-    """The projects of a cloud that its user can know of.
-
-    :param name: of the cloud, as the user named it
-    """
-
-    def __init__(
-        self, name: str, connection: openstack.connection.Connection
-    ) -> None:
-        self.name = name
-        self._connection = connection
-
-    @functools.cached_property
-    def _known(self) -> Mapping[str, owners.Project]:
-        with named_in_errors(self.name):
-            domains = self._domains()
-            return {
-                project['id']: owners.Project(
-                    project['name'],
-                    domains.get(project['domain_id'], project['domain_id']),
-                )
-                for project in self._list('projects')
-            }
-
-    def known(self) -> Mapping[str, owners.Project]:
-        """Give the projects by ID; asks Keystone, once.
-
-        :raises CloudError: it does not answer
-        """
-        return self._known
-
-    def _domains(self) -> dict[str, str]:
-        """Give the names of the domains by ID."""
-        found = {
-            domain['id']: domain['name'] for domain in self._list('domains')
-        }
-        auth: Any = self._connection.session.auth
-        access = auth.get_access(self._connection.session)
-        if access.project_domain_id:
-            found[access.project_domain_id] = access.project_domain_name
-        return found
-
-    def _list(self, what: str) -> list[Any]:
-        """List all there are, or those that this user has a role in.
-
-        An ordinary user may not list all (FACTS.md, "Also").
-        """
-        identity: Any = self._connection.identity
-        for path in f'/{what}', f'/auth/{what}':
-            response = identity.get(path)
-            if response.status_code != 403:
-                break
-        sdk_exceptions.raise_from_response(response)
-        listed = response.json()[what]
-        return list(listed)
-
-
 def limit(
     connection: openstack.connection.Connection, transfers: int = 1
 ) -> None:
@@ -290,92 +242,6 @@ def limit(
         ten, urllib3 would warn the user of every one that it discards
     """
     session = connection.session.session
-    for scheme in _DEFAULT_PORTS:
+    for scheme in 'http', 'https':
         adapter = limits.Adapter(pool_maxsize=transfers + 1)
         session.mount(f'{scheme}://', adapter)
-
-
-def refuse_same(
-    names: Sequence[str],
-    connections: Sequence[openstack.connection.Connection],
-) -> None:
-    """Refuse two clouds whose image endpoints are the same.
-
-    :param names: of the clouds, the source first
-    :raises CloudError: names the endpoint
-    """
-    seen: dict[tuple[object, ...], str] = {}
-    for name, connection in zip(names, connections, strict=True):
-        url = endpoint(connection)
-        service = _service(url)
-        if service in seen:
-            raise errors.CloudError(
-                name,
-                f"it is the same image service as '{seen[service]}': both "
-                f'resolve to {url}; name another cloud, or unset OS_* '
-                'variables left in the environment',
-            )
-        seen[service] = name
-
-
-def shared_region(
-    source: openstack.connection.Connection,
-    to: str,
-    destination: openstack.connection.Connection,
-) -> str:
-    """Find the region of a source in the catalogue of a destination.
-
-    Clouds that have nothing to do with each other may well call their regions
-    the same: so the endpoints have to be the same, too.
-
-    :param to: name of the destination
-    :raises CloudError: the destination's Glance could not find it there
-    """
-    name = source.config.name
-    region = source.config.get_region_name('image')
-    if not region:
-        raise errors.CloudError(
-            name,
-            '--method glance-download needs to know its region: give '
-            "'region_name' in clouds.yaml",
-        )
-    here, there = (
-        _catalogued(cloud, connection, region)
-        for cloud, connection in ((name, source), (to, destination))
-    )
-    if not here:
-        raise errors.CloudError(
-            name,
-            '--method glance-download needs a public endpoint of its image '
-            f'service in region {region}, and its catalogue has none',
-        )
-    if not there or _service(here) != _service(there):
-        raise errors.CloudError(
-            to,
-            '--method glance-download needs one Keystone for both clouds, and '
-            f"the catalogue here does not have '{name}' in region {region}; "
-            'give --method import or upload',
-        )
-    return str(region)
-
-
-def _catalogued(
-    name: str, connection: openstack.connection.Connection, region: str
-) -> str:
-    """Give the public endpoint of a region's image service, or nothing."""
-    with named_in_errors(name):
-        url = connection.session.get_endpoint(
-            service_type='image', interface='public', region_name=region
-        )
-    return str(url or '')
-
-
-def _service(url: str) -> tuple[object, ...]:
-    """Reduce an endpoint to what tells one service from another."""
-    parts = urllib.parse.urlsplit(url)
-    path = parts.path.rstrip('/')
-    head, _, version = path.rpartition('/')
-    if version[:1] == 'v' and version[1:].replace('.', '').isdigit():
-        path = head
-    port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
-    return parts.hostname, port, path

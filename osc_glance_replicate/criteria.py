@@ -18,12 +18,13 @@ import dataclasses
 
 import openstack.connection
 
-from osc_glance_replicate import clouds
+from osc_glance_replicate import endpoints
 from osc_glance_replicate import errors
 from osc_glance_replicate import owners
 from osc_glance_replicate.places import directory
 from osc_glance_replicate.places import glance
 from osc_glance_replicate.places import ways
+from osc_glance_replicate import projects
 from osc_glance_replicate import replica
 from osc_glance_replicate import selection
 
@@ -46,7 +47,7 @@ def selection_of(
             )
     owner = None
     if args.project:
-        owner = clouds.project_id(connection, args.project)
+        owner = projects.find_id(connection, args.project)
     return _selection(args, owner)
 
 
@@ -99,7 +100,7 @@ def template(
             whose = owners.ByName(
                 source,
                 {
-                    name: clouds.Projects(name, connection)
+                    name: projects.Projects(name, connection)
                     for name, connection in destinations.items()
                 },
             )
@@ -110,7 +111,7 @@ def template(
     if mapped := getattr(args, 'map_owners', ()):
         explicit = {
             name: {
-                owners.find(source, one): clouds.project_id(connection, other)
+                owners.find(source, one): projects.find_id(connection, other)
                 for one, other in mapped
             }
             for name, connection in destinations.items()
@@ -145,7 +146,7 @@ def ways_to(
         return dict.fromkeys(destinations, way)
     return {
         name: dataclasses.replace(
-            way, region=clouds.shared_region(source, name, connection)
+            way, region=endpoints.shared_region(source, name, connection)
         )
         for name, connection in destinations.items()
     }

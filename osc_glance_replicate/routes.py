@@ -22,6 +22,7 @@ import openstack.connection
 
 from osc_glance_replicate import clouds
 from osc_glance_replicate import criteria
+from osc_glance_replicate import endpoints
 from osc_glance_replicate import engine
 from osc_glance_replicate import errors
 from osc_glance_replicate.places import api
@@ -30,6 +31,7 @@ from osc_glance_replicate.places import dump
 from osc_glance_replicate.places import glance
 from osc_glance_replicate.places import ways
 from osc_glance_replicate import plan
+from osc_glance_replicate import projects
 from osc_glance_replicate import replica
 from osc_glance_replicate import run
 
@@ -66,7 +68,7 @@ def between(
     :raises ReplicateError: a cloud or a project cannot be used
     """
     name = connections[0].config.name
-    clouds.refuse_same([name, *args.to], connections)
+    endpoints.refuse_same([name, *args.to], connections)
     clouds.warn_of_environment(connections[0])
     others = dict(zip(args.to, connections[1:], strict=True))
     source = _glance(name, connections[0], args)
@@ -83,7 +85,7 @@ def between(
         # What a cloud holds is counted, whether it boots elsewhere or not.
         dumps=() if args.to else (name,),
         template=criteria.template(
-            args, clouds.Projects(name, connections[0]), others
+            args, projects.Projects(name, connections[0]), others
         ),
         formats={place.name: _formats(place) for place in destinations},
         projects=_own_projects(others),
@@ -154,8 +156,8 @@ def to_dump(own: Own, args: argparse.Namespace, path: str) -> engine.Engine:
             owners=replica.Same(), members=getattr(args, 'members', False)
         ),
     )
-    projects = clouds.Projects(name, connection)
-    return engine.DumpEngine(source, projects, destination, planner, args)
+    known = projects.Projects(name, connection)
+    return engine.DumpEngine(source, known, destination, planner, args)
 
 
 def from_dump(own: Own, args: argparse.Namespace, path: str) -> engine.Engine:

@@ -89,10 +89,14 @@ class ReplicateCommand(command.Lister):
                 # As if it were a global option, which openstackclient lacks.
                 self.app.options.api_timeout = clouds.TIMEOUT
             self.auth_required = True
-            self.app.prepare_to_run_command(self)
-            connection = self.app.client_manager.sdk_connection
-            clouds.limit(connection)
-            clouds.endpoint(connection)
+            return clouds.log_in(self._connect)
+
+    def _connect(self) -> 'openstack.connection.Connection':
+        from osc_glance_replicate import clouds
+
+        self.app.prepare_to_run_command(self)
+        connection = self.app.client_manager.sdk_connection
+        clouds.limit(connection)
         return connection
 
     def show(

@@ -23,6 +23,7 @@ See tox.ini for all options of the clouds.
 """
 
 from collections.abc import Iterator, Sequence
+import contextlib
 import fcntl
 import functools
 import hashlib
@@ -148,9 +149,11 @@ class Silence(fixtures.Fixture):
         ).start()
 
     def _take(self, server: socket.socket) -> None:
-        while True:
-            self._calls.append(server.accept())
-            self.called.set()
+        # Closing the server is what ends it.
+        with contextlib.suppress(OSError):
+            while True:
+                self._calls.append(server.accept())
+                self.called.set()
 
 
 class _Connections(dict[str, openstack.connection.Connection]):
@@ -310,6 +313,11 @@ class FunctionalTest(testtools.TestCase):
 
     def setUp(self) -> None:
         super().setUp()
+        failed: list[threading.ExceptHookArgs] = []
+        self.useFixture(
+            fixtures.MonkeyPatch('threading.excepthook', failed.append)
+        )
+        self.addCleanup(lambda: self.assertEqual([], failed))
         self._output: dict[int, list[pathlib.Path]] = {}
         self._told: dict[str, str] = {}
         self.addOnException(self._tell)

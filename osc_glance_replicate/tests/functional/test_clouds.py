@@ -20,6 +20,8 @@ import trustme
 import yaml
 
 from osc_glance_replicate.tests.functional import base
+from osc_glance_replicate.tests.functional import faults
+from osc_glance_replicate.tests.functional import proxy
 
 
 class TestUnusable(base.FunctionalTest):
@@ -82,6 +84,48 @@ class TestUnusable(base.FunctionalTest):
             for entry in (dead, {**dead, 'image_api_version': '2'}):
                 environment = self.clouds_yaml(**{cloud: entry})
                 self._assert_refused(cloud, environment=environment)
+
+    def test_identity_that_stays_broken(self):
+        for fault in (
+            faults.Fault(before=lambda call: faults.reset()),
+            faults.Fault(answer=faults.Answer(503)),
+        ):
+            keystone = self._keystone('slave')
+            keystone.on('.*', '', fault, times=None)
+            self._assert_refused(
+                "Cannot use cloud 'slave':",
+                environment=self._behind('slave', keystone),
+            )
+
+    def test_login_that_breaks_is_tried_again(self):
+        for cloud, fault in (
+            ('master', faults.Fault(before=lambda call: faults.close())),
+            ('slave', faults.Fault(answer=faults.Answer(503))),
+        ):
+            keystone = self._keystone(cloud)
+            keystone.on('.*', '', fault, times=2)
+            self.livecopy(
+                '--dry-run', environment=self._behind(cloud, keystone)
+            )
+            self.assertLess(2, len(keystone.calls))
+
+    def test_login_is_refused_once(self):
+        keystone = self._keystone('slave')
+        environment = self.clouds_yaml(
+            slave={'auth': {'password': 'x', 'auth_url': f'{keystone.url}/v3'}}
+        )
+        self._assert_refused("'slave'", 'HTTP 401', environment=environment)
+        (login,) = keystone.seen('POST', '/auth/tokens')
+        self.assertEqual(401, login.status)
+
+    def _keystone(self, cloud):
+        url = self._entry(cloud)['auth']['auth_url']
+        return self.useFixture(proxy.Proxy(url))
+
+    def _behind(self, cloud, keystone):
+        return self.clouds_yaml(
+            **{cloud: {'auth': {'auth_url': f'{keystone.url}/v3'}}}
+        )
 
     def test_identity_endpoint_that_never_answers(self):
         silent = self.useFixture(base.Silence())

@@ -15,7 +15,7 @@ from unittest import mock
 
 import testtools
 
-from osc_glance_replicate import clouds
+from osc_glance_replicate import endpoints
 from osc_glance_replicate import errors
 from osc_glance_replicate.places import glance
 from osc_glance_replicate.places import imports
@@ -169,7 +169,7 @@ class TestRegion(testtools.TestCase):
         urls = {'North': 'http://n:1', 'South': 'http://s:1'}
         self.assertEqual(
             'North',
-            clouds.shared_region(
+            endpoints.shared_region(
                 self.connection('master', 'North', **urls),
                 'slave',
                 self.connection('slave', 'South', **urls),
@@ -194,7 +194,7 @@ class TestRegion(testtools.TestCase):
         ):
             error = self.assertRaises(
                 errors.CloudError,
-                clouds.shared_region,
+                endpoints.shared_region,
                 source,
                 'to',
                 destination,
