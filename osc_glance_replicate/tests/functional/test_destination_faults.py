@@ -150,8 +150,8 @@ class TestUpload(links.BrokenLinksTest):
             self.assertCopied(image, puts=1)
         self.assertEqual([], self.destination.seen('DELETE'))
 
-    def test_destination_dies_under_four_of_twelve(self):
-        images = [self.image(2 * links.MIB) for _ in range(12)]
+    def test_destination_dies_under_four_of_forty(self):
+        images = [self.image(2 * links.MIB) for _ in range(40)]
         crash = threading.Barrier(
             4, lambda: self.destination.down(3), timeout=30
         )
@@ -159,7 +159,7 @@ class TestUpload(links.BrokenLinksTest):
             'PUT',
             '/file$',
             faults.Fault(upload=faults.after(links.MIB, crash.wait)),
-            first=3,
+            first=19,
             times=4,
         )
         start = time.monotonic()
@@ -169,7 +169,7 @@ class TestUpload(links.BrokenLinksTest):
         for image in images:
             self.assertCopied(image)
         puts = [len(self.puts(image)) for image in images]
-        self.assertEqual([1] * 8 + [2] * 4, sorted(puts))
+        self.assertEqual([1] * 36 + [2] * 4, sorted(puts))
         self.assertEqual({image.id for image in images}, self.slave.ids())
 
 
