@@ -12,7 +12,8 @@
 
 """Add up what the tests of several stestr repositories came to.
 
-The last line of output is `N passed, N failed`. Nothing passes by not being
+What failed is said again, with the end of its reason, and the last line of
+output is `N passed, N failed`. Nothing passes by not being
 run: a skipped test is a failure unless the list of skips says why, and so are
 a repository without results, and a test that `tests.txt` beside the repository
 lists and that has no result. The exit code is 1 if anything failed or no test
@@ -23,7 +24,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 import pathlib
 import sys
-from typing import Any
+from typing import Any, NamedTuple
 
 from stestr.repository import abstract
 from stestr.repository import util
@@ -34,19 +35,40 @@ _PASSED = frozenset({'success', 'xfail'})
 _SKIPS = pathlib.Path(__file__).with_name('skips.txt')
 
 
-def last_run(repository: pathlib.Path) -> dict[str, str]:
+#: Lines of a reason; the last ones of a traceback say most.
+_LINES = 30
+
+
+class Ending(NamedTuple):
+    """How a test ended.
+
+    :param status: subunit's word for it.
+    :param reason: what the test said of it.
+    """
+
+    status: str
+    reason: str = ''
+
+    def __str__(self) -> str:
+        lines = self.reason.strip().splitlines()[-_LINES:]
+        return '\n'.join([self.status, *(f'    {line}' for line in lines)])
+
+
+def last_run(repository: pathlib.Path) -> dict[str, Ending]:
     """Read the last run of a stestr repository.
 
     :param repository: the directory that `.stestr` is in.
-    :returns: test ID → subunit's word for how it ended, which is that of its
-        failure where it ended in several ways, as a cleanup can make it do;
-        empty if nothing ran.
+    :returns: test ID → its failure where it ended in several ways, as a
+        cleanup can make it do; empty if nothing ran.
     """
-    results: dict[str, str] = {}
+    results: dict[str, Ending] = {}
 
     def keep(test: Mapping[str, Any]) -> None:
-        if results.get(test['id'], 'success') in _PASSED:
-            results[test['id']] = test['status']
+        earlier = results.get(test['id'])
+        if not earlier or earlier.status in _PASSED:
+            traceback = test['details'].get('traceback')
+            reason = traceback.as_text() if traceback else ''
+            results[test['id']] = Ending(test['status'], reason)
 
     try:
         run = util.get_repo_open(repo_url=str(repository)).get_latest_run()
@@ -106,14 +128,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             failed += 1
             continue
         for test in load_listed(repository):
-            results.setdefault(test, 'did not run')
-        for test, status in results.items():
-            if status in _PASSED:
+            results.setdefault(test, Ending('did not run'))
+        for test, ending in results.items():
+            if ending.status in _PASSED:
                 passed += 1
-            elif status == 'skip' and test in skips:
+            elif ending.status == 'skip' and test in skips:
                 print(f'skipped {test}: {skips[test]}')
             else:
-                print(f'FAILED {test}: {status}')
+                print(f'FAILED {test}: {ending}')
                 failed += 1
     print(f'{passed} passed, {failed} failed')
     return 0 if passed and not failed else 1
