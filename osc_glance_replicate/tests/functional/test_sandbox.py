@@ -70,7 +70,12 @@ class SandboxTest(testtools.TestCase):
         """Return exit code, standard output and standard error."""
         process = self.start(*arguments)
         out, err = process.communicate(timeout=_STARTS_WITHIN)
-        self.addDetail('stderr', content.text_content(err))
+        # Only where the test fails.
+        self.addOnException(
+            lambda exc_info: self.addDetail(
+                'stderr', content.text_content(err)
+            )
+        )
         return process.returncode, out, err
 
     def processes(self) -> list[str]:
