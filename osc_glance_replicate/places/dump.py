@@ -101,11 +101,14 @@ class Dump(directory.Directory):
                 f'{free} are free; select fewer images',
             )
 
-    def note_checksums(self, actions: Iterable[plan.Action]) -> None:
-        """Note the hashes of what is whole, where an older dump did not."""
+    def catch_up(self, actions: Iterable[plan.Action]) -> None:
+        """Mend what stands beside the records that stay as they are."""
         for action in actions:
             if action.verb in (plan.Verb.UNCHANGED, plan.Verb.UPDATE):
+                # Older dumps did not.
                 self._note_checksum(action.image)
+            if action.verb is plan.Verb.UNCHANGED:
+                self._forget_members(action.image)
 
     def note_projects(self, projects: Mapping[str, owners.Project]) -> None:
         """Add the names of projects to those that are known."""
@@ -230,14 +233,18 @@ class Dump(directory.Directory):
 
     def _write_record(self, image: image_record.Image) -> None:
         with self._named_in_errors(image.id):
-            name = dump_files.members_name(image)
-            if image.members is None:
-                # What they were once is not what they are.
-                self._folder.remove(name)
-            else:
+            self._forget_members(image)
+            if image.members is not None:
                 content = dump_record.serialize_members(image.members)
-                self._folder.replace(name, content)
+                self._folder.replace(dump_files.members_name(image), content)
             self._folder.replace(image.id, dump_record.serialize(image))
+
+    def _forget_members(self, image: image_record.Image) -> None:
+        """Keep no members but those of today."""
+        name = dump_files.members_name(image)
+        if image.members is None:
+            with self._named_in_errors(name):
+                self._folder.remove(name)
 
 
 def _fill(fd: int, body: places.Body) -> None:

@@ -11,6 +11,7 @@
 # under the License.
 
 import contextlib
+import dataclasses
 import errno
 import os
 import stat
@@ -649,7 +650,7 @@ class TestUpdate(DumpTest):
         self.start_again()
         there = self.dump.find(self.image.id)
         missing = base.image(2)
-        self.dump.note_checksums(
+        self.dump.catch_up(
             [
                 self.planner.decide(self.image, there, self.path),
                 self.planner.decide(missing, None, self.path),
@@ -668,6 +669,22 @@ class TestUpdate(DumpTest):
         )
         self.assertEqual('updated', self.carry_out()[0])
         self.assertIsNone(self.dump.members(self.image))
+
+    def test_members_are_forgotten_where_the_record_stays(self):
+        shared = base.image(data=b'some data', visibility='shared')
+        members = {'p': 'pending'}
+        self.image = dataclasses.replace(shared, members=members)
+        self.carry_out()
+        there = self.dump.find(shared.id)
+        known = dataclasses.replace(there, members=members)
+        for image, replica, expected in (
+            (self.image, known, members),
+            (shared, there, None),
+        ):
+            action = self.planner.decide(image, replica, self.path)
+            self.assertIs(plan.Verb.UNCHANGED, action.verb)
+            self.dump.catch_up([action])
+            self.assertEqual(expected, self.dump.members(shared))
 
     def test_status_of_what_is_there(self):
         self.carry_out()
