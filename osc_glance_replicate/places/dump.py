@@ -168,7 +168,9 @@ class Dump(directory.Directory):
                             self.name, f'{flaw}: move it away'
                         )
                     self._folder.rename(whole, name)
+                self._folder.unshare(name)
                 fd = stack.enter_context(self._folder.open(name, flags))
+                folder.make_private(fd)
                 size = os.fstat(fd).st_size
                 # Without a hash nothing tells whether it is right.
                 if size > (image.size or 0) or not digest.recorded_hash(image):

@@ -389,6 +389,34 @@ class TestKept(DumpTest):
                 os.unlink(self.at(self.image.id))
                 os.unlink(self.data_path)
 
+    def test_snapshot_made_of_links_stays_as_it_is(self):
+        snapshot = self.useFixture(fixtures.TempDir()).path
+        for path, content in (
+            (self.part_path, b'some '),
+            (self.data_path, b'some d'),
+            (self.at('SHA512SUMS'), None),
+        ):
+            if content:
+                self.put(path, content)
+            else:
+                content = self.content(path)
+            link = os.path.join(snapshot, os.path.basename(path))
+            os.link(path, link)
+            self.start_again()
+            self.assertEqual(('copied', ''), self.carry_out())
+            self.assertEqual(b'some data', self.content(self.data_path))
+            self.assertEqual(content, self.content(link))
+            os.unlink(self.at(self.image.id))
+            os.unlink(self.data_path)
+            self.put('SHA512SUMS', b'')
+
+    def test_part_that_others_could_read_is_private_then(self):
+        self.put(self.part_path, b'some ')
+        os.chmod(self.part_path, 0o644)
+        self.carry_out()
+        mode = stat.S_IMODE(os.stat(self.data_path).st_mode)
+        self.assertEqual(0o600, mode)
+
     def test_damaged_part_is_read_again_from_the_start(self):
         for part, starts in (
             (b'SOME', [4, 0]),
