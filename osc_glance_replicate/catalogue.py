@@ -21,8 +21,10 @@ import operator
 from osc_glance_replicate import errors
 from osc_glance_replicate import image as image_record
 from osc_glance_replicate import places
-from osc_glance_replicate import plan
 from osc_glance_replicate import selection as image_selection
+
+#: The records of one ID: the source's, then each destination's.
+Row = Sequence[image_record.Image | None]
 
 #: How many rows are looked at to tell whether two places are the same: fewer
 #: than a page has, so that nothing waits for the second one.
@@ -41,7 +43,7 @@ def rows(
     selection: image_selection.Selection,
     whole: bool = False,
     members: bool = False,
-) -> Iterator[plan.Row]:
+) -> Iterator[Row]:
     """Give the records of each image of the source at every place.
 
     :param selection: which images are meant; others may come, too
@@ -53,7 +55,7 @@ def rows(
     everywhere = [source, *destinations]
     if selection.images and not whole:
         found = _look_up(source, selection.images)
-        all_rows: Iterator[plan.Row] = (
+        all_rows: Iterator[Row] = (
             [
                 image,
                 *(
@@ -84,7 +86,7 @@ def row(
     destinations: Sequence[places.Place],
     image_id: str,
     members: bool = False,
-) -> plan.Row:
+) -> Row:
     """Give the records of one image at every place.
 
     :param members: if it is shared, give its members, too
@@ -96,7 +98,7 @@ def row(
 
 def align(
     listings: Sequence[Iterable[image_record.Image]],
-) -> Iterator[plan.Row]:
+) -> Iterator[Row]:
     """Bring the images of the same ID together.
 
     :param listings: one per place, each in ascending order of the IDs; they
@@ -124,9 +126,7 @@ def align(
         yield row
 
 
-def _with_members(
-    row: plan.Row, everywhere: Sequence[places.Place]
-) -> plan.Row:
+def _with_members(row: Row, everywhere: Sequence[places.Place]) -> Row:
     """Ask each place for the members of an image that is shared there."""
     found = list(row)
     for index, (image, place) in enumerate(zip(row, everywhere, strict=True)):
@@ -164,7 +164,7 @@ def _look_up(
 
 
 def _refuse_aliases(
-    head: Sequence[plan.Row], everywhere: Sequence[places.Place]
+    head: Sequence[Row], everywhere: Sequence[places.Place]
 ) -> None:
     """Notice that two places are one service, reached by different URLs.
 

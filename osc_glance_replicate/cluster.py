@@ -19,31 +19,24 @@ import functools
 import logging
 import threading
 import time
-from typing import Any
 
-import dask.config
 import distributed
 
 from osc_glance_replicate import backlog
 from osc_glance_replicate import errors
 from osc_glance_replicate import plan
 from osc_glance_replicate import remote
+from osc_glance_replicate import scheduler
 from osc_glance_replicate import task
 from osc_glance_replicate import workers
 
 LOG = logging.getLogger(__name__)
-
-#: Seconds to wait for the scheduler.
-_TIMEOUT = 10.0
 
 #: Seconds to wait for a worker where there is none (any more).
 _PATIENCE = 60.0
 
 #: Seconds between two looks at who the workers are.
 _INTERVAL = 1.0
-
-#: Seconds that the workers get to hear something.
-_GRACE = 1.0
 
 _LOST = 'the scheduler was lost'
 
@@ -101,15 +94,12 @@ class Cluster:
         self._trouble = ''
         self._stopped = False
         self._closing = threading.Event()
-        self._client = _connect(address)
+        self._scheduler = scheduler.Scheduler(address, run.options['retries'])
         try:
             self._workers = self._await_workers()
         except BaseException:
             self.close()
             raise
-        self._executor = self._client.get_executor(
-            pure=False, retries=run.options['retries']
-        )
         workers.start(self._watch)
 
     def carry_out(self, group: backlog.Group) -> Mapping[_Future, plan.Action]:
@@ -127,12 +117,12 @@ class Cluster:
         """Have the workers break off what they do for this run."""
         if not self._stopped:
             self._stopped = True
-            self._tell(remote.stop, self._run.key)
+            self._scheduler.tell(remote.stop, self._run.key)
 
     def close(self) -> None:
         """Let the scheduler forget what is left of the run."""
         self._closing.set()
-        self._client.close(_GRACE)
+        self._scheduler.close()
 
     @property
     def share(self) -> float | None:
@@ -146,7 +136,7 @@ class Cluster:
         try:
             if self._trouble:
                 raise errors.ReplicateError(self._trouble)
-            asked = self._executor.submit(
+            asked = self._scheduler.submit(
                 remote.carry_out,
                 self._run,
                 actions[0].image.id,
@@ -154,12 +144,13 @@ class Cluster:
                 any(action.referred for action in actions),
                 self.share,
                 # Only where there are others is any of them left out.
-                workers=sorted(willing) if self._refusals else None,
-                allow_other_workers=bool(self._refusals),
+                preferred=willing if self._refusals else None,
             )
         except Exception as exc:
             LOG.debug('cannot submit', exc_info=True)
-            self._fail(job, _LOST if self._is_lost else errors.explain(exc))
+            self._fail(
+                job, _LOST if self._scheduler.is_lost else errors.explain(exc)
+            )
         else:
             asked.add_done_callback(functools.partial(self._answer, job))
 
@@ -215,7 +206,7 @@ class Cluster:
         :raises ReplicateError: there are none
         """
         deadline = time.monotonic() + _PATIENCE
-        while not (found := self._found()):
+        while not (found := self._scheduler.workers()):
             if time.monotonic() > deadline:
                 raise errors.ReplicateError(
                     f'The scheduler at {self._address} has no workers: start '
@@ -224,23 +215,15 @@ class Cluster:
             self._closing.wait(_INTERVAL)
         return found
 
-    def _found(self) -> set[str]:
-        """Ask the scheduler for its workers.
-
-        :raises Exception: of whatever kind; it does not answer
-        """
-        asked = workers.start(self._client.nthreads)
-        return set(asked.result(_TIMEOUT))
-
     def _watch(self) -> None:
         """Notice when nobody is left, and divide the bandwidth anew."""
         seen = time.monotonic()
         while not self._closing.wait(_INTERVAL):
             try:
-                found = self._found()
+                found = self._scheduler.workers()
             except Exception:
                 LOG.debug('cannot ask for the workers', exc_info=True)
-                if self._is_lost:
+                if self._scheduler.is_lost:
                     self._give_up(_LOST)
                 continue
             if found:
@@ -251,12 +234,9 @@ class Cluster:
                 LOG.debug('the workers are %s', ', '.join(sorted(found)))
                 self._workers = found
                 if self._rate:
-                    self._tell(remote.share, self._run.key, self.share)
-
-    @property
-    def _is_lost(self) -> bool:
-        """Whether the client has given up the scheduler for good."""
-        return self._client.status not in ('running', 'connecting')
+                    self._scheduler.tell(
+                        remote.share, self._run.key, self.share
+                    )
 
     def _give_up(self, trouble: str) -> None:
         """Fail all that was asked for, and all that will be."""
@@ -265,57 +245,6 @@ class Cluster:
             jobs = list(self._jobs)
         for job in jobs:
             self._fail(job, trouble)
-
-    def _tell(self, function: Any, *args: object) -> None:
-        """Call a function in every worker, as far as they can be reached."""
-        told = workers.start(
-            self._client.run, function, *args, on_error='ignore'
-        )
-        try:
-            told.result(_GRACE)
-        except Exception:
-            LOG.debug('the workers were not told', exc_info=True)
-
-
-def _connect(address: str) -> distributed.Client:
-    """Connect to a scheduler.
-
-    :raises ReplicateError: it does not answer, or is not to be trusted
-    """
-    for name in 'distributed', 'distributed.client', 'tornado.application':
-        # They tell at length what an error or a row is about to say.
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    try:
-        _require_certificates(address)
-        return distributed.Client(
-            address, timeout=_TIMEOUT, set_as_default=False
-        )
-    except Exception as exc:
-        raise errors.ReplicateError(
-            f'Cannot use the Dask scheduler at {address}: '
-            f'{errors.explain(exc)}'
-        ) from exc
-
-
-def _require_certificates(address: str) -> None:
-    """Hold an address against Dask's configuration.
-
-    A client that could not be made would take its time to go away.
-
-    :raises LookupError: they do not fit
-    """
-    arguments = distributed.Security().get_connection_args('client')
-    encrypted = address.startswith('tls:')
-    if encrypted and not arguments['ssl_context']:
-        raise LookupError(
-            'its certificates are not configured: distributed.comm.tls needs '
-            'ca-file, client.cert and client.key, in a YAML file in '
-            f'{" or ".join(map(str, dask.config.paths))}'
-        )
-    if arguments['require_encryption'] and not encrypted:
-        raise LookupError(
-            "Dask's configuration here says require-encryption: give tls://"
-        )
 
 
 def _outcome(action: plan.Action, result: remote.Result) -> task.Outcome:

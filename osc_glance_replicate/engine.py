@@ -33,6 +33,7 @@ from osc_glance_replicate import owners
 from osc_glance_replicate import places
 from osc_glance_replicate.places import dump
 from osc_glance_replicate import plan
+from osc_glance_replicate import planning
 from osc_glance_replicate import run
 from osc_glance_replicate import task
 from osc_glance_replicate import threads
@@ -61,7 +62,7 @@ class Engine:
         self,
         source: places.Source,
         destinations: Sequence[places.Destination],
-        planner: plan.Planner,
+        planner: planning.Planner,
         args: argparse.Namespace,
         check_first: bool = False,
         assemble: Callable[[], run.Crew] | None = None,
@@ -133,7 +134,7 @@ class Engine:
             if image
         )
 
-    def _look_up(self, image_id: str) -> plan.Row:
+    def _look_up(self, image_id: str) -> catalogue.Row:
         row = catalogue.row(
             self._source,
             self._destinations,
@@ -211,7 +212,7 @@ class DumpEngine(Engine):
         source: places.Source,
         projects: owners.Projects,
         destination: dump.Dump,
-        planner: plan.Planner,
+        planner: planning.Planner,
         args: argparse.Namespace,
     ) -> None:
         super().__init__(source, [destination], planner, args)

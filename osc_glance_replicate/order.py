@@ -15,8 +15,10 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 import dataclasses
 
+from osc_glance_replicate import catalogue
 from osc_glance_replicate import image as image_record
 from osc_glance_replicate import plan
+from osc_glance_replicate import planning
 
 #: How far references are followed: a kernel has none in the real world.
 _DEEPEST = 4
@@ -34,9 +36,9 @@ class Order:
 
     def __init__(
         self,
-        planner: plan.Planner,
+        planner: planning.Planner,
         to: Sequence[str],
-        look_up: Callable[[str], plan.Row],
+        look_up: Callable[[str], catalogue.Row],
     ) -> None:
         self._planner = planner
         self._to = to
@@ -45,12 +47,12 @@ class Order:
         #: What was planned after the listing, by ID.
         self._planned: dict[str, list[plan.Action]] = {}
 
-    def actions(self, rows: Iterable[plan.Row]) -> Iterator[plan.Action]:
+    def actions(self, rows: Iterable[catalogue.Row]) -> Iterator[plan.Action]:
         """Plan, reading the rows one by one.
 
         :param rows: as ``catalogue`` gives them
         """
-        kept: list[plan.Row] = []
+        kept: list[catalogue.Row] = []
         for row in rows:
             image = row[0]
             if not image:
@@ -86,13 +88,13 @@ class Order:
             and field not in self._planner.template.properties
         }
 
-    def _extras(self, row: plan.Row) -> Iterator[plan.Action]:
+    def _extras(self, row: catalogue.Row) -> Iterator[plan.Action]:
         for to, replica in zip(self._to, row[1:], strict=True):
             if replica and self._planner.extra:
                 yield from self._planner.extras(replica, to)
 
     def _decide(
-        self, row: plan.Row, referred: bool = False
+        self, row: catalogue.Row, referred: bool = False
     ) -> Iterator[plan.Action]:
         image, *replicas = row
         if image:
@@ -100,7 +102,7 @@ class Order:
                 yield self._planner.decide(image, replica, to, referred)
 
     def _plan_needy(
-        self, row: plan.Row, path: tuple[str, ...]
+        self, row: catalogue.Row, path: tuple[str, ...]
     ) -> Iterator[plan.Action]:
         """Plan for what an image needs, then for the image.
 

@@ -30,7 +30,7 @@ from osc_glance_replicate.places import directory
 from osc_glance_replicate.places import dump
 from osc_glance_replicate.places import glance
 from osc_glance_replicate.places import ways
-from osc_glance_replicate import plan
+from osc_glance_replicate import planning
 from osc_glance_replicate import projects
 from osc_glance_replicate import replica
 from osc_glance_replicate import run
@@ -77,7 +77,7 @@ def between(
         _glance(name, connection, args, chosen[name])
         for name, connection in others.items()
     ]
-    planner = plan.Planner(
+    planner = planning.Planner(
         criteria.selection_of(connections[0], source, args),
         metadata_only=getattr(args, 'metadata_only', False),
         extra=getattr(args, 'extra', False),
@@ -145,7 +145,7 @@ def to_dump(own: Own, args: argparse.Namespace, path: str) -> engine.Engine:
     clouds.warn_of_environment(connection)
     name = connection.config.name
     source = _glance(name, connection, args)
-    planner = plan.Planner(
+    planner = planning.Planner(
         criteria.selection_of(connection, source, args),
         metadata_only=getattr(args, 'metadata_only', False),
         extra=getattr(args, 'extra', False),
@@ -172,7 +172,7 @@ def from_dump(own: Own, args: argparse.Namespace, path: str) -> engine.Engine:
     name = connection.config.name
     chosen = criteria.ways_to(args, None, {name: connection})
     destination = _glance(name, connection, args, chosen[name])
-    planner = plan.Planner(
+    planner = planning.Planner(
         criteria.selection_in(source, args),
         metadata_only=args.metadata_only,
         exact=(name,) if args.exact else (),

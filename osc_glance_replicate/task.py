@@ -23,6 +23,7 @@ from osc_glance_replicate import fan
 from osc_glance_replicate import image as image_record
 from osc_glance_replicate import places
 from osc_glance_replicate import plan
+from osc_glance_replicate import planning
 from osc_glance_replicate import retry
 from osc_glance_replicate import transfer
 from osc_glance_replicate import watch
@@ -73,7 +74,7 @@ class Task:
         self,
         action: plan.Action,
         destination: places.Destination,
-        planner: plan.Planner,
+        planner: planning.Planner,
         reading: checked.Reading,
         shared: fan.Fan | None = None,
         watcher: watch.Watcher = watch.Nobody(),

@@ -21,6 +21,7 @@ from osc_glance_replicate import checked
 from osc_glance_replicate import fan
 from osc_glance_replicate import places
 from osc_glance_replicate import plan
+from osc_glance_replicate import planning
 from osc_glance_replicate import task
 from osc_glance_replicate import watch
 from osc_glance_replicate import workers
@@ -38,7 +39,7 @@ class Threads:
     def __init__(
         self,
         destinations: Mapping[str, places.Destination],
-        planner: plan.Planner,
+        planner: planning.Planner,
         reading: checked.Reading,
         watcher: watch.Watcher = watch.Nobody(),
     ) -> None:

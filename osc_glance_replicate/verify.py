@@ -26,6 +26,7 @@ from osc_glance_replicate import places
 from osc_glance_replicate.places import directory
 from osc_glance_replicate.places import dump_files
 from osc_glance_replicate import plan
+from osc_glance_replicate import planning
 from osc_glance_replicate import run
 from osc_glance_replicate import selection as image_selection
 from osc_glance_replicate import task
@@ -132,7 +133,7 @@ def verify(
     watcher = _InWords(watcher, source)
     crew = threads.Threads(
         {'': _Nowhere('')},
-        plan.Planner(selection),
+        planning.Planner(selection),
         checked.Reading(source, retries=0),
         watcher,
     )
@@ -153,7 +154,7 @@ def verify(
 
 
 def _actions(
-    rows: Iterable[plan.Row],
+    rows: Iterable[catalogue.Row],
     source: directory.Directory,
     selection: image_selection.Selection,
 ) -> Iterator[plan.Action]:

@@ -16,6 +16,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from osc_glance_replicate.commands import base
+from osc_glance_replicate.commands import copying_options
 from osc_glance_replicate.commands import options
 from osc_glance_replicate.commands import selection_options
 
@@ -46,7 +47,7 @@ class DumpImages(base.CopyCommand):
         options.add_path(parser)
         selection_options.add_selection(parser)
         options.add_members(parser)
-        options.add_copying(parser)
+        copying_options.add_copying(parser)
         return parser
 
     def engine(self, parsed_args: argparse.Namespace) -> 'engine.Engine':

@@ -16,6 +16,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from osc_glance_replicate.commands import base
+from osc_glance_replicate.commands import copying_options
 from osc_glance_replicate.commands import options
 from osc_glance_replicate.commands import selection_options
 
@@ -50,7 +51,7 @@ class LivecopyImages(base.CopyCommand):
         parser = super().get_parser(prog_name)
         selection_options.add_selection(parser)
         options.add_destinations(parser)
-        options.add_copying_to_clouds(parser, cluster=True)
+        copying_options.add_copying_to_clouds(parser, cluster=True)
         return parser
 
     def engine(self, parsed_args: argparse.Namespace) -> 'engine.Engine':

@@ -16,6 +16,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from osc_glance_replicate.commands import base
+from osc_glance_replicate.commands import copying_options
 from osc_glance_replicate.commands import options
 from osc_glance_replicate.commands import selection_options
 
@@ -45,7 +46,9 @@ class LoadImages(base.CopyCommand):
         parser = super().get_parser(prog_name)
         options.add_path(parser)
         selection_options.add_selection(parser)
-        options.add_copying_to_clouds(parser, methods=('upload', 'import'))
+        copying_options.add_copying_to_clouds(
+            parser, methods=('upload', 'import')
+        )
         return parser
 
     def engine(self, parsed_args: argparse.Namespace) -> 'engine.Engine':

@@ -13,19 +13,10 @@
 """The options that the verbs share."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from osc_glance_replicate.commands import values
-
-#: What ``--method`` may be, and what each means.
-METHODS = {
-    'upload': 'upload: the data is sent through this machine (default).',
-    'import': 'import: the same, but the destination imports it '
-    '(glance-direct), so that its import plugins run.',
-    'glance-download': 'glance-download: the destination fetches it by '
-    'itself from the region of the source; takes one Keystone for both.',
-}
 
 VISIBILITIES = ('public', 'private', 'shared', 'community')
 
@@ -185,64 +176,6 @@ def shapes_replicas(parsed_args: argparse.Namespace) -> bool:
     )
 
 
-def add_execution(
-    parser: argparse.ArgumentParser, cluster: bool = False
-) -> None:
-    """Add what says how a plan is carried out.
-
-    :param cluster: it may be by other machines
-    """
-    group = parser.add_argument_group('how it is done')
-    group.add_argument(
-        '--dry-run',
-        action='store_true',
-        help='Show what would be done and write nothing',
-    )
-    group.add_argument(
-        '--metadata-only',
-        action='store_true',
-        help='Move no data: bring existing replicas up to date only',
-    )
-    group.add_argument(
-        '--transfers',
-        metavar='<number>',
-        type=values.at_least(1),
-        default=4,
-        help='Images to copy at a time (default: %(default)s)',
-    )
-    group.add_argument(
-        '--bandwidth',
-        metavar='<rate>',
-        type=values.rate,
-        help='Bytes per second that are read at the most, by all transfers '
-        'together: a number, or one with k, M, G or Ki, Mi, Gi (default: no '
-        'limit)',
-    )
-    group.add_argument(
-        '--retries',
-        metavar='<number>',
-        type=values.at_least(0),
-        default=3,
-        help='Further tries per image and destination after a failure that '
-        'may pass (default: %(default)s)',
-    )
-    group.add_argument(
-        '--fail-fast',
-        action='store_true',
-        help='Start nothing more after the first failure (default: go on '
-        'with the other images)',
-    )
-    if cluster:
-        group.add_argument(
-            '--scheduler',
-            metavar='<address>',
-            type=values.scheduler,
-            help='Have the workers of this Dask scheduler copy, e.g. '
-            'tls://host:8786; each finds the clouds in its own clouds.yaml '
-            '(needs the extra dask)',
-        )
-
-
 def add_progress(parser: argparse._ActionsContainer) -> None:
     """Add what says whether it is shown how far a run is."""
     parser.add_argument(
@@ -251,81 +184,6 @@ def add_progress(parser: argparse._ActionsContainer) -> None:
         help='Show how far it is, on stderr (default: where that is a '
         'terminal; elsewhere -v shows a line for each image)',
     )
-
-
-def add_watching(parser: argparse.ArgumentParser) -> None:
-    """Add what says how a run is looked on, and what is kept of it."""
-    group = parser.add_argument_group('what it shows')
-    add_progress(group)
-    group.add_argument(
-        '--report',
-        metavar='<file>',
-        type=values.not_empty,
-        help='Write the run as an HTML page, too: totals, failures, and when '
-        'each image was on its way',
-    )
-
-
-def add_checks(parser: argparse.ArgumentParser) -> None:
-    """Add what says that data is not checked before it is there."""
-    parser.add_argument(
-        '--no-checksum',
-        dest='checksum',
-        action='store_false',
-        help='Do not hash the data on its way; what the destination computed '
-        'is compared all the same',
-    )
-    parser.add_argument(
-        '--no-format-check',
-        dest='format_check',
-        action='store_false',
-        help='Send data that is not of the disk format that its record says, '
-        'to a destination that takes it',
-    )
-
-
-def add_method(
-    parser: argparse.ArgumentParser, methods: Sequence[str]
-) -> None:
-    """Add what says how data gets to a cloud, and which stores it is in.
-
-    :param methods: of METHODS, those that make sense; the first is used
-        unless another is given
-    """
-    group = parser.add_argument_group('how data gets there')
-    group.add_argument(
-        '--method',
-        choices=methods,
-        default=methods[0],
-        help=' '.join(METHODS[method] for method in methods),
-    )
-    where = group.add_mutually_exclusive_group()
-    add_list(
-        where,
-        '--store',
-        'stores',
-        '<store>',
-        'Keep the data in this store of the destination (repeat for several, '
-        'which takes another method than upload)',
-        type=values.not_empty,
-    )
-    where.add_argument(
-        '--all-stores',
-        action='store_true',
-        help='Keep the data in all stores of the destination (takes another '
-        'method than upload)',
-    )
-
-
-def _check_stores(parsed_args: argparse.Namespace) -> str:
-    """Say so where stores are asked for that the method cannot fill."""
-    several = parsed_args.all_stores or len(parsed_args.stores) > 1
-    if parsed_args.method == 'upload' and several:
-        return (
-            '--method upload puts data into one store: give --method import '
-            'for several'
-        )
-    return ''
 
 
 def add_show_all(parser: argparse.ArgumentParser, rows: str) -> None:
@@ -338,33 +196,3 @@ def add_show_all(parser: argparse.ArgumentParser, rows: str) -> None:
         action='store_true',
         help=f'Show the images that need no attention, too: {rows}',
     )
-
-
-def add_copying(
-    parser: argparse.ArgumentParser, cluster: bool = False
-) -> None:
-    """Add what the verbs that copy have in common.
-
-    :param cluster: other machines may do it
-    """
-    add_execution(parser, cluster)
-    add_watching(parser)
-    add_show_all(parser, 'unchanged ones and those not replicated')
-    accept_any_order(parser)
-
-
-def add_copying_to_clouds(
-    parser: argparse.ArgumentParser,
-    methods: Sequence[str] = tuple(METHODS),
-    cluster: bool = False,
-) -> None:
-    """Add what those of them have in common that make replicas in clouds.
-
-    :param methods: how data may get there
-    :param cluster: other machines may do it
-    """
-    add_replica(parser)
-    add_method(parser, methods)
-    add_checks(parser)
-    add_copying(parser, cluster)
-    accept_any_order(parser, _check_stores)

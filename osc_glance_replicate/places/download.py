@@ -12,7 +12,7 @@
 
 """The data of one image as it comes from a Glance."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 import contextlib
 import io
 import time
@@ -21,6 +21,8 @@ import requests
 import urllib3
 
 from osc_glance_replicate import errors
+from osc_glance_replicate import image as image_record
+from osc_glance_replicate.places import api as image_api
 
 #: Bytes of a block that is worth passing on.
 _SMALL = 128 * 1024
@@ -86,3 +88,65 @@ class Download:
                 self._place, f'broke off while sending: {errors.explain(exc)}'
             ) from exc
         return data
+
+
+@contextlib.contextmanager
+def read(
+    api: image_api.ImageApi, image: image_record.Image, start: int
+) -> Iterator[Download]:
+    """Open an image's data.
+
+    Not every store can begin in the middle (FACTS.md, "Download"): then
+    what is not asked for comes as well, and has to be dropped.
+
+    :param start: number of bytes to leave out; fewer than there are
+    :raises DataError: the record promises data and there is none, or of
+        another length
+    """
+    response = _request(api, image, start)
+    with response:
+        partial = response.status_code == 206
+        size = image.size or 0
+        # What is chunked is counted when it has been read.
+        expected = str(size - start if partial else size)
+        offered = response.headers.get('Content-Length', expected)
+        if response.status_code == 204:
+            offered = '0'
+        if offered != expected:
+            raise errors.DataError(
+                api.name,
+                f'the data of {image.id} is lost or damaged: {expected} '
+                f'bytes are recorded, {offered} offered',
+            )
+        unwanted = 0 if partial else start
+        yield Download(api.name, response, unwanted)
+
+
+def _request(
+    api: image_api.ImageApi, image: image_record.Image, start: int
+) -> requests.Response:
+    """Ask for data, of which the answer leaves out the start or not."""
+    headers = {'Accept-Encoding': 'identity'}
+    if start:
+        headers['Range'] = f'bytes={start}-'
+    response = api.request(
+        'GET',
+        image_api.path(image.id) + '/file',
+        expect=(200, 204, 404, *((206, 400, 416) if start else ())),
+        stream=True,
+        headers=headers,
+    )
+    if response.status_code == 404:
+        raise errors.RefusedError(
+            api.name, f'{image.id} was deleted there meanwhile'
+        )
+    if response.status_code in (200, 204):
+        return response
+    promised = f'bytes {start}-{(image.size or 0) - 1}/{image.size}'
+    if (
+        response.status_code == 206
+        and response.headers.get('Content-Range') == promised
+    ):
+        return response
+    response.close()
+    return _request(api, image, 0)

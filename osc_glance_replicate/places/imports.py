@@ -50,7 +50,7 @@ def refuse_locked(
 
     :raises RefusedError: an import of it has failed lately
     """
-    if _LOCK not in image.record or way.method is ways.Method.UPLOAD:
+    if _LOCK not in image.record or not way.imports:
         return
     lock = str(image.record[_LOCK])
     tasks = _tasks(api, image.id)

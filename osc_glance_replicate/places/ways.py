@@ -64,6 +64,11 @@ class Way:
         return words
 
     @property
+    def imports(self) -> bool:
+        """Whether the Glance does something of its own to the data."""
+        return self.method is not Method.UPLOAD
+
+    @property
     def of_staged(self) -> 'Way':
         """The same, for data that is staged already."""
         return dataclasses.replace(self, method=Method.IMPORT, region='')

@@ -47,7 +47,7 @@ _MODULES = (
 
 
 #: What commands do not import, or where an environment has its say.
-_OTHERS = {'cluster', 'remote', 'sandbox', 'tests'}
+_OTHERS = {'cluster', 'remote', 'sandbox', 'scheduler', 'tests'}
 _GROUPS = (
     'openstack.cli',
     'openstack.cli.base',

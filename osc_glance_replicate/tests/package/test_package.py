@@ -36,7 +36,8 @@ import importlib, pkgutil
 import osc_glance_replicate as package
 for found in pkgutil.walk_packages(package.__path__, 'osc_glance_replicate.'):
     parts = found.name.split('.')
-    if parts[1] not in ('cluster', 'remote', 'sandbox', 'tests'):
+    others = 'cluster', 'remote', 'sandbox', 'scheduler', 'tests'
+    if parts[1] not in others:
         importlib.import_module(found.name)
 """
 

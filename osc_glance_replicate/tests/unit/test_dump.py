@@ -28,6 +28,7 @@ from osc_glance_replicate.places import dump
 from osc_glance_replicate.places import dump_record
 from osc_glance_replicate.places import folder
 from osc_glance_replicate import plan
+from osc_glance_replicate import planning
 from osc_glance_replicate import retry
 from osc_glance_replicate import selection
 from osc_glance_replicate import task
@@ -134,7 +135,9 @@ class DumpTest(testtools.TestCase):
         )
         self.dump = None
         self.image = base.image(data=b'some data')
-        self.planner = plan.Planner(selection.Selection(), exact=(self.path,))
+        self.planner = planning.Planner(
+            selection.Selection(), exact=(self.path,)
+        )
         self.start_again()
 
     def start_again(self):

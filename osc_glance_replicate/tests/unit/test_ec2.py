@@ -22,6 +22,7 @@ from osc_glance_replicate import ec2
 from osc_glance_replicate import ec2_report
 from osc_glance_replicate import errors
 from osc_glance_replicate import plan
+from osc_glance_replicate import planning
 from osc_glance_replicate import selection
 from osc_glance_replicate.tests.unit import base
 
@@ -85,7 +86,7 @@ class TestScheme(testtools.TestCase):
 
 class TestMeant(testtools.TestCase):
     def test_what_is_not_copied_and_yet_used(self):
-        planner = plan.Planner(selection.Selection())
+        planner = planning.Planner(selection.Selection())
         for meant, fields in (
             (True, {}),
             (True, {'block_device_mapping': '[]', 'data': b''}),

@@ -18,7 +18,7 @@ import testtools
 from osc_glance_replicate import checked
 from osc_glance_replicate import errors
 from osc_glance_replicate import fan
-from osc_glance_replicate import plan
+from osc_glance_replicate import planning
 from osc_glance_replicate import retry
 from osc_glance_replicate import run
 from osc_glance_replicate import selection
@@ -46,7 +46,7 @@ class TestFan(testtools.TestCase):
         self.places = {name: places.Place(name) for name in NAMES}
 
     def copy(self, retries=0, checks=checked.Checks()):
-        planner = plan.Planner(selection.Selection())
+        planner = planning.Planner(selection.Selection())
         crew = threads.Threads(
             self.places,
             planner,

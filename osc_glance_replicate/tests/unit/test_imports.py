@@ -20,7 +20,7 @@ from osc_glance_replicate import errors
 from osc_glance_replicate.places import glance
 from osc_glance_replicate.places import imports
 from osc_glance_replicate.places import ways
-from osc_glance_replicate import plan
+from osc_glance_replicate import planning
 from osc_glance_replicate import retry
 from osc_glance_replicate import selection
 from osc_glance_replicate.tests.unit import base
@@ -220,7 +220,7 @@ class TestWay(testtools.TestCase):
                 'by glance-download from N to all stores',
             ),
         ):
-            planner = plan.Planner(
+            planner = planning.Planner(
                 selection.Selection(), ways={'slave': str(way)}
             )
             action = planner.decide(base.image(), None, 'slave')
@@ -332,7 +332,7 @@ class TestRun(ImportTest):
 class TestDestination(ImportTest):
     def stage(self, way, place=None, **record):
         place = place or glance.Glance(self.api, None, way)
-        planner = plan.Planner(selection.Selection())
+        planner = planning.Planner(selection.Selection())
         replica = base.image(**{'status': 'queued', 'size': None, **record})
         place.stage(planner.decide(self.image, replica, 'slave'))
         return place

@@ -31,6 +31,7 @@ from osc_glance_replicate import errors
 from osc_glance_replicate.places import directory
 from osc_glance_replicate.places import dump_record
 from osc_glance_replicate import plan
+from osc_glance_replicate import planning
 from osc_glance_replicate import selection
 from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import test_plan_properties
@@ -460,7 +461,7 @@ class TestChangedDump(testtools.TestCase):
             what verify tells
         """
         loaded = {}
-        planner = plan.Planner(selection.Selection())
+        planner = planning.Planner(selection.Selection())
         with self.source() as source:
             for image in source.images():
                 self.check_image(source, image)

@@ -16,6 +16,7 @@ import testtools
 
 from osc_glance_replicate import order
 from osc_glance_replicate import plan
+from osc_glance_replicate import planning
 from osc_glance_replicate import replica
 from osc_glance_replicate import selection
 from osc_glance_replicate.tests.unit import base
@@ -35,7 +36,7 @@ class OrderTest(testtools.TestCase):
         options.setdefault('selection', selection.Selection())
         found = {row[0].id: row for row in known}
         sequence = order.Order(
-            plan.Planner(**options),
+            planning.Planner(**options),
             to,
             lambda image_id: found.get(image_id, [None] * (len(to) + 1)),
         )
@@ -65,7 +66,7 @@ class TestOrder(OrderTest):
             self.fail('it was read ahead')
 
         sequence = order.Order(
-            plan.Planner(selection.Selection()), ['slave'], None
+            planning.Planner(selection.Selection()), ['slave'], None
         )
         self.assertEqual(COPY, next(sequence.actions(rows())).verb)
 

@@ -13,6 +13,7 @@
 import testtools
 
 from osc_glance_replicate import plan
+from osc_glance_replicate import planning
 from osc_glance_replicate import selection
 from osc_glance_replicate.tests.unit import base
 
@@ -26,7 +27,7 @@ FAIL = plan.Verb.FAIL
 
 class TestDecide(testtools.TestCase):
     def decide(self, image, replica, *, images=(), **options):
-        planner = plan.Planner(selection.Selection(images), **options)
+        planner = planning.Planner(selection.Selection(images), **options)
         return planner.decide(image, replica, 'slave')
 
     def test_missing_image_is_copied(self):

@@ -25,6 +25,7 @@ from osc_glance_replicate import catalogue
 from osc_glance_replicate import order
 from osc_glance_replicate import plan
 from osc_glance_replicate import plan_report
+from osc_glance_replicate import planning
 from osc_glance_replicate.tests import catalogues
 from osc_glance_replicate.tests import model
 
@@ -48,7 +49,7 @@ def settings(examples):
 
 
 def make_plan(case):
-    planner = plan.Planner(
+    planner = planning.Planner(
         case.selection, metadata_only=case.metadata_only, extra=case.extra
     )
     rows = catalogue.rows(

@@ -15,6 +15,7 @@ import testtools
 from osc_glance_replicate import errors
 from osc_glance_replicate import owners
 from osc_glance_replicate import plan
+from osc_glance_replicate import planning
 from osc_glance_replicate import replica
 from osc_glance_replicate import selection
 from osc_glance_replicate.tests.unit import base
@@ -109,7 +110,7 @@ class TestTemplate(testtools.TestCase):
 
 class TestPlanner(testtools.TestCase):
     def decide(self, image, there=None, exact=False, **template):
-        planner = plan.Planner(
+        planner = planning.Planner(
             selection.Selection(),
             template=replica.Template(**template),
             exact=['slave'] if exact else (),

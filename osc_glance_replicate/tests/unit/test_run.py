@@ -21,7 +21,7 @@ import testtools
 
 from osc_glance_replicate import checked
 from osc_glance_replicate import errors
-from osc_glance_replicate import plan
+from osc_glance_replicate import planning
 from osc_glance_replicate import run
 from osc_glance_replicate import selection
 from osc_glance_replicate.tests.unit import base
@@ -33,7 +33,7 @@ _PATIENCE = 10  # seconds
 
 class TestRunner(testtools.TestCase):
     def runner(self, slave, *, source=None, transfers=2, fail_fast=False):
-        self.planner = plan.Planner(selection.Selection())
+        self.planner = planning.Planner(selection.Selection())
         crew = threads.Threads(
             {'slave': slave},
             self.planner,

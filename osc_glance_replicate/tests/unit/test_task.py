@@ -16,7 +16,7 @@ import testtools
 
 from osc_glance_replicate import checked
 from osc_glance_replicate import errors
-from osc_glance_replicate import plan
+from osc_glance_replicate import planning
 from osc_glance_replicate import retry
 from osc_glance_replicate import selection
 from osc_glance_replicate import task
@@ -31,7 +31,7 @@ class TestTask(testtools.TestCase):
     def setUp(self):
         super().setUp()
         self.image = base.image()
-        self.planner = plan.Planner(selection.Selection())
+        self.planner = planning.Planner(selection.Selection())
         for name, value in (('_FIRST', 0.001), ('_BUSY_LIMIT', 0.1)):
             patcher = mock.patch.object(retry, name, value)
             patcher.start()

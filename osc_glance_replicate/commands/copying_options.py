@@ -1,0 +1,189 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The options of the verbs that copy."""
+
+import argparse
+from collections.abc import Sequence
+
+from osc_glance_replicate.commands import options
+from osc_glance_replicate.commands import values
+
+#: What ``--method`` may be, and what each means.
+_METHODS = {
+    'upload': 'upload: the data is sent through this machine (default).',
+    'import': 'import: the same, but the destination imports it '
+    '(glance-direct), so that its import plugins run.',
+    'glance-download': 'glance-download: the destination fetches it by '
+    'itself from the region of the source; takes one Keystone for both.',
+}
+
+
+def add_copying(parser: argparse.ArgumentParser) -> None:
+    """Add what the verbs that copy have in common."""
+    _add_run(parser)
+    options.accept_any_order(parser)
+
+
+def add_copying_to_clouds(
+    parser: argparse.ArgumentParser,
+    methods: Sequence[str] = tuple(_METHODS),
+    cluster: bool = False,
+) -> None:
+    """Add what those of them have in common that make replicas in clouds.
+
+    :param methods: how data may get there
+    :param cluster: other machines may do it
+    """
+    options.add_replica(parser)
+    _add_method(parser, methods)
+    _add_checks(parser)
+    _add_run(parser, cluster)
+    options.accept_any_order(parser, _check_stores)
+
+
+def _add_run(parser: argparse.ArgumentParser, cluster: bool = False) -> None:
+    """Add what is about the run, wherever the images go."""
+    _add_execution(parser, cluster)
+    _add_watching(parser)
+    options.add_show_all(parser, 'unchanged ones and those not replicated')
+
+
+def _add_execution(parser: argparse.ArgumentParser, cluster: bool) -> None:
+    """Add what says how a plan is carried out.
+
+    :param cluster: it may be by other machines
+    """
+    group = parser.add_argument_group('how it is done')
+    group.add_argument(
+        '--dry-run',
+        action='store_true',
+        help='Show what would be done and write nothing',
+    )
+    group.add_argument(
+        '--metadata-only',
+        action='store_true',
+        help='Move no data: bring existing replicas up to date only',
+    )
+    group.add_argument(
+        '--transfers',
+        metavar='<number>',
+        type=values.at_least(1),
+        default=4,
+        help='Images to copy at a time (default: %(default)s)',
+    )
+    group.add_argument(
+        '--bandwidth',
+        metavar='<rate>',
+        type=values.rate,
+        help='Bytes per second that are read at the most, by all transfers '
+        'together: a number, or one with k, M, G or Ki, Mi, Gi (default: no '
+        'limit)',
+    )
+    group.add_argument(
+        '--retries',
+        metavar='<number>',
+        type=values.at_least(0),
+        default=3,
+        help='Further tries per image and destination after a failure that '
+        'may pass (default: %(default)s)',
+    )
+    group.add_argument(
+        '--fail-fast',
+        action='store_true',
+        help='Start nothing more after the first failure (default: go on '
+        'with the other images)',
+    )
+    if cluster:
+        group.add_argument(
+            '--scheduler',
+            metavar='<address>',
+            type=values.scheduler,
+            help='Have the workers of this Dask scheduler copy, e.g. '
+            'tls://host:8786; each finds the clouds in its own clouds.yaml '
+            '(needs the extra dask)',
+        )
+
+
+def _add_watching(parser: argparse.ArgumentParser) -> None:
+    """Add what says how a run is looked on, and what is kept of it."""
+    group = parser.add_argument_group('what it shows')
+    options.add_progress(group)
+    group.add_argument(
+        '--report',
+        metavar='<file>',
+        type=values.not_empty,
+        help='Write the run as an HTML page, too: totals, failures, and when '
+        'each image was on its way',
+    )
+
+
+def _add_checks(parser: argparse.ArgumentParser) -> None:
+    """Add what says that data is not checked before it is there."""
+    parser.add_argument(
+        '--no-checksum',
+        dest='checksum',
+        action='store_false',
+        help='Do not hash the data on its way; what the destination computed '
+        'is compared all the same',
+    )
+    parser.add_argument(
+        '--no-format-check',
+        dest='format_check',
+        action='store_false',
+        help='Send data that is not of the disk format that its record says, '
+        'to a destination that takes it',
+    )
+
+
+def _add_method(
+    parser: argparse.ArgumentParser, methods: Sequence[str]
+) -> None:
+    """Add what says how data gets to a cloud, and which stores it is in.
+
+    :param methods: of _METHODS, those that make sense; the first is used
+        unless another is given
+    """
+    group = parser.add_argument_group('how data gets there')
+    group.add_argument(
+        '--method',
+        choices=methods,
+        default=methods[0],
+        help=' '.join(_METHODS[method] for method in methods),
+    )
+    where = group.add_mutually_exclusive_group()
+    options.add_list(
+        where,
+        '--store',
+        'stores',
+        '<store>',
+        'Keep the data in this store of the destination (repeat for several, '
+        'which takes another method than upload)',
+        type=values.not_empty,
+    )
+    where.add_argument(
+        '--all-stores',
+        action='store_true',
+        help='Keep the data in all stores of the destination (takes another '
+        'method than upload)',
+    )
+
+
+def _check_stores(parsed_args: argparse.Namespace) -> str:
+    """Say so where stores are asked for that the method cannot fill."""
+    several = parsed_args.all_stores or len(parsed_args.stores) > 1
+    if parsed_args.method == 'upload' and several:
+        return (
+            '--method upload puts data into one store: give --method import '
+            'for several'
+        )
+    return ''
