@@ -329,6 +329,13 @@ class TestUpdate(GlanceTest):
         self.update(answer, ('name', 'x'), ('status', 'active'))
         self.assertEqual('reactivate', self.sent()[1])
 
+    def test_property_that_is_called_members(self):
+        changed = {**base.image().record, 'members': 'x'}
+        told = self.update(lambda _: Answer(200, changed), ('members', 'x'))
+        self.assertEqual('', told)
+        path = {'op': 'add', 'path': '/members', 'value': 'x'}
+        self.assertEqual([[path]], self.sent())
+
     def test_all_refusals_are_told(self):
         problem = self.update(
             lambda request: Answer(403, {'message': 'no'}),
