@@ -232,7 +232,7 @@ class DumpEngine(Engine):
         self._dump.open()
         actions = list(self.actions())
         self._dump.make_room(actions)
-        self._dump.note_checksums(actions)
+        self._dump.catch_up(actions)
         if self._args.members:
             self._note_projects(actions)
         return self._carry_out(actions, watcher)

@@ -59,6 +59,9 @@ def explain(exc: BaseException) -> str:
 
     :param exc: any exception
     """
+    if len(exc.args) > 1 and isinstance(exc.args[1], Exception):
+        # urllib3 gives what it quotes once more.
+        exc = exc.args[1]
     words = ' '.join(str(exc).split()) or type(exc).__name__
     head, wrap, _ = words.partition(': HTTP')
     if wrap:

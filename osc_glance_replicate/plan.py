@@ -12,7 +12,7 @@
 
 """What a plan says: what is to be done with each image, and why."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 import dataclasses
 import enum
 from typing import Any
@@ -47,11 +47,16 @@ class Change:
     exact: bool = False
 
     @property
+    def is_of_members(self) -> bool:
+        """Whether it is not of a property that is called like them."""
+        return isinstance(self.source, Mapping)
+
+    @property
     def wanted(self) -> Any:
         """What the field is to become: tags are added to those there."""
         if self.field == 'tags' and not self.exact:
             return sorted({*self.source, *self.destination})
-        if self.field == 'members' and not self.exact:
+        if self.is_of_members and not self.exact:
             return {**(self.destination or {}), **self.source}
         return self.source
 

@@ -16,6 +16,7 @@ import argparse
 from collections.abc import Callable, Collection, Mapping, Sequence
 import functools
 import importlib.util
+import logging
 import uuid
 
 import openstack.connection
@@ -28,12 +29,15 @@ from osc_glance_replicate import errors
 from osc_glance_replicate.places import api
 from osc_glance_replicate.places import directory
 from osc_glance_replicate.places import dump
+from osc_glance_replicate.places import dump_files
 from osc_glance_replicate.places import glance
 from osc_glance_replicate.places import ways
 from osc_glance_replicate import planning
 from osc_glance_replicate import projects
 from osc_glance_replicate import replica
 from osc_glance_replicate import run
+
+LOG = logging.getLogger(__name__)
 
 #: Connects to the command's own cloud.
 Own = Callable[[], openstack.connection.Connection]
@@ -167,6 +171,14 @@ def from_dump(own: Own, args: argparse.Namespace, path: str) -> engine.Engine:
     """
     source = directory.Directory(path)
     source.require_dump()
+    if unfinished := dump_files.unfinished(source.files()):
+        LOG.warning(
+            '%s: the dump is not complete: images without a record: %s, the '
+            'first of them is %s; verify names all',
+            errors.printable(path),
+            len(unfinished),
+            unfinished[0],
+        )
     (connection,) = clouds.connect(own, ())
     clouds.warn_of_environment(connection)
     name = connection.config.name

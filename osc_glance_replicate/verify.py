@@ -36,6 +36,9 @@ from osc_glance_replicate import watch
 #: What makes a dump a bad one.
 DAMAGE = frozenset(damage.value for damage in directory.Damage)
 
+#: Nothing is known of an image.
+UNREAD = 'unread'
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Finding:
@@ -190,12 +193,17 @@ def _finding(outcome: task.Outcome, source: directory.Directory) -> Finding:
         result = 'ok'
         reason = '' if digest.recorded_hash(image) else 'size only'
     elif reason == task.INTERRUPTED:
-        result, reason = 'unread', 'interrupted'
+        result, reason = UNREAD, 'interrupted'
     elif result == 'failed':
         # Of what is not as a record should be, nothing can be compared.
         sound = not dataclasses.replace(image, flaw='').defect
         flaw = source.flaw(image) if sound else None
-        result = (flaw.damage if flaw else directory.Damage.DAMAGED).value
+        if flaw:
+            result = flaw.damage.value
+        elif source.is_closed(image):
+            result = UNREAD
+        else:
+            result = directory.Damage.DAMAGED.value
     return Finding(image.id, image.name, image.size, result, reason)
 
 

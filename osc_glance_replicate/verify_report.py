@@ -59,7 +59,12 @@ class Findings(report.Report[verify.Finding]):
             return 'interrupted: run the same command again for the rest'
         if self._counts['damaged']:
             return 'remove what is damaged, then dump or copy it again'
-        return 'dump or copy it again' if self._exit_code() else ''
+        if any(self._counts[what] for what in verify.DAMAGE):
+            return 'dump or copy it again'
+        if self._counts[verify.UNREAD]:
+            return 'run it as a user who may read what is unread'
+        return ''
 
     def _exit_code(self) -> int:
-        return int(any(self._counts[what] for what in verify.DAMAGE))
+        bad = verify.DAMAGE | {verify.UNREAD}
+        return int(any(self._counts[what] for what in bad))

@@ -192,6 +192,9 @@ class ReplicateCommand(command.Lister):
             # Where both go to one file, what is said of the rows comes after.
             self.app.stdout.flush()
         except signals.Ended as exc:
+            if not hasattr(self, '_report'):
+                # Modules were still being imported.
+                raise
             # While rows were being written, of which some are lost.
             self._report.trouble = exc
         except OSError as exc:

@@ -79,7 +79,7 @@ class Checksums:
 
     def _load(self, file: str) -> dict[str, str]:
         """Read a file, and leave out what means nothing any more."""
-        if not self._folder.status(file):
+        if not (status := self._folder.status(file)):
             return {}
         text = self._folder.read(file, _MOST).decode('utf-8', 'replace')
         lines = text.splitlines(keepends=True)
@@ -90,7 +90,8 @@ class Checksums:
             if (match := _LINE.fullmatch(line)) and match[2] in there
         }
         self._sums[file] = sums
-        if len(sums) < len(lines):
+        # A snapshot made of links is not to get what is appended.
+        if len(sums) < len(lines) or status.st_nlink > 1:
             self._write(file)
         return sums
 

@@ -185,6 +185,23 @@ class Directory:
             wrong_length(image, status.st_size),
         )
 
+    def is_closed(self, image: image_record.Image) -> bool:
+        """Say whether this user may not read the files of an image."""
+        for name in (
+            image.id,
+            dump_files.data_name(image),
+            dump_files.members_name(image),
+        ):
+            try:
+                with self._folder.open(name):
+                    pass
+            except PermissionError:
+                return True
+            except OSError:
+                # Another user would not fare better.
+                continue
+        return False
+
     def files(self) -> dict[str, int | None]:
         """Give the sizes of all that is there; None for what is no file."""
         found: dict[str, int | None] = {}

@@ -80,10 +80,10 @@ class Download:
     def _read(self, read: Callable[..., bytes | None], most: int) -> bytes:
         try:
             data = read(most, decode_content=False) or b''
-        except urllib3.exceptions.IncompleteRead:
-            # Whoever reads knows how much there should be.
-            return b''
         except (urllib3.exceptions.HTTPError, OSError) as exc:
+            if isinstance(exc.__cause__, urllib3.exceptions.IncompleteRead):
+                # Whoever reads knows how much there should be.
+                return b''
             raise errors.TransientError(
                 self._place, f'broke off while sending: {errors.explain(exc)}'
             ) from exc

@@ -101,11 +101,14 @@ class Dump(directory.Directory):
                 f'{free} are free; select fewer images',
             )
 
-    def note_checksums(self, actions: Iterable[plan.Action]) -> None:
-        """Note the hashes of what is whole, where an older dump did not."""
+    def catch_up(self, actions: Iterable[plan.Action]) -> None:
+        """Mend what stands beside the records that stay as they are."""
         for action in actions:
             if action.verb in (plan.Verb.UNCHANGED, plan.Verb.UPDATE):
+                # Older dumps did not.
                 self._note_checksum(action.image)
+            if action.verb is plan.Verb.UNCHANGED:
+                self._forget_members(action.image)
 
     def note_projects(self, projects: Mapping[str, owners.Project]) -> None:
         """Add the names of projects to those that are known."""
@@ -165,7 +168,9 @@ class Dump(directory.Directory):
                             self.name, f'{flaw}: move it away'
                         )
                     self._folder.rename(whole, name)
+                self._folder.unshare(name)
                 fd = stack.enter_context(self._folder.open(name, flags))
+                folder.make_private(fd)
                 size = os.fstat(fd).st_size
                 # Without a hash nothing tells whether it is right.
                 if size > (image.size or 0) or not digest.recorded_hash(image):
@@ -230,14 +235,18 @@ class Dump(directory.Directory):
 
     def _write_record(self, image: image_record.Image) -> None:
         with self._named_in_errors(image.id):
-            name = dump_files.members_name(image)
-            if image.members is None:
-                # What they were once is not what they are.
-                self._folder.remove(name)
-            else:
+            self._forget_members(image)
+            if image.members is not None:
                 content = dump_record.serialize_members(image.members)
-                self._folder.replace(name, content)
+                self._folder.replace(dump_files.members_name(image), content)
             self._folder.replace(image.id, dump_record.serialize(image))
+
+    def _forget_members(self, image: image_record.Image) -> None:
+        """Keep no members but those of today."""
+        name = dump_files.members_name(image)
+        if image.members is None:
+            with self._named_in_errors(name):
+                self._folder.remove(name)
 
 
 def _fill(fd: int, body: places.Body) -> None:

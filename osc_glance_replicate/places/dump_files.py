@@ -88,3 +88,18 @@ def strays(files: Mapping[str, int | None]) -> Iterator[Stray]:
         elif not is_ours or (end == 'members' and head not in files):
             reason = f'{name} is no part of a dump'
             yield Stray(image_id, size, Kind.FOREIGN, reason)
+
+
+def unfinished(files: Mapping[str, int | None]) -> list[str]:
+    """Give the IDs of images that have data, or a part of it, and no record.
+
+    :param files: name → size of all that is in the directory
+    """
+    return sorted(
+        {
+            stray.image_id
+            for stray in strays(files)
+            if stray.kind is not Kind.FOREIGN
+            and stray.image_id not in ('', *files)
+        }
+    )

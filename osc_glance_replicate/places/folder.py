@@ -105,6 +105,15 @@ class Folder:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self._fd)
 
+    def unshare(self, name: str) -> None:
+        """Remove a file that has other names, too, before it is written to.
+
+        A snapshot made of links would change with it.
+        """
+        status = self.status(name)
+        if status and status.st_nlink > 1:
+            self.remove(name)
+
     def free(self) -> int:
         """Give the bytes that this user may still write there."""
         system = os.fstatvfs(self._fd)
@@ -123,6 +132,13 @@ class Absent(Folder):
 
     def status(self, name: str) -> None:
         """Give none."""
+
+
+def make_private(fd: int) -> None:
+    """Let nobody but its owner read a file that others may have made."""
+    # Not all file systems have modes, and it may be somebody else's.
+    with contextlib.suppress(OSError):
+        os.fchmod(fd, _FILE_MODE)
 
 
 def write(fd: int, content: bytes, position: int | None = None) -> None:

@@ -246,9 +246,13 @@ class Glance:
         :raises RefusedError: names what could not be changed; all else was
         """
         image_id = action.image.id
-        asked = {change.field: change.wanted for change in action.changes}
+        asked, members = {}, None
+        for change in action.changes:
+            if change.is_of_members:
+                members = change.wanted
+            else:
+                asked[change.field] = change.wanted
         status = asked.pop('status', None)
-        members = asked.pop('members', None)
         refused: list[str] = []
         # What is withdrawn is withdrawn before it is, perhaps, published.
         if status == 'deactivated':

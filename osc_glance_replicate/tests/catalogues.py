@@ -45,6 +45,8 @@ _PROPERTIES = {
     # No UUIDs: tests/unit/test_order.py is about references.
     'kernel_id': ('aki-12345678', ''),
     '\u00fc': ('\u202e', '0'),
+    # As is called what is compared with --members.
+    'members': ('a', 'b'),
 }
 _TAGS = ('a', 'A', ' a ', '\u00fc\x1b')
 

@@ -111,7 +111,9 @@ class TestOwners(ReplicaTest):
         self.assertEqual(self.slave.project_id('demo'), record.owner)
 
     def test_members(self):
-        image = self.master.create(visibility='shared', user='demo')
+        image = self.master.create(
+            visibility='shared', user='demo', members='a property'
+        )
         self.add_member(image, 'alt', 'accepted')
         self.add_member(image, '')
         asked = ('--owner', 'by-name', '--members')

@@ -13,8 +13,11 @@
 import argparse
 import importlib.metadata
 import io
+import os
+import signal
 import subprocess
 import sys
+import types
 
 import fixtures
 import testtools
@@ -60,6 +63,21 @@ class TestStart(testtools.TestCase):
         entries = importlib.metadata.entry_points(group='openstack.image.v2')
         (entry,) = entries.select(name='image_replicate_livecopy')
         self.assertIs(livecopy.LivecopyImages, entry.load())
+
+
+class TestSignals(testtools.TestCase):
+    def test_run_that_is_ended_before_it_has_begun(self):
+        class Ended(load.LoadImages):
+            def take_action(self, parsed_args):
+                os.kill(os.getpid(), self.number)
+
+        options = types.SimpleNamespace(debug=True)
+        app = types.SimpleNamespace(options=options, stdout=io.StringIO())
+        for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+            command = Ended(app, None)
+            command.number = number
+            parsed_args = command.get_parser('load').parse_args(['/x'])
+            self.assertEqual(code, command.run(parsed_args))
 
 
 class TestOptions(testtools.TestCase):

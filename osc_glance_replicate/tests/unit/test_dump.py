@@ -11,6 +11,7 @@
 # under the License.
 
 import contextlib
+import dataclasses
 import errno
 import os
 import stat
@@ -391,6 +392,34 @@ class TestKept(DumpTest):
                 os.unlink(self.at(self.image.id))
                 os.unlink(self.data_path)
 
+    def test_snapshot_made_of_links_stays_as_it_is(self):
+        snapshot = self.useFixture(fixtures.TempDir()).path
+        for path, content in (
+            (self.part_path, b'some '),
+            (self.data_path, b'some d'),
+            (self.at('SHA512SUMS'), None),
+        ):
+            if content:
+                self.put(path, content)
+            else:
+                content = self.content(path)
+            link = os.path.join(snapshot, os.path.basename(path))
+            os.link(path, link)
+            self.start_again()
+            self.assertEqual(('copied', ''), self.carry_out())
+            self.assertEqual(b'some data', self.content(self.data_path))
+            self.assertEqual(content, self.content(link))
+            os.unlink(self.at(self.image.id))
+            os.unlink(self.data_path)
+            self.put('SHA512SUMS', b'')
+
+    def test_part_that_others_could_read_is_private_then(self):
+        self.put(self.part_path, b'some ')
+        os.chmod(self.part_path, 0o644)
+        self.carry_out()
+        mode = stat.S_IMODE(os.stat(self.data_path).st_mode)
+        self.assertEqual(0o600, mode)
+
     def test_damaged_part_is_read_again_from_the_start(self):
         for part, starts in (
             (b'SOME', [4, 0]),
@@ -652,7 +681,7 @@ class TestUpdate(DumpTest):
         self.start_again()
         there = self.dump.find(self.image.id)
         missing = base.image(2)
-        self.dump.note_checksums(
+        self.dump.catch_up(
             [
                 self.planner.decide(self.image, there, self.path),
                 self.planner.decide(missing, None, self.path),
@@ -671,6 +700,22 @@ class TestUpdate(DumpTest):
         )
         self.assertEqual('updated', self.carry_out()[0])
         self.assertIsNone(self.dump.members(self.image))
+
+    def test_members_are_forgotten_where_the_record_stays(self):
+        shared = base.image(data=b'some data', visibility='shared')
+        members = {'p': 'pending'}
+        self.image = dataclasses.replace(shared, members=members)
+        self.carry_out()
+        there = self.dump.find(shared.id)
+        known = dataclasses.replace(there, members=members)
+        for image, replica, expected in (
+            (self.image, known, members),
+            (shared, there, None),
+        ):
+            action = self.planner.decide(image, replica, self.path)
+            self.assertIs(plan.Verb.UNCHANGED, action.verb)
+            self.dump.catch_up([action])
+            self.assertEqual(expected, self.dump.members(shared))
 
     def test_status_of_what_is_there(self):
         self.carry_out()

@@ -11,6 +11,7 @@
 # under the License.
 
 import testtools
+import urllib3
 
 from osc_glance_replicate import errors
 
@@ -60,6 +61,14 @@ class TestExplain(testtools.TestCase):
                 'Unable to reach http://x/v3: Connection refused',
                 errors.explain(exc),
             )
+
+    def test_what_urllib3_quotes_is_said_once(self):
+        inner = ConnectionResetError(104, 'Connection reset by peer')
+        quoted = f'Connection broken: {inner!r}'
+        self.assertEqual(
+            '[Errno 104] Connection reset by peer',
+            errors.explain(urllib3.exceptions.ProtocolError(quoted, inner)),
+        )
 
     def test_plain_message_stays(self):
         self.assertEqual('two lines', errors.explain(ValueError('two\nlines')))

@@ -329,6 +329,13 @@ class TestUpdate(GlanceTest):
         self.update(answer, ('name', 'x'), ('status', 'active'))
         self.assertEqual('reactivate', self.sent()[1])
 
+    def test_property_that_is_called_members(self):
+        changed = {**base.image().record, 'members': 'x'}
+        told = self.update(lambda _: Answer(200, changed), ('members', 'x'))
+        self.assertEqual('', told)
+        path = {'op': 'add', 'path': '/members', 'value': 'x'}
+        self.assertEqual([[path]], self.sent())
+
     def test_all_refusals_are_told(self):
         problem = self.update(
             lambda request: Answer(403, {'message': 'no'}),
@@ -505,7 +512,21 @@ class TestRead(GlanceTest):
         )
         with place.read(base.image(data=b'nine bytes'[:9])) as data:
             self.assertEqual(b'"x"', data.read(9))
-            self.assertRaises(errors.TransientError, data.read, 9)
+            self.assertEqual(b'', data.read(9))
+
+    def test_data_that_always_breaks_off_is_said_to_be_lost(self):
+        image = base.image(data=b'nine bytes'[:9])
+        place = self.serve(
+            lambda request: Answer(200, 'x', {'Content-Length': '9'})
+        )
+        with checked.Reading(place, 0).open(image, False) as data:
+            self.assertEqual(b'"x"', data.read(10))
+            error = self.assertRaises(errors.PlaceError, data.read, 10)
+        self.assertEqual(
+            'slave: ended (has it lost the rest?) after 3 of the 9 bytes of '
+            f'{image.id}',
+            str(error),
+        )
 
     def test_empty_image_has_no_content(self):
         place = self.serve(lambda request: Answer(204))

@@ -10,6 +10,8 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import dataclasses
+
 import testtools
 
 from osc_glance_replicate import errors
@@ -153,6 +155,16 @@ class TestPlanner(testtools.TestCase):
             {'members': {'p': 'accepted'}},
             self.changes(image, there, exact=True, **asked),
         )
+
+    def test_property_that_is_called_members(self):
+        image, there = (
+            dataclasses.replace(
+                image, record={**image.record, 'members': text}
+            )
+            for image, text in ((base.image(), 'a'), (base.image(), 'b'))
+        )
+        self.assertEqual({'members': 'a'}, self.changes(image, there))
+        self.assertEqual({}, self.changes(image, image))
 
     def test_exact(self):
         image = base.image(tags=['a'], owner='m')

@@ -14,10 +14,38 @@ import argparse
 import sys
 from unittest import mock
 
+import fixtures
 import testtools
 
 from osc_glance_replicate import errors
 from osc_glance_replicate import routes
+from osc_glance_replicate.tests.unit import base
+from osc_glance_replicate.tests.unit import dumps
+
+
+class TestFromDump(dumps.DirectoryTest):
+    def warning(self):
+        """Begin a load that has no cloud."""
+        logger = self.useFixture(fixtures.FakeLogger())
+        nowhere = mock.Mock(side_effect=errors.CloudError('slave', 'down'))
+        self.assertRaises(
+            errors.CloudError, routes.from_dump, nowhere, None, self.path
+        )
+        return logger.output
+
+    def test_data_without_a_record_is_told_of(self):
+        whole = self.put_image()
+        # What the next dump goes on with, and what is none of ours.
+        self.put(f'{whole.id}.img.part', b'da')
+        self.put('notes.img', b'x')
+        self.put(f'{base.image(9).id}.members', b'[]')
+        self.assertEqual('', self.warning())
+        one, two = base.image(2).id, base.image(3).id
+        for name in f'{one}.img.part', f'{two}.img', f'{two}.img.part':
+            self.put(name, b'data')
+        told = self.warning()
+        self.assertEqual(1, len(told.splitlines()), told)
+        self.assertIn(f'record: 2, the first of them is {one};', told)
 
 
 class TestCluster(testtools.TestCase):

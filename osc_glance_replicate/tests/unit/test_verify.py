@@ -10,6 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import errno
 import io
 import os
 import signal
@@ -62,6 +63,26 @@ class TestSummary(VerifyTest):
         self.assertTrue(
             self.told().summary.endswith(' s; dump or copy it again')
         )
+
+    def test_files_of_another_user(self):
+        image = self.put_image()
+
+        def open_or_not(name, *arguments, **options):
+            if name == closed:
+                raise PermissionError(errno.EACCES, 'Permission denied')
+            return os_open(name, *arguments, **options)
+
+        # Root may read anything.
+        os_open = os.open
+        self.useFixture(fixtures.MonkeyPatch('os.open', open_or_not))
+        for closed in image.id, f'{image.id}.img':
+            (finding,) = self.verify()
+            self.assertEqual('unread', finding.result)
+            self.assertIn('Permission denied', finding.reason)
+            tell = self.told()
+            self.assertEqual(1, tell.exit_code)
+            self.assertIn('as a user who may read', tell.summary)
+            self.assertNotIn('remove', tell.summary)
 
     def test_interrupted(self):
         def findings():
