@@ -14,11 +14,15 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 import dataclasses
+import logging
 
 from osc_glance_replicate import catalogue
+from osc_glance_replicate import errors
 from osc_glance_replicate import image as image_record
 from osc_glance_replicate import plan
 from osc_glance_replicate import planning
+
+LOG = logging.getLogger(__name__)
 
 #: How far references are followed: a kernel has none in the real world.
 _DEEPEST = 4
@@ -99,7 +103,30 @@ class Order:
         image, *replicas = row
         if image:
             for to, replica in zip(self._to, replicas, strict=True):
-                yield self._planner.decide(image, replica, to, referred)
+                yield self._judge(image, replica, to, referred)
+
+    def _judge(
+        self,
+        image: image_record.Image,
+        replica: image_record.Image | None,
+        to: str,
+        referred: bool,
+    ) -> plan.Action:
+        try:
+            return self._planner.decide(image, replica, to, referred)
+        except errors.ReplicateError:
+            raise
+        except Exception as exc:
+            # A record that nobody thought of keeps no other from its place.
+            LOG.debug('defect while planning', exc_info=True)
+            problem = errors.printable(f'{type(exc).__name__}: {exc}')
+            return plan.Action(
+                image,
+                to,
+                plan.Verb.FAIL,
+                replica,
+                reason=f'unexpected {problem}',
+            )
 
     def _plan_needy(
         self, row: catalogue.Row, path: tuple[str, ...]

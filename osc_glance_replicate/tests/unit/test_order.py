@@ -44,6 +44,21 @@ class OrderTest(testtools.TestCase):
 
 
 class TestOrder(OrderTest):
+    def test_a_defect_is_of_one_image(self):
+        rows = [[base.image(1), None], [base.image(2), None]]
+
+        class Planner(planning.Planner):
+            def decide(self, image, *args):
+                if image.id == rows[0][0].id:
+                    raise TypeError('no\nmapping')
+                return super().decide(image, *args)
+
+        planner = Planner(selection.Selection())
+        failed, other = order.Order(planner, ('slave',), None).actions(rows)
+        self.assertEqual(FAIL, failed.verb)
+        self.assertEqual('unexpected TypeError: no\\nmapping', failed.reason)
+        self.assertEqual(COPY, other.verb)
+
     def test_one_action_per_image_and_destination(self):
         one, two, other = base.image(1), base.image(2), base.image(3)
         rows = [[one, one, None], [two, None, two], [None, other, None]]
