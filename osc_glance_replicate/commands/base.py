@@ -72,6 +72,7 @@ class ReplicateCommand(command.Lister):
         usual: Any = parser.formatter_class
         kept: Any = type('HelpFormatter', (_Paragraphs, usual), {})
         parser.formatter_class = kept
+        self._parser = parser
         return parser
 
     def own_cloud(self) -> 'openstack.connection.Connection':
@@ -119,6 +120,11 @@ class ReplicateCommand(command.Lister):
         data: Iterable[Any],
     ) -> int:
         """Print the rows; an empty table is nothing rather than a line."""
+        try:
+            # cliff looks at them when all rows have come.
+            self._generate_columns_and_selector(parsed_args, column_names)
+        except ValueError as exc:
+            self._parser.error(str(exc))
         if self.app.stdout.isatty():
             # They would run into what is shown there meanwhile.
             data = list(data)

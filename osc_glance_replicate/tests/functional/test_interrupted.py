@@ -126,6 +126,17 @@ class TestOutput(links.BrokenLinksTest):
         result = self.finish(process, expect=3)
         self.assertEqual(1, len(result.rows))
 
+    def test_no_such_column(self):
+        """It is known before anything is done: what was could not be told."""
+        image = self.image(1000)
+        result = self.openstack(
+            '--os-cloud', 'master', 'image', 'replicate', 'livecopy',
+            '--to', 'slave', '-c', 'State', expect=2,
+        )  # fmt: skip
+        self.assertIn("['State']", result.stderr.splitlines()[-1])
+        self.assertEqual('', result.stdout)
+        self.assertNotIn(image.id, self.slave.ids())
+
     def test_log_has_no_room(self):
         image = self.image(1000)
         # Something to write into it.
