@@ -20,6 +20,7 @@ import contextlib
 import inspect
 import logging
 import os
+import sys
 import textwrap
 from typing import Any, ClassVar, IO, TYPE_CHECKING, TypeVar
 
@@ -142,6 +143,7 @@ class ReplicateCommand(command.Lister):
         if not self.app.options.debug:
             # A log that cannot be written is no reason for a traceback.
             logging.raiseExceptions = False
+        self._open_closed_streams()
         try:
             with signals.heeded():
                 self._print(parsed_args)
@@ -158,6 +160,18 @@ class ReplicateCommand(command.Lister):
         if isinstance(self._report.trouble, Exception):
             raise self._report.trouble
         return self._report.exit_code
+
+    def _open_closed_streams(self) -> None:
+        """Give way to no other file where stdout or stderr was closed.
+
+        Writing to stdout fails all the same: there is no report.
+        """
+        if self.app.stdout is None:
+            closed = os.open(os.devnull, os.O_RDONLY)
+            # cliff asks the latter how wide it is.
+            self.app.stdout = sys.stdout = os.fdopen(closed, 'w')
+        if self.app.stderr is None:
+            self.app.stderr = open(os.devnull, 'w')
 
     def keep(self, report: 'report.Report[Any]') -> None:
         """Write what is wanted of the run besides what is printed.
