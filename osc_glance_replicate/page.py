@@ -92,8 +92,12 @@ class Page(watch.Nobody):
         :raises ReplicateError: it cannot be written
         """
         with self._named_in_errors():
-            self._part.write_bytes(self._html(summary))
-            self._part.replace(pathlib.Path(self._path).resolve())
+            try:
+                self._part.write_bytes(self._html(summary))
+                self._part.replace(pathlib.Path(self._path).resolve())
+            finally:
+                # Of each run that failed there would be one more.
+                self._part.unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def _named_in_errors(self) -> Iterator[None]:
