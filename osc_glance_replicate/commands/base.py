@@ -262,14 +262,16 @@ class CopyCommand(ReplicateCommand):
         from osc_glance_replicate import page
         from osc_glance_replicate import watch
 
+        if parsed_args.report:
+            # That a cloud cannot be used belongs into it, too.
+            self._page = page.Page(
+                parsed_args.report, str(self.cmd_name), parsed_args.show_all
+            )
         ready = self.engine(parsed_args)
         wanted = False if parsed_args.dry_run else parsed_args.progress
         with self.watching(wanted) as watcher:
-            if parsed_args.report:
-                title = f'{ready.source} to {", ".join(ready.to)}'
-                self._page = page.Page(
-                    parsed_args.report, title, parsed_args.show_all
-                )
+            if self._page:
+                self._page.title = f'{ready.source} to {", ".join(ready.to)}'
                 watcher = watch.Several([watcher, self._page])
             yield from ready.outcomes(watcher)
 
