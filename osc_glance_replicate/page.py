@@ -47,7 +47,7 @@ class Page(watch.Nobody):
     """Listens to a run, to tell of it in the end.
 
     :param path: of the file that is to be written
-    :param title: what it was about
+    :param title: what it was about; it may change
     :param show_all: show the images that need no attention, too
     :raises ReplicateError: the file cannot be written
     """
@@ -57,7 +57,7 @@ class Page(watch.Nobody):
         # Better now than when the work has been done.
         with self._named_in_errors():
             self._part = _part(pathlib.Path(path).resolve())
-        self._title = title
+        self.title = title
         self._show_all = show_all
         self._counts: collections.Counter[str] = collections.Counter()
         self._copied = 0
@@ -92,8 +92,12 @@ class Page(watch.Nobody):
         :raises ReplicateError: it cannot be written
         """
         with self._named_in_errors():
-            self._part.write_bytes(self._html(summary))
-            self._part.replace(pathlib.Path(self._path).resolve())
+            try:
+                self._part.write_bytes(self._html(summary))
+                self._part.replace(pathlib.Path(self._path).resolve())
+            finally:
+                # Of each run that failed there would be one more.
+                self._part.unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def _named_in_errors(self) -> Iterator[None]:
@@ -111,10 +115,10 @@ class Page(watch.Nobody):
         policy = {'http-equiv': 'Content-Security-Policy', 'content': _POLICY}
         markup.add(head, 'meta', **policy)
         markup.add(head, 'meta', name='viewport', content='width=device-width')
-        markup.add(head, 'title', f'{self._title}, {self._when}')
+        markup.add(head, 'title', f'{self.title}, {self._when}')
         markup.add(head, 'style', _STYLE.read_text())
         body = markup.add(html, 'body')
-        markup.add(body, 'h1', self._title)
+        markup.add(body, 'h1', self.title)
         markup.add(body, 'p', summary)
         self._add_totals(body)
         failures = [e for e in self._events if e.outcome.result in _FAILED]

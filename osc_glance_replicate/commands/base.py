@@ -20,6 +20,7 @@ import contextlib
 import inspect
 import logging
 import os
+import sys
 import textwrap
 from typing import Any, ClassVar, IO, TYPE_CHECKING, TypeVar
 
@@ -72,6 +73,7 @@ class ReplicateCommand(command.Lister):
         usual: Any = parser.formatter_class
         kept: Any = type('HelpFormatter', (_Paragraphs, usual), {})
         parser.formatter_class = kept
+        self._parser = parser
         return parser
 
     def own_cloud(self) -> 'openstack.connection.Connection':
@@ -119,6 +121,11 @@ class ReplicateCommand(command.Lister):
         data: Iterable[Any],
     ) -> int:
         """Print the rows; an empty table is nothing rather than a line."""
+        try:
+            # cliff looks at them when all rows have come.
+            self._generate_columns_and_selector(parsed_args, column_names)
+        except ValueError as exc:
+            self._parser.error(str(exc))
         if self.app.stdout.isatty():
             # They would run into what is shown there meanwhile.
             data = list(data)
@@ -136,6 +143,7 @@ class ReplicateCommand(command.Lister):
         if not self.app.options.debug:
             # A log that cannot be written is no reason for a traceback.
             logging.raiseExceptions = False
+        self._open_closed_streams()
         try:
             with signals.heeded():
                 self._print(parsed_args)
@@ -152,6 +160,18 @@ class ReplicateCommand(command.Lister):
         if isinstance(self._report.trouble, Exception):
             raise self._report.trouble
         return self._report.exit_code
+
+    def _open_closed_streams(self) -> None:
+        """Give way to no other file where stdout or stderr was closed.
+
+        Writing to stdout fails all the same: there is no report.
+        """
+        if self.app.stdout is None:
+            closed = os.open(os.devnull, os.O_RDONLY)
+            # cliff asks the latter how wide it is.
+            self.app.stdout = sys.stdout = os.fdopen(closed, 'w')
+        if self.app.stderr is None:
+            self.app.stderr = open(os.devnull, 'w')
 
     def keep(self, report: 'report.Report[Any]') -> None:
         """Write what is wanted of the run besides what is printed.
@@ -245,14 +265,16 @@ class CopyCommand(ReplicateCommand):
         from osc_glance_replicate import page
         from osc_glance_replicate import watch
 
+        if parsed_args.report:
+            # That a cloud cannot be used belongs into it, too.
+            self._page = page.Page(
+                parsed_args.report, str(self.cmd_name), parsed_args.show_all
+            )
         ready = self.engine(parsed_args)
         wanted = False if parsed_args.dry_run else parsed_args.progress
         with self.watching(wanted) as watcher:
-            if parsed_args.report:
-                title = f'{ready.source} to {", ".join(ready.to)}'
-                self._page = page.Page(
-                    parsed_args.report, title, parsed_args.show_all
-                )
+            if self._page:
+                self._page.title = f'{ready.source} to {", ".join(ready.to)}'
                 watcher = watch.Several([watcher, self._page])
             yield from ready.outcomes(watcher)
 

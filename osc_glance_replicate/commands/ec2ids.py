@@ -46,6 +46,7 @@ class Ec2Ids(base.ReplicateCommand):
         parser.add_argument(
             '--to',
             metavar='<cloud>',
+            type=values.cloud,
             action='append',
             default=[],
             help='Look for images with the same ID there, too: in a cloud of '

@@ -79,6 +79,7 @@ def add_destinations(
     where.add_argument(
         '--to',
         metavar='<cloud>',
+        type=values.cloud,
         required=required and not dump,
         action='append',
         default=[],

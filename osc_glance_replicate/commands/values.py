@@ -121,6 +121,16 @@ def not_empty(text: str) -> str:
     return text
 
 
+def cloud(text: str) -> str:
+    """Read CLOUD or CLOUD:REGION."""
+    name, colon, region = text.partition(':')
+    if not name or (colon and not region):
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is neither CLOUD nor CLOUD:REGION'
+        )
+    return text
+
+
 def scheduler(text: str) -> str:
     """Read the address of a Dask scheduler that only friends can reach.
 

@@ -81,7 +81,8 @@ def _claim() -> list[IO[str]]:
 
 _CLAIMED = _claim()
 
-_OPENSTACK = str(pathlib.Path(sysconfig.get_path('scripts')) / 'openstack')
+#: The script that users call.
+OPENSTACK = str(pathlib.Path(sysconfig.get_path('scripts')) / 'openstack')
 
 #: The stores of each Glance, the default one first.
 STORES = ('fast', 'slow')
@@ -346,7 +347,7 @@ class FunctionalTest(testtools.TestCase):
         kept, told = (path.open('wb') for path in output)
         with kept, told:
             process = subprocess.Popen(
-                [_OPENSTACK, *arguments],
+                [OPENSTACK, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=kept if stdout is None else stdout,
                 stderr=stderr or told,

@@ -14,9 +14,11 @@
 
 import os
 import signal
+import subprocess
 import threading
 import time
 
+from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests.functional import faults
 from osc_glance_replicate.tests.functional import links
 
@@ -125,6 +127,31 @@ class TestOutput(links.BrokenLinksTest):
             )  # fmt: skip
         result = self.finish(process, expect=3)
         self.assertEqual(1, len(result.rows))
+
+    def test_streams_are_closed(self):
+        image = self.image(1000)
+        command = subprocess.run(
+            [
+                'sh', '-c', 'exec "$0" "$@" >&- 2>&-', base.OPENSTACK,
+                '--os-cloud', 'master', 'image', 'replicate', 'livecopy',
+                '--to', 'slave',
+            ],
+            env={**os.environ, **self.environment},
+        )  # fmt: skip
+        # There is no report, and nobody to be told so.
+        self.assertEqual(1, command.returncode)
+        self.assertCopied(image)
+
+    def test_no_such_column(self):
+        """It is known before anything is done: what was could not be told."""
+        image = self.image(1000)
+        result = self.openstack(
+            '--os-cloud', 'master', 'image', 'replicate', 'livecopy',
+            '--to', 'slave', '-c', 'State', expect=2,
+        )  # fmt: skip
+        self.assertIn("['State']", result.stderr.splitlines()[-1])
+        self.assertEqual('', result.stdout)
+        self.assertNotIn(image.id, self.slave.ids())
 
     def test_log_has_no_room(self):
         image = self.image(1000)

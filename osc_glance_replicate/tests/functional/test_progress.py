@@ -170,6 +170,17 @@ class TestReport(links.BrokenLinksTest):
         page = self.path.read_text()
         self.assertIn('interrupted; the next run completes it', page)
 
+    def test_cloud_that_cannot_be_used(self):
+        """Who looks in the morning does not see the page of the day before."""
+        self.path.write_text('all is well')
+        self.openstack(
+            '--os-cloud', 'master', 'image', 'replicate', 'livecopy',
+            '--to', 'ghost', *self.report, expect=1,
+        )  # fmt: skip
+        page = self.path.read_text()
+        self.assertIn("Cannot use cloud 'ghost': ", page)
+        self.assertIn('<h1>image replicate livecopy</h1>', page)
+
     def test_nowhere_to_write(self):
         """It is known before anything is done."""
         image = self.image(1000)

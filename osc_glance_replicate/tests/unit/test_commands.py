@@ -93,6 +93,10 @@ class TestOptions(testtools.TestCase):
     def test_what_is_wrong_exits_2(self):
         for arguments in (
             (),
+            # What is left of $CLOUD:$REGION where one of them is not set.
+            ('--to', ''),
+            ('--to', 'x:'),
+            ('--to', ':x'),
             ('--to', 'x', '--transfers', '0'),
             ('--to', 'x', '--transfers', 'many'),
             ('--to', 'x', '--retries', '-1'),

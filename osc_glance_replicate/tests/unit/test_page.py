@@ -199,6 +199,12 @@ class TestPage(testtools.TestCase):
         self.assertIn(str(self.path), str(error))
         self.assertIn('No such file', str(error))
 
+    def test_nothing_is_left_of_what_failed(self):
+        listening = self.page()
+        self.path.mkdir()
+        self.assertRaises(errors.ReplicateError, listening.write, 'as told')
+        self.assertEqual([self.path], list(self.path.parent.iterdir()))
+
     def test_what_is_there_and_no_file(self):
         """It is known before anything is done, and stays."""
         self.path.mkdir()
