@@ -140,21 +140,25 @@ class Silence(fixtures.Fixture):
     """
 
     def _setUp(self) -> None:
-        server = socket.create_server(('127.0.0.1', 0))
-        self.addCleanup(server.close)
-        self.url = 'http://127.0.0.1:{1}'.format(*server.getsockname())
+        self._server = socket.create_server(('127.0.0.1', 0))
+        self.url = 'http://127.0.0.1:{1}'.format(*self._server.getsockname())
         self.called = threading.Event()
         self._calls: list[Any] = []
-        threading.Thread(
-            target=self._take, args=(server,), daemon=True
-        ).start()
+        self._thread = threading.Thread(target=self._take)
+        self._thread.start()
+        self.addCleanup(self._close)
 
-    def _take(self, server: socket.socket) -> None:
-        # Closing the server is what ends it.
+    def _take(self) -> None:
+        # To be shut down is what ends it.
         with contextlib.suppress(OSError):
             while True:
-                self._calls.append(server.accept())
+                self._calls.append(self._server.accept())
                 self.called.set()
+
+    def _close(self) -> None:
+        self._server.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._server.close()
 
 
 class _Connections(dict[str, openstack.connection.Connection]):
@@ -314,16 +318,24 @@ class FunctionalTest(testtools.TestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        failed: list[threading.ExceptHookArgs] = []
-        self.useFixture(
-            fixtures.MonkeyPatch('threading.excepthook', failed.append)
-        )
-        self.addCleanup(lambda: self.assertEqual([], failed))
+        self._watch_threads()
         self._output: dict[int, list[pathlib.Path]] = {}
         self._told: dict[str, str] = {}
         self.addOnException(self._tell)
         self.master = self.cloud('master')
         self.slave = self.cloud('slave')
+
+    def _watch_threads(self) -> None:
+        """Fail where a thread of this test does, and nobody else tells."""
+        others = set(threading.enumerate())
+        failed: list[BaseException | None] = []
+
+        def note(args: threading.ExceptHookArgs) -> None:
+            if args.thread not in others:
+                failed.append(args.exc_value)
+
+        self.useFixture(fixtures.MonkeyPatch('threading.excepthook', note))
+        self.addCleanup(lambda: self.assertEqual([], failed))
 
     def cloud(self, name: str) -> Cloud:
         cloud = Cloud(name)

@@ -12,6 +12,7 @@
 
 """A run that a Dask cluster carries out."""
 
+import contextlib
 import pathlib
 import re
 import signal
@@ -46,28 +47,36 @@ class Recorder(fixtures.Fixture):
         self._target = host, int(port)
 
     def _setUp(self) -> None:
-        server = socket.create_server(('127.0.0.1', 0))
-        self.addCleanup(server.close)
-        self.address = 'tcp://{}:{}'.format(*server.getsockname())
+        self._server = socket.create_server(('127.0.0.1', 0))
+        self.address = 'tcp://{}:{}'.format(*self._server.getsockname())
         self.passed = bytearray()
-        threading.Thread(
-            target=self._take, args=(server,), daemon=True
-        ).start()
+        self._thread = threading.Thread(target=self._take)
+        self._thread.start()
+        self.addCleanup(self._close)
 
-    def _take(self, server: socket.socket) -> None:
-        while True:
-            here, _ = server.accept()
-            there = socket.create_connection(self._target)
-            for one, other in (here, there), (there, here):
-                threading.Thread(
-                    target=self._relay, args=(one, other), daemon=True
-                ).start()
+    def _take(self) -> None:
+        # To be shut down is what ends it.
+        with contextlib.suppress(OSError):
+            while True:
+                here, _ = self._server.accept()
+                there = socket.create_connection(self._target)
+                for one, other in (here, there), (there, here):
+                    threading.Thread(
+                        target=self._relay, args=(one, other), daemon=True
+                    ).start()
 
     def _relay(self, one: socket.socket, other: socket.socket) -> None:
-        while data := one.recv(65536):
-            self.passed += data
-            other.sendall(data)
-        other.shutdown(socket.SHUT_WR)
+        # Processes that are killed reset what they had open.
+        with contextlib.suppress(OSError):
+            while data := one.recv(65536):
+                self.passed += data
+                other.sendall(data)
+            other.shutdown(socket.SHUT_WR)
+
+    def _close(self) -> None:
+        self._server.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._server.close()
 
 
 class TestCluster(links.BrokenLinksTest):
