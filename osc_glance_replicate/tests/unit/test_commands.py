@@ -72,7 +72,9 @@ class TestSignals(testtools.TestCase):
                 os.kill(os.getpid(), self.number)
 
         options = types.SimpleNamespace(debug=True)
-        app = types.SimpleNamespace(options=options, stdout=io.StringIO())
+        app = types.SimpleNamespace(
+            options=options, stdout=io.StringIO(), stderr=io.StringIO()
+        )
         for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
             command = Ended(app, None)
             command.number = number
