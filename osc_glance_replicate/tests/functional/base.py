@@ -88,7 +88,7 @@ OPENSTACK = str(pathlib.Path(sysconfig.get_path('scripts')) / 'openstack')
 STORES = ('fast', 'slow')
 
 #: Seconds after which a command is taken to hang.
-_TIMEOUT = 120
+_TIMEOUT = 300
 
 
 @functools.cache

@@ -24,7 +24,7 @@ import time
 import fixtures
 
 #: Seconds that a scheduler or a worker gets to start.
-_PATIENCE = 60
+_PATIENCE = 180
 
 _DASK = str(pathlib.Path(sysconfig.get_path('scripts')) / 'dask')
 

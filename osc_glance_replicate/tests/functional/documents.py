@@ -71,7 +71,7 @@ _CONSOLE = '.. code-block:: console'
 _HIDDEN = '.. tests:'
 
 #: Seconds for one command.
-_TIMEOUT = 120
+_TIMEOUT = 300
 
 #: What the hidden parts may use.
 _PRELUDE = pathlib.Path(__file__).with_name('documents.sh')
