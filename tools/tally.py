@@ -12,9 +12,8 @@
 
 """Add up what the tests of several stestr repositories came to.
 
-What failed is said again, with the end of its reason, and so is what failed
-and passed when it was run again. The last line of output is
-`N passed, N failed`. Nothing passes by not being
+What failed is said again, with the end of its reason, and the last line of
+output is `N passed, N failed`. Nothing passes by not being
 run: a skipped test is a failure unless the list of skips says why, and so are
 a repository without results, and a test that `tests.txt` beside the repository
 lists and that has no result. The exit code is 1 if anything failed or no test
@@ -55,25 +54,10 @@ class Ending(NamedTuple):
         return '\n'.join([self.status, *(f'    {line}' for line in lines)])
 
 
-def load_runs(repository: pathlib.Path) -> list[dict[str, Ending]]:
-    """Read the runs of a stestr repository, the oldest first.
+def last_run(repository: pathlib.Path) -> dict[str, Ending]:
+    """Read the last run of a stestr repository.
 
     :param repository: the directory that `.stestr` is in.
-    :returns: of each run, test ID → how it ended.
-    """
-    try:
-        opened = util.get_repo_open(repo_url=str(repository))
-        return [
-            _load_run(opened.get_test_run(run_id))
-            for run_id in opened.get_run_ids()
-        ]
-    except (abstract.RepositoryNotFound, KeyError):
-        return []
-
-
-def _load_run(run: abstract.AbstractTestRun) -> dict[str, Ending]:
-    """Read a run.
-
     :returns: test ID → its failure where it ended in several ways, as a
         cleanup can make it do; empty if nothing ran.
     """
@@ -86,6 +70,10 @@ def _load_run(run: abstract.AbstractTestRun) -> dict[str, Ending]:
             reason = traceback.as_text() if traceback else ''
             results[test['id']] = Ending(test['status'], reason)
 
+    try:
+        run = util.get_repo_open(repo_url=str(repository)).get_latest_run()
+    except (abstract.RepositoryNotFound, KeyError):
+        return results
     stream = subunit.ByteStreamToStreamResult(
         run.get_subunit_stream(), non_subunit_name='stdout'
     )
@@ -134,13 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     skips = load_skips(arguments.skips)
     passed = failed = 0
     for repository in arguments.repositories:
-        results: dict[str, Ending] = {}
-        for run in load_runs(repository):
-            for test, ending in run.items():
-                earlier = results.get(test, ending)
-                if earlier.status not in _PASSED and ending.status in _PASSED:
-                    print(f'flaky, passed when run again: {test}: {earlier}')
-            results |= run
+        results = last_run(repository)
         if not results:
             print(f'FAILED {repository}: no test ran')
             failed += 1
