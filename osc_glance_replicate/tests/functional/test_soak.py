@@ -24,5 +24,5 @@ class TestSoak(soak.Soak):
             largest=4,
             kills=3,
             seed=random.randrange(10**6),
-            limit=300,
+            limit=120,
         )
