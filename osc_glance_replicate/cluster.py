@@ -24,10 +24,10 @@ import distributed
 
 from osc_glance_replicate import backlog
 from osc_glance_replicate import errors
+from osc_glance_replicate import outcomes
 from osc_glance_replicate import plan
 from osc_glance_replicate import remote
 from osc_glance_replicate import scheduler
-from osc_glance_replicate import task
 from osc_glance_replicate import workers
 
 LOG = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ _INTERVAL = 1.0
 
 _LOST = 'the scheduler was lost'
 
-_Future = concurrent.futures.Future[task.Outcome]
+_Future = concurrent.futures.Future[outcomes.Outcome]
 _Asked = concurrent.futures.Future[list[remote.Result] | remote.Refusal]
 
 
@@ -53,17 +53,17 @@ class _Job:
 
     ours: Mapping[_Future, plan.Action]
 
-    def end(self, outcomes: Mapping[str, task.Outcome]) -> None:
+    def end(self, done: Mapping[str, outcomes.Outcome]) -> None:
         """Tell what each action has come to, by destination."""
         for future, action in self.ours.items():
-            future.set_result(outcomes[action.to])
+            future.set_result(done[action.to])
 
     def fail(self, reason: str) -> None:
         """Tell that nothing came of it."""
         reason = errors.printable(reason)
         self.end(
             {
-                action.to: task.Outcome(action, 'failed', reason)
+                action.to: outcomes.Outcome(action, 'failed', reason)
                 for action in self.ours.values()
             }
         )
@@ -162,7 +162,7 @@ class Cluster:
                 self._refused(job, answer)
                 return
             results = {result.to: result for result in answer}
-            outcomes = {
+            done = {
                 action.to: _outcome(action, results[action.to])
                 for action in job.ours.values()
             }
@@ -175,7 +175,7 @@ class Cluster:
             self._fail(job, f'unexpected {type(exc).__name__}: {exc}')
         else:
             if self._take(job):
-                job.end(outcomes)
+                job.end(done)
 
     def _refused(self, job: _Job, refusal: remote.Refusal) -> None:
         """Ask another worker, if there is one."""
@@ -247,8 +247,8 @@ class Cluster:
             self._fail(job, trouble)
 
 
-def _outcome(action: plan.Action, result: remote.Result) -> task.Outcome:
+def _outcome(action: plan.Action, result: remote.Result) -> outcomes.Outcome:
     """Give what a worker has told as if it had been done here."""
     verb = plan.Verb(result.verb)
     done = action.instead(verb, result.reason, routine=result.routine)
-    return task.Outcome(done, result.result, result.reason)
+    return outcomes.Outcome(done, result.result, result.reason)

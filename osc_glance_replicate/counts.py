@@ -14,8 +14,8 @@
 
 from osc_glance_replicate import backlog
 from osc_glance_replicate import errors
+from osc_glance_replicate import outcomes
 from osc_glance_replicate import plan
-from osc_glance_replicate import task
 
 #: The results that need no eye; the last two are verify's.
 _FINE = frozenset(
@@ -48,7 +48,7 @@ class Counts:
             self.images += 1
             self.size += moved
 
-    def end(self, outcome: task.Outcome) -> int | None:
+    def end(self, outcome: outcomes.Outcome) -> int | None:
         """Give the bytes that were to be sent; None if nobody need know."""
         size = self._to_do.pop(key(outcome.action), None)
         if size is None:
@@ -73,7 +73,7 @@ class Counts:
         return ', '.join(parts)
 
 
-def needs_eye(outcome: task.Outcome) -> bool:
+def needs_eye(outcome: outcomes.Outcome) -> bool:
     """Say whether somebody has to look at what has become of an image."""
     return outcome.result not in _FINE
 

@@ -20,10 +20,10 @@ import openstack.connection
 
 from osc_glance_replicate import endpoints
 from osc_glance_replicate import errors
+from osc_glance_replicate import options
 from osc_glance_replicate import owners
 from osc_glance_replicate.places import directory
 from osc_glance_replicate.places import glance
-from osc_glance_replicate.places import ways
 from osc_glance_replicate import projects
 from osc_glance_replicate import replica
 from osc_glance_replicate import selection
@@ -131,22 +131,22 @@ def ways_to(
     args: argparse.Namespace,
     source: openstack.connection.Connection | None,
     destinations: Mapping[str, openstack.connection.Connection],
-) -> dict[str, ways.Way]:
+) -> dict[str, options.Delivery]:
     """Understand the options that say how data gets to each destination.
 
     :param source: None where it is no cloud
     :raises CloudError: a destination could not download from the source
     """
-    way = ways.Way(
-        ways.Method(getattr(args, 'method', 'upload')),
+    delivery = options.Delivery(
+        options.Method(getattr(args, 'method', 'upload')),
         tuple(getattr(args, 'stores', ())),
         getattr(args, 'all_stores', False),
     )
-    if way.method is not ways.Method.DOWNLOAD or source is None:
-        return dict.fromkeys(destinations, way)
+    if delivery.method is not options.Method.DOWNLOAD or source is None:
+        return dict.fromkeys(destinations, delivery)
     return {
         name: dataclasses.replace(
-            way, region=endpoints.shared_region(source, name, connection)
+            delivery, region=endpoints.shared_region(source, name, connection)
         )
         for name, connection in destinations.items()
     }

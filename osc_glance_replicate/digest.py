@@ -18,24 +18,6 @@ import hashlib
 from osc_glance_replicate import image as image_record
 from osc_glance_replicate import workers
 
-#: What hashlib can compute; the digest of a SHAKE has no length of its own.
-_ALGORITHMS = frozenset(
-    name
-    for name in hashlib.algorithms_guaranteed
-    if not name.startswith('shake')
-)
-
-
-def recorded_hash(image: image_record.Image) -> tuple[str, str] | None:
-    """Give the strongest hash that is recorded and can be computed here.
-
-    :returns: algorithm and hexadecimal value; None where there is none
-    """
-    for algorithm, value in image.digests.items():
-        if algorithm in _ALGORITHMS:
-            return algorithm, value
-    return None
-
 
 class Digest:
     """The strongest recorded hash of an image, computed in its own thread.
@@ -47,7 +29,7 @@ class Digest:
     """
 
     def __init__(self, image: image_record.Image | None) -> None:
-        hashed = recorded_hash(image) if image else None
+        hashed = image.recorded_hash if image else None
         self._algorithm, self._expected = hashed or ('', '')
 
     def __enter__(self) -> 'Digest':

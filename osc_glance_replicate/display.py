@@ -25,8 +25,8 @@ from rich import table
 from osc_glance_replicate import backlog
 from osc_glance_replicate import counts
 from osc_glance_replicate import errors
+from osc_glance_replicate import outcomes
 from osc_glance_replicate import plan
-from osc_glance_replicate import task
 from osc_glance_replicate import watch
 
 #: Times per second that the display is drawn.
@@ -174,7 +174,7 @@ class Display(watch.Nobody):
             self._sum_up()
         self._print(f'trying again: {counts.title(action)}: {trouble}')
 
-    def ended(self, outcome: task.Outcome) -> None:
+    def ended(self, outcome: outcomes.Outcome) -> None:
         key = counts.key(outcome.action)
         with self._lock:
             size = self._counts.end(outcome)

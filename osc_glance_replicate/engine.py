@@ -29,13 +29,13 @@ from osc_glance_replicate import checked
 from osc_glance_replicate import errors
 from osc_glance_replicate import image as image_record
 from osc_glance_replicate import order
+from osc_glance_replicate import outcomes
 from osc_glance_replicate import owners
 from osc_glance_replicate import places
 from osc_glance_replicate.places import dump
 from osc_glance_replicate import plan
 from osc_glance_replicate import planning
 from osc_glance_replicate import run
-from osc_glance_replicate import task
 from osc_glance_replicate import threads
 from osc_glance_replicate import watch
 
@@ -143,9 +143,9 @@ class Engine:
         )
         return row if self._destinations else [*row, None]
 
-    def outcomes(
+    def replicate(
         self, watcher: watch.Watcher = watch.Nobody()
-    ) -> Iterator[task.Outcome]:
+    ) -> Iterator[outcomes.Outcome]:
         """Plan, and carry it out unless it is a dry run.
 
         :param watcher: told how it goes
@@ -156,7 +156,7 @@ class Engine:
 
     def _carry_out(
         self, actions: Iterable[plan.Action], watcher: watch.Watcher
-    ) -> Iterator[task.Outcome]:
+    ) -> Iterator[outcomes.Outcome]:
         crew = self._assemble() if self._assemble else self.threads(watcher)
         runner = run.Runner(
             crew,
@@ -219,16 +219,16 @@ class DumpEngine(Engine):
         self._dump = destination
         self._projects = projects
 
-    def outcomes(
+    def replicate(
         self, watcher: watch.Watcher = watch.Nobody()
-    ) -> Iterator[task.Outcome]:
+    ) -> Iterator[outcomes.Outcome]:
         """Plan, and carry it out unless it is a dry run.
 
         :param watcher: told how it goes
         :raises RefusedError: there is no room, or another dump is running
         """
         if self._args.dry_run:
-            return super().outcomes(watcher)
+            return super().replicate(watcher)
         self._dump.open()
         actions = list(self.actions())
         self._dump.make_room(actions)

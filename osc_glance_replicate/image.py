@@ -15,6 +15,7 @@
 from collections.abc import Mapping
 import dataclasses
 import datetime
+import hashlib
 import json
 import re
 from typing import Any
@@ -86,6 +87,13 @@ _REFERENCES = ('ramdisk_id', 'kernel_id')
 
 #: Bytes that an image may have: more than any store, and any integer, holds.
 _MOST = 2**63 - 1
+
+#: What hashlib can compute; the digest of a SHAKE has no length of its own.
+_ALGORITHMS = frozenset(
+    name
+    for name in hashlib.algorithms_guaranteed
+    if not name.startswith('shake')
+)
 
 _VISIBILITIES = frozenset(('private', 'shared', 'community', 'public'))
 _UUID = re.compile(r'[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}')
@@ -214,6 +222,17 @@ class Image:
         if self.record.get('checksum'):
             found.setdefault('md5', self.record['checksum'].lower())
         return found
+
+    @property
+    def recorded_hash(self) -> tuple[str, str] | None:
+        """The strongest recorded hash that can be computed here.
+
+        :returns: algorithm and hexadecimal value; None where there is none
+        """
+        for algorithm, value in self.digests.items():
+            if algorithm in _ALGORITHMS:
+                return algorithm, value
+        return None
 
     @property
     def defect(self) -> str | None:

@@ -29,8 +29,8 @@ from rich import filesize
 from osc_glance_replicate import counts
 from osc_glance_replicate import errors
 from osc_glance_replicate import markup
+from osc_glance_replicate import outcomes
 from osc_glance_replicate import plan
-from osc_glance_replicate import task
 from osc_glance_replicate import timeline
 from osc_glance_replicate import watch
 
@@ -71,7 +71,7 @@ class Page(watch.Nobody):
         with self._lock:
             self._begun.setdefault(counts.key(action), self._now())
 
-    def ended(self, outcome: task.Outcome) -> None:
+    def ended(self, outcome: outcomes.Outcome) -> None:
         with self._lock:
             now = self._now()
             action = outcome.action

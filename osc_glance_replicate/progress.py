@@ -27,8 +27,8 @@ from osc_glance_replicate import backlog
 from osc_glance_replicate import counts
 from osc_glance_replicate import display
 from osc_glance_replicate import errors
+from osc_glance_replicate import outcomes
 from osc_glance_replicate import plan
-from osc_glance_replicate import task
 from osc_glance_replicate import watch
 
 
@@ -59,7 +59,7 @@ class Lines(watch.Nobody):
     def retried(self, action: plan.Action, trouble: errors.PlaceError) -> None:
         self._write(f'trying again: {counts.title(action)}: {trouble}')
 
-    def ended(self, outcome: task.Outcome) -> None:
+    def ended(self, outcome: outcomes.Outcome) -> None:
         action = outcome.action
         with self._lock:
             size = self._counts.end(outcome)

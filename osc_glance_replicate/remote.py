@@ -26,8 +26,8 @@ import distributed
 from osc_glance_replicate import clouds
 from osc_glance_replicate import engine
 from osc_glance_replicate import errors
+from osc_glance_replicate import outcomes
 from osc_glance_replicate import routes
-from osc_glance_replicate import task
 
 #: Runs that are remembered, besides those that images are on their way for.
 _MOST = 64
@@ -179,7 +179,7 @@ def carry_out(
     part = _parts.part(run.key, rate)
     failed = functools.partial(_failed, to)
     if part.stopped:
-        return failed(task.INTERRUPTED)
+        return failed(outcomes.INTERRUPTED)
     with _parts.busy(part):
         try:
             ready = part.engine(run)
@@ -203,7 +203,7 @@ def share(key: str, rate: float) -> None:
     _parts.part(key).share(rate)
 
 
-def _result(outcome: task.Outcome) -> Result:
+def _result(outcome: outcomes.Outcome) -> Result:
     action = outcome.action
     return Result(
         action.to,

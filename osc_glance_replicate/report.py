@@ -21,8 +21,8 @@ from typing import Any, Generic, TypeVar
 from rich import filesize
 
 from osc_glance_replicate import errors
+from osc_glance_replicate import outcomes
 from osc_glance_replicate import signals
-from osc_glance_replicate import task
 
 _Item = TypeVar('_Item')
 
@@ -113,7 +113,7 @@ class Report(abc.ABC, Generic[_Item]):
         )
 
 
-class Outcomes(Report[task.Outcome]):
+class Outcomes(Report[outcomes.Outcome]):
     """What livecopy tells.
 
     :param rehearsal: nothing is done (``--dry-run``)
@@ -128,7 +128,7 @@ class Outcomes(Report[task.Outcome]):
         self._start = time.monotonic()
 
     def _rows(
-        self, items: Iterable[task.Outcome]
+        self, items: Iterable[outcomes.Outcome]
     ) -> Iterator[tuple[Any, ...]]:
         for outcome in items:
             image = outcome.action.image

@@ -14,10 +14,7 @@
 
 import argparse
 from collections.abc import Callable, Collection, Mapping, Sequence
-import functools
-import importlib.util
 import logging
-import uuid
 
 import openstack.connection
 
@@ -26,6 +23,7 @@ from osc_glance_replicate import criteria
 from osc_glance_replicate import endpoints
 from osc_glance_replicate import engine
 from osc_glance_replicate import errors
+from osc_glance_replicate import options
 from osc_glance_replicate.places import api
 from osc_glance_replicate.places import directory
 from osc_glance_replicate.places import dump
@@ -42,33 +40,32 @@ LOG = logging.getLogger(__name__)
 #: Connects to the command's own cloud.
 Own = Callable[[], openstack.connection.Connection]
 
+#: From the connections, the source's first, to what assembles a crew.
+Hire = Callable[
+    [Sequence[openstack.connection.Connection]], Callable[[], run.Crew]
+]
 
-def to_clouds(own: Own, args: argparse.Namespace) -> engine.Engine:
+
+def to_clouds(
+    own: Own, args: argparse.Namespace, hire: Hire | None = None
+) -> engine.Engine:
     """Get ready to replicate from the command's own cloud to others.
 
+    :param hire: finds who copies, unless it is this process
     :raises ReplicateError: a cloud or a project cannot be used
     """
-    if getattr(args, 'scheduler', None):
-        _require_dask()
-    return between(clouds.connect(own, args.to), args)
-
-
-def _require_dask() -> None:
-    """Say what to install before anyone waits for a cloud."""
-    if importlib.util.find_spec('distributed') is None:
-        raise errors.ReplicateError(
-            "--scheduler needs Dask: pip install 'osc-glance-replicate[dask]'"
-            ', here and where the workers run'
-        )
+    return between(clouds.connect(own, args.to), args, hire)
 
 
 def between(
     connections: Sequence[openstack.connection.Connection],
     args: argparse.Namespace,
+    hire: Hire | None = None,
 ) -> engine.Engine:
     """Get ready to replicate from one cloud to others.
 
     :param connections: to the source and to ``args.to``, in this order
+    :param hire: finds who copies, unless it is this process
     :raises ReplicateError: a cloud or a project cannot be used
     """
     name = connections[0].config.name
@@ -93,38 +90,15 @@ def between(
         ),
         formats={place.name: _formats(place) for place in destinations},
         projects=_own_projects(others),
-        ways={to: str(way) for to, way in chosen.items()},
+        ways={to: str(delivery) for to, delivery in chosen.items()},
     )
-    assemble = None
-    if getattr(args, 'scheduler', None):
-        origin = clouds.entry(connections[0])
-        assemble = functools.partial(_cluster, origin, connections, args)
     return engine.Engine(
-        source, destinations, planner, args, assemble=assemble
+        source,
+        destinations,
+        planner,
+        args,
+        assemble=hire(connections) if hire else None,
     )
-
-
-def _cluster(
-    origin: str,
-    connections: Sequence[openstack.connection.Connection],
-    args: argparse.Namespace,
-) -> run.Crew:
-    """Have it done by the workers of a Dask cluster.
-
-    :param origin: the source, as workers can find it
-    :raises ReplicateError: the cluster cannot be used
-    """
-    from osc_glance_replicate import cluster
-    from osc_glance_replicate import remote
-
-    told = remote.Run(
-        str(uuid.uuid4()),
-        remote.version(),
-        origin,
-        {**vars(args), 'scheduler': None},
-        tuple(map(clouds.identity, connections)),
-    )
-    return cluster.Cluster(args.scheduler, told, args.bandwidth)
 
 
 def to_any(own: Own, args: argparse.Namespace) -> engine.Engine:
@@ -218,10 +192,10 @@ def _glance(
     name: str,
     connection: openstack.connection.Connection,
     args: argparse.Namespace,
-    way: ways.Way = ways.Way(),
+    delivery: options.Delivery = options.Delivery(),
 ) -> glance.Glance:
     # Only what moves data needs many connections.
     clouds.limit(connection, getattr(args, 'transfers', 1))
     image_api = api.ImageApi(name, connection)
-    ways.check(image_api, way)
-    return glance.Glance(image_api, connection.current_project_id, way)
+    ways.check(image_api, delivery)
+    return glance.Glance(image_api, connection.current_project_id, delivery)

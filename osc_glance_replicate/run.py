@@ -21,8 +21,8 @@ import threading
 from typing import Protocol
 
 from osc_glance_replicate import backlog
+from osc_glance_replicate import outcomes
 from osc_glance_replicate import plan
-from osc_glance_replicate import task
 from osc_glance_replicate import watch
 from osc_glance_replicate import workers
 
@@ -31,7 +31,7 @@ _GRACE = 1.0
 
 _TO_DO = frozenset((plan.Verb.COPY, plan.Verb.UPDATE))
 
-_Future = concurrent.futures.Future[task.Outcome]
+_Future = concurrent.futures.Future[outcomes.Outcome]
 
 #: Images that are planned before it is their turn, about 2 kB of memory each:
 #: so far, large ones are looked out for.
@@ -50,12 +50,12 @@ class _End:
 
 def rehearse(
     actions: Iterable[plan.Action], watcher: watch.Watcher = watch.Nobody()
-) -> Iterator[task.Outcome]:
+) -> Iterator[outcomes.Outcome]:
     """Give what would be done, and do nothing.
 
     :param watcher: told what it would come to
     """
-    for outcome in map(task.as_planned, actions):
+    for outcome in map(outcomes.as_planned, actions):
         watcher.ended(outcome)
         yield outcome
 
@@ -114,7 +114,9 @@ class Runner:
             queue.SimpleQueue()
         )
 
-    def run(self, actions: Iterable[plan.Action]) -> Iterator[task.Outcome]:
+    def run(
+        self, actions: Iterable[plan.Action]
+    ) -> Iterator[outcomes.Outcome]:
         """Carry out the actions; outcomes come in the order they are known.
 
         What ends the plan early, an error or Ctrl-C, is raised after the
@@ -130,7 +132,9 @@ class Runner:
                 if future.done():
                     yield self._ended(future)
                 else:
-                    yield task.Outcome(action, 'failed', task.INTERRUPTED)
+                    yield outcomes.Outcome(
+                        action, 'failed', outcomes.INTERRUPTED
+                    )
             raise
         finally:
             # Also when nobody asks for outcomes any more.
@@ -139,7 +143,9 @@ class Runner:
             self._crew.close()
             self._room.release()
 
-    def _feed(self, actions: Iterable[plan.Action]) -> Iterator[task.Outcome]:
+    def _feed(
+        self, actions: Iterable[plan.Action]
+    ) -> Iterator[outcomes.Outcome]:
         """Keep the workers busy."""
         workers.start(self._plan, actions)
         end: _End | None = None
@@ -169,19 +175,19 @@ class Runner:
             trouble = exc
         self._events.put(_End(trouble))
 
-    def _admit(self, group: backlog.Group) -> Iterator[task.Outcome]:
+    def _admit(self, group: backlog.Group) -> Iterator[outcomes.Outcome]:
         """Tell of what is not to be done, and have the rest wait."""
         to_do = [action for action in group if action.verb in _TO_DO]
         for action in group:
             if action.verb not in _TO_DO:
-                yield self._noted(task.as_planned(action))
+                yield self._noted(outcomes.as_planned(action))
         if to_do:
             self._watcher.planned(to_do)
             self._backlog.add(to_do)
         else:
             self._room.release()
 
-    def _begin(self) -> Iterator[task.Outcome]:
+    def _begin(self) -> Iterator[outcomes.Outcome]:
         """Begin as much as may go on at a time."""
         pending = self._pending.values()
         while not self._enough and _images(pending) < self._transfers:
@@ -196,7 +202,9 @@ class Runner:
                         f'{lost}, which it needs, was not replicated; '
                         '--dont-replicate leaves the property out'
                     )
-                    yield self._noted(task.Outcome(action, 'failed', reason))
+                    yield self._noted(
+                        outcomes.Outcome(action, 'failed', reason)
+                    )
                 else:
                     ready.append(action)
             if ready:
@@ -228,11 +236,11 @@ class Runner:
                     return image_id
         return ''
 
-    def _ended(self, future: _Future) -> task.Outcome:
+    def _ended(self, future: _Future) -> outcomes.Outcome:
         del self._pending[future]
         return self._noted(future.result())
 
-    def _noted(self, outcome: task.Outcome) -> task.Outcome:
+    def _noted(self, outcome: outcomes.Outcome) -> outcomes.Outcome:
         self._watcher.ended(outcome)
         if outcome.result in ('failed', 'conflict'):
             action = outcome.action

@@ -13,7 +13,6 @@
 """One action carried out, in as many tries as it takes."""
 
 import contextlib
-import dataclasses
 import functools
 import logging
 
@@ -21,6 +20,7 @@ from osc_glance_replicate import checked
 from osc_glance_replicate import errors
 from osc_glance_replicate import fan
 from osc_glance_replicate import image as image_record
+from osc_glance_replicate import outcomes
 from osc_glance_replicate import places
 from osc_glance_replicate import plan
 from osc_glance_replicate import planning
@@ -30,33 +30,10 @@ from osc_glance_replicate import watch
 
 LOG = logging.getLogger(__name__)
 
-#: The reason of what Ctrl-C has broken off.
-INTERRUPTED = 'interrupted; the next run completes it'
-
 _DONE = {
     plan.Verb.COPY: 'copied',
     plan.Verb.UPDATE: 'updated',
 }
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of an action.
-
-    :param result: one of SPEC's results, as it is shown
-    :param reason: why, for the person who reads the report
-    """
-
-    action: plan.Action
-    result: str
-    reason: str = ''
-
-
-def as_planned(action: plan.Action) -> Outcome:
-    """Give the outcome of doing nothing: what would be done."""
-    if action.fixed:
-        return Outcome(action, 'failed', plan.unchangeable(action.fixed))
-    return Outcome(action, action.verb.value, action.reason)
 
 
 class Task:
@@ -92,18 +69,22 @@ class Task:
         # What an update was to change, if there was one.
         self._updating = ''
 
-    def carry_out(self) -> Outcome:
+    def carry_out(self) -> outcomes.Outcome:
         """Do it, whatever happens, as far as it goes."""
         try:
             return self._try_and_try_again()
         except errors.StoppedError:
-            return Outcome(self._action, 'failed', INTERRUPTED)
+            return outcomes.Outcome(
+                self._action, 'failed', outcomes.INTERRUPTED
+            )
         except errors.ReplicateError as exc:
-            return Outcome(self._action, 'failed', str(exc))
+            return outcomes.Outcome(self._action, 'failed', str(exc))
         except Exception as exc:
             LOG.debug('defect while copying', exc_info=True)
             problem = errors.printable(f'{type(exc).__name__}: {exc}')
-            return Outcome(self._action, 'failed', f'unexpected {problem}')
+            return outcomes.Outcome(
+                self._action, 'failed', f'unexpected {problem}'
+            )
         finally:
             self._leave()
 
@@ -113,7 +94,7 @@ class Task:
             self._shared.leave(self._destination.name)
             self._shared = None
 
-    def _try_and_try_again(self) -> Outcome:
+    def _try_and_try_again(self) -> outcomes.Outcome:
         patience = retry.Patience(self._reading.retries)
         again = False
         while not self._stop.is_set():
@@ -141,7 +122,7 @@ class Task:
                 action.image, replica, action.to, action.referred
             )
 
-    def _try(self) -> Outcome:
+    def _try(self) -> outcomes.Outcome:
         if self._sent:
             return self._finish()
         try:
@@ -156,21 +137,23 @@ class Task:
                 "deleted: only 'glance-manage db purge_images_table' frees "
                 'an ID'
             )
-            return Outcome(self._action, 'conflict', reason)
+            return outcomes.Outcome(self._action, 'conflict', reason)
 
-    def _start(self) -> Outcome:
+    def _start(self) -> outcomes.Outcome:
         action, destination = self._action, self._destination
         if action.verb is plan.Verb.UPDATE and action.replica:
             self._updating = action.reason
             destination.update(action)
             if action.fixed:
-                return as_planned(action)
-            return Outcome(action, _DONE[action.verb], action.reason)
+                return outcomes.as_planned(action)
+            return outcomes.Outcome(action, _DONE[action.verb], action.reason)
         if action.verb is plan.Verb.UNCHANGED and self._updating:
             # It was done, and the answer was lost.
-            return Outcome(action, _DONE[plan.Verb.UPDATE], self._updating)
+            return outcomes.Outcome(
+                action, _DONE[plan.Verb.UPDATE], self._updating
+            )
         if action.verb is not plan.Verb.COPY:
-            return as_planned(action)
+            return outcomes.as_planned(action)
         if action.replica and action.replica.busy:
             raise errors.BusyError(
                 action.to,
@@ -241,7 +224,7 @@ class Task:
         told = functools.partial(self._watcher.checked, self._action)
         return self._reading.open(image, inspect, part, kept, told)
 
-    def _finish(self) -> Outcome:
+    def _finish(self) -> outcomes.Outcome:
         """Hold the replica against its source, then publish it."""
         image, destination = self._action.image, self._destination
         replica = destination.find(image.id)
@@ -261,9 +244,9 @@ class Task:
             return self._quarantine(evidence)
         destination.publish(self._action)
         reason = 'size only' if evidence == 'size' and image.size else ''
-        return Outcome(self._action, _DONE[plan.Verb.COPY], reason)
+        return outcomes.Outcome(self._action, _DONE[plan.Verb.COPY], reason)
 
-    def _quarantine(self, evidence: str) -> Outcome:
+    def _quarantine(self, evidence: str) -> outcomes.Outcome:
         """Keep wrong bytes from being used.
 
         :param evidence: what of them is not as the source has recorded
@@ -283,7 +266,7 @@ class Task:
             end = 'private; have it deactivated'
         else:
             end = 'private and deactivated'
-        return Outcome(
+        return outcomes.Outcome(
             self._action,
             'conflict' if imports else 'failed',
             f'{destination.name}: {damage}; it was left {end}',

@@ -19,6 +19,7 @@ import functools
 from osc_glance_replicate import backlog
 from osc_glance_replicate import checked
 from osc_glance_replicate import fan
+from osc_glance_replicate import outcomes
 from osc_glance_replicate import places
 from osc_glance_replicate import plan
 from osc_glance_replicate import planning
@@ -51,7 +52,7 @@ class Threads:
 
     def carry_out(
         self, group: backlog.Group
-    ) -> dict[concurrent.futures.Future[task.Outcome], plan.Action]:
+    ) -> dict[concurrent.futures.Future[outcomes.Outcome], plan.Action]:
         """Begin what is to be done with one image.
 
         :returns: what each action will have come to

@@ -21,7 +21,7 @@ from rich import cells
 
 from osc_glance_replicate import errors
 from osc_glance_replicate import markup
-from osc_glance_replicate import task
+from osc_glance_replicate import outcomes
 
 #: In units of its own.
 _WIDTH = 1000.0
@@ -44,7 +44,7 @@ class Event:
     :param ended: likewise
     """
 
-    outcome: task.Outcome
+    outcome: outcomes.Outcome
     begun: float
     ended: float
 

@@ -19,9 +19,9 @@ import os
 
 from osc_glance_replicate import catalogue
 from osc_glance_replicate import checked
-from osc_glance_replicate import digest
 from osc_glance_replicate import errors
 from osc_glance_replicate import image as image_record
+from osc_glance_replicate import outcomes
 from osc_glance_replicate import places
 from osc_glance_replicate.places import directory
 from osc_glance_replicate.places import dump_files
@@ -29,7 +29,6 @@ from osc_glance_replicate import plan
 from osc_glance_replicate import planning
 from osc_glance_replicate import run
 from osc_glance_replicate import selection as image_selection
-from osc_glance_replicate import task
 from osc_glance_replicate import threads
 from osc_glance_replicate import watch
 
@@ -114,9 +113,11 @@ class _InWords(watch.Several):
         super().__init__([watcher])
         self._source = source
 
-    def ended(self, outcome: task.Outcome) -> None:
+    def ended(self, outcome: outcomes.Outcome) -> None:
         found = _finding(outcome, self._source)
-        super().ended(task.Outcome(outcome.action, found.result, found.reason))
+        super().ended(
+            outcomes.Outcome(outcome.action, found.result, found.reason)
+        )
 
 
 def verify(
@@ -186,13 +187,15 @@ def _flaw_of_members(
     return ''
 
 
-def _finding(outcome: task.Outcome, source: directory.Directory) -> Finding:
+def _finding(
+    outcome: outcomes.Outcome, source: directory.Directory
+) -> Finding:
     image = outcome.action.image
     result, reason = outcome.result, outcome.reason
     if result == 'copied':
         result = 'ok'
-        reason = '' if digest.recorded_hash(image) else 'size only'
-    elif reason == task.INTERRUPTED:
+        reason = '' if image.recorded_hash else 'size only'
+    elif reason == outcomes.INTERRUPTED:
         result, reason = UNREAD, 'interrupted'
     elif result == 'failed':
         # Of what is not as a record should be, nothing can be compared.

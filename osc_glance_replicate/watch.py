@@ -13,14 +13,12 @@
 """What can be heard of a plan while it is carried out."""
 
 from collections.abc import Sequence
-from typing import Protocol, TYPE_CHECKING
+from typing import Protocol
 
 from osc_glance_replicate import backlog
 from osc_glance_replicate import errors
+from osc_glance_replicate import outcomes
 from osc_glance_replicate import plan
-
-if TYPE_CHECKING:
-    from osc_glance_replicate import task
 
 
 class Watcher(Protocol):
@@ -44,7 +42,7 @@ class Watcher(Protocol):
     def retried(self, action: plan.Action, trouble: errors.PlaceError) -> None:
         """Hear why an action has to begin again."""
 
-    def ended(self, outcome: 'task.Outcome') -> None:
+    def ended(self, outcome: outcomes.Outcome) -> None:
         """Hear what an action has come to, whether it was begun or not."""
 
 
@@ -69,7 +67,7 @@ class Nobody:
     def retried(self, action: plan.Action, trouble: errors.PlaceError) -> None:
         pass
 
-    def ended(self, outcome: 'task.Outcome') -> None:
+    def ended(self, outcome: outcomes.Outcome) -> None:
         pass
 
 
@@ -103,6 +101,6 @@ class Several:
         for watcher in self._watchers:
             watcher.retried(action, trouble)
 
-    def ended(self, outcome: 'task.Outcome') -> None:
+    def ended(self, outcome: outcomes.Outcome) -> None:
         for watcher in self._watchers:
             watcher.ended(outcome)

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     import openstack.connection
 
     from osc_glance_replicate import engine
+    from osc_glance_replicate import outcomes
     from osc_glance_replicate import page
     from osc_glance_replicate import report
-    from osc_glance_replicate import task
     from osc_glance_replicate import watch
 
 _Item = TypeVar('_Item')
@@ -260,7 +260,7 @@ class CopyCommand(ReplicateCommand):
 
     def _outcomes(
         self, parsed_args: argparse.Namespace
-    ) -> 'Iterator[task.Outcome]':
+    ) -> 'Iterator[outcomes.Outcome]':
         """Copy, and show how far it is to who waits."""
         from osc_glance_replicate import page
         from osc_glance_replicate import watch
@@ -276,7 +276,7 @@ class CopyCommand(ReplicateCommand):
             if self._page:
                 self._page.title = f'{ready.source} to {", ".join(ready.to)}'
                 watcher = watch.Several([watcher, self._page])
-            yield from ready.outcomes(watcher)
+            yield from ready.replicate(watcher)
 
     def keep(self, report: 'report.Report[Any]') -> None:
         """Write the page."""

@@ -55,6 +55,10 @@ class LivecopyImages(base.CopyCommand):
         return parser
 
     def engine(self, parsed_args: argparse.Namespace) -> 'engine.Engine':
+        from osc_glance_replicate import hire
         from osc_glance_replicate import routes
 
-        return routes.to_clouds(self.own_cloud, parsed_args)
+        who = None
+        if parsed_args.scheduler:
+            who = hire.from_scheduler(parsed_args)
+        return routes.to_clouds(self.own_cloud, parsed_args, who)

@@ -22,12 +22,12 @@ import os
 
 from osc_glance_replicate import errors
 from osc_glance_replicate import image as image_record
+from osc_glance_replicate import image_members
 from osc_glance_replicate import owners
 from osc_glance_replicate import places
 from osc_glance_replicate.places import dump_files
 from osc_glance_replicate.places import dump_record
 from osc_glance_replicate.places import folder
-from osc_glance_replicate.places import members
 from osc_glance_replicate import selection as image_selection
 
 #: Bytes that a file of members may have: hundreds of them.
@@ -127,7 +127,7 @@ class Directory:
                 return None
             content = self._folder.read(name, _MOST_MEMBERS)
         try:
-            return members.parse(json.loads(content))
+            return image_members.parse(json.loads(content))
         except (ValueError, RecursionError) as exc:
             raise errors.DataError(
                 self.name, f'{name} is damaged: {exc}'

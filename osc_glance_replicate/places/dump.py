@@ -18,7 +18,6 @@ import dataclasses
 import fcntl
 import os
 
-from osc_glance_replicate import digest
 from osc_glance_replicate import errors
 from osc_glance_replicate import image as image_record
 from osc_glance_replicate import owners
@@ -173,7 +172,7 @@ class Dump(directory.Directory):
                 folder.make_private(fd)
                 size = os.fstat(fd).st_size
                 # Without a hash nothing tells whether it is right.
-                if size > (image.size or 0) or not digest.recorded_hash(image):
+                if size > (image.size or 0) or not image.recorded_hash:
                     os.ftruncate(fd, 0)
                     size = 0
             try:

@@ -21,6 +21,7 @@ from typing import Any
 
 from osc_glance_replicate import errors
 from osc_glance_replicate import image as image_record
+from osc_glance_replicate import options
 from osc_glance_replicate import places
 from osc_glance_replicate.places import api as image_api
 from osc_glance_replicate.places import download
@@ -31,7 +32,6 @@ from osc_glance_replicate.places import members as image_members
 from osc_glance_replicate.places import patch
 from osc_glance_replicate.places import record
 from osc_glance_replicate.places import upload
-from osc_glance_replicate.places import ways
 from osc_glance_replicate import plan
 from osc_glance_replicate import selection as image_selection
 
@@ -42,7 +42,7 @@ class Glance:
     :param api: the cloud's image API
     :param project: ID of the user's project, whose new images are; None where
         there is none
-    :param way: how data gets there
+    :param delivery: how data gets there
     """
 
     dates = True
@@ -52,24 +52,24 @@ class Glance:
         self,
         api: image_api.ImageApi,
         project: str | None = None,
-        way: ways.Way = ways.Way(),
+        delivery: options.Delivery = options.Delivery(),
     ) -> None:
         self.name = api.name
         self._api = api
         self._project = project
-        self._way = way
+        self._delivery = delivery
         #: IDs of the replicas whose data an interrupted run has staged.
         self._staged: set[str] = set()
 
     @property
     def imports(self) -> bool:
         """Whether it does something of its own to the data."""
-        return self._way.imports
+        return self._delivery.imports
 
     @property
     def fetch(self) -> places.Fetch | None:
-        """Have it download from the source's region, if that is the way."""
-        downloads = self._way.method is ways.Method.DOWNLOAD
+        """Have it download from the source's region, if it is to."""
+        downloads = self._delivery.method is options.Method.DOWNLOAD
         return self._import if downloads else None
 
     def images(
@@ -146,7 +146,7 @@ class Glance:
             record.create(self._api, image.id, wanted)
         else:
             self._note_staged(image, replica)
-            imports.refuse_locked(self._api, replica, self._way_of(image))
+            imports.refuse_locked(self._api, replica, self._delivery_of(image))
             changes = patch.completion(action, replica)
             # Glance would take '/visibility ' for the visibility itself.
             mistaken = [
@@ -181,9 +181,9 @@ class Glance:
             )
         self._staged.add(image.id)
 
-    def _way_of(self, image: image_record.Image) -> ways.Way:
+    def _delivery_of(self, image: image_record.Image) -> options.Delivery:
         staged = image.id in self._staged
-        return self._way.of_staged if staged else self._way
+        return self._delivery.of_staged if staged else self._delivery
 
     def kept(
         self, image: image_record.Image
@@ -198,13 +198,13 @@ class Glance:
         :raises TransientError: it may be tried again
         """
         if image.id not in self._staged:
-            upload.send(self._api, image, body, self._way)
+            upload.send(self._api, image, body, self._delivery)
         if self.imports or image.id in self._staged:
             self._import(image)
 
     def _import(self, image: image_record.Image) -> None:
         """Have an image made of what is staged, or of what it fetches."""
-        imports.run(self._api, image, self._way_of(image))
+        imports.run(self._api, image, self._delivery_of(image))
         self._staged.discard(image.id)
 
     def publish(self, action: plan.Action) -> None:

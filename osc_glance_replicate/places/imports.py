@@ -19,6 +19,7 @@ from typing import Any
 
 from osc_glance_replicate import errors
 from osc_glance_replicate import image as image_record
+from osc_glance_replicate import options
 from osc_glance_replicate.places import api as image_api
 from osc_glance_replicate.places import ways
 from osc_glance_replicate import retry
@@ -42,7 +43,9 @@ _TRIES = 3
 
 
 def refuse_locked(
-    api: image_api.ImageApi, image: image_record.Image, way: ways.Way
+    api: image_api.ImageApi,
+    image: image_record.Image,
+    delivery: options.Delivery,
 ) -> None:
     """Refuse a record that Glance takes no import for.
 
@@ -50,12 +53,12 @@ def refuse_locked(
 
     :raises RefusedError: an import of it has failed lately
     """
-    if _LOCK not in image.record or not way.imports:
+    if _LOCK not in image.record or not delivery.imports:
         return
     lock = str(image.record[_LOCK])
     tasks = _tasks(api, image.id)
     if _ended(tasks, lock) and not _is_old(tasks[lock]):
-        raise _failure(api, image, way, tasks, lock)
+        raise _failure(api, image, delivery, tasks, lock)
 
 
 def _is_old(task: Mapping[str, Any]) -> bool:
@@ -70,7 +73,9 @@ def _is_old(task: Mapping[str, Any]) -> bool:
 
 
 def run(
-    api: image_api.ImageApi, image: image_record.Image, way: ways.Way
+    api: image_api.ImageApi,
+    image: image_record.Image,
+    delivery: options.Delivery,
 ) -> None:
     """Have an image imported, and wait until it is.
 
@@ -80,12 +85,14 @@ def run(
     :raises PlaceError: it has not ended after a long silence
     """
     before = _tasks(api, image.id)
-    _begin(api, image, way)
-    _Watch(api, image, way, before).wait()
+    _begin(api, image, delivery)
+    _Watch(api, image, delivery, before).wait()
 
 
 def _begin(
-    api: image_api.ImageApi, image: image_record.Image, way: ways.Way
+    api: image_api.ImageApi,
+    image: image_record.Image,
+    delivery: options.Delivery,
 ) -> None:
     """Ask for an import, once more where the answer got lost."""
     trouble: errors.TransientError | None = None
@@ -95,7 +102,7 @@ def _begin(
                 'POST',
                 f'{image_api.path(image.id)}/import',
                 expect=(202, 409),
-                json=way.request(image.id),
+                json=ways.request(delivery, image.id),
             )
         except errors.TransientError as exc:
             trouble = exc
@@ -120,12 +127,12 @@ class _Watch:
         self,
         api: image_api.ImageApi,
         image: image_record.Image,
-        way: ways.Way,
+        delivery: options.Delivery,
         before: Collection[str],
     ) -> None:
         self._api = api
         self._image = image
-        self._way = way
+        self._delivery = delivery
         self._before = before
         self._limit = _SILENCE + (image.size or 0) / _SLOWEST
 
@@ -177,19 +184,19 @@ class _Watch:
         """Say whether the import has failed."""
         for key in tasks:
             if _ended(tasks, key):
-                return _failure(self._api, record, self._way, tasks, key)
+                return _failure(self._api, record, self._delivery, tasks, key)
         # Where tasks are not shown, the record has to tell.
         stores = record.record.get('os_glance_failed_import')
         busy = record.record.get('os_glance_importing_to_stores')
         if not tasks and stores and not busy:
-            return _failure(self._api, record, self._way, {}, '')
+            return _failure(self._api, record, self._delivery, {}, '')
         return None
 
 
 def _failure(
     api: image_api.ImageApi,
     record: image_record.Image,
-    way: ways.Way,
+    delivery: options.Delivery,
     tasks: Mapping[str, Mapping[str, Any]],
     key: str,
 ) -> errors.PlaceError:
@@ -206,10 +213,10 @@ def _failure(
     if request := task.get('request_id'):
         problem += f' ({request:.80})'
     problem += '; the log of its Glance tells more'
-    if way.method is ways.Method.DOWNLOAD and not stores:
+    if delivery.method is options.Method.DOWNLOAD and not stores:
         # It did not even get the record.
         problem += (
-            f'. It fetches from {way.region} itself: its '
+            f'. It fetches from {delivery.region} itself: its '
             '[import_filtering_opts] has to allow the host and the port of '
             'that Glance, where this user has to see the image'
         )

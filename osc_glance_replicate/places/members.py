@@ -13,43 +13,19 @@
 """The members of a shared image: read, and brought to what is wanted."""
 
 from collections.abc import Mapping
-import re
 import urllib.parse
 
 from osc_glance_replicate import errors
+from osc_glance_replicate import image_members
 from osc_glance_replicate.places import api as image_api
-
-#: What a member may think of an image (Images API v2, "Sharing").
-_STATUSES = frozenset(('pending', 'accepted', 'rejected'))
-
-#: What the ID of a project may be: it becomes a part of a path.
-_PROJECT = re.compile(r'[0-9A-Za-z][0-9A-Za-z_.-]{0,254}')
-
-
-def parse(listed: object) -> dict[str, str]:
-    """Read what GET /v2/images/ID/members lists: project ID → status.
-
-    :raises ValueError: it is no such list
-    """
-    found = {}
-    for member in listed if isinstance(listed, list) else [None]:
-        if not isinstance(member, dict):
-            raise ValueError('answered no list of members')
-        project, status = member.get('member_id'), member.get('status')
-        if (
-            not isinstance(project, str)
-            or not _PROJECT.fullmatch(project)
-            or status not in _STATUSES
-        ):
-            raise ValueError(f'a member is {project!r:.40}: {status!r:.40}')
-        found[project] = status
-    return found
 
 
 def read(api: image_api.ImageApi, image_id: str) -> dict[str, str]:
     """Give the members that Glance has: project ID → status."""
     try:
-        return parse(api.json(api.get(_path(image_id))).get('members'))
+        return image_members.parse(
+            api.json(api.get(_path(image_id))).get('members')
+        )
     except ValueError as exc:
         raise errors.PlaceError(api.name, exc) from exc
 

@@ -16,9 +16,9 @@ import requests
 
 from osc_glance_replicate import errors
 from osc_glance_replicate import image as image_record
+from osc_glance_replicate import options
 from osc_glance_replicate import places
 from osc_glance_replicate.places import api as image_api
-from osc_glance_replicate.places import ways
 
 #: Seconds that a destination may take to answer after the last byte, while
 #: its store commits.
@@ -29,9 +29,9 @@ def send(
     api: image_api.ImageApi,
     image: image_record.Image,
     body: places.Body,
-    way: ways.Way,
+    delivery: options.Delivery,
 ) -> None:
-    """Send data to where the way begins: to a store, or to be staged.
+    """Send data to a store, or to be staged for an import.
 
     The body is sent once: keystoneauth would otherwise answer a 401 or 503
     by sending what is left of it, that is nothing, and Glance would make an
@@ -42,7 +42,7 @@ def send(
         request gets a new one
     """
     try:
-        response = _put(api, image, body, way)
+        response = _put(api, image, body, delivery)
     except errors.RefusedError as exc:
         if 'img_signature' not in image.record:
             raise
@@ -74,17 +74,18 @@ def _put(
     api: image_api.ImageApi,
     image: image_record.Image,
     body: places.Body,
-    way: ways.Way,
+    delivery: options.Delivery,
 ) -> requests.Response:
     headers = {
         'Content-Type': 'application/octet-stream',
         'X-OpenStack-Image-Size': str(len(body)),
     }
-    if way.stores and not way.imports:
-        headers['X-Image-Meta-Store'] = way.stores[0]
+    if delivery.stores and not delivery.imports:
+        headers['X-Image-Meta-Store'] = delivery.stores[0]
+    end = 'stage' if delivery.imports else 'file'
     return api.request(
         'PUT',
-        f'{image_api.path(image.id)}/{"stage" if way.imports else "file"}',
+        f'{image_api.path(image.id)}/{end}',
         expect=(204, 404, 409, 410),
         data=body if len(body) else b''.join(body),
         headers=headers,

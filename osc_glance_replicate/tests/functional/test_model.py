@@ -149,7 +149,7 @@ class TestModel(base.FunctionalTest):
         if case.selection.owner:
             args.project = self.owners['master'][case.selection.owner]
         connection = self.master.connections['']
-        return list(routes.to_clouds(lambda: connection, args).outcomes())
+        return list(routes.to_clouds(lambda: connection, args).replicate())
 
     def _plant(self, cloud, place):
         """Make a real cloud hold what a model does."""

@@ -17,6 +17,7 @@ import testtools
 
 from osc_glance_replicate import endpoints
 from osc_glance_replicate import errors
+from osc_glance_replicate import options
 from osc_glance_replicate.places import glance
 from osc_glance_replicate.places import imports
 from osc_glance_replicate.places import ways
@@ -27,10 +28,10 @@ from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import fake_glance
 
 Answer = fake_glance.Answer
-Method = ways.Method
+Method = options.Method
 
-DOWNLOAD = ways.Way(Method.DOWNLOAD, region='North')
-IMPORT = ways.Way(Method.IMPORT)
+DOWNLOAD = options.Delivery(Method.DOWNLOAD, region='North')
+IMPORT = options.Delivery(Method.IMPORT)
 
 FAILED = {
     'id': 'task 1',
@@ -121,8 +122,8 @@ class TestCheck(ImportTest):
         ways.check(self.api, DOWNLOAD)
 
     def test_stores(self):
-        some = ways.Way(stores=('fast', 'web', 'ghost'))
-        every = ways.Way(all_stores=True)
+        some = options.Delivery(stores=('fast', 'web', 'ghost'))
+        every = options.Delivery(all_stores=True)
         for way in some, every:
             self.assertIn('nobody choose among stores', self.refused(way))
         self.info['stores'] = {
@@ -136,17 +137,17 @@ class TestCheck(ImportTest):
         for words in "'slave'", 'no store web, ghost:', 'are fast, slow':
             self.assertIn(words, line)
         ways.check(self.api, every)
-        ways.check(self.api, ways.Way(stores=('slow',)))
+        ways.check(self.api, options.Delivery(stores=('slow',)))
 
     def test_plain_upload_asks_nothing(self):
-        ways.check(self.api, ways.Way())
+        ways.check(self.api, options.Delivery())
         self.assertEqual([], self.fake.requests)
 
     def test_hostile_answers(self):
         for document in {}, {'import-methods': 1, 'stores': [1, {}, None]}:
             self.info.update({'import': document, 'stores': document})
             self.refused(IMPORT)
-            self.refused(ways.Way(stores=('x',)))
+            self.refused(options.Delivery(stores=('x',)))
 
 
 class TestRegion(testtools.TestCase):
@@ -208,15 +209,15 @@ class TestRegion(testtools.TestCase):
 class TestWay(testtools.TestCase):
     def test_planned(self):
         for way, words in (
-            (ways.Way(), ''),
-            (ways.Way(stores=('slow',)), 'by upload to slow'),
+            (options.Delivery(), ''),
+            (options.Delivery(stores=('slow',)), 'by upload to slow'),
             (
-                ways.Way(Method.IMPORT, ('fast', 'slow')),
+                options.Delivery(Method.IMPORT, ('fast', 'slow')),
                 'by import to fast, slow',
             ),
             (DOWNLOAD, 'by glance-download from North'),
             (
-                ways.Way(Method.DOWNLOAD, all_stores=True, region='N'),
+                options.Delivery(Method.DOWNLOAD, all_stores=True, region='N'),
                 'by glance-download from N to all stores',
             ),
         ):
@@ -355,10 +356,10 @@ class TestDestination(ImportTest):
                 else:
                     self.stage(way, **lock)
             # Glance takes an upload.
-            self.stage(ways.Way(), **lock)
+            self.stage(options.Delivery(), **lock)
 
     def test_what_is_staged_is_imported_whatever_the_method(self):
-        for way in ways.Way(), IMPORT, DOWNLOAD:
+        for way in options.Delivery(), IMPORT, DOWNLOAD:
             self.fake.requests.clear()
             place = self.stage(way, status='uploading', size=4)
             place.fetch(self.image) if place.fetch else self.write(place)
@@ -373,7 +374,9 @@ class TestDestination(ImportTest):
         self.assertTrue(put.path.endswith('/stage'))
 
     def test_one_store_of_an_upload(self):
-        self.write(glance.Glance(self.api, None, ways.Way(stores=('s',))))
+        self.write(
+            glance.Glance(self.api, None, options.Delivery(stores=('s',)))
+        )
         (put,) = self.asked('PUT')
         self.assertEqual('s', put.headers['X-Image-Meta-Store'])
         self.assertTrue(put.path.endswith('/file'))

@@ -26,7 +26,6 @@ from hypothesis import strategies
 import testtools
 
 from osc_glance_replicate import checked
-from osc_glance_replicate import digest
 from osc_glance_replicate import errors
 from osc_glance_replicate.places import directory
 from osc_glance_replicate.places import dump_record
@@ -503,7 +502,7 @@ class TestChangedDump(testtools.TestCase):
     def check_data(self, image, data):
         self.assertIsNone(image.defect)
         self.assertEqual(image.record['size'], len(data))
-        if hashed := digest.recorded_hash(image):
+        if hashed := image.recorded_hash:
             algorithm, value = hashed
             self.assertEqual(hashlib.new(algorithm, data).hexdigest(), value)
         # It can be sent as JSON, and shown.

@@ -19,9 +19,9 @@ import fixtures
 import testtools
 
 from osc_glance_replicate import errors
+from osc_glance_replicate import outcomes
 from osc_glance_replicate import page
 from osc_glance_replicate import plan
-from osc_glance_replicate import task
 from osc_glance_replicate.tests.unit import base
 
 _VOID = {'meta'}
@@ -80,7 +80,7 @@ class TestPage(testtools.TestCase):
         )
         if verb is plan.Verb.COPY:
             listening.begun(action)
-        listening.ended(task.Outcome(action, result, reason))
+        listening.ended(outcomes.Outcome(action, result, reason))
 
     def test_tells_all(self):
         listening = self.page()
@@ -180,10 +180,10 @@ class TestPage(testtools.TestCase):
         # 1 from 0 to 5, 2 from 0 to 8, 3 from 5 to 9.
         listening.begun(actions[0])
         listening.begun(actions[1])
-        listening.ended(task.Outcome(actions[0], 'copied'))
+        listening.ended(outcomes.Outcome(actions[0], 'copied'))
         listening.begun(actions[2])
-        listening.ended(task.Outcome(actions[1], 'copied'))
-        listening.ended(task.Outcome(actions[2], 'copied'))
+        listening.ended(outcomes.Outcome(actions[1], 'copied'))
+        listening.ended(outcomes.Outcome(actions[2], 'copied'))
         bars = [
             tuple(float(bar[name]) for name in ('x', 'y', 'width'))
             for bar in self.read(listening).all('rect')

@@ -15,11 +15,11 @@ import signal
 import testtools
 
 from osc_glance_replicate import errors
+from osc_glance_replicate import outcomes
 from osc_glance_replicate import plan
 from osc_glance_replicate import plan_report
 from osc_glance_replicate import report
 from osc_glance_replicate import signals
-from osc_glance_replicate import task
 from osc_glance_replicate.tests.unit import base
 
 
@@ -27,7 +27,7 @@ def outcome(result, *, routine=False, **fields):
     action = plan.Action(
         base.image(**fields), 'slave', plan.Verb.COPY, routine=routine
     )
-    return task.Outcome(action, result, 'why\x1b')
+    return outcomes.Outcome(action, result, 'why\x1b')
 
 
 class TestReport(testtools.TestCase):

@@ -17,6 +17,7 @@ from unittest import mock
 import fixtures
 import testtools
 
+from osc_glance_replicate.commands import livecopy
 from osc_glance_replicate import errors
 from osc_glance_replicate import routes
 from osc_glance_replicate.tests.unit import base
@@ -53,10 +54,11 @@ class TestCluster(testtools.TestCase):
         missing = mock.patch.dict(sys.modules, {'distributed': None})
         missing.start()
         self.addCleanup(missing.stop)
+        command = livecopy.LivecopyImages(mock.Mock(), None)
+        command.own_cloud = lambda: self.fail('nobody shall wait for a cloud')
         error = self.assertRaises(
             errors.ReplicateError,
-            routes.to_clouds,
-            lambda: self.fail('nobody shall wait for a cloud'),
+            command.engine,
             argparse.Namespace(scheduler='tls://host:8786', to=['slave']),
         )
         self.assertIn("pip install 'osc-glance-replicate[dask]'", str(error))

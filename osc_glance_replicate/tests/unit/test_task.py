@@ -16,6 +16,7 @@ import testtools
 
 from osc_glance_replicate import checked
 from osc_glance_replicate import errors
+from osc_glance_replicate import outcomes
 from osc_glance_replicate import planning
 from osc_glance_replicate import retry
 from osc_glance_replicate import selection
@@ -137,7 +138,7 @@ class TestTask(testtools.TestCase):
     def test_rehearsal_foretells_it(self):
         replica = base.image(name='old', disk_format='iso')
         action = self.planner.decide(self.image, replica, 'slave')
-        outcome = task.as_planned(action)
+        outcome = outcomes.as_planned(action)
         self.assertEqual('failed', outcome.result)
         self.assertEqual(
             self.carry_out(places.Place('slave'), replica=replica),
