@@ -43,13 +43,13 @@ import measuring
 import openstack.connection
 import published
 
-from osc_glance_replicate import checked
-from osc_glance_replicate import image as image_record
-from osc_glance_replicate.places import api
-from osc_glance_replicate.places import glance
+from osc_glance_replicate.model import image_record
+from osc_glance_replicate.places.glance import destination as glance
+from osc_glance_replicate.places.glance import image_api as api
 from osc_glance_replicate.sandbox import tls
 from osc_glance_replicate.tests.unit import base as records
-from osc_glance_replicate import transfer
+from osc_glance_replicate.transfer import upload_body as transfer
+from osc_glance_replicate.transfer import verified_reader as checked
 
 #: By name of what was measured.
 Results = dict[str, list[measuring.Run]]

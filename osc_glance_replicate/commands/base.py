@@ -29,11 +29,11 @@ from osc_lib.command import command
 if TYPE_CHECKING:
     import openstack.connection
 
-    from osc_glance_replicate import engine
-    from osc_glance_replicate import outcomes
-    from osc_glance_replicate import page
-    from osc_glance_replicate import report
-    from osc_glance_replicate import watch
+    from osc_glance_replicate.engine import engine
+    from osc_glance_replicate.execution import events as watch
+    from osc_glance_replicate.execution import outcomes
+    from osc_glance_replicate.reporting import page
+    from osc_glance_replicate.reporting import report
 
 _Item = TypeVar('_Item')
 
@@ -81,7 +81,7 @@ class ReplicateCommand(command.Lister):
 
         :raises CloudError: it cannot be used
         """
-        from osc_glance_replicate import clouds
+        from osc_glance_replicate.clouds import login as clouds
 
         if not self.app.options.debug:
             clouds.hush()
@@ -94,7 +94,7 @@ class ReplicateCommand(command.Lister):
             return clouds.log_in(self._connect)
 
     def _connect(self) -> 'openstack.connection.Connection':
-        from osc_glance_replicate import clouds
+        from osc_glance_replicate.clouds import login as clouds
 
         self.app.prepare_to_run_command(self)
         connection = self.app.client_manager.sdk_connection
@@ -186,7 +186,7 @@ class ReplicateCommand(command.Lister):
 
         :param wanted: whether it was asked for; None if nothing was said
         """
-        from osc_glance_replicate import progress
+        from osc_glance_replicate.reporting import progress
 
         verbosity = self.app.options.verbose_level
         return progress.watching(
@@ -249,7 +249,7 @@ class CopyCommand(ReplicateCommand):
         self, parsed_args: argparse.Namespace
     ) -> tuple[tuple[str, ...], Iterable[Any]]:
         """Copy, and tell what became of each image."""
-        from osc_glance_replicate import report
+        from osc_glance_replicate.reporting import report
 
         tell = report.Outcomes(
             rehearsal=parsed_args.dry_run,
@@ -262,8 +262,8 @@ class CopyCommand(ReplicateCommand):
         self, parsed_args: argparse.Namespace
     ) -> 'Iterator[outcomes.Outcome]':
         """Copy, and show how far it is to who waits."""
-        from osc_glance_replicate import page
-        from osc_glance_replicate import watch
+        from osc_glance_replicate.execution import events as watch
+        from osc_glance_replicate.reporting import page
 
         if parsed_args.report:
             # That a cloud cannot be used belongs into it, too.

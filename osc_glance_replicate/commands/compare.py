@@ -57,9 +57,9 @@ class CompareImages(base.ReplicateCommand):
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[tuple[str, ...], Iterable[Any]]:
+        from osc_glance_replicate.engine import routes
         from osc_glance_replicate import errors
-        from osc_glance_replicate import plan_report
-        from osc_glance_replicate import routes
+        from osc_glance_replicate.reporting import plan_report
 
         if parsed_args.extra and (parsed_args.images or parsed_args.project):
             raise errors.SelectionError(

@@ -22,7 +22,7 @@ from osc_glance_replicate.commands import selection_options
 from osc_glance_replicate.commands import values
 
 if TYPE_CHECKING:
-    from osc_glance_replicate import ec2
+    from osc_glance_replicate.ec2 import ec2_id as ec2
 
 
 class Ec2Ids(base.ReplicateCommand):
@@ -64,8 +64,8 @@ class Ec2Ids(base.ReplicateCommand):
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[tuple[str, ...], Iterable[Any]]:
-        from osc_glance_replicate import ec2_report
-        from osc_glance_replicate import identities
+        from osc_glance_replicate.ec2 import assignment as identities
+        from osc_glance_replicate.reporting import ec2_report
 
         what = (
             ec2_report.Statements

@@ -21,7 +21,7 @@ from osc_glance_replicate.commands import options
 from osc_glance_replicate.commands import selection_options
 
 if TYPE_CHECKING:
-    from osc_glance_replicate import engine
+    from osc_glance_replicate.engine import engine
 
 
 class LivecopyImages(base.CopyCommand):
@@ -55,8 +55,8 @@ class LivecopyImages(base.CopyCommand):
         return parser
 
     def engine(self, parsed_args: argparse.Namespace) -> 'engine.Engine':
-        from osc_glance_replicate import hire
-        from osc_glance_replicate import routes
+        from osc_glance_replicate.cluster import hire
+        from osc_glance_replicate.engine import routes
 
         who = None
         if parsed_args.scheduler:

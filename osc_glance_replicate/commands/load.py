@@ -21,7 +21,7 @@ from osc_glance_replicate.commands import options
 from osc_glance_replicate.commands import selection_options
 
 if TYPE_CHECKING:
-    from osc_glance_replicate import engine
+    from osc_glance_replicate.engine import engine
 
 
 class LoadImages(base.CopyCommand):
@@ -52,6 +52,6 @@ class LoadImages(base.CopyCommand):
         return parser
 
     def engine(self, parsed_args: argparse.Namespace) -> 'engine.Engine':
-        from osc_glance_replicate import routes
+        from osc_glance_replicate.engine import routes
 
         return routes.from_dump(self.own_cloud, parsed_args, parsed_args.path)

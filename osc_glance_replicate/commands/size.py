@@ -21,7 +21,7 @@ from osc_glance_replicate.commands import options
 from osc_glance_replicate.commands import selection_options
 
 if TYPE_CHECKING:
-    from osc_glance_replicate import plan
+    from osc_glance_replicate.model import plan
 
 
 class SizeImages(base.ReplicateCommand):
@@ -53,8 +53,8 @@ class SizeImages(base.ReplicateCommand):
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[tuple[str, ...], Iterable[Any]]:
-        from osc_glance_replicate import plan_report
-        from osc_glance_replicate import routes
+        from osc_glance_replicate.engine import routes
+        from osc_glance_replicate.reporting import plan_report
 
         tell = plan_report.Sizes()
 

@@ -94,7 +94,7 @@ def time(text: str) -> datetime.datetime:
 
 def key_value(text: str) -> tuple[str, str]:
     """Read KEY=VALUE; the value may be empty."""
-    from osc_glance_replicate import image
+    from osc_glance_replicate.model import image_record as image
 
     key, equals, value = text.partition('=')
     if not key or not equals:

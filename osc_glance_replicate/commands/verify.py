@@ -48,10 +48,10 @@ class VerifyImages(base.ReplicateCommand):
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[tuple[str, ...], Iterable[Any]]:
-        from osc_glance_replicate import criteria
-        from osc_glance_replicate.places import directory
-        from osc_glance_replicate import verify
-        from osc_glance_replicate import verify_report
+        from osc_glance_replicate.engine import criteria
+        from osc_glance_replicate.engine import verify
+        from osc_glance_replicate.places.dump import source as directory
+        from osc_glance_replicate.reporting import verify_report
 
         tell = verify_report.Findings(for_people=base.for_people(parsed_args))
 

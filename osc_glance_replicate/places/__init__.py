@@ -16,9 +16,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 import contextlib
 from typing import Any, Protocol
 
-from osc_glance_replicate import image as image_record
-from osc_glance_replicate import plan
-from osc_glance_replicate import selection as image_selection
+from osc_glance_replicate.model import image_record
+from osc_glance_replicate.model import image_selection
+from osc_glance_replicate.model import plan
 
 
 class Readable(Protocol):

@@ -20,7 +20,7 @@ import uuid
 
 from hypothesis import strategies
 
-from osc_glance_replicate import selection as image_selection
+from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.tests import model
 
 _IDS = [str(uuid.UUID(int=number << 120 | number)) for number in range(1, 5)]

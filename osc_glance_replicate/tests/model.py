@@ -22,9 +22,9 @@ import dataclasses
 import hashlib
 from typing import Any
 
-from osc_glance_replicate import image as image_record
-from osc_glance_replicate import plan
-from osc_glance_replicate import selection as image_selection
+from osc_glance_replicate.model import image_record
+from osc_glance_replicate.model import image_selection
+from osc_glance_replicate.model import plan
 
 #: Statuses of a record whose data is there for good.
 HAS_DATA = frozenset(('active', 'deactivated'))

@@ -47,7 +47,7 @@ import testtools
 from testtools import content
 import yaml
 
-from osc_glance_replicate import image as image_record
+from osc_glance_replicate.model import image_record
 from osc_glance_replicate import sandbox
 from osc_glance_replicate.tests.functional import leaks
 from osc_glance_replicate.tests.functional import preloaded

@@ -21,7 +21,7 @@ import uuid
 
 import fixtures
 
-from osc_glance_replicate import image as image_record
+from osc_glance_replicate.model import image_record
 from osc_glance_replicate.tests.functional import base
 
 MIB = 1024 * 1024

@@ -17,7 +17,7 @@ import subprocess
 import time
 from typing import Any, IO
 
-from osc_glance_replicate import image as image_record
+from osc_glance_replicate.model import image_record
 from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests.functional import faults
 from osc_glance_replicate.tests.functional import proxy

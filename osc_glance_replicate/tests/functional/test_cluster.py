@@ -24,10 +24,10 @@ import time
 import distributed
 import fixtures
 
-from osc_glance_replicate import cluster as our_side
+from osc_glance_replicate.cluster import dask_crew as our_side
+from osc_glance_replicate.cluster import worker as remote
 from osc_glance_replicate import errors
-from osc_glance_replicate import plan
-from osc_glance_replicate import remote
+from osc_glance_replicate.model import plan
 from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests.functional import cluster
 from osc_glance_replicate.tests.functional import faults

@@ -133,7 +133,7 @@ class TestFaithful(base.FunctionalTest):
         self.assertEqual(set(), self.slave.ids())
 
     def test_many_images_come_in_pages(self):
-        from osc_glance_replicate.places import listing
+        from osc_glance_replicate.places.glance import listing
 
         image = self.master.create(b'x')
         # As many records as two pages hold, straight into the database.

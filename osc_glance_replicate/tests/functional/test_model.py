@@ -19,7 +19,7 @@ from unittest import mock
 import hypothesis
 
 from osc_glance_replicate.commands import livecopy
-from osc_glance_replicate import routes
+from osc_glance_replicate.engine import routes
 from osc_glance_replicate.tests import catalogues
 from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests import model

@@ -18,10 +18,10 @@ import threading
 from typing import Any
 import uuid
 
-from osc_glance_replicate import checked
-from osc_glance_replicate import image as image_record
-from osc_glance_replicate import readahead
-from osc_glance_replicate import transfer
+from osc_glance_replicate.model import image_record
+from osc_glance_replicate.transfer import read_ahead as readahead
+from osc_glance_replicate.transfer import upload_body as transfer
+from osc_glance_replicate.transfer import verified_reader as checked
 
 #: The run goes on.
 GO = threading.Event()

@@ -17,8 +17,8 @@ import os
 import fixtures
 import testtools
 
-from osc_glance_replicate.places import directory
-from osc_glance_replicate.places import dump_record
+from osc_glance_replicate.places.dump import record as dump_record
+from osc_glance_replicate.places.dump import source as directory
 from osc_glance_replicate.tests.unit import base
 
 

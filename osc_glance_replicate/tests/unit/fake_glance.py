@@ -30,8 +30,8 @@ from keystoneauth1 import plugin
 from keystoneauth1 import session
 import openstack.connection
 
-from osc_glance_replicate import clouds
-from osc_glance_replicate.places import api
+from osc_glance_replicate.clouds import login as clouds
+from osc_glance_replicate.places.glance import image_api as api
 
 
 @dataclasses.dataclass

@@ -13,7 +13,7 @@
 import fixtures
 import testtools
 
-from osc_glance_replicate import bandwidth
+from osc_glance_replicate.transfer import bandwidth
 
 
 class TestBandwidth(testtools.TestCase):

@@ -14,9 +14,9 @@ import itertools
 
 import testtools
 
-from osc_glance_replicate import catalogue
 from osc_glance_replicate import errors
-from osc_glance_replicate import selection
+from osc_glance_replicate.model import image_selection as selection
+from osc_glance_replicate.planning import alignment as catalogue
 from osc_glance_replicate.tests.unit import base
 
 

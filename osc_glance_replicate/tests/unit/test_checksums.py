@@ -20,8 +20,8 @@ import time
 import fixtures
 import testtools
 
-from osc_glance_replicate.places import checksums
-from osc_glance_replicate.places import folder
+from osc_glance_replicate.places.dump import checksums
+from osc_glance_replicate.places.dump import folder
 from osc_glance_replicate.tests.unit import base
 
 

@@ -17,13 +17,13 @@ from unittest import mock
 
 import fixtures
 
-from osc_glance_replicate import checked
 from osc_glance_replicate import errors
-from osc_glance_replicate.places import directory
-from osc_glance_replicate.places import dump_record
+from osc_glance_replicate.places.dump import record as dump_record
+from osc_glance_replicate.places.dump import source as directory
 from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import dumps
-from osc_glance_replicate import transfer
+from osc_glance_replicate.transfer import upload_body as transfer
+from osc_glance_replicate.transfer import verified_reader as checked
 
 
 class TestImages(dumps.DirectoryTest):

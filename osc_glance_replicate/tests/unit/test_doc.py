@@ -59,7 +59,7 @@ class TestAdding(testtools.TestCase):
     def test_files(self):
         package = _ROOT / 'osc_glance_replicate'
         paths = {name for name in self.named if '/' in name or '.py' in name}
-        self.assertIn('places/folder.py', paths)
+        self.assertIn('places/dump/folder.py', paths)
         for path in paths:
             found = (_ROOT / path).exists() or (package / path).exists()
             self.assertTrue(found, path)
@@ -68,16 +68,13 @@ class TestAdding(testtools.TestCase):
         names = {
             name
             for name in self.named
-            if re.fullmatch(r'[a-z_]+\.[A-Za-z_]+', name)
+            if re.fullmatch(r'([a-z_]+\.)+[A-Za-z_]+', name)
             and not name.endswith(('.py', '.cfg'))
         }
         self.assertIn('places.Destination', names)
         for name in names:
-            module, _, attribute = name.partition('.')
-            parent = 'commands.' if module == 'base' else ''
-            found = importlib.import_module(
-                f'osc_glance_replicate.{parent}{module}'
-            )
+            module, _, attribute = name.rpartition('.')
+            found = importlib.import_module(f'osc_glance_replicate.{module}')
             self.assertTrue(hasattr(found, attribute), name)
 
     def test_methods(self):

@@ -22,20 +22,20 @@ import hypothesis
 from hypothesis import strategies
 import testtools
 
-from osc_glance_replicate import checked
 from osc_glance_replicate import errors
-from osc_glance_replicate.places import dump
-from osc_glance_replicate.places import dump_record
-from osc_glance_replicate.places import folder
-from osc_glance_replicate import plan
-from osc_glance_replicate import planning
+from osc_glance_replicate.execution import task
+from osc_glance_replicate.model import image_selection as selection
+from osc_glance_replicate.model import plan
+from osc_glance_replicate.places.dump import destination as dump
+from osc_glance_replicate.places.dump import folder
+from osc_glance_replicate.places.dump import record as dump_record
+from osc_glance_replicate.planning import planner as planning
 from osc_glance_replicate import retry
-from osc_glance_replicate import selection
-from osc_glance_replicate import task
 from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import places
 from osc_glance_replicate.tests.unit import test_plan_properties
-from osc_glance_replicate import transfer
+from osc_glance_replicate.transfer import upload_body as transfer
+from osc_glance_replicate.transfer import verified_reader as checked
 
 NO_SPACE = (errno.ENOSPC, 'No space left on device')
 

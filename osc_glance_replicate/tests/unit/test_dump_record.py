@@ -15,7 +15,7 @@ import json
 
 import testtools
 
-from osc_glance_replicate.places import dump_record
+from osc_glance_replicate.places.dump import record as dump_record
 from osc_glance_replicate.tests.unit import base
 
 ID = base.image().id

@@ -18,12 +18,12 @@ from hypothesis import given
 from hypothesis import strategies
 import testtools
 
-from osc_glance_replicate import ec2
-from osc_glance_replicate import ec2_report
+from osc_glance_replicate.ec2 import ec2_id as ec2
 from osc_glance_replicate import errors
-from osc_glance_replicate import plan
-from osc_glance_replicate import planning
-from osc_glance_replicate import selection
+from osc_glance_replicate.model import image_selection as selection
+from osc_glance_replicate.model import plan
+from osc_glance_replicate.planning import planner as planning
+from osc_glance_replicate.reporting import ec2_report
 from osc_glance_replicate.tests.unit import base
 
 #: As in the documentation, for others to check theirs by.

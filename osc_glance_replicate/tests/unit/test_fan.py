@@ -15,16 +15,16 @@ import threading
 import fixtures
 import testtools
 
-from osc_glance_replicate import checked
 from osc_glance_replicate import errors
-from osc_glance_replicate import fan
-from osc_glance_replicate import planning
+from osc_glance_replicate.execution import runner as run
+from osc_glance_replicate.execution import thread_crew as threads
+from osc_glance_replicate.model import image_selection as selection
+from osc_glance_replicate.planning import planner as planning
 from osc_glance_replicate import retry
-from osc_glance_replicate import run
-from osc_glance_replicate import selection
 from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import places
-from osc_glance_replicate import threads
+from osc_glance_replicate.transfer import fan_out as fan
+from osc_glance_replicate.transfer import verified_reader as checked
 
 _PATIENCE = 10  # seconds
 DATA = bytes(range(256)) * 400

@@ -20,7 +20,7 @@ from unittest import mock
 import fixtures
 import testtools
 
-from osc_glance_replicate.places import folder
+from osc_glance_replicate.places.dump import folder
 
 NO_SPACE = OSError(errno.ENOSPC, 'No space left on device')
 

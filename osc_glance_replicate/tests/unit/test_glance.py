@@ -21,16 +21,16 @@ import time
 import fixtures
 import testtools
 
-from osc_glance_replicate import checked
+from osc_glance_replicate import background as workers
+from osc_glance_replicate.clouds import limits
 from osc_glance_replicate import errors
-from osc_glance_replicate import limits
-from osc_glance_replicate.places import glance
-from osc_glance_replicate.places import listing
-from osc_glance_replicate import plan
+from osc_glance_replicate.model import plan
+from osc_glance_replicate.places.glance import destination as glance
+from osc_glance_replicate.places.glance import listing
 from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import fake_glance
-from osc_glance_replicate import transfer
-from osc_glance_replicate import workers
+from osc_glance_replicate.transfer import upload_body as transfer
+from osc_glance_replicate.transfer import verified_reader as checked
 
 Answer = fake_glance.Answer
 
@@ -179,7 +179,9 @@ class TestAnswers(GlanceTest):
     def test_answer_that_takes_for_ever_is_given_up(self):
         chunked = {'Transfer-Encoding': 'chunked'}
         self.useFixture(
-            fixtures.MonkeyPatch('osc_glance_replicate.places.api._RETRIES', 0)
+            fixtures.MonkeyPatch(
+                'osc_glance_replicate.places.glance.image_api._RETRIES', 0
+            )
         )
         for answer, words in (
             (Answer(raw=b'X-A: ', endless=b'b'), 'timed out'),
@@ -245,7 +247,7 @@ class TestSilence(GlanceTest):
         for name in ('IDLE_TIMEOUT', '_RETRIES'):
             self.useFixture(
                 fixtures.MonkeyPatch(
-                    f'osc_glance_replicate.places.api.{name}',
+                    f'osc_glance_replicate.places.glance.image_api.{name}',
                     0.1 if name[0] == 'I' else 0,
                 )
             )

@@ -12,7 +12,7 @@
 
 import testtools
 
-from osc_glance_replicate import image as image_record
+from osc_glance_replicate.model import image_record
 from osc_glance_replicate.tests.unit import base
 
 

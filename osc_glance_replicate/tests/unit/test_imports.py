@@ -15,15 +15,15 @@ from unittest import mock
 
 import testtools
 
-from osc_glance_replicate import endpoints
+from osc_glance_replicate.clouds import endpoints
 from osc_glance_replicate import errors
-from osc_glance_replicate import options
-from osc_glance_replicate.places import glance
-from osc_glance_replicate.places import imports
-from osc_glance_replicate.places import ways
-from osc_glance_replicate import planning
+from osc_glance_replicate.model import image_selection as selection
+from osc_glance_replicate.model import options
+from osc_glance_replicate.places.glance import destination as glance
+from osc_glance_replicate.places.glance import discovery as ways
+from osc_glance_replicate.places.glance import imports
+from osc_glance_replicate.planning import planner as planning
 from osc_glance_replicate import retry
-from osc_glance_replicate import selection
 from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import fake_glance
 

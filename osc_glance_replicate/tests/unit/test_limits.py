@@ -13,7 +13,7 @@
 import requests
 import testtools
 
-from osc_glance_replicate import limits
+from osc_glance_replicate.clouds import limits
 from osc_glance_replicate.tests.unit import fake_glance
 
 

@@ -25,18 +25,18 @@ import hypothesis
 from hypothesis import strategies
 import testtools
 
-from osc_glance_replicate import checked
+from osc_glance_replicate.engine import verify
 from osc_glance_replicate import errors
-from osc_glance_replicate.places import directory
-from osc_glance_replicate.places import dump_record
-from osc_glance_replicate import plan
-from osc_glance_replicate import planning
-from osc_glance_replicate import selection
+from osc_glance_replicate.model import image_selection as selection
+from osc_glance_replicate.model import plan
+from osc_glance_replicate.places.dump import record as dump_record
+from osc_glance_replicate.places.dump import source as directory
+from osc_glance_replicate.planning import planner as planning
+from osc_glance_replicate.reporting import verify_report
 from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import test_plan_properties
-from osc_glance_replicate import transfer
-from osc_glance_replicate import verify
-from osc_glance_replicate import verify_report
+from osc_glance_replicate.transfer import upload_body as transfer
+from osc_glance_replicate.transfer import verified_reader as checked
 
 _MODERN = base.image(0xA, b'some data of some length')
 _WEAK = base.image(

@@ -14,11 +14,11 @@ import hypothesis
 from hypothesis import strategies
 import testtools
 
-from osc_glance_replicate import order
-from osc_glance_replicate import plan
-from osc_glance_replicate import planning
-from osc_glance_replicate import replica
-from osc_glance_replicate import selection
+from osc_glance_replicate.model import image_selection as selection
+from osc_glance_replicate.model import plan
+from osc_glance_replicate.model import replica_template as replica
+from osc_glance_replicate.planning import order
+from osc_glance_replicate.planning import planner as planning
 from osc_glance_replicate.tests.unit import base
 
 COPY, FAIL, UNCHANGED = plan.Verb.COPY, plan.Verb.FAIL, plan.Verb.UNCHANGED

@@ -19,9 +19,9 @@ import fixtures
 import testtools
 
 from osc_glance_replicate import errors
-from osc_glance_replicate import outcomes
-from osc_glance_replicate import page
-from osc_glance_replicate import plan
+from osc_glance_replicate.execution import outcomes
+from osc_glance_replicate.model import plan
+from osc_glance_replicate.reporting import page
 from osc_glance_replicate.tests.unit import base
 
 _VOID = {'meta'}

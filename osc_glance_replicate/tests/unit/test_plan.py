@@ -12,9 +12,9 @@
 
 import testtools
 
-from osc_glance_replicate import plan
-from osc_glance_replicate import planning
-from osc_glance_replicate import selection
+from osc_glance_replicate.model import image_selection as selection
+from osc_glance_replicate.model import plan
+from osc_glance_replicate.planning import planner as planning
 from osc_glance_replicate.tests.unit import base
 
 COPY = plan.Verb.COPY

@@ -21,13 +21,13 @@ from rich import cells
 from rich import console
 import testtools
 
-from osc_glance_replicate import display
 from osc_glance_replicate import errors
-from osc_glance_replicate import outcomes
-from osc_glance_replicate import plan
-from osc_glance_replicate import progress
+from osc_glance_replicate.execution import events as watch
+from osc_glance_replicate.execution import outcomes
+from osc_glance_replicate.model import plan
+from osc_glance_replicate.reporting import display
+from osc_glance_replicate.reporting import progress
 from osc_glance_replicate.tests.unit import base
-from osc_glance_replicate import watch
 
 
 def action(number=1, verb=plan.Verb.COPY, to='slave', **fields):

@@ -15,11 +15,11 @@ import dataclasses
 import testtools
 
 from osc_glance_replicate import errors
-from osc_glance_replicate import owners
-from osc_glance_replicate import plan
-from osc_glance_replicate import planning
-from osc_glance_replicate import replica
-from osc_glance_replicate import selection
+from osc_glance_replicate.model import image_selection as selection
+from osc_glance_replicate.model import owners
+from osc_glance_replicate.model import plan
+from osc_glance_replicate.model import replica_template as replica
+from osc_glance_replicate.planning import planner as planning
 from osc_glance_replicate.tests.unit import base
 
 

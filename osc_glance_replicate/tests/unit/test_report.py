@@ -15,10 +15,10 @@ import signal
 import testtools
 
 from osc_glance_replicate import errors
-from osc_glance_replicate import outcomes
-from osc_glance_replicate import plan
-from osc_glance_replicate import plan_report
-from osc_glance_replicate import report
+from osc_glance_replicate.execution import outcomes
+from osc_glance_replicate.model import plan
+from osc_glance_replicate.reporting import plan_report
+from osc_glance_replicate.reporting import report
 from osc_glance_replicate import signals
 from osc_glance_replicate.tests.unit import base
 

@@ -17,14 +17,14 @@ import threading
 import fixtures
 import testtools
 
-from osc_glance_replicate import bandwidth
+from osc_glance_replicate import background as workers
 from osc_glance_replicate import errors
-from osc_glance_replicate import readahead
-from osc_glance_replicate import resume
 from osc_glance_replicate import retry
 from osc_glance_replicate.tests.unit import base
-from osc_glance_replicate import transfer
-from osc_glance_replicate import workers
+from osc_glance_replicate.transfer import bandwidth
+from osc_glance_replicate.transfer import read_ahead as readahead
+from osc_glance_replicate.transfer import resuming_reader as resume
+from osc_glance_replicate.transfer import upload_body as transfer
 
 DATA = b'0123456789'
 BROKEN = errors.TransientError('master', 'broke')

@@ -18,8 +18,8 @@ import fixtures
 import testtools
 
 from osc_glance_replicate.commands import livecopy
+from osc_glance_replicate.engine import routes
 from osc_glance_replicate import errors
-from osc_glance_replicate import routes
 from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import dumps
 

@@ -19,14 +19,14 @@ import time
 import fixtures
 import testtools
 
-from osc_glance_replicate import checked
 from osc_glance_replicate import errors
-from osc_glance_replicate import planning
-from osc_glance_replicate import run
-from osc_glance_replicate import selection
+from osc_glance_replicate.execution import runner as run
+from osc_glance_replicate.execution import thread_crew as threads
+from osc_glance_replicate.model import image_selection as selection
+from osc_glance_replicate.planning import planner as planning
 from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import places
-from osc_glance_replicate import threads
+from osc_glance_replicate.transfer import verified_reader as checked
 
 _PATIENCE = 10  # seconds
 

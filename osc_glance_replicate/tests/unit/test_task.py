@@ -14,16 +14,16 @@ from unittest import mock
 
 import testtools
 
-from osc_glance_replicate import checked
 from osc_glance_replicate import errors
-from osc_glance_replicate import outcomes
-from osc_glance_replicate import planning
+from osc_glance_replicate.execution import events as watch
+from osc_glance_replicate.execution import outcomes
+from osc_glance_replicate.execution import task
+from osc_glance_replicate.model import image_selection as selection
+from osc_glance_replicate.planning import planner as planning
 from osc_glance_replicate import retry
-from osc_glance_replicate import selection
-from osc_glance_replicate import task
 from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import places
-from osc_glance_replicate import watch
+from osc_glance_replicate.transfer import verified_reader as checked
 
 BUSY = errors.TransientError('slave', 'busy')
 

@@ -16,11 +16,11 @@ import threading
 import fixtures
 import testtools
 
-from osc_glance_replicate import checked
 from osc_glance_replicate import errors
-from osc_glance_replicate import readahead
 from osc_glance_replicate.tests.unit import base
-from osc_glance_replicate import transfer
+from osc_glance_replicate.transfer import read_ahead as readahead
+from osc_glance_replicate.transfer import upload_body as transfer
+from osc_glance_replicate.transfer import verified_reader as checked
 
 
 class TestBody(testtools.TestCase):

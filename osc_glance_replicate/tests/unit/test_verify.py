@@ -17,15 +17,15 @@ import signal
 
 import fixtures
 
+from osc_glance_replicate.engine import verify
 from osc_glance_replicate import errors
-from osc_glance_replicate.places import dump_record
-from osc_glance_replicate import progress
-from osc_glance_replicate import selection
+from osc_glance_replicate.model import image_selection as selection
+from osc_glance_replicate.places.dump import record as dump_record
+from osc_glance_replicate.reporting import progress
+from osc_glance_replicate.reporting import verify_report
 from osc_glance_replicate import signals
 from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import dumps
-from osc_glance_replicate import verify
-from osc_glance_replicate import verify_report
 
 
 class VerifyTest(dumps.DirectoryTest):

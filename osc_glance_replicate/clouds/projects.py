@@ -1,0 +1,119 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The projects of a cloud, as far as its user may know of them."""
+
+from collections.abc import Mapping
+import functools
+from typing import Any
+
+import openstack.connection
+from openstack import exceptions as sdk_exceptions
+
+from osc_glance_replicate.clouds import login as clouds
+from osc_glance_replicate.model import owners
+
+
+#: Further tries to ask Keystone.
+_RETRIES = 3
+
+
+def find_id(connection: openstack.connection.Connection, project: str) -> str:
+    """Find a project by its name or ID.
+
+    An ordinary user can look up no project but his own (FACTS.md, "Also");
+    what looks like an ID is taken for one then.
+
+    :raises CloudError: it cannot be found
+    """
+    with clouds.named_in_errors(connection.config.name):
+        own = connection.current_project
+        if project in (own.id, own.name):
+            return str(own.id)
+        identity = _identity(connection)
+        try:
+            found = identity.find_project(project)
+        except sdk_exceptions.ForbiddenException as exc:
+            if owners.ID.fullmatch(project):
+                return project
+            raise LookupError(
+                f"this user may not look up the project '{project}': give "
+                'its ID'
+            ) from exc
+        if found is None:
+            raise LookupError(f"it has no project '{project}'")
+        return str(found.id)
+
+
+class Projects:
+    """The projects of a cloud that its user can know of.
+
+    :param name: of the cloud, as the user named it
+    """
+
+    def __init__(
+        self, name: str, connection: openstack.connection.Connection
+    ) -> None:
+        self.name = name
+        self._connection = connection
+
+    @functools.cached_property
+    def _known(self) -> Mapping[str, owners.Project]:
+        with clouds.named_in_errors(self.name):
+            domains = self._domains()
+            return {
+                project['id']: owners.Project(
+                    project['name'],
+                    domains.get(project['domain_id'], project['domain_id']),
+                )
+                for project in self._list('projects')
+            }
+
+    def known(self) -> Mapping[str, owners.Project]:
+        """Give the projects by ID; asks Keystone, once.
+
+        :raises CloudError: it does not answer
+        """
+        return self._known
+
+    def _domains(self) -> dict[str, str]:
+        """Give the names of the domains by ID."""
+        found = {
+            domain['id']: domain['name'] for domain in self._list('domains')
+        }
+        auth: Any = self._connection.session.auth
+        access = auth.get_access(self._connection.session)
+        if access.project_domain_id:
+            found[access.project_domain_id] = access.project_domain_name
+        return found
+
+    def _list(self, what: str) -> list[Any]:
+        """List all there are, or those that this user has a role in.
+
+        An ordinary user may not list all (FACTS.md, "Also").
+        """
+        identity = _identity(self._connection)
+        for path in f'/{what}', f'/auth/{what}':
+            response = identity.get(path)
+            if response.status_code != 403:
+                break
+        sdk_exceptions.raise_from_response(response)
+        listed = response.json()[what]
+        return list(listed)
+
+
+def _identity(connection: openstack.connection.Connection) -> Any:
+    """Give what asks Keystone, and does so again where that may help."""
+    identity: Any = connection.identity
+    identity.connect_retries = _RETRIES
+    identity.status_code_retries = _RETRIES
+    return identity

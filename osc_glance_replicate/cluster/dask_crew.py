@@ -1,0 +1,254 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Actions carried out by the workers of a Dask cluster."""
+
+from collections.abc import Mapping
+import concurrent.futures
+import dataclasses
+import functools
+import logging
+import threading
+import time
+
+import distributed
+
+from osc_glance_replicate import background as workers
+from osc_glance_replicate.cluster import scheduler
+from osc_glance_replicate.cluster import worker as remote
+from osc_glance_replicate import errors
+from osc_glance_replicate.execution import backlog
+from osc_glance_replicate.execution import outcomes
+from osc_glance_replicate.model import plan
+
+LOG = logging.getLogger(__name__)
+
+#: Seconds to wait for a worker where there is none (any more).
+_PATIENCE = 60.0
+
+#: Seconds between two looks at who the workers are.
+_INTERVAL = 1.0
+
+_LOST = 'the scheduler was lost'
+
+_Future = concurrent.futures.Future[outcomes.Outcome]
+_Asked = concurrent.futures.Future[list[remote.Result] | remote.Refusal]
+
+
+@dataclasses.dataclass(eq=False, slots=True)
+class _Job:
+    """What is to be done with one image.
+
+    :param ours: the actions, by what they will have come to
+    """
+
+    ours: Mapping[_Future, plan.Action]
+
+    def end(self, done: Mapping[str, outcomes.Outcome]) -> None:
+        """Tell what each action has come to, by destination."""
+        for future, action in self.ours.items():
+            future.set_result(done[action.to])
+
+    def fail(self, reason: str) -> None:
+        """Tell that nothing came of it."""
+        reason = errors.printable(reason)
+        self.end(
+            {
+                action.to: outcomes.Outcome(action, 'failed', reason)
+                for action in self.ours.values()
+            }
+        )
+
+
+class Cluster:
+    """The workers of one scheduler.
+
+    :param address: of the scheduler
+    :param run: what they are told of it
+    :param rate: bytes per second that all of them may read together; None
+        for no limit
+    :raises ReplicateError: the scheduler cannot be reached, or has nobody
+    """
+
+    def __init__(
+        self, address: str, run: remote.Run, rate: float | None
+    ) -> None:
+        self.to = list(run.options['to'])
+        self._address = address
+        self._run = run
+        self._rate = rate
+        self._lock = threading.Lock()
+        #: What was asked for and has not come back.
+        self._jobs: set[_Job] = set()
+        #: Why a worker does nothing for this run, by its address.
+        self._refusals: dict[str, str] = {}
+        self._trouble = ''
+        self._stopped = False
+        self._closing = threading.Event()
+        self._scheduler = scheduler.Scheduler(address, run.options['retries'])
+        try:
+            self._workers = self._await_workers()
+        except BaseException:
+            self.close()
+            raise
+        workers.start(self._watch)
+
+    def carry_out(self, group: backlog.Group) -> Mapping[_Future, plan.Action]:
+        """Ask for what is to be done with one image.
+
+        :returns: what each action will have come to
+        """
+        job = _Job({concurrent.futures.Future(): action for action in group})
+        with self._lock:
+            self._jobs.add(job)
+        self._ask(job)
+        return job.ours
+
+    def stop(self) -> None:
+        """Have the workers break off what they do for this run."""
+        if not self._stopped:
+            self._stopped = True
+            self._scheduler.tell(remote.stop, self._run.key)
+
+    def close(self) -> None:
+        """Let the scheduler forget what is left of the run."""
+        self._closing.set()
+        self._scheduler.close()
+
+    @property
+    def share(self) -> float | None:
+        """Bytes per second that one worker may read."""
+        return self._rate and self._rate / max(1, len(self._workers))
+
+    def _ask(self, job: _Job) -> None:
+        """Have a worker do it that has not refused to."""
+        actions = list(job.ours.values())
+        willing = self._workers.difference(self._refusals)
+        try:
+            if self._trouble:
+                raise errors.ReplicateError(self._trouble)
+            asked = self._scheduler.submit(
+                remote.carry_out,
+                self._run,
+                actions[0].image.id,
+                [action.to for action in actions],
+                any(action.referred for action in actions),
+                self.share,
+                # Only where there are others is any of them left out.
+                preferred=willing if self._refusals else None,
+            )
+        except Exception as exc:
+            LOG.debug('cannot submit', exc_info=True)
+            self._fail(
+                job, _LOST if self._scheduler.is_lost else errors.explain(exc)
+            )
+        else:
+            asked.add_done_callback(functools.partial(self._answer, job))
+
+    def _answer(self, job: _Job, asked: _Asked) -> None:
+        """Pass on what a worker has answered."""
+        try:
+            answer = asked.result()
+            if isinstance(answer, remote.Refusal):
+                self._refused(job, answer)
+                return
+            results = {result.to: result for result in answer}
+            done = {
+                action.to: _outcome(action, results[action.to])
+                for action in job.ours.values()
+            }
+        except concurrent.futures.CancelledError:
+            self._fail(job, self._trouble or _LOST)
+        except distributed.KilledWorker:
+            self._fail(job, 'every worker that was given it has died')
+        except Exception as exc:
+            LOG.debug('a worker failed', exc_info=True)
+            self._fail(job, f'unexpected {type(exc).__name__}: {exc}')
+        else:
+            if self._take(job):
+                job.end(done)
+
+    def _refused(self, job: _Job, refusal: remote.Refusal) -> None:
+        """Ask another worker, if there is one."""
+        told = f'worker {refusal.worker}: {refusal.problem}'
+        if refusal.worker not in self._refusals:
+            self._refusals[refusal.worker] = refusal.problem
+            LOG.warning('%s; it is given nothing of this run', told)
+        if self._workers.difference(self._refusals):
+            self._ask(job)
+        else:
+            self._fail(job, told)
+
+    def _fail(self, job: _Job, problem: str) -> None:
+        if self._take(job):
+            job.fail(f'{self._address}: {problem}')
+
+    def _take(self, job: _Job) -> bool:
+        """Say whether a job is still to be ended; it is asked for once."""
+        with self._lock:
+            if job not in self._jobs:
+                return False
+            self._jobs.remove(job)
+            return True
+
+    def _await_workers(self) -> set[str]:
+        """Give the addresses of the workers.
+
+        :raises ReplicateError: there are none
+        """
+        deadline = time.monotonic() + _PATIENCE
+        while not (found := self._scheduler.workers()):
+            if time.monotonic() > deadline:
+                raise errors.ReplicateError(
+                    f'The scheduler at {self._address} has no workers: start '
+                    f"some with 'dask worker {self._address}'"
+                )
+            self._closing.wait(_INTERVAL)
+        return found
+
+    def _watch(self) -> None:
+        """Notice when nobody is left, and divide the bandwidth anew."""
+        seen = time.monotonic()
+        while not self._closing.wait(_INTERVAL):
+            try:
+                found = self._scheduler.workers()
+            except Exception:
+                LOG.debug('cannot ask for the workers', exc_info=True)
+                if self._scheduler.is_lost:
+                    self._give_up(_LOST)
+                continue
+            if found:
+                seen = time.monotonic()
+            elif time.monotonic() - seen > _PATIENCE:
+                self._give_up(f'no worker was left for {_PATIENCE:.0f} s')
+            if found != self._workers:
+                LOG.debug('the workers are %s', ', '.join(sorted(found)))
+                self._workers = found
+                if self._rate:
+                    self._scheduler.tell(
+                        remote.share, self._run.key, self.share
+                    )
+
+    def _give_up(self, trouble: str) -> None:
+        """Fail all that was asked for, and all that will be."""
+        self._trouble = trouble
+        with self._lock:
+            jobs = list(self._jobs)
+        for job in jobs:
+            self._fail(job, trouble)
+
+
+def _outcome(action: plan.Action, result: remote.Result) -> outcomes.Outcome:
+    """Give what a worker has told as if it had been done here."""
+    verb = plan.Verb(result.verb)
+    done = action.instead(verb, result.reason, routine=result.routine)
+    return outcomes.Outcome(done, result.result, result.reason)

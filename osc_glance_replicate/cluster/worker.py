@@ -1,0 +1,247 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What a worker of a Dask cluster does of a run."""
+
+import argparse
+from collections.abc import Callable, Collection, Mapping
+import contextlib
+import dataclasses
+import functools
+import importlib.metadata
+import threading
+from typing import Any, NamedTuple
+
+import distributed
+
+from osc_glance_replicate.clouds import login as clouds
+from osc_glance_replicate.engine import engine
+from osc_glance_replicate.engine import routes
+from osc_glance_replicate import errors
+from osc_glance_replicate.execution import outcomes
+
+#: Runs that are remembered, besides those that images are on their way for.
+_MOST = 64
+
+
+def version() -> str:
+    """Give what has to be the same here and there."""
+    return importlib.metadata.version('osc-glance-replicate')
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Run:
+    """What workers are told of a run: names, and never a secret.
+
+    :param key: tells it from other runs
+    :param version: of the command
+    :param source: CLOUD or CLOUD:REGION, to be found in a worker's own
+        clouds.yaml as the destinations are
+    :param options: of the command, as it has parsed them
+    :param identities: of the source and the destinations, in their order, as
+        the command knows them
+    """
+
+    key: str
+    version: str
+    source: str
+    options: Mapping[str, Any]
+    identities: tuple[clouds.Identity, ...]
+
+
+class Result(NamedTuple):
+    """What became of an image at one destination.
+
+    :param verb: value of the plan.Verb that it came to
+    :param routine: nobody needs to look at it
+    """
+
+    to: str
+    verb: str
+    result: str
+    reason: str
+    routine: bool
+
+
+class Refusal(NamedTuple):
+    """Why a worker does nothing for a run; another one may.
+
+    :param worker: its address
+    """
+
+    worker: str
+    problem: str
+
+
+class _Part:
+    """What this process does of a run.
+
+    :param rate: bytes per second that it may read; None for no limit
+    """
+
+    def __init__(self, rate: float | None) -> None:
+        self.rate = rate
+        self.images = 0
+        self.stopped = False
+        self._lock = threading.Lock()
+        self._engine: engine.Engine | None = None
+        self._problem = ''
+
+    def engine(self, run: Run) -> engine.Engine:
+        """Connect to the clouds, once.
+
+        :raises ReplicateError: one of them cannot be used from here
+        """
+        with self._lock:
+            if self._problem:
+                # Nothing is asked again: accounts get locked by that.
+                raise errors.ReplicateError(self._problem)
+            try:
+                self._engine = self._engine or _engine(run)
+            except errors.ReplicateError as exc:
+                self._problem = str(exc)
+                raise
+            self._engine.reading.limit.rate = self.rate
+            if self.stopped:
+                self._engine.reading.stop.set()
+            return self._engine
+
+    def stop(self) -> None:
+        """Break off what has begun; called where nothing may take long."""
+        self.stopped = True
+        if self._engine:
+            self._engine.reading.stop.set()
+            self._engine = None
+
+    def share(self, rate: float) -> None:
+        """Set the bytes per second that may be read."""
+        self.rate = rate
+        if self._engine:
+            self._engine.reading.limit.rate = rate
+
+
+class _Parts:
+    """What this process does of all runs."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._parts: dict[str, _Part] = {}
+
+    def part(self, key: str, rate: float | None = None) -> _Part:
+        """Give the part of a run; it begins with a rate."""
+        with self._lock:
+            idle = [
+                other for other, part in self._parts.items() if not part.images
+            ]
+            # Those of commands that were killed are never ended.
+            for other in idle[: max(0, len(self._parts) - _MOST)]:
+                del self._parts[other]
+            return self._parts.setdefault(key, _Part(rate))
+
+    @contextlib.contextmanager
+    def busy(self, part: _Part) -> Any:
+        """Keep a part while an image is on its way."""
+        with self._lock:
+            part.images += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                part.images -= 1
+
+
+_parts = _Parts()
+
+
+def carry_out(
+    run: Run,
+    image_id: str,
+    to: Collection[str],
+    referred: bool,
+    rate: float | None,
+) -> list[Result] | Refusal:
+    """Plan for one image anew, and do it.
+
+    :param to: names of the destinations that are meant
+    :param referred: another image needs it
+    :param rate: bytes per second that this process may read, unless it has
+        been told since; None for no limit
+    """
+    part = _parts.part(run.key, rate)
+    failed = functools.partial(_failed, to)
+    if part.stopped:
+        return failed(outcomes.INTERRUPTED)
+    with _parts.busy(part):
+        try:
+            ready = part.engine(run)
+        except errors.ReplicateError as exc:
+            return Refusal(distributed.get_worker().address, str(exc))
+        try:
+            actions = ready.actions_on(image_id, to, referred)
+        except errors.ReplicateError as exc:
+            return failed(str(exc))
+        begun = ready.threads().carry_out(actions)
+        return [_result(future.result()) for future in begun]
+
+
+def stop(key: str) -> None:
+    """Break off what is done for a run, and do nothing more for it."""
+    _parts.part(key).stop()
+
+
+def share(key: str, rate: float) -> None:
+    """Set the bytes per second that this process may read for a run."""
+    _parts.part(key).share(rate)
+
+
+def _result(outcome: outcomes.Outcome) -> Result:
+    action = outcome.action
+    return Result(
+        action.to,
+        action.verb.value,
+        outcome.result,
+        outcome.reason,
+        action.routine,
+    )
+
+
+def _failed(to: Collection[str], reason: str) -> list[Result]:
+    return [Result(name, 'failed', 'failed', reason, False) for name in to]
+
+
+def _engine(run: Run) -> engine.Engine:
+    """Connect to the clouds that the command means.
+
+    :raises ReplicateError: one of them cannot be used, or is another here
+    """
+    if run.version != version():
+        raise errors.ReplicateError(
+            f'osc-glance-replicate is {version()} here and {run.version} '
+            'where the command runs: install the same'
+        )
+    args = argparse.Namespace(**run.options)
+    source: Callable[[], Any] = functools.partial(
+        clouds.connect_to, run.source
+    )
+    connections = clouds.connect(source, args.to)
+    names = [run.source, *args.to]
+    for name, connection, there in zip(
+        names, connections, run.identities, strict=True
+    ):
+        here = clouds.identity(connection)
+        if here != there:
+            raise errors.CloudError(
+                name,
+                f'the clouds.yaml here is another: it is {here}, and {there} '
+                'where the command runs',
+            )
+    return routes.between(connections, args)

@@ -1,0 +1,212 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""EC2-style IDs of images: computed from the UUID, or kept as they are."""
+
+from collections.abc import Iterable, Iterator, Mapping
+import dataclasses
+import hashlib
+import re
+import uuid
+
+from osc_glance_replicate import errors
+from osc_glance_replicate.model import image_record
+from osc_glance_replicate.model import image_selection as selection
+from osc_glance_replicate.model import plan
+
+#: What is hashed before the UUID. IDs made in another way get another one.
+_SCHEME = b'ec2-image-id:v1:'
+
+#: By container_format; all others are machine images.
+_KINDS = {'aki': 'aki', 'kernel': 'aki', 'ari': 'ari', 'ramdisk': 'ari'}
+
+#: Nova's column holds 31 bits, and nova counts on from the highest ID.
+_SHORT_MASK = 2**30 - 1
+_HIGHEST = 2**31 - 1
+
+_HEADER = re.compile(r'"?id"?\s*[,\t]\s*"?uuid"?', re.IGNORECASE)
+_ROW = re.compile(r'"?(\d{1,10})"?\s*[,\t]\s*"?([^"]*)"?', re.ASCII)
+
+
+def digits(image_id: str) -> str:
+    """Compute the digits of an ID from the image's UUID."""
+    raw = uuid.UUID(image_id).bytes
+    return hashlib.sha256(_SCHEME + raw).hexdigest()[:17]
+
+
+def short_digits(image_id: str) -> str:
+    """Compute the digits of an ID that fits into nova's column."""
+    return f'{int(digits(image_id)[:8], 16) & _SHORT_MASK:08x}'
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Identity:
+    """The ID of an image.
+
+    :param image_id: its UUID
+    :param digits: what comes after the kind
+    :param where: the cloud or the file that has the image
+    :param kind: aki, ari or ami; not known of what a file has
+    :param name: the image's
+    """
+
+    image_id: str
+    digits: str
+    where: str
+    kind: str = ''
+    name: str = ''
+
+    @property
+    def key(self) -> str:
+        """What tells images apart."""
+        return self.image_id.lower()
+
+    @property
+    def ec2_id(self) -> str:
+        return f'{self.kind}-{self.digits}'
+
+    def __str__(self) -> str:
+        return f'{self.image_id} ({self.where})'
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Scheme:
+    """How images get their IDs.
+
+    :param short: IDs are to fit into nova's column
+    :param kept: digits in use already, which stay: key of the image → digits
+    """
+
+    short: bool = False
+    kept: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def identify(self, image: image_record.Image, where: str) -> Identity:
+        """Give an image its ID.
+
+        :param image: its ID is a UUID
+        :param where: name of the cloud that has it
+        """
+        compute = short_digits if self.short else digits
+        return Identity(
+            image.id,
+            self.kept.get(image.key) or compute(image.id),
+            where,
+            _KINDS.get(str(image.record.get('container_format')), 'ami'),
+            image.name,
+        )
+
+
+def is_meant(action: plan.Action) -> bool:
+    """Say whether an image gets an ID, from the plan to copy it.
+
+    What only keeps it from being copied does not keep it from being used.
+    """
+    if action.verb is not plan.Verb.SKIP:
+        return True
+    return action.reason == selection.not_portable(action.image)
+
+
+def problems(
+    chosen: Iterable[Identity], others: Iterable[Identity]
+) -> list[str]:
+    """Name what speaks against IDs; nothing does so of other images alone.
+
+    :param chosen: the IDs in question
+    :param others: what IDs are in use, or would be
+    """
+    taken: dict[str, Identity] = {}
+    mine: dict[str, Identity] = {}
+    found: dict[str, None] = {}
+
+    def hold_against(identity: Identity) -> None:
+        holder = taken.get(identity.digits, identity)
+        if holder.key != identity.key:
+            text = f'{holder} and {identity} share the ID {identity.digits}'
+            found[text] = None
+        same = mine.get(identity.key, identity)
+        if same.digits != identity.digits:
+            text = f'{identity} has the ID {identity.digits}'
+            found[f'{text}, and would get {same.digits}'] = None
+
+    for identity in chosen:
+        if not int(identity.digits, 16):
+            found[f'{identity} would get the ID 0, which is none'] = None
+        hold_against(identity)
+        taken.setdefault(identity.digits, identity)
+        mine[identity.key] = identity
+    for identity in others:
+        hold_against(identity)
+    return list(found)
+
+
+def read_table(lines: Iterable[str], where: str) -> Iterator[Identity]:
+    """Read the rows ``id,uuid`` of nova's s3_images.
+
+    :param lines: with commas or tabs; the first may be a header
+    :param where: the file's name
+    :raises SelectionError: a line is no such row, or contradicts another
+    """
+    seen: dict[str, str] = {}
+    filled = (
+        (number, line.strip())
+        for number, line in enumerate(lines, start=1)
+        if line.strip()
+    )
+    for place, (number, line) in enumerate(filled):
+        if place == 0 and _HEADER.fullmatch(line):
+            continue
+        try:
+            identity = _read_row(line, where)
+            one = seen.setdefault(identity.key, identity.digits)
+            other = seen.setdefault(identity.digits, identity.key)
+            if (one, other) != (identity.digits, identity.key):
+                raise ValueError(f'{line!r} contradicts a line above')
+        except ValueError as exc:
+            raise errors.SelectionError(
+                f'{where}, line {number}: {exc}'
+            ) from exc
+        yield identity
+
+
+def _read_row(line: str, where: str) -> Identity:
+    row = _ROW.fullmatch(line)
+    if not row or not image_record.is_id(row[2]):
+        raise ValueError(f'{line!r:.60} is not id,uuid')
+    if not 0 < int(row[1]) <= _HIGHEST:
+        raise ValueError(f'nova has no ID {row[1]}')
+    return Identity(row[2], f'{int(row[1]):08x}', where)
+
+
+def statements(identities: Iterable[Identity]) -> Iterator[str]:
+    """Give the SQL that puts IDs into nova's s3_images, and changes none.
+
+    It is what MySQL, MariaDB, PostgreSQL and SQLite have in common. Where
+    the table has exactly the row, nothing is inserted. Where it has the UUID
+    with another ID, it is that ID that is inserted, which the primary key
+    refuses, as it does where the ID is another UUID's.
+    """
+    yield '-- EC2 IDs of images for s3_images in a cell database of nova.'
+    yield '-- Stop at the first error: a row there differs. None is changed.'
+    yield 'BEGIN;'
+    for identity in identities:
+        if not image_record.is_id(identity.image_id):
+            raise ValueError(f'{identity.image_id!r} is not a UUID')
+        number = int(identity.digits, 16)
+        yield (
+            'INSERT INTO s3_images (id, uuid, created_at, deleted)'  # noqa: S608
+            f" SELECT COALESCE(held, {number}), '{identity.image_id}',"
+            ' CURRENT_TIMESTAMP, 0'
+            ' FROM (SELECT COUNT(*) AS held_rows, MAX(id) AS held'
+            f" FROM s3_images WHERE uuid = '{identity.image_id}') AS present"
+            f' WHERE held_rows <> 1 OR held <> {number};'
+        )
+    yield 'COMMIT;'

@@ -1,0 +1,253 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The rooms of the house connected: from places to a plan and outcomes."""
+
+import argparse
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Sequence,
+)
+import functools
+import logging
+
+from osc_glance_replicate import errors
+from osc_glance_replicate.execution import events as watch
+from osc_glance_replicate.execution import outcomes
+from osc_glance_replicate.execution import runner as run
+from osc_glance_replicate.execution import thread_crew as threads
+from osc_glance_replicate.model import image_record
+from osc_glance_replicate.model import owners
+from osc_glance_replicate.model import plan
+from osc_glance_replicate import places
+from osc_glance_replicate.places.dump import destination as dump
+from osc_glance_replicate.planning import alignment as catalogue
+from osc_glance_replicate.planning import order
+from osc_glance_replicate.planning import planner as planning
+from osc_glance_replicate.transfer import bandwidth
+from osc_glance_replicate.transfer import verified_reader as checked
+
+LOG = logging.getLogger(__name__)
+
+
+class Engine:
+    """What all verbs do, between whatever places.
+
+    :param source: where images come from
+    :param destinations: where they go; none, to look at the source alone
+    :param planner: the judgement
+    :param args: the parsed arguments, as commands.options defines them
+    :param check_first: read all of an image's data before anything is made
+        of it
+    :param assemble: gives those who carry the plan out; threads of this
+        process unless it is given
+    :ivar source: name of the source
+    :ivar to: names of the destinations; of the source itself where there
+        are none
+    """
+
+    def __init__(
+        self,
+        source: places.Source,
+        destinations: Sequence[places.Destination],
+        planner: planning.Planner,
+        args: argparse.Namespace,
+        check_first: bool = False,
+        assemble: Callable[[], run.Crew] | None = None,
+    ) -> None:
+        self._source = source
+        self._check_first = check_first
+        self._assemble = assemble
+        self._destinations = destinations
+        self._planner = planner
+        self._args = args
+        self.source = source.name
+        self.to = [place.name for place in destinations] or [source.name]
+
+    @functools.cached_property
+    def reading(self) -> checked.Reading:
+        """How the data of images is read."""
+        return checked.Reading(
+            self._source,
+            self._args.retries,
+            checked.Checks(
+                getattr(self._args, 'checksum', True),
+                getattr(self._args, 'format_check', False),
+                self._check_first,
+            ),
+            bandwidth.Bandwidth(self._args.bandwidth),
+            checked.fair_block(self._args.transfers),
+        )
+
+    def actions(self) -> Iterator[plan.Action]:
+        """Plan.
+
+        :raises ReplicateError: at once, when an image is not found or two
+            clouds prove to be the same; later, when a place fails
+        """
+        rows = catalogue.rows(
+            self._source,
+            self._destinations,
+            self._planner.selection,
+            whole=self._planner.extra,
+            members=self._planner.template.members,
+        )
+        if not self._destinations:
+            # As if to a cloud that has nothing.
+            rows = ([*row, None] for row in rows)
+        sequence = order.Order(self._planner, self.to, self._look_up)
+        return sequence.actions(rows)
+
+    def actions_from_scratch(self) -> Iterator[plan.Action]:
+        """Plan as if to a cloud that has nothing."""
+        alone = Engine(self._source, [], self._planner, self._args)
+        return alone.actions()
+
+    def everything(self) -> Iterator[tuple[str, image_record.Image]]:
+        """Give all images of all places, whatever is meant.
+
+        :returns: each with the name of its place
+        """
+        places = [self._source, *self._destinations]
+        rows = catalogue.rows(
+            self._source,
+            self._destinations,
+            self._planner.selection,
+            whole=True,
+        )
+        return (
+            (place.name, image)
+            for row in rows
+            for place, image in zip(places, row, strict=True)
+            if image
+        )
+
+    def _look_up(self, image_id: str) -> catalogue.Row:
+        row = catalogue.row(
+            self._source,
+            self._destinations,
+            image_id,
+            members=self._planner.template.members,
+        )
+        return row if self._destinations else [*row, None]
+
+    def replicate(
+        self, watcher: watch.Watcher = watch.Nobody()
+    ) -> Iterator[outcomes.Outcome]:
+        """Plan, and carry it out unless it is a dry run.
+
+        :param watcher: told how it goes
+        """
+        if self._args.dry_run:
+            return run.rehearse(self.actions(), watcher)
+        return self._carry_out(self.actions(), watcher)
+
+    def _carry_out(
+        self, actions: Iterable[plan.Action], watcher: watch.Watcher
+    ) -> Iterator[outcomes.Outcome]:
+        crew = self._assemble() if self._assemble else self.threads(watcher)
+        runner = run.Runner(
+            crew,
+            transfers=self._args.transfers,
+            fail_fast=self._args.fail_fast,
+            watcher=watcher,
+        )
+        return runner.run(actions)
+
+    def threads(
+        self, watcher: watch.Watcher = watch.Nobody()
+    ) -> threads.Threads:
+        """Get this process ready to carry actions out.
+
+        :param watcher: told how it goes
+        """
+        return threads.Threads(
+            {place.name: place for place in self._destinations},
+            self._planner,
+            self.reading,
+            watcher,
+        )
+
+    def actions_on(
+        self, image_id: str, to: Collection[str], referred: bool
+    ) -> list[plan.Action]:
+        """Plan for one image alone, as it is by now.
+
+        :param to: names of the destinations that are meant
+        :param referred: another image needs it
+        :raises PlaceError: it is not there any more, or a place fails
+        """
+        image, *replicas = self._look_up(image_id)
+        if not image:
+            raise errors.PlaceError(
+                self.source, f'{image_id} is not there any more'
+            )
+        return [
+            self._planner.decide(image, replica, name, referred)
+            for name, replica in zip(self.to, replicas, strict=True)
+            if name in to
+        ]
+
+
+class DumpEngine(Engine):
+    """The same, where nothing is begun before all of it has room.
+
+    The plan is held for that: about 2 kB of memory for each image.
+    """
+
+    def __init__(
+        self,
+        source: places.Source,
+        projects: owners.Projects,
+        destination: dump.Dump,
+        planner: planning.Planner,
+        args: argparse.Namespace,
+    ) -> None:
+        super().__init__(source, [destination], planner, args)
+        self._dump = destination
+        self._projects = projects
+
+    def replicate(
+        self, watcher: watch.Watcher = watch.Nobody()
+    ) -> Iterator[outcomes.Outcome]:
+        """Plan, and carry it out unless it is a dry run.
+
+        :param watcher: told how it goes
+        :raises RefusedError: there is no room, or another dump is running
+        """
+        if self._args.dry_run:
+            return super().replicate(watcher)
+        self._dump.open()
+        actions = list(self.actions())
+        self._dump.make_room(actions)
+        self._dump.catch_up(actions)
+        if self._args.members:
+            self._note_projects(actions)
+        return self._carry_out(actions, watcher)
+
+    def _note_projects(self, actions: Iterable[plan.Action]) -> None:
+        """Keep the names of owners and members, as far as they are known."""
+        try:
+            known = self._projects.known()
+        except errors.CloudError as exc:
+            LOG.warning('The names of projects are not dumped: %s', exc)
+            return
+        found = {
+            project: known[project]
+            for action in actions
+            for project in (action.image.owner, *(action.wanted.members or ()))
+            if project in known
+        }
+        self._dump.note_projects(found)

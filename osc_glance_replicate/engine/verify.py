@@ -1,0 +1,225 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The images of a dump held against their records, and other files named."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+import contextlib
+import dataclasses
+import os
+
+from osc_glance_replicate import errors
+from osc_glance_replicate.execution import events as watch
+from osc_glance_replicate.execution import outcomes
+from osc_glance_replicate.execution import runner as run
+from osc_glance_replicate.execution import thread_crew as threads
+from osc_glance_replicate.model import image_record
+from osc_glance_replicate.model import image_selection
+from osc_glance_replicate.model import plan
+from osc_glance_replicate import places
+from osc_glance_replicate.places.dump import files as dump_files
+from osc_glance_replicate.places.dump import source as directory
+from osc_glance_replicate.planning import alignment as catalogue
+from osc_glance_replicate.planning import planner as planning
+from osc_glance_replicate.transfer import verified_reader as checked
+
+#: What makes a dump a bad one.
+DAMAGE = frozenset(damage.value for damage in directory.Damage)
+
+#: Nothing is known of an image.
+UNREAD = 'unread'
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found of one image or one other file.
+
+    :param size: of the data, in bytes; None where there is none
+    :param result: ``ok``, ``skipped``, ``unread``, ``foreign``, ``leftover``,
+        or one of DAMAGE
+    """
+
+    id: str
+    name: str
+    size: int | None
+    result: str
+    reason: str = ''
+
+
+class _Nowhere:
+    """A destination where nothing stays but that it has arrived."""
+
+    dates = False
+    inspects = False
+    imports = False
+    fetch = None
+    formats: Mapping[str, Collection[str]] = {}
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._arrived: dict[str, image_record.Image] = {}
+
+    def images(
+        self, selection: image_selection.Selection | None = None
+    ) -> Iterator[image_record.Image]:
+        return iter(())
+
+    def find(self, image_id: str) -> image_record.Image | None:
+        return self._arrived.get(image_id)
+
+    def members(self, image: image_record.Image) -> None:
+        pass
+
+    def stage(self, action: plan.Action) -> None:
+        pass
+
+    def kept(
+        self, image: image_record.Image
+    ) -> contextlib.AbstractContextManager[tuple[places.Data, int]]:
+        return contextlib.nullcontext((places.Nothing(), 0))
+
+    def write(self, image: image_record.Image, body: places.Body) -> None:
+        for _ in body:
+            pass
+        self._arrived[image.id] = dataclasses.replace(
+            image, record={**image.record, 'status': 'active'}
+        )
+
+    def publish(self, action: plan.Action) -> None:
+        del self._arrived[action.image.id]
+
+    def update(self, action: plan.Action) -> None:
+        pass
+
+    def quarantine(self, image: image_record.Image) -> None:
+        pass
+
+
+class _InWords(watch.Several):
+    """Tells what was found rather than what became of a copy."""
+
+    def __init__(
+        self, watcher: watch.Watcher, source: directory.Directory
+    ) -> None:
+        super().__init__([watcher])
+        self._source = source
+
+    def ended(self, outcome: outcomes.Outcome) -> None:
+        found = _finding(outcome, self._source)
+        super().ended(
+            outcomes.Outcome(outcome.action, found.result, found.reason)
+        )
+
+
+def verify(
+    source: directory.Directory,
+    selection: image_selection.Selection,
+    watcher: watch.Watcher = watch.Nobody(),
+) -> Iterator[Finding]:
+    """Read all data of a dump.
+
+    :param selection: which images; all files, too, where it takes any image
+    :param watcher: told how it goes
+    :raises SelectionError: an image that is named is not there
+    """
+    watcher = _InWords(watcher, source)
+    crew = threads.Threads(
+        {'': _Nowhere('')},
+        planning.Planner(selection),
+        checked.Reading(source, retries=0),
+        watcher,
+    )
+    runner = run.Runner(
+        crew,
+        transfers=os.cpu_count() or 1,
+        fail_fast=False,
+        watcher=watcher,
+    )
+    rows = catalogue.rows(source, [], selection)
+    for outcome in runner.run(_actions(rows, source, selection)):
+        yield _finding(outcome, source)
+    if (
+        dataclasses.replace(selection, include_hidden=False)
+        == image_selection.Selection()
+    ):
+        yield from _others(source)
+
+
+def _actions(
+    rows: Iterable[catalogue.Row],
+    source: directory.Directory,
+    selection: image_selection.Selection,
+) -> Iterator[plan.Action]:
+    """Plan to read what can be read."""
+    for (image,) in rows:
+        if not image or not (selection.images or selection.matches(image)):
+            continue
+        action = plan.Action(image, '', plan.Verb.COPY)
+        if image.defect:
+            yield action.instead(plan.Verb.FAIL, image.defect)
+        elif flaw := _flaw_of_members(source, image):
+            yield action.instead(plan.Verb.FAIL, flaw)
+        elif image.status not in image_record.SETTLED:
+            reason = f'no data: status is {image.status}'
+            yield action.instead(plan.Verb.SKIP, reason)
+        else:
+            yield action
+
+
+def _flaw_of_members(
+    source: directory.Directory, image: image_record.Image
+) -> str:
+    if image.visibility != 'shared':
+        return ''
+    try:
+        source.members(image)
+    except errors.PlaceError as exc:
+        return str(exc.problem)
+    return ''
+
+
+def _finding(
+    outcome: outcomes.Outcome, source: directory.Directory
+) -> Finding:
+    image = outcome.action.image
+    result, reason = outcome.result, outcome.reason
+    if result == 'copied':
+        result = 'ok'
+        reason = '' if image.recorded_hash else 'size only'
+    elif reason == outcomes.INTERRUPTED:
+        result, reason = UNREAD, 'interrupted'
+    elif result == 'failed':
+        # Of what is not as a record should be, nothing can be compared.
+        sound = not dataclasses.replace(image, flaw='').defect
+        flaw = source.flaw(image) if sound else None
+        if flaw:
+            result = flaw.damage.value
+        elif source.is_closed(image):
+            result = UNREAD
+        else:
+            result = directory.Damage.DAMAGED.value
+    return Finding(image.id, image.name, image.size, result, reason)
+
+
+def _others(source: directory.Directory) -> Iterator[Finding]:
+    """Look at the files that are of no image."""
+    files = source.files()
+    try:
+        source.known()
+    except errors.PlaceError as exc:
+        size = files.get(dump_files.PROJECTS)
+        damaged = directory.Damage.DAMAGED.value
+        yield Finding('', '', size, damaged, str(exc.problem))
+    for stray in dump_files.strays(files):
+        yield Finding(
+            stray.image_id, '', stray.size, stray.kind.value, stray.reason
+        )

@@ -1,0 +1,254 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The actions carried out: side by side, and to an end when asked."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+import concurrent.futures
+import dataclasses
+import itertools
+import queue
+import threading
+from typing import Protocol
+
+from osc_glance_replicate import background as workers
+from osc_glance_replicate.execution import backlog
+from osc_glance_replicate.execution import events as watch
+from osc_glance_replicate.execution import outcomes
+from osc_glance_replicate.model import plan
+
+#: Seconds that transfers get to end by themselves after Ctrl-C.
+_GRACE = 1.0
+
+_TO_DO = frozenset((plan.Verb.COPY, plan.Verb.UPDATE))
+
+_Future = concurrent.futures.Future[outcomes.Outcome]
+
+#: Images that are planned before it is their turn, about 2 kB of memory each:
+#: so far, large ones are looked out for.
+_AHEAD = 1000
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _End:
+    """The end of the plan.
+
+    :param trouble: what has ended it early
+    """
+
+    trouble: BaseException | None
+
+
+def rehearse(
+    actions: Iterable[plan.Action], watcher: watch.Watcher = watch.Nobody()
+) -> Iterator[outcomes.Outcome]:
+    """Give what would be done, and do nothing.
+
+    :param watcher: told what it would come to
+    """
+    for outcome in map(outcomes.as_planned, actions):
+        watcher.ended(outcome)
+        yield outcome
+
+
+class Crew(Protocol):
+    """Those who carry actions out.
+
+    :ivar to: names of the destinations
+    """
+
+    @property
+    def to(self) -> Collection[str]: ...
+
+    def carry_out(self, group: backlog.Group) -> Mapping[_Future, plan.Action]:
+        """Begin what is to be done with one image.
+
+        :returns: what each action will have come to; never an exception
+        """
+
+    def stop(self) -> None:
+        """Break off what has begun."""
+
+    def close(self) -> None:
+        """Let the crew go."""
+
+
+class Runner:
+    """Has a plan carried out.
+
+    :param crew: who does it
+    :param transfers: number of images at a time
+    :param fail_fast: start nothing more after the first failure
+    :param watcher: told how it goes
+    """
+
+    def __init__(
+        self,
+        crew: Crew,
+        *,
+        transfers: int,
+        fail_fast: bool,
+        watcher: watch.Watcher = watch.Nobody(),
+    ) -> None:
+        self._crew = crew
+        self._watcher = watcher
+        self._transfers = transfers
+        self._fail_fast = fail_fast
+        self._enough = False
+        self._failed: set[tuple[str, str]] = set()
+        self._stop = threading.Event()
+        self._pending: dict[_Future, plan.Action] = {}
+        self._backlog = backlog.Backlog()
+        self._room = threading.Semaphore(_AHEAD)
+        #: What happens: a group is planned, or all are; an action has ended.
+        self._events: queue.SimpleQueue[backlog.Group | _End | _Future] = (
+            queue.SimpleQueue()
+        )
+
+    def run(
+        self, actions: Iterable[plan.Action]
+    ) -> Iterator[outcomes.Outcome]:
+        """Carry out the actions; outcomes come in the order they are known.
+
+        What ends the plan early, an error or Ctrl-C, is raised after the
+        outcomes of all that was planned. After an error that is finished
+        first; after Ctrl-C it is broken off.
+        """
+        try:
+            yield from self._feed(actions)
+        except KeyboardInterrupt:
+            self._crew.stop()
+            concurrent.futures.wait(self._pending, timeout=_GRACE)
+            for future, action in list(self._pending.items()):
+                if future.done():
+                    yield self._ended(future)
+                else:
+                    yield outcomes.Outcome(
+                        action, 'failed', outcomes.INTERRUPTED
+                    )
+            raise
+        finally:
+            # Also when nobody asks for outcomes any more.
+            self._stop.set()
+            self._crew.stop()
+            self._crew.close()
+            self._room.release()
+
+    def _feed(
+        self, actions: Iterable[plan.Action]
+    ) -> Iterator[outcomes.Outcome]:
+        """Keep the workers busy."""
+        workers.start(self._plan, actions)
+        end: _End | None = None
+        while self._pending or not (end or self._enough):
+            event = self._events.get()
+            if isinstance(event, _End):
+                end = event
+                self._watcher.all_planned()
+            elif isinstance(event, concurrent.futures.Future):
+                yield self._ended(event)
+            elif not self._enough:
+                yield from self._admit(event)
+            yield from self._begin()
+        if end and end.trouble:
+            raise end.trouble
+
+    def _plan(self, actions: Iterable[plan.Action]) -> None:
+        """Plan ahead, in a thread of its own."""
+        trouble: BaseException | None = None
+        try:
+            for group in self._groups(actions):
+                self._events.put(group)
+                self._room.acquire()
+                if self._stop.is_set():
+                    break
+        except BaseException as exc:
+            trouble = exc
+        self._events.put(_End(trouble))
+
+    def _admit(self, group: backlog.Group) -> Iterator[outcomes.Outcome]:
+        """Tell of what is not to be done, and have the rest wait."""
+        to_do = [action for action in group if action.verb in _TO_DO]
+        for action in group:
+            if action.verb not in _TO_DO:
+                yield self._noted(outcomes.as_planned(action))
+        if to_do:
+            self._watcher.planned(to_do)
+            self._backlog.add(to_do)
+        else:
+            self._room.release()
+
+    def _begin(self) -> Iterator[outcomes.Outcome]:
+        """Begin as much as may go on at a time."""
+        pending = self._pending.values()
+        while not self._enough and _images(pending) < self._transfers:
+            group = self._backlog.take(pending)
+            if not group:
+                break
+            self._room.release()
+            ready = []
+            for action in group:
+                if lost := self._lost(action):
+                    reason = (
+                        f'{lost}, which it needs, was not replicated; '
+                        '--dont-replicate leaves the property out'
+                    )
+                    yield self._noted(
+                        outcomes.Outcome(action, 'failed', reason)
+                    )
+                else:
+                    ready.append(action)
+            if ready:
+                self._start(ready)
+
+    def _start(self, group: backlog.Group) -> None:
+        for action in group:
+            self._watcher.begun(action)
+        begun = self._crew.carry_out(group)
+        self._pending.update(begun)
+        for future in begun:
+            future.add_done_callback(self._events.put)
+
+    def _groups(
+        self, actions: Iterable[plan.Action]
+    ) -> Iterable[backlog.Group]:
+        """Bring together what is to be done with one image."""
+        if len(self._crew.to) == 1:
+            # No need to wait for the next one.
+            return ([action] for action in actions)
+        groups = itertools.groupby(actions, lambda action: action.image.id)
+        return (list(group) for _, group in groups)
+
+    def _lost(self, action: plan.Action) -> str:
+        """Give the ID of an image that a new one needs and will not have."""
+        if action.verb is plan.Verb.COPY:
+            for image_id in action.after:
+                if (action.to, image_id) in self._failed:
+                    return image_id
+        return ''
+
+    def _ended(self, future: _Future) -> outcomes.Outcome:
+        del self._pending[future]
+        return self._noted(future.result())
+
+    def _noted(self, outcome: outcomes.Outcome) -> outcomes.Outcome:
+        self._watcher.ended(outcome)
+        if outcome.result in ('failed', 'conflict'):
+            action = outcome.action
+            self._failed.add((action.to, action.image.id))
+            self._enough = self._fail_fast
+        return outcome
+
+
+def _images(pending: Iterable[plan.Action]) -> int:
+    """Give the number of images that are on their way."""
+    return len({action.image.id for action in pending})

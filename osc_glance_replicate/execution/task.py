@@ -1,0 +1,273 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""One action carried out, in as many tries as it takes."""
+
+import contextlib
+import functools
+import logging
+
+from osc_glance_replicate import errors
+from osc_glance_replicate.execution import events as watch
+from osc_glance_replicate.execution import outcomes
+from osc_glance_replicate.model import image_record
+from osc_glance_replicate.model import plan
+from osc_glance_replicate import places
+from osc_glance_replicate.planning import planner as planning
+from osc_glance_replicate import retry
+from osc_glance_replicate.transfer import fan_out as fan
+from osc_glance_replicate.transfer import upload_body as transfer
+from osc_glance_replicate.transfer import verified_reader as checked
+
+LOG = logging.getLogger(__name__)
+
+_DONE = {
+    plan.Verb.COPY: 'copied',
+    plan.Verb.UPDATE: 'updated',
+}
+
+
+class Task:
+    """One image on its way to one destination.
+
+    :param action: what is to be done, as planned
+    :param destination: where it goes
+    :param planner: asked again when the destination has changed meanwhile
+    :param reading: how the data is read; its retries are those of the task
+    :param shared: the reading that is shared with other destinations
+    :param watcher: told how it goes
+    """
+
+    def __init__(
+        self,
+        action: plan.Action,
+        destination: places.Destination,
+        planner: planning.Planner,
+        reading: checked.Reading,
+        shared: fan.Fan | None = None,
+        watcher: watch.Watcher = watch.Nobody(),
+    ) -> None:
+        self._action = action
+        self._watcher = watcher
+        self._destination = destination
+        self._planner = planner
+        self._reading = reading
+        self._stop = reading.stop
+        self._shared = shared
+        # The data may be there, so that it is looked at before it is sent
+        # again.
+        self._sent = False
+        # What an update was to change, if there was one.
+        self._updating = ''
+
+    def carry_out(self) -> outcomes.Outcome:
+        """Do it, whatever happens, as far as it goes."""
+        try:
+            return self._try_and_try_again()
+        except errors.StoppedError:
+            return outcomes.Outcome(
+                self._action, 'failed', outcomes.INTERRUPTED
+            )
+        except errors.ReplicateError as exc:
+            return outcomes.Outcome(self._action, 'failed', str(exc))
+        except Exception as exc:
+            LOG.debug('defect while copying', exc_info=True)
+            problem = errors.printable(f'{type(exc).__name__}: {exc}')
+            return outcomes.Outcome(
+                self._action, 'failed', f'unexpected {problem}'
+            )
+        finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Let others not wait for this one to begin with them."""
+        if self._shared:
+            self._shared.leave(self._destination.name)
+            self._shared = None
+
+    def _try_and_try_again(self) -> outcomes.Outcome:
+        patience = retry.Patience(self._reading.retries)
+        again = False
+        while not self._stop.is_set():
+            try:
+                if again:
+                    self._watcher.begun(self._action)
+                    self._decide_again()
+                return self._try()
+            except errors.TransientError as exc:
+                self._leave()
+                delay = patience.after(exc)
+                self._watcher.retried(self._action, exc)
+                LOG.debug('%s: trying again: %s', self._action.image.id, exc)
+                again = True
+                self._stop.wait(delay)
+        raise errors.StoppedError(self._destination.name, 'interrupted')
+
+    def _decide_again(self) -> None:
+        """Plan anew, from what the destination has by now."""
+        action = self._action
+        replica = self._destination.find(action.image.id)
+        if not self._sent or not replica or replica.empty:
+            self._sent = False
+            self._action = self._planner.decide(
+                action.image, replica, action.to, action.referred
+            )
+
+    def _try(self) -> outcomes.Outcome:
+        if self._sent:
+            return self._finish()
+        try:
+            return self._start()
+        except errors.TakenError as exc:
+            self._decide_again()
+            if self._action.replica:
+                # Another run has been faster.
+                return self._start()
+            reason = (
+                f'{exc} by an image that this user cannot see or that was '
+                "deleted: only 'glance-manage db purge_images_table' frees "
+                'an ID'
+            )
+            return outcomes.Outcome(self._action, 'conflict', reason)
+
+    def _start(self) -> outcomes.Outcome:
+        action, destination = self._action, self._destination
+        if action.verb is plan.Verb.UPDATE and action.replica:
+            self._updating = action.reason
+            destination.update(action)
+            if action.fixed:
+                return outcomes.as_planned(action)
+            return outcomes.Outcome(action, _DONE[action.verb], action.reason)
+        if action.verb is plan.Verb.UNCHANGED and self._updating:
+            # It was done, and the answer was lost.
+            return outcomes.Outcome(
+                action, _DONE[plan.Verb.UPDATE], self._updating
+            )
+        if action.verb is not plan.Verb.COPY:
+            return outcomes.as_planned(action)
+        if action.replica and action.replica.busy:
+            raise errors.BusyError(
+                action.to,
+                f'{action.image.id} is {action.replica.status} there: it is '
+                'being uploaded by someone else',
+            )
+        if destination.fetch:
+            destination.stage(action)
+            self._let_fetch(destination.fetch)
+        else:
+            self._send()
+        return self._finish()
+
+    def _let_fetch(self, fetch: places.Fetch) -> None:
+        try:
+            fetch(self._action.image)
+        except errors.BusyError:
+            raise
+        except errors.TransientError:
+            # The answer may have been lost rather than the data.
+            self._sent = True
+            raise
+        self._sent = True
+
+    def _send(self) -> None:
+        """Make a record ready and send it its data.
+
+        What the first bytes tell is known before there is a record.
+        """
+        image = self._action.image
+        with contextlib.ExitStack() as stack:
+            part, kept = stack.enter_context(self._destination.kept(image))
+            data = stack.enter_context(self._open(part, kept))
+            # What is kept may be damaged, which writing it mends.
+            if not kept:
+                data.look_ahead()
+            sent = functools.partial(self._watcher.sent, self._action)
+            body = transfer.Body(data, image.size or 0, sent)
+            self._destination.stage(self._action)
+            try:
+                self._destination.write(image, body)
+            except errors.BusyError as exc:
+                # Not sent; whether it is busy still, the record tells.
+                raise errors.TransientError(exc.place, exc.problem) from exc
+            except errors.TransientError:
+                # The answer may have been lost rather than the data.
+                self._sent = True
+                raise
+            except errors.DataError as exc:
+                if not kept:
+                    raise
+                # Perhaps it was what was kept that is damaged.
+                raise errors.TransientError(
+                    exc.place,
+                    f'{exc.problem}; what an earlier run had left of it was '
+                    'removed: try again',
+                ) from exc
+        self._sent = True
+
+    def _open(
+        self, part: places.Data, kept: int
+    ) -> contextlib.AbstractContextManager[transfer.Blocks]:
+        """Get ready to read the data: with others, but only once."""
+        shared, self._shared = self._shared, None
+        if shared and (branch := shared.branch(self._destination.name)):
+            return branch
+        image, inspect = self._action.image, self._destination.inspects
+        told = functools.partial(self._watcher.checked, self._action)
+        return self._reading.open(image, inspect, part, kept, told)
+
+    def _finish(self) -> outcomes.Outcome:
+        """Hold the replica against its source, then publish it."""
+        image, destination = self._action.image, self._destination
+        replica = destination.find(image.id)
+        if replica and replica.busy:
+            raise errors.BusyError(
+                destination.name,
+                f'{image.id} is {replica.status} after it was sent',
+            )
+        if replica is None or replica.status != 'active':
+            status = replica.status if replica else 'gone'
+            raise errors.TransientError(
+                destination.name,
+                f'{image.id} is {status} after it was sent',
+            )
+        same, evidence = image_record.same_data(image, replica)
+        if not same:
+            return self._quarantine(evidence)
+        destination.publish(self._action)
+        reason = 'size only' if evidence == 'size' and image.size else ''
+        return outcomes.Outcome(self._action, _DONE[plan.Verb.COPY], reason)
+
+    def _quarantine(self, evidence: str) -> outcomes.Outcome:
+        """Keep wrong bytes from being used.
+
+        :param evidence: what of them is not as the source has recorded
+        """
+        image, destination = self._action.image, self._destination
+        imports = destination.imports
+        how = 'was imported with other data' if imports else 'arrived damaged'
+        damage = f'{image.id} {how}: {evidence} differs'
+        try:
+            destination.quarantine(image)
+        except errors.TransientError as exc:
+            raise errors.TransientError(
+                destination.name,
+                f'{damage}; it is private and still to be deactivated: {exc}',
+            ) from exc
+        except errors.RefusedError:
+            end = 'private; have it deactivated'
+        else:
+            end = 'private and deactivated'
+        return outcomes.Outcome(
+            self._action,
+            'conflict' if imports else 'failed',
+            f'{destination.name}: {damage}; it was left {end}',
+        )

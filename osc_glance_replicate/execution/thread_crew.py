@@ -1,0 +1,96 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Actions carried out in threads of this process."""
+
+from collections.abc import Mapping
+import concurrent.futures
+import functools
+
+from osc_glance_replicate import background as workers
+from osc_glance_replicate.execution import backlog
+from osc_glance_replicate.execution import events as watch
+from osc_glance_replicate.execution import outcomes
+from osc_glance_replicate.execution import task
+from osc_glance_replicate.model import plan
+from osc_glance_replicate import places
+from osc_glance_replicate.planning import planner as planning
+from osc_glance_replicate.transfer import fan_out as fan
+from osc_glance_replicate.transfer import verified_reader as checked
+
+
+class Threads:
+    """A thread for each action; what one image's have in common is shared.
+
+    :param destinations: by name
+    :param planner: asked again when a destination has changed meanwhile
+    :param reading: how the data of images is read
+    :param watcher: told how it goes
+    """
+
+    def __init__(
+        self,
+        destinations: Mapping[str, places.Destination],
+        planner: planning.Planner,
+        reading: checked.Reading,
+        watcher: watch.Watcher = watch.Nobody(),
+    ) -> None:
+        self.to = list(destinations)
+        self._destinations = destinations
+        self._planner = planner
+        self._reading = reading
+        self._watcher = watcher
+
+    def carry_out(
+        self, group: backlog.Group
+    ) -> dict[concurrent.futures.Future[outcomes.Outcome], plan.Action]:
+        """Begin what is to be done with one image.
+
+        :returns: what each action will have come to
+        """
+        shared = self._share(group)
+        return {
+            workers.start(self._task(action, shared).carry_out): action
+            for action in group
+        }
+
+    def stop(self) -> None:
+        """Break off what has begun."""
+        self._reading.stop.set()
+
+    def close(self) -> None:
+        """Nothing is left of a thread that has ended."""
+
+    def _task(self, action: plan.Action, shared: fan.Fan | None) -> task.Task:
+        return task.Task(
+            action,
+            self._destinations[action.to],
+            self._planner,
+            self._reading,
+            shared if action.verb is plan.Verb.COPY else None,
+            self._watcher,
+        )
+
+    def _share(self, group: backlog.Group) -> fan.Fan | None:
+        """Have an image read once where it is to be copied several times."""
+        to = [
+            action.to
+            for action in group
+            if action.verb is plan.Verb.COPY
+            and not self._destinations[action.to].fetch
+        ]
+        if len(to) < 2:
+            return None
+        inspect = any(self._destinations[name].inspects for name in to)
+        return fan.Fan(
+            functools.partial(self._reading.open, group[0].image, inspect), to
+        )

@@ -1,0 +1,127 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The projects of one cloud found among those of another."""
+
+from collections.abc import Mapping
+import dataclasses
+import re
+from typing import Protocol
+
+from osc_glance_replicate import errors
+from osc_glance_replicate.model import replica_template as replica
+
+
+#: What the ID of a project looks like.
+ID = re.compile(r'[0-9a-f]{32}|[0-9a-f-]{36}')
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Project:
+    """A project as people know it: its ID is another in every Keystone.
+
+    :param domain: name of its domain
+    """
+
+    name: str
+    domain: str
+
+    def __str__(self) -> str:
+        return f"'{self.name}' of domain '{self.domain}'"
+
+
+class Projects(Protocol):
+    """The projects that can be known of a place."""
+
+    #: What the place is called.
+    name: str
+
+    def known(self) -> Mapping[str, Project]:
+        """Give the projects by ID; the answer does not change."""
+
+
+def find(projects: Projects, text: str) -> str:
+    """Find the ID of a project by its name or ID.
+
+    What looks like an ID is taken for one: that of a project that was
+    deleted, or whose name nobody could read, is in the records all the same.
+
+    :raises SelectionError: no project bears the name, or several do
+    """
+    known = projects.known()
+    if text in known:
+        return text
+    found = [i for i, project in known.items() if project.name == text]
+    if len(found) > 1:
+        raise errors.SelectionError(
+            f"Several projects in {projects.name} are named '{text}': give "
+            f'the ID of one ({", ".join(sorted(found))})'
+        )
+    if found:
+        return found[0]
+    if ID.fullmatch(text):
+        return text
+    raise errors.SelectionError(
+        f"There is no project '{text}' in {projects.name} that can be seen"
+    )
+
+
+class ByName:
+    """Projects of the same name, in domains of the same name, are the same.
+
+    :param source: the projects of the source
+    :param destinations: those of each destination, by its name
+    """
+
+    def __init__(
+        self, source: Projects, destinations: Mapping[str, Projects]
+    ) -> None:
+        self._source = source
+        self._destinations = destinations
+
+    def at(self, to: str, project: str) -> str | None:
+        """Give the ID of the project of the same name."""
+        known = self._source.known().get(project)
+        if known is None:
+            raise LookupError(
+                f'the name of the project {project} cannot be read in '
+                f'{self._source.name}: give --map-owner {project}=...'
+            )
+        for found, candidate in self._destinations[to].known().items():
+            if candidate == known:
+                return found
+        raise LookupError(
+            f'there is no project {known} in {to} that this user can see: '
+            f'create it, or give --map-owner {project}=...'
+        )
+
+
+class Mapped:
+    """Some projects are mapped by hand, the others as the option says.
+
+    :param explicit: by destination: ID at the source → ID there
+    :param others: for the projects that are not in it
+    """
+
+    def __init__(
+        self,
+        explicit: Mapping[str, Mapping[str, str]],
+        others: replica.Owners,
+    ) -> None:
+        self._explicit = explicit
+        self._others = others
+
+    def at(self, to: str, project: str) -> str | None:
+        """Give the ID of the project that it is mapped to."""
+        if project in self._explicit.get(to, {}):
+            return self._explicit[to][project]
+        return self._others.at(to, project)

@@ -1,0 +1,127 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What a plan says: what is to be done with each image, and why."""
+
+from collections.abc import Iterable, Mapping
+import dataclasses
+import enum
+from typing import Any
+
+from osc_glance_replicate.model import image_record
+
+
+class Verb(enum.Enum):
+    """What is to be done with one image at one destination."""
+
+    COPY = 'copy'
+    UPDATE = 'update'
+    UNCHANGED = 'unchanged'
+    SKIP = 'skipped'
+    CONFLICT = 'conflict'
+    FAIL = 'failed'
+    EXTRA = 'extra'
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Change:
+    """One field that differs; a value is None where the field is absent.
+
+    Members are a field, too, whose value maps project IDs to statuses.
+
+    :param exact: what only the replica has is to go
+    """
+
+    field: str
+    source: Any
+    destination: Any
+    exact: bool = False
+
+    @property
+    def is_of_members(self) -> bool:
+        """Whether it is not of a property that is called like them."""
+        return isinstance(self.source, Mapping)
+
+    @property
+    def wanted(self) -> Any:
+        """What the field is to become: tags are added to those there."""
+        if self.field == 'tags' and not self.exact:
+            return sorted({*self.source, *self.destination})
+        if self.is_of_members and not self.exact:
+            return {**(self.destination or {}), **self.source}
+        return self.source
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Action:
+    """One image at one destination.
+
+    :param image: the source's record; for EXTRA, the destination's
+    :param to: name of the destination
+    :param verb: what is to be done
+    :param replica: the destination's record, if it has one
+    :param shaped: the source's record as the replica is to be, where that
+        differs
+    :param owner: ID of the project there that the replica is to belong to;
+        None for whoever makes it
+    :param changes: for UPDATE: what is to be changed in the replica
+    :param fixed: what differs as well, and cannot be changed there
+    :param reason: why, for the person who reads the report
+    :param exact: what only the replica has is to go
+    :param routine: nobody needs to look at it
+    :param referred: another image needs this one, whatever is selected
+    :param after: IDs of the images that are to land there before this one
+    """
+
+    image: image_record.Image
+    to: str
+    verb: Verb
+    replica: image_record.Image | None = None
+    shaped: image_record.Image | None = None
+    owner: str | None = None
+    changes: tuple[Change, ...] = ()
+    fixed: tuple[Change, ...] = ()
+    reason: str = ''
+    exact: bool = False
+    routine: bool = False
+    referred: bool = False
+    after: tuple[str, ...] = ()
+
+    @property
+    def fails(self) -> bool:
+        """Whether the destination will not have the image after this."""
+        if self.verb is Verb.SKIP:
+            return self.replica is None
+        return self.verb in (Verb.CONFLICT, Verb.FAIL)
+
+    @property
+    def wanted(self) -> image_record.Image:
+        """The record that the replica is to have."""
+        return self.shaped or self.image
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether the destination has a record, and no data for it."""
+        return (
+            self.replica is not None
+            and self.replica.status not in image_record.SETTLED
+        )
+
+    def instead(self, verb: Verb, reason: str, **more: Any) -> 'Action':
+        """Give the action for the same image and place that does this."""
+        return dataclasses.replace(self, verb=verb, reason=reason, **more)
+
+
+def unchangeable(fixed: Iterable[Change]) -> str:
+    """Name what differs for ever."""
+    fields = ', '.join(change.field for change in fixed)
+    return f'Glance does not let {fields} be changed once there is data'

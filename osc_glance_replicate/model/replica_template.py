@@ -1,0 +1,125 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What a replica is to be, where the options ask for more than a copy."""
+
+from collections.abc import Mapping, Sequence
+import dataclasses
+import fnmatch
+from typing import Any, Protocol
+
+from osc_glance_replicate.model import image_record
+
+
+class Owners(Protocol):
+    """Which project of a destination stands for one of the source."""
+
+    def at(self, to: str, project: str) -> str | None:
+        """Give the ID of the project at a destination.
+
+        :param to: name of the destination
+        :param project: ID of the project at the source
+        :returns: None for the runner's own
+        :raises LookupError: there is none; says which, and what to do
+        """
+
+
+class Mine:
+    """All replicas are the runner's."""
+
+    def at(self, to: str, project: str) -> str | None:
+        """Give the runner's own."""
+        return None
+
+
+class Same:
+    """Projects have the same IDs everywhere."""
+
+    def at(self, to: str, project: str) -> str | None:
+        """Give the very project."""
+        return project
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Template:
+    """How replicas differ from their sources (SPEC, "What a replica is").
+
+    :param left_out: globs of the names of properties that are left out
+    :param properties: that are added to every replica, or override its own
+    :param visibility: of every replica; None for the source's
+    :param owners: whose they are
+    :param members: whether shared images get their members
+    """
+
+    left_out: Sequence[str] = ()
+    properties: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    visibility: str | None = None
+    owners: Owners = dataclasses.field(default_factory=Mine)
+    members: bool = False
+
+    def apply(
+        self, image: image_record.Image, to: str
+    ) -> tuple[image_record.Image, str | None]:
+        """Give the image as its replica is to be, and its owner there.
+
+        :param to: name of the destination
+        :returns: the record with what is to differ, the members being
+            projects of the destination; and the ID of its project, None for
+            whoever makes it
+        :raises LookupError: a project has no counterpart there
+        """
+        owner = self.owners.at(to, image.owner) if image.owner else None
+        if self.left_out or self.properties or self.visibility:
+            image = dataclasses.replace(image, record=self._record(image))
+        members = None
+        if self.members and image.visibility == 'shared':
+            members = self._members(image, to)
+        if members != image.members:
+            image = dataclasses.replace(image, members=members)
+        return image, owner
+
+    def _record(self, image: image_record.Image) -> dict[str, Any]:
+        record = {
+            field: value
+            for field, value in image.record.items()
+            if not self.leaves_out(field)
+        }
+        record.update(self.properties)
+        if self.visibility:
+            record['visibility'] = self.visibility
+        return record
+
+    def leaves_out(self, field: str) -> bool:
+        """Say whether replicas do not get a property."""
+        return image_record.is_property(field) and any(
+            fnmatch.fnmatchcase(field, glob) for glob in self.left_out
+        )
+
+    def _members(
+        self, image: image_record.Image, to: str
+    ) -> Mapping[str, str]:
+        if image.members is None:
+            raise LookupError(
+                'its members are not in the dump: dump it with --members'
+            )
+        found: dict[str, str] = {}
+        for project, status in image.members.items():
+            member = self.owners.at(to, project)
+            if member is None:
+                raise LookupError(
+                    f'the project {project} is a member, and --owner mine '
+                    'maps none: give --owner or --map-owner'
+                )
+            # Two projects that become one accept if either does.
+            if found.get(member) != 'accepted':
+                found[member] = status
+        return found

@@ -1,0 +1,109 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The files by which ``sha512sum -c`` and its kin verify a dump."""
+
+import hashlib
+import os
+import re
+import threading
+
+from osc_glance_replicate.model import image_record
+from osc_glance_replicate.places.dump import folder
+
+#: Bytes that such a file may have: that is a million images.
+_MOST = 256 * 1024 * 1024
+
+#: Ours alone: another line, or one that is torn, is left out.
+_LINE = re.compile(r'([0-9a-f]+)  ([0-9a-fA-F-]{36}\.img)\n')
+
+#: The files are named by algorithms: of those that coreutils can check.
+FILES = {
+    algorithm: f'{algorithm.upper()}SUMS'
+    for algorithm in ('sha512', 'sha384', 'sha256', 'sha224', 'sha1', 'md5')
+}
+
+
+class Checksums:
+    """The recorded hash of each file, by algorithm.
+
+    Not the record but a convenience: what a power cut leaves of the last line
+    is mended by the next dump.
+
+    :param files: the dump directory
+    """
+
+    def __init__(self, files: folder.Folder) -> None:
+        self._folder = files
+        self._sums: dict[str, dict[str, str]] = {}
+        self._lock = threading.Lock()
+
+    def add(self, image: image_record.Image, name: str) -> None:
+        """Note the strongest hash of an image, if it has one.
+
+        :param name: of the file that holds the image's data
+        :raises OSError: it cannot be written
+        """
+        for algorithm, digest in image.digests.items():
+            if algorithm in FILES and _is_digest(algorithm, digest):
+                with self._lock:
+                    self._note(FILES[algorithm], name, digest)
+                return
+
+    def _note(self, file: str, name: str, digest: str) -> None:
+        if file not in self._sums:
+            self._sums[file] = self._load(file)
+        sums = self._sums[file]
+        if sums.get(name) == digest:
+            return
+        if name in sums:
+            sums[name] = digest
+            self._write(file)
+            return
+        # If this fails, what it has written is found to be torn next time.
+        del self._sums[file]
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        with self._folder.open(file, flags) as fd:
+            folder.write(fd, _line(name, digest))
+        sums[name] = digest
+        self._sums[file] = sums
+
+    def _load(self, file: str) -> dict[str, str]:
+        """Read a file, and leave out what means nothing any more."""
+        if not (status := self._folder.status(file)):
+            return {}
+        text = self._folder.read(file, _MOST).decode('utf-8', 'replace')
+        lines = text.splitlines(keepends=True)
+        there = set(self._folder.names())
+        sums = {
+            match[2]: match[1]
+            for line in lines
+            if (match := _LINE.fullmatch(line)) and match[2] in there
+        }
+        self._sums[file] = sums
+        # A snapshot made of links is not to get what is appended.
+        if len(sums) < len(lines) or status.st_nlink > 1:
+            self._write(file)
+        return sums
+
+    def _write(self, file: str) -> None:
+        lines = (_line(*entry) for entry in self._sums[file].items())
+        self._folder.replace(file, b''.join(lines))
+
+
+def _is_digest(algorithm: str, digest: str) -> bool:
+    size = hashlib.new(algorithm, usedforsecurity=False).digest_size
+    return bool(re.fullmatch(f'[0-9a-f]{{{2 * size}}}', digest))
+
+
+def _line(name: str, digest: str) -> bytes:
+    return f'{digest}  {name}\n'.encode()

@@ -1,0 +1,105 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What the files of a dump are called, and which others lie beside them."""
+
+from collections.abc import Iterator, Mapping
+import dataclasses
+import enum
+
+from osc_glance_replicate.model import image_record
+from osc_glance_replicate.places.dump import checksums
+
+#: Held by whoever writes to a dump; there since the first one.
+LOCK = '.lock'
+
+#: The file of the names of projects.
+PROJECTS = 'projects.json'
+
+_OURS = frozenset((LOCK, PROJECTS, *checksums.FILES.values()))
+
+#: What follows the ID of an image in the names of its files.
+_ENDS = frozenset(('', 'img', 'members'))
+
+
+def data_name(image: image_record.Image) -> str:
+    """Give the name of the file that holds an image's data."""
+    return f'{image.id}.img'
+
+
+def part_name(image: image_record.Image) -> str:
+    """Give the name of the file that holds data on its way."""
+    return f'{data_name(image)}.part'
+
+
+def members_name(image: image_record.Image) -> str:
+    """Give the name of the file that holds an image's members."""
+    return f'{image.id}.members'
+
+
+class Kind(enum.Enum):
+    """What a stray file is."""
+
+    LEFTOVER = 'leftover'
+    #: Data, of which the record is missing.
+    LONELY = 'missing'
+    FOREIGN = 'foreign'
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Stray:
+    """A file that is no record, nor belongs to one or to the whole dump.
+
+    :param image_id: of the image that it is named by, if it is
+    :param size: in bytes; None for what is no file
+    """
+
+    image_id: str
+    size: int | None
+    kind: Kind
+    reason: str
+
+
+def strays(files: Mapping[str, int | None]) -> Iterator[Stray]:
+    """Name the files that are no record of an image, nor its data.
+
+    :param files: name → size of all that is in the directory
+    """
+    for name, size in sorted(files.items()):
+        whole = name.removesuffix('.part')
+        head, _, end = whole.partition('.')
+        image_id = head if image_record.is_id(head) else ''
+        is_ours = whole in _OURS or (image_id and end in _ENDS)
+        if is_ours and whole != name:
+            reason = f'{name}: an interrupted dump left it'
+            yield Stray(image_id, size, Kind.LEFTOVER, reason)
+        elif image_id and end == 'img' and head not in files:
+            reason = f'{name} is there without its record: dump it again'
+            yield Stray(image_id, size, Kind.LONELY, reason)
+        elif not is_ours or (end == 'members' and head not in files):
+            reason = f'{name} is no part of a dump'
+            yield Stray(image_id, size, Kind.FOREIGN, reason)
+
+
+def unfinished(files: Mapping[str, int | None]) -> list[str]:
+    """Give the IDs of images that have data, or a part of it, and no record.
+
+    :param files: name → size of all that is in the directory
+    """
+    return sorted(
+        {
+            stray.image_id
+            for stray in strays(files)
+            if stray.kind is not Kind.FOREIGN
+            and stray.image_id not in ('', *files)
+        }
+    )

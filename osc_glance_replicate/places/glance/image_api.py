@@ -1,0 +1,276 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""One request to an image service: an answer, or one of our own errors."""
+
+from collections.abc import Collection
+import email.utils
+import html.parser
+import logging
+import time
+from typing import Any
+import urllib.parse
+
+from keystoneauth1 import exceptions as ksa_exceptions
+import openstack.connection
+from openstack import exceptions as sdk_exceptions
+import requests
+
+from osc_glance_replicate.clouds import limits
+from osc_glance_replicate import errors
+from osc_glance_replicate.model import image_record
+from osc_glance_replicate import retry
+
+LOG = logging.getLogger(__name__)
+
+#: Seconds to wait for a connection.
+CONNECT_TIMEOUT = 30
+
+#: Seconds of silence to put up with: until a peer gives or takes anything.
+IDLE_TIMEOUT = 60
+
+#: Bytes that are read of an answer that is an error.
+_LONGEST_ERROR = 16 * 1024
+
+#: Further tries of what only reads; it is not the transfer of an image.
+_RETRIES = 3
+
+#: Answers after which the same request may succeed; 401 comes although a
+#: new token was tried.
+_PASSING = frozenset((401, 408, 429, 500, 502, 503, 504))
+
+_LONGEST_PROBLEM = 400
+
+
+class ImageApi:
+    """The image API of one cloud.
+
+    :param name: the cloud, as the user named it
+    :param connection: an openstacksdk connection to it
+    """
+
+    def __init__(
+        self, name: str, connection: openstack.connection.Connection
+    ) -> None:
+        self.name = name
+        self._proxy = connection.image
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        expect: Collection[int] = (200,),
+        **options: Any,
+    ) -> requests.Response:
+        """Send one request; redirects are not followed, with no token.
+
+        :param path: below /v2, with a leading slash
+        :param expect: the statuses that are returned rather than raised
+        :param options: passed on to keystoneauth's session; with
+            ``stream=True``, an answer that is expected is not read yet
+        :raises PlaceError: no answer, or one that is not expected;
+            TransientError and RefusedError where the status tells
+        """
+        streamed = options.pop('stream', False)
+        options = {
+            'redirect': False,
+            'skip_cache': True,
+            # It would log what documents hold, such as locations with
+            # credentials, and read any of them whole for it.
+            'log': False,
+            'stream': True,
+            # We retry ourselves, or do not: see FACTS.md on consumed bodies.
+            'connect_retries': 0,
+            'status_code_retries': 0,
+            'timeout': (CONNECT_TIMEOUT, IDLE_TIMEOUT),
+            **options,
+        }
+        start = time.monotonic()
+        try:
+            response = self._proxy.request(path, method, **options)
+        except (
+            ksa_exceptions.ClientException,
+            sdk_exceptions.SDKException,
+        ) as exc:
+            raise self._failure(exc) from exc
+        LOG.debug(
+            '%s: %s %s: HTTP %s after %.3f s%s',
+            self.name,
+            method,
+            path,
+            response.status_code,
+            time.monotonic() - start,
+            _request_id(response),
+        )
+        if response.status_code not in expect:
+            self._load(response, _LONGEST_ERROR, cut=True)
+            raise self._error(response)
+        if not streamed:
+            self._load(response, limits.LONGEST_DOCUMENT)
+        return response
+
+    def _failure(self, exc: Exception) -> errors.PlaceError:
+        """Say why there is no answer."""
+        error: type[errors.PlaceError] = errors.PlaceError
+        passing = (
+            ksa_exceptions.ConnectionError,
+            # Of Keystone, when it was asked for a new token.
+            ksa_exceptions.HttpServerError,
+        )
+        if isinstance(exc, passing) and (
+            'CERTIFICATE_VERIFY_FAILED' not in str(exc)
+        ):
+            error = errors.TransientError
+        return error(self.name, errors.explain(exc))
+
+    def _load(
+        self, response: requests.Response, most: int, cut: bool = False
+    ) -> None:
+        """Read an answer, as ``limits.load`` does.
+
+        :raises PlaceError: it has no end
+        :raises TransientError: it broke off
+        """
+        try:
+            limits.load(response, most, cut)
+        except limits.TooLongError as exc:
+            raise errors.PlaceError(
+                self.name, f'{exc}; is it a Glance?'
+            ) from exc
+        except requests.exceptions.ConnectionError as exc:
+            raise errors.TransientError(
+                self.name, f'broke off its answer: {errors.explain(exc)}'
+            ) from exc
+
+    def get(
+        self, path: str, *, expect: Collection[int] = (200,), **params: Any
+    ) -> requests.Response:
+        """Ask for a document, patiently: what may pass is tried again.
+
+        :param params: of the query
+        """
+        for _, delay in zip(range(_RETRIES), retry.delays(), strict=False):
+            try:
+                return self.request('GET', path, expect=expect, params=params)
+            except errors.TransientError as exc:
+                time.sleep(retry.wait(delay, exc))
+        return self.request('GET', path, expect=expect, params=params)
+
+    def json(self, response: requests.Response) -> dict[str, Any]:
+        """Decode an answer that has to be a JSON object."""
+        try:
+            document = response.json()
+        except (ValueError, RecursionError) as exc:
+            raise errors.PlaceError(self.name, 'answered no JSON') from exc
+        if not isinstance(document, dict):
+            raise errors.PlaceError(self.name, 'answered no JSON object')
+        return document
+
+    def _error(self, response: requests.Response) -> errors.PlaceError:
+        status = response.status_code
+        if 300 <= status < 400:
+            host = _host(response.headers.get(limits.LOCATION, ''))
+            return errors.PlaceError(
+                self.name,
+                f'HTTP {status}: redirects to {host}, which is not followed: '
+                'no token may go there',
+            )
+        problem = f'HTTP {status}: {_details(response)}'
+        if status in _PASSING:
+            return errors.TransientError(
+                self.name, problem, retry_after=_retry_after(response)
+            )
+        if 400 <= status < 500:
+            return errors.RefusedError(self.name, problem, status)
+        return errors.PlaceError(self.name, problem)
+
+
+def path(image_id: str) -> str:
+    """Give the path of an image; its ID may come from a hostile cloud.
+
+    :raises SelectionError: it is no UUID, and could lead anywhere
+    """
+    if not image_record.is_id(image_id):
+        raise errors.SelectionError(f'{image_id!r} is not an image ID')
+    return f'/images/{image_id}'
+
+
+def _details(response: requests.Response) -> str:
+    """Get Glance's own words out of an answer, with the request ID.
+
+    What openstacksdk does for it takes minutes where the page is a hostile
+    one.
+    """
+    try:
+        page = _message(response.json())
+    except (ValueError, RecursionError):
+        page = response.text
+    words = ' '.join(_Words(page).found) or str(response.reason)
+    words = ' '.join(words.split())
+    return words[:_LONGEST_PROBLEM] + _request_id(response)
+
+
+def _message(document: object) -> str:
+    """Find the message in what services wrap it in."""
+    while isinstance(document, dict):
+        if isinstance(message := document.get('message'), str):
+            return message
+        document = next(iter(document.values()), None)
+    return ''
+
+
+class _Words(html.parser.HTMLParser):
+    """The words of a page, without those that repeat the status."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self._is_title = False
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self._is_title = tag in ('title', 'h1')
+
+    def handle_endtag(self, tag: str) -> None:
+        self._is_title = False
+
+    def handle_data(self, data: str) -> None:
+        if not self._is_title and data.strip():
+            self.found.append(data)
+
+
+def _host(url: str) -> str:
+    """Give the host of a URL, the rest of which may be a signature."""
+    try:
+        return urllib.parse.urlsplit(url).hostname or 'nowhere'
+    except ValueError:
+        return 'nowhere'
+
+
+def _request_id(response: requests.Response) -> str:
+    """Give what administrators find a request by in their logs."""
+    request_id = response.headers.get('x-openstack-request-id', '')
+    return f' ({request_id:.80})' if request_id else ''
+
+
+def _retry_after(response: requests.Response) -> float:
+    """Give the seconds that a Retry-After header asks for; 0 without one."""
+    value = response.headers.get('retry-after', '')
+    if value.isascii() and value.isdecimal():
+        return float(value)
+    try:
+        until = email.utils.parsedate_to_datetime(value)
+        return max(until.timestamp() - time.time(), 0.0)
+    except (ValueError, OverflowError):
+        return 0.0

@@ -1,0 +1,160 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The listing of an image service, page by page, in the order of the IDs."""
+
+from collections.abc import Iterator, Mapping
+import dataclasses
+from typing import Any
+
+from osc_glance_replicate import background as workers
+from osc_glance_replicate import errors
+from osc_glance_replicate.model import image_record
+from osc_glance_replicate.places.glance import image_api
+
+#: The most records that Glance gives in one answer (FACTS.md, "Listing").
+PAGE = 1000
+
+#: Parameters of GET /v2/images; a list is a parameter that is repeated.
+Filters = Mapping[str, str | list[str]]
+
+#: How often a listing starts again because its marker was deleted.
+_RESTARTS = 10
+
+#: Images that a listing may have: what has more has no end.
+_MOST = 1_000_000
+
+#: Such an image cannot be brought together with those of other places.
+_LATE = 'it is not listed in the order of the IDs: give its ID'
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Page:
+    """One answer.
+
+    :param more: whether Glance has more images after these
+    :param again: the listing has started again with this page
+    """
+
+    images: list[image_record.Image]
+    more: bool
+    again: bool = False
+
+
+def images(
+    api: image_api.ImageApi, filters: Filters
+) -> Iterator[image_record.Image]:
+    """List images in ascending order of their IDs.
+
+    The first page is asked for at once, and each further one while the
+    images before it are looked at.
+
+    :param filters: of GET /v2/images
+    :returns: the images; one that comes out of order, as an ID with capital
+        letters may, has a defect that says so
+    :raises PlaceError: while iterating
+    """
+    pages = _pages(api, filters)
+    coming = workers.start(next, pages)
+
+    def listing() -> Iterator[image_record.Image]:
+        nonlocal coming
+        last = done = ''
+        aside = []
+        more = True
+        while more:
+            page = coming.result()
+            if more := page.more:
+                coming = workers.start(next, pages)
+            if page.again:
+                done = last
+            for image in page.images:
+                # Databases do not agree on where capital letters belong.
+                if image.key > last and image.id == image.key:
+                    last = image.key
+                    yield image
+                elif image.key > done:
+                    aside.append(dataclasses.replace(image, flaw=_LATE))
+        # Not before the end: what is merged has to come in order.
+        yield from aside
+
+    return listing()
+
+
+def _pages(api: image_api.ImageApi, filters: Filters) -> Iterator[_Page]:
+    """Fetch the pages one after the other; the last has no more after it."""
+    marker = ''
+    restarts = 0
+    count = 0
+    more = True
+    again = False
+    while more:
+        page = _page(api, marker, filters)
+        if page is None:
+            restarts += 1
+            if restarts > _RESTARTS:
+                raise errors.TransientError(
+                    api.name, 'images vanish faster than they can be listed'
+                )
+            marker = ''
+            count = 0
+            again = True
+            continue
+        count += len(page.images)
+        if count > _MOST:
+            raise errors.PlaceError(
+                api.name, f'lists more than {_MOST} images; is it a Glance?'
+            )
+        if more := page.more:
+            last = page.images[-1].id
+            # Either as computers sort capital letters, or as people do.
+            if last <= marker and last.lower() <= marker.lower():
+                raise errors.PlaceError(
+                    api.name, f'lists the images up to {last} again and again'
+                )
+            marker = last
+        yield dataclasses.replace(page, again=again)
+        again = False
+
+
+def _page(
+    api: image_api.ImageApi, marker: str, filters: Filters
+) -> _Page | None:
+    """Fetch the images after a marker; None where that has been deleted."""
+    params: dict[str, Any] = {
+        'limit': PAGE,
+        'sort_key': 'id',
+        'sort_dir': 'asc',
+        'visibility': 'all',
+        **filters,
+        **({'marker': marker} if marker else {}),
+    }
+    try:
+        document = api.json(api.get('/images', **params))
+    except errors.RefusedError:
+        if marker and _is_gone(api, marker):
+            return None
+        raise
+    records = document.get('images')
+    if not isinstance(records, list) or not all(
+        isinstance(record, dict) for record in records
+    ):
+        raise errors.PlaceError(api.name, 'answered no list of images')
+    found = [image_record.Image(record) for record in records]
+    # A Glance may be configured to give fewer than asked for, so the number
+    # of images does not tell whether there are more.
+    return _Page(found, bool(found) and bool(document.get('next')))
+
+
+def _is_gone(api: image_api.ImageApi, image_id: str) -> bool:
+    response = api.get(image_api.path(image_id), expect=(200, 404))
+    return response.status_code == 404

@@ -1,0 +1,84 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The members of a shared image: read, and brought to what is wanted."""
+
+from collections.abc import Mapping
+import urllib.parse
+
+from osc_glance_replicate import errors
+from osc_glance_replicate.model import image_members
+from osc_glance_replicate.places.glance import image_api
+
+
+def read(api: image_api.ImageApi, image_id: str) -> dict[str, str]:
+    """Give the members that Glance has: project ID → status."""
+    try:
+        return image_members.parse(
+            api.json(api.get(_path(image_id))).get('members')
+        )
+    except ValueError as exc:
+        raise errors.PlaceError(api.name, exc) from exc
+
+
+def write(
+    api: image_api.ImageApi,
+    image_id: str,
+    wanted: Mapping[str, str],
+    exact: bool,
+) -> list[str]:
+    """Remove, add, accept and reject members.
+
+    Those that are there are looked at now: some may have been hidden
+    while the image was not shared (FACTS.md, "Also").
+
+    :param exact: remove those that are not wanted
+    :returns: what was refused, and how
+    """
+    have = read(api, image_id)
+    unwanted = have.keys() - wanted.keys() if exact else ()
+    refused = []
+    for project in (*unwanted, *wanted):
+        try:
+            _write_one(
+                api,
+                _path(image_id),
+                project,
+                have.get(project),
+                wanted.get(project),
+            )
+        except errors.RefusedError as exc:
+            refused.append(f'member {project}: {exc.problem}')
+    return refused
+
+
+def _write_one(
+    api: image_api.ImageApi,
+    path: str,
+    project: str,
+    have: str | None,
+    wanted: str | None,
+) -> None:
+    """Give one project the status that is wanted; None for no member."""
+    member = f'{path}/{urllib.parse.quote(project, safe="")}'
+    if wanted is None:
+        api.request('DELETE', member, expect=(204, 404))
+        return
+    if have is None:
+        api.request('POST', path, json={'member': project})
+        have = 'pending'
+    if have != wanted:
+        api.request('PUT', member, json={'status': wanted})
+
+
+def _path(image_id: str) -> str:
+    return f'{image_api.path(image_id)}/members'

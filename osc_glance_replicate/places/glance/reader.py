@@ -1,0 +1,152 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The data of one image as it comes from a Glance."""
+
+from collections.abc import Callable, Iterator
+import contextlib
+import io
+import time
+
+import requests
+import urllib3
+
+from osc_glance_replicate import errors
+from osc_glance_replicate.model import image_record
+from osc_glance_replicate.places.glance import image_api
+
+#: Bytes of a block that is worth passing on.
+_SMALL = 128 * 1024
+
+#: Bytes per second at which a larger block is worth waiting for.
+_FAST = 10e6
+
+
+class Download:
+    """The body of an answer, read as it arrives.
+
+    :param unwanted: number of bytes that were not asked for
+    """
+
+    def __init__(
+        self, place: str, response: requests.Response, unwanted: int
+    ) -> None:
+        self.unwanted = unwanted
+        self._place = place
+        self._raw = response.raw
+        # TLS and chunks have buffers of their own, of which a socket knows
+        # nothing.
+        encrypted = response.url.startswith('https:')
+        self._plain = not (encrypted or response.raw.chunked)
+        self._gathers = False
+
+    def rewind(self) -> None:
+        raise io.UnsupportedOperation
+
+    def fileno(self) -> int | None:
+        return self._raw.fileno() if self._plain else None
+
+    def interrupt(self) -> None:
+        # It may have come to its end meanwhile.
+        with contextlib.suppress(ValueError, RuntimeError, OSError):
+            self._raw.shutdown()
+
+    def read(self, most: int) -> bytes:
+        """Give what has arrived; what comes fast in small pieces is gathered.
+
+        Of TLS, 16 KiB arrive at a time, and small blocks cost three times the
+        CPU (FACTS.md). Who watches the descriptor does not wait for a second
+        piece.
+        """
+        if self._plain:
+            return self._read(self._raw.read1, most)
+        start = time.monotonic()
+        data = self._read(
+            self._raw.read if self._gathers else self._raw.read1, most
+        )
+        fast = len(data) > _FAST * (time.monotonic() - start)
+        self._gathers = fast and (self._gathers or len(data) < _SMALL)
+        return data
+
+    def _read(self, read: Callable[..., bytes | None], most: int) -> bytes:
+        try:
+            data = read(most, decode_content=False) or b''
+        except (urllib3.exceptions.HTTPError, OSError) as exc:
+            if isinstance(exc.__cause__, urllib3.exceptions.IncompleteRead):
+                # Whoever reads knows how much there should be.
+                return b''
+            raise errors.TransientError(
+                self._place, f'broke off while sending: {errors.explain(exc)}'
+            ) from exc
+        return data
+
+
+@contextlib.contextmanager
+def read(
+    api: image_api.ImageApi, image: image_record.Image, start: int
+) -> Iterator[Download]:
+    """Open an image's data.
+
+    Not every store can begin in the middle (FACTS.md, "Download"): then
+    what is not asked for comes as well, and has to be dropped.
+
+    :param start: number of bytes to leave out; fewer than there are
+    :raises DataError: the record promises data and there is none, or of
+        another length
+    """
+    response = _request(api, image, start)
+    with response:
+        partial = response.status_code == 206
+        size = image.size or 0
+        # What is chunked is counted when it has been read.
+        expected = str(size - start if partial else size)
+        offered = response.headers.get('Content-Length', expected)
+        if response.status_code == 204:
+            offered = '0'
+        if offered != expected:
+            raise errors.DataError(
+                api.name,
+                f'the data of {image.id} is lost or damaged: {expected} '
+                f'bytes are recorded, {offered} offered',
+            )
+        unwanted = 0 if partial else start
+        yield Download(api.name, response, unwanted)
+
+
+def _request(
+    api: image_api.ImageApi, image: image_record.Image, start: int
+) -> requests.Response:
+    """Ask for data, of which the answer leaves out the start or not."""
+    headers = {'Accept-Encoding': 'identity'}
+    if start:
+        headers['Range'] = f'bytes={start}-'
+    response = api.request(
+        'GET',
+        image_api.path(image.id) + '/file',
+        expect=(200, 204, 404, *((206, 400, 416) if start else ())),
+        stream=True,
+        headers=headers,
+    )
+    if response.status_code == 404:
+        raise errors.RefusedError(
+            api.name, f'{image.id} was deleted there meanwhile'
+        )
+    if response.status_code in (200, 204):
+        return response
+    promised = f'bytes {start}-{(image.size or 0) - 1}/{image.size}'
+    if (
+        response.status_code == 206
+        and response.headers.get('Content-Range') == promised
+    ):
+        return response
+    response.close()
+    return _request(api, image, 0)

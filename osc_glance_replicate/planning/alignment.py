@@ -1,0 +1,193 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The images of all ends brought together: listed, or looked up by name."""
+
+from collections.abc import Iterable, Iterator, Sequence
+import dataclasses
+import heapq
+import itertools
+import operator
+
+from osc_glance_replicate import errors
+from osc_glance_replicate.model import image_record
+from osc_glance_replicate.model import image_selection
+from osc_glance_replicate import places
+
+#: The records of one ID: the source's, then each destination's.
+Row = Sequence[image_record.Image | None]
+
+#: How many rows are looked at to tell whether two places are the same: fewer
+#: than a page has, so that nothing waits for the second one.
+_HEAD = 500
+
+#: How many images two destinations must have in common to be found the same.
+_MANY = 10
+
+#: What one image bears at one service, by whatever URL it is reached.
+_EVIDENCE = ('created_at', 'updated_at', 'owner')
+
+
+def rows(
+    source: places.Source,
+    destinations: Sequence[places.Place],
+    selection: image_selection.Selection,
+    whole: bool = False,
+    members: bool = False,
+) -> Iterator[Row]:
+    """Give the records of each image of the source at every place.
+
+    :param selection: which images are meant; others may come, too
+    :param whole: list all images of the source, whatever is meant
+    :param members: give the members of shared images, too
+    :raises SelectionError: a name is not found or fits several images
+    :raises CloudError: two places are the same image service
+    """
+    everywhere = [source, *destinations]
+    if selection.images and not whole:
+        found = _look_up(source, selection.images)
+        all_rows: Iterator[Row] = (
+            [
+                image,
+                *(
+                    None if image.defect else place.find(image.id)
+                    for place in destinations
+                ),
+            ]
+            for image in found
+        )
+    else:
+        meant = None if whole else selection
+        listings = [place.images() for place in destinations]
+        all_rows = align([source.images(meant), *listings])
+    if members:
+        all_rows = (
+            _with_members(row, everywhere)
+            if row[0] and (selection.images or selection.matches(row[0]))
+            else row
+            for row in all_rows
+        )
+    head = list(itertools.islice(all_rows, _HEAD))
+    _refuse_aliases(head, everywhere)
+    return itertools.chain(head, all_rows)
+
+
+def row(
+    source: places.Source,
+    destinations: Sequence[places.Place],
+    image_id: str,
+    members: bool = False,
+) -> Row:
+    """Give the records of one image at every place.
+
+    :param members: if it is shared, give its members, too
+    """
+    everywhere = [source, *destinations]
+    found = [place.find(image_id) for place in everywhere]
+    return _with_members(found, everywhere) if members else found
+
+
+def align(
+    listings: Sequence[Iterable[image_record.Image]],
+) -> Iterator[Row]:
+    """Bring the images of the same ID together.
+
+    :param listings: one per place, each in ascending order of the IDs; they
+        are read as the rows are asked for and never held
+    :returns: one row per ID, with as many fields as there are listings
+    """
+
+    def tagged(
+        index: int, listing: Iterable[image_record.Image]
+    ) -> Iterator[tuple[str, int, image_record.Image]]:
+        return ((image.key, index, image) for image in listing)
+
+    merged = heapq.merge(
+        *itertools.starmap(tagged, enumerate(listings)),
+        key=operator.itemgetter(0, 1),
+    )
+    for _, group in itertools.groupby(merged, key=operator.itemgetter(0)):
+        row: list[image_record.Image | None] = [None] * len(listings)
+        for _, index, image in group:
+            if row[index]:
+                # IDs that differ in case only are two images to most Glances.
+                yield row
+                row = [None] * len(listings)
+            row[index] = image
+        yield row
+
+
+def _with_members(row: Row, everywhere: Sequence[places.Place]) -> Row:
+    """Ask each place for the members of an image that is shared there."""
+    found = list(row)
+    for index, (image, place) in enumerate(zip(row, everywhere, strict=True)):
+        if image and not image.defect and image.visibility == 'shared':
+            try:
+                found[index] = dataclasses.replace(
+                    image, members=place.members(image)
+                )
+            except errors.PlaceError as exc:
+                flaw = f'its members cannot be read: {exc}'
+                found[index] = dataclasses.replace(image, flaw=flaw)
+    return found
+
+
+def _look_up(
+    source: places.Source, names: Sequence[str]
+) -> list[image_record.Image]:
+    """Find the images that the user named, each once."""
+    found = {}
+    for name in names:
+        image = source.find(name) if image_record.is_id(name) else None
+        images = [image] if image else source.named(name)
+        if not images:
+            raise errors.SelectionError(
+                f"There is no image '{name}' in {source.name}"
+            )
+        if len(images) > 1:
+            ids = ', '.join(image.id for image in images)
+            raise errors.SelectionError(
+                f"Several images in {source.name} are named '{name}': give "
+                f'the ID of one ({ids})'
+            )
+        found[images[0].id] = images[0]
+    return list(found.values())
+
+
+def _refuse_aliases(
+    head: Sequence[Row], everywhere: Sequence[places.Place]
+) -> None:
+    """Notice that two places are one service, reached by different URLs.
+
+    Nobody can set created_at (FACTS.md), so two services do not bear the
+    same one on all the images that both have: unless one run has made the
+    replicas at both, in the same seconds. The owners, which two Keystones do
+    not share, and updated_at tell then; and of two destinations it takes many
+    images, as no harm is done until then.
+    """
+    dating = [i for i, place in enumerate(everywhere) if place.dates]
+    for one, other in itertools.combinations(dating, 2):
+        fewest = 1 if one == 0 else _MANY
+        pairs = [
+            a.record.get('created_at') is not None
+            and all(a.record.get(f) == b.record.get(f) for f in _EVIDENCE)
+            for row in head
+            if (a := row[one]) and (b := row[other])
+        ]
+        if len(pairs) >= fewest and all(pairs):
+            raise errors.CloudError(
+                everywhere[other].name,
+                f"it is the same image service as '{everywhere[one].name}': "
+                f'the {len(pairs)} images looked at were created at the same '
+                'times; unset OS_* variables left in the environment or name '
+                'another cloud',
+            )

@@ -1,0 +1,208 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The plan of a whole catalogue: what an image needs to boot lands first."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+import dataclasses
+import logging
+
+from osc_glance_replicate import errors
+from osc_glance_replicate.model import image_record
+from osc_glance_replicate.model import plan
+from osc_glance_replicate.planning import alignment as catalogue
+from osc_glance_replicate.planning import planner as planning
+
+LOG = logging.getLogger(__name__)
+
+#: How far references are followed: a kernel has none in the real world.
+_DEEPEST = 4
+
+
+class Order:
+    """Plans for all images that are selected, and for those that they need.
+
+    Images that need others are kept until all others have been planned.
+
+    :param planner: the judgement on one image
+    :param to: names of the destinations, in the order of the rows
+    :param look_up: gives the row of the image of an ID
+    """
+
+    def __init__(
+        self,
+        planner: planning.Planner,
+        to: Sequence[str],
+        look_up: Callable[[str], catalogue.Row],
+    ) -> None:
+        self._planner = planner
+        self._to = to
+        self._look_up = look_up
+        self._named: set[str] = set()
+        #: What was planned after the listing, by ID.
+        self._planned: dict[str, list[plan.Action]] = {}
+
+    def actions(self, rows: Iterable[catalogue.Row]) -> Iterator[plan.Action]:
+        """Plan, reading the rows one by one.
+
+        :param rows: as ``catalogue`` gives them
+        """
+        kept: list[catalogue.Row] = []
+        for row in rows:
+            image = row[0]
+            if not image:
+                yield from self._extras(row)
+            elif self._is_meant(image):
+                if self._planner.selection.images:
+                    self._named.add(image.id)
+                if self._references(image):
+                    kept.append(row)
+                else:
+                    yield from self._decide(row)
+        for row in kept:
+            yield from self._plan_needy(row, ())
+
+    def _is_meant(self, image: image_record.Image) -> bool:
+        selection = self._planner.selection
+        return bool(selection.images) or selection.matches(image)
+
+    def _was_copied(self, image: image_record.Image) -> bool:
+        """Say whether the listing alone has an image copied."""
+        selection = self._planner.selection
+        if image.hidden and not selection.include_hidden:
+            return False
+        if selection.images:
+            return image.id in self._named
+        return selection.matches(image)
+
+    def _references(self, image: image_record.Image) -> dict[str, str]:
+        return {
+            field: image_id
+            for field, image_id in image.references.items()
+            if not self._planner.template.leaves_out(field)
+            and field not in self._planner.template.properties
+        }
+
+    def _extras(self, row: catalogue.Row) -> Iterator[plan.Action]:
+        for to, replica in zip(self._to, row[1:], strict=True):
+            if replica and self._planner.extra:
+                yield from self._planner.extras(replica, to)
+
+    def _decide(
+        self, row: catalogue.Row, referred: bool = False
+    ) -> Iterator[plan.Action]:
+        image, *replicas = row
+        if image:
+            for to, replica in zip(self._to, replicas, strict=True):
+                yield self._judge(image, replica, to, referred)
+
+    def _judge(
+        self,
+        image: image_record.Image,
+        replica: image_record.Image | None,
+        to: str,
+        referred: bool,
+    ) -> plan.Action:
+        try:
+            return self._planner.decide(image, replica, to, referred)
+        except errors.ReplicateError:
+            raise
+        except Exception as exc:
+            # A record that nobody thought of keeps no other from its place.
+            LOG.debug('defect while planning', exc_info=True)
+            problem = errors.printable(f'{type(exc).__name__}: {exc}')
+            return plan.Action(
+                image,
+                to,
+                plan.Verb.FAIL,
+                replica,
+                reason=f'unexpected {problem}',
+            )
+
+    def _plan_needy(
+        self, row: catalogue.Row, path: tuple[str, ...]
+    ) -> Iterator[plan.Action]:
+        """Plan for what an image needs, then for the image.
+
+        :param path: IDs of the images that need it
+        """
+        image = row[0]
+        if not image or image.id in self._planned:
+            return
+        path = (*path, image.id)
+        first: list[str] = []
+        problems: list[str] = []
+        for field, needed in self._references(image).items():
+            if needed in path or len(path) > _DEEPEST:
+                problems.append(f'{field} {needed} leads back to it')
+                continue
+            yield from self._plan_needed(needed, path, first)
+            if not self._planned[needed]:
+                problems.append(f'{field} {needed} is not there')
+            first.append(needed)
+        actions = [
+            self._blame(action, problems, first)
+            for action in self._decide(row, referred=len(path) > 1)
+        ]
+        self._planned[image.id] = actions
+        yield from actions
+
+    def _plan_needed(
+        self, image_id: str, path: tuple[str, ...], first: Sequence[str]
+    ) -> Iterator[plan.Action]:
+        """Plan for an image that another one needs, unless that was done.
+
+        :param first: IDs of the images that are to land before it
+        """
+        if image_id in self._planned:
+            return
+        row = self._look_up(image_id)
+        image = row[0]
+        if image and self._references(image):
+            yield from self._plan_needy(row, path)
+            return
+        was_listed = image and self._was_copied(image)
+        self._planned[image_id] = [
+            dataclasses.replace(action, after=tuple(first))
+            for action in self._decide(row, referred=not was_listed)
+        ]
+        if not was_listed:
+            yield from self._planned[image_id]
+
+    def _blame(
+        self,
+        action: plan.Action,
+        problems: Sequence[str],
+        first: Sequence[str],
+    ) -> plan.Action:
+        """Let an image wait for what it needs, or fail without it."""
+        action = dataclasses.replace(action, after=tuple(first))
+        if action.verb is not plan.Verb.COPY:
+            return action
+        if action.to in self._planner.dumps:
+            return dataclasses.replace(action, after=())
+        problems = [
+            *problems,
+            *(
+                f'{needed.image.id}, which it needs, is {needed.verb.value}: '
+                f'{needed.reason}'
+                for image_id in first
+                for needed in self._planned[image_id]
+                if needed.to == action.to and needed.fails
+            ),
+        ]
+        if not problems:
+            return action
+        return action.instead(
+            plan.Verb.FAIL,
+            f'{"; ".join(problems)}; --dont-replicate leaves the property out',
+        )

@@ -1,0 +1,216 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A run on a terminal: a line for all of it, and one for each transfer."""
+
+import collections
+from collections.abc import Iterable
+import contextlib
+import threading
+from typing import Any
+
+from rich import console
+from rich import progress
+from rich import table
+
+from osc_glance_replicate import errors
+from osc_glance_replicate.execution import backlog
+from osc_glance_replicate.execution import events as watch
+from osc_glance_replicate.execution import outcomes
+from osc_glance_replicate.model import plan
+from osc_glance_replicate.reporting import counts
+
+#: Times per second that the display is drawn.
+_RATE = 4
+
+#: Shown instead of where to, while all of an image is read beforehand.
+_CHECKING = 'checking'
+
+
+#: Columns of a terminal below which less is shown.
+_NARROW, _NORMAL = 36, 68
+
+
+class _Lines(progress.Progress):
+    """Lines that stand apart: the first has no destination, so more room.
+
+    :param terminal: that they are on
+    """
+
+    def __init__(self, terminal: console.Console) -> None:
+        self._terminal = terminal
+        super().__init__(
+            console=terminal,
+            refresh_per_second=_RATE,
+            transient=True,
+            redirect_stdout=False,
+            expand=True,
+        )
+
+    def get_renderables(self) -> Iterable[console.RenderableType]:
+        # The terminal may have another width by now.
+        self.columns = _columns(self._terminal.width)
+        yield self.make_tasks_table(self.tasks[:1])
+        yield self.make_tasks_table(self.tasks[1:])
+
+    def refresh(self) -> None:
+        # The work is worth doing where nobody can be shown it.
+        with contextlib.suppress(OSError):
+            super().refresh()
+
+
+def _columns(width: int) -> tuple[progress.ProgressColumn, ...]:
+    """Give the columns that there is room for, beside names worth reading.
+
+    Each is as wide as it will be for most of the time.
+    """
+
+    def text(name: str, **options: Any) -> progress.ProgressColumn:
+        column = table.Column(no_wrap=True, overflow='ellipsis', **options)
+        return progress.TextColumn(name, table_column=column, markup=False)
+
+    def number(width: int) -> table.Column:
+        return table.Column(no_wrap=True, justify='right', min_width=width)
+
+    name = text('{task.description}', ratio=1)
+    to = text('{task.fields[to]}', max_width=20)
+    share = progress.TaskProgressColumn(table_column=number(4))
+    sizes = progress.DownloadColumn(table_column=number(11))
+    rate = progress.TransferSpeedColumn(table_column=number(10))
+    rest = progress.TimeRemainingColumn(compact=True, table_column=number(5))
+    if width < _NARROW:
+        return name, share
+    if width < _NORMAL:
+        return name, share, sizes
+    return name, to, share, sizes, rate, rest
+
+
+class Display(watch.Nobody):
+    """Shows how far a run is.
+
+    :param terminal: that it is on
+    """
+
+    def __init__(self, terminal: console.Console) -> None:
+        self._lock = threading.Lock()
+        self._counts = counts.Counts()
+        self._lines: dict[counts.Key, progress.TaskID] = {}
+        self._checking: set[counts.Key] = set()
+        self._sent: collections.Counter[counts.Key] = collections.Counter()
+        self._progress = _Lines(terminal)
+        self._total = self._progress.add_task('planning', to='', total=None)
+
+    def start(self) -> None:
+        self._progress.start()
+
+    def stop(self) -> None:
+        with contextlib.suppress(OSError):
+            self._progress.stop()
+
+    def planned(self, group: backlog.Group) -> None:
+        with self._lock:
+            self._counts.plan(group)
+            self._sum_up()
+
+    def all_planned(self) -> None:
+        with self._lock:
+            self._counts.complete = True
+            self._sum_up()
+
+    def begun(self, action: plan.Action) -> None:
+        key = counts.key(action)
+        with self._lock:
+            if key not in self._lines:
+                self._lines[key] = self._progress.add_task(
+                    errors.printable(action.image.name or action.image.id),
+                    to=action.to,
+                    total=action.image.size or None,
+                )
+
+    def checked(self, action: plan.Action, count: int) -> None:
+        key = counts.key(action)
+        with self._lock:
+            line = self._lines.get(key)
+            if line is None:
+                return
+            if key not in self._checking:
+                self._checking.add(key)
+                self._progress.reset(line, to=_CHECKING)
+            self._progress.advance(line, count)
+
+    def sent(self, action: plan.Action, count: int) -> None:
+        key = counts.key(action)
+        with self._lock:
+            self._end_check(action)
+            if (line := self._lines.get(key)) is not None:
+                self._progress.advance(line, count)
+                self._sent[key] += count
+                self._progress.advance(self._total, count)
+
+    def _end_check(self, action: plan.Action) -> None:
+        """Begin the line again: what was checked was not sent."""
+        key = counts.key(action)
+        if key in self._checking:
+            self._checking.remove(key)
+            self._progress.reset(self._lines[key], to=action.to)
+
+    def retried(self, action: plan.Action, trouble: errors.PlaceError) -> None:
+        key = counts.key(action)
+        with self._lock:
+            self._counts.retried += 1
+            self._end_check(action)
+            self._advance(-self._sent.pop(key, 0))
+            if (line := self._lines.get(key)) is not None:
+                self._progress.reset(line, to=action.to)
+            self._sum_up()
+        self._print(f'trying again: {counts.title(action)}: {trouble}')
+
+    def ended(self, outcome: outcomes.Outcome) -> None:
+        key = counts.key(outcome.action)
+        with self._lock:
+            size = self._counts.end(outcome)
+            if size is None:
+                return
+            # What was not sent by us was done, too; or it was in vain.
+            arrived = size if outcome.result in ('copied', 'ok') else 0
+            self._counts.size += arrived - size
+            sent = self._sent.pop(key, 0)
+            self._advance(arrived - sent)
+            self._checking.discard(key)
+            if (line := self._lines.pop(key, None)) is not None:
+                self._progress.remove_task(line)
+            self._sum_up()
+        if counts.needs_eye(outcome):
+            reason = errors.printable(outcome.reason)
+            title = counts.title(outcome.action)
+            self._print(f'{outcome.result}: {title}: {reason}')
+
+    def _advance(self, count: int) -> None:
+        """Count bytes of all images; what is taken back is no rate."""
+        if count < 0:
+            self._progress.tasks[0].completed += count
+        else:
+            self._progress.advance(self._total, count)
+
+    def _sum_up(self) -> None:
+        # Not by update(), which forgets the rate when the total changes.
+        total = self._progress.tasks[0]
+        total.description = self._counts.words
+        known = self._counts.size or self._counts.complete
+        total.total = self._counts.size if known else None
+        total.finished_time = total.finished_speed = None
+
+    def _print(self, line: str) -> None:
+        with contextlib.suppress(OSError):
+            self._progress.console.print(
+                line, markup=False, highlight=False, soft_wrap=True
+            )

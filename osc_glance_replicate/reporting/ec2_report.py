@@ -1,0 +1,59 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""EC2-style IDs made into rows, or into statements for a database."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from osc_glance_replicate.ec2 import ec2_id as ec2
+from osc_glance_replicate.reporting import report
+
+
+class Identities(report.Report[ec2.Identity]):
+    """What ec2ids tells."""
+
+    columns: tuple[str, ...] = ('EC2 ID', 'ID', 'Name')
+
+    def _rows(
+        self, items: Iterable[ec2.Identity]
+    ) -> Iterator[tuple[Any, ...]]:
+        for identity in items:
+            self._counts['identified'] += 1
+            yield (
+                identity.ec2_id,
+                identity.image_id,
+                self._text(identity.name),
+            )
+
+    def _summary(self) -> str:
+        if not self.problems:
+            return self._counted() or 'no images'
+        counts = self._counted() or 'nothing printed'
+        return f'{counts}; problems: {len(self.problems)}'
+
+    def _exit_code(self) -> int:
+        return int(bool(self.problems))
+
+
+class Statements(Identities):
+    """What ec2ids --nova-sql tells: all of it, or nothing."""
+
+    columns = ('SQL',)
+
+    def _rows(
+        self, items: Iterable[ec2.Identity]
+    ) -> Iterator[tuple[Any, ...]]:
+        identities = [] if self.problems else list(items)
+        if identities:
+            self._counts['identified'] = len(identities)
+            yield from ((line,) for line in ec2.statements(identities))

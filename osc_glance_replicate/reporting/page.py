@@ -1,0 +1,193 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A run as one HTML page that needs nothing else, for a ticket, say."""
+
+import collections
+from collections.abc import Iterable, Iterator
+import contextlib
+import datetime
+import errno
+import os
+import pathlib
+import tempfile
+import threading
+import time
+from xml.etree import ElementTree
+
+from rich import filesize
+
+from osc_glance_replicate import errors
+from osc_glance_replicate.execution import events as watch
+from osc_glance_replicate.execution import outcomes
+from osc_glance_replicate.model import plan
+from osc_glance_replicate.reporting import counts
+from osc_glance_replicate.reporting import markup
+from osc_glance_replicate.reporting import timeline
+
+#: The colours and sizes, of light and dark.
+_STYLE = pathlib.Path(__file__).with_suffix('.css')
+
+#: Whatever may be in a name, nothing is run and nothing is fetched.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
+_FAILED = ('failed', 'conflict')
+
+
+class Page(watch.Nobody):
+    """Listens to a run, to tell of it in the end.
+
+    :param path: of the file that is to be written
+    :param title: what it was about; it may change
+    :param show_all: show the images that need no attention, too
+    :raises ReplicateError: the file cannot be written
+    """
+
+    def __init__(self, path: str, title: str, show_all: bool = False) -> None:
+        self._path = path
+        # Better now than when the work has been done.
+        with self._named_in_errors():
+            self._part = _part(pathlib.Path(path).resolve())
+        self.title = title
+        self._show_all = show_all
+        self._counts: collections.Counter[str] = collections.Counter()
+        self._copied = 0
+        self._lock = threading.Lock()
+        self._begun: dict[counts.Key, float] = {}
+        self._events: list[timeline.Event] = []
+        self._start = datetime.datetime.now(datetime.UTC)
+        self._zero = time.monotonic()
+
+    def begun(self, action: plan.Action) -> None:
+        with self._lock:
+            self._begun.setdefault(counts.key(action), self._now())
+
+    def ended(self, outcome: outcomes.Outcome) -> None:
+        with self._lock:
+            now = self._now()
+            action = outcome.action
+            begun = self._begun.pop(counts.key(action), now)
+            self._counts[outcome.result] += 1
+            if outcome.result == 'copied':
+                self._copied += action.image.size or 0
+            if self._show_all or not action.routine:
+                self._events.append(timeline.Event(outcome, begun, now))
+
+    def _now(self) -> float:
+        return time.monotonic() - self._zero
+
+    def write(self, summary: str) -> None:
+        """Write the file.
+
+        :param summary: of the run, in one line
+        :raises ReplicateError: it cannot be written
+        """
+        with self._named_in_errors():
+            try:
+                self._part.write_bytes(self._html(summary))
+                self._part.replace(pathlib.Path(self._path).resolve())
+            finally:
+                # Of each run that failed there would be one more.
+                self._part.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _named_in_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as exc:
+            raise errors.ReplicateError(
+                f'Cannot write the report to {self._path}: {exc.strerror}'
+            ) from exc
+
+    def _html(self, summary: str) -> bytes:
+        html = ElementTree.Element('html', lang='en')
+        head = markup.add(html, 'head')
+        markup.add(head, 'meta', charset='utf-8')
+        policy = {'http-equiv': 'Content-Security-Policy', 'content': _POLICY}
+        markup.add(head, 'meta', **policy)
+        markup.add(head, 'meta', name='viewport', content='width=device-width')
+        markup.add(head, 'title', f'{self.title}, {self._when}')
+        markup.add(head, 'style', _STYLE.read_text())
+        body = markup.add(html, 'body')
+        markup.add(body, 'h1', self.title)
+        markup.add(body, 'p', summary)
+        self._add_totals(body)
+        failures = [e for e in self._events if e.outcome.result in _FAILED]
+        if failures:
+            markup.add(body, 'h2', 'What failed')
+            _add_rows(body, failures)
+        moved = [e for e in self._events if e.ended > e.begun]
+        if moved:
+            markup.add(body, 'h2', 'When')
+            timeline.draw(body, moved)
+        others = [e for e in self._events if e.outcome.result not in _FAILED]
+        if others:
+            title = 'The other images' if failures else 'The images'
+            markup.add(body, 'h2', title)
+            _add_rows(body, others)
+        written: bytes = ElementTree.tostring(html, 'utf-8', method='html')
+        return b'<!DOCTYPE html>\n' + written + b'\n'
+
+    @property
+    def _when(self) -> str:
+        return self._start.strftime('%Y-%m-%d %H:%M:%S UTC')
+
+    def _add_totals(self, body: ElementTree.Element) -> None:
+        totals = markup.add(body, 'dl')
+        for title, text in (
+            ('begun', self._when),
+            ('took', f'{self._now():.0f} s'),
+            ('sent', filesize.decimal(self._copied)),
+            *(
+                (result, str(count))
+                for result, count in sorted(self._counts.items())
+            ),
+        ):
+            entry = markup.add(totals, 'div')
+            markup.add(entry, 'dt', title)
+            markup.add(entry, 'dd', text)
+
+
+def _part(path: pathlib.Path) -> pathlib.Path:
+    """Make the file that becomes the page: for its owner alone, like a dump.
+
+    :raises OSError: that is not possible
+    """
+    if path.exists() and not path.is_file():
+        raise FileExistsError(errno.EEXIST, 'it is there, and no file')
+    descriptor, name = tempfile.mkstemp('.part', f'{path.name}.', path.parent)
+    os.close(descriptor)
+    return pathlib.Path(name)
+
+
+def _add_rows(
+    parent: ElementTree.Element, events: Iterable[timeline.Event]
+) -> None:
+    table = markup.add(parent, 'table')
+    titles = markup.add(markup.add(table, 'thead'), 'tr')
+    for title in 'Name, ID', 'Size', 'To', 'Result', 'Took', 'Reason':
+        kind = {'class': 'number'} if title in ('Size', 'Took') else {}
+        markup.add(titles, 'th', title, **kind)
+    rows = markup.add(table, 'tbody')
+    text = {'class': 'text'}
+    for event in events:
+        image, result = event.outcome.action.image, event.outcome.result
+        row = markup.add(rows, 'tr')
+        markup.add(markup.add(row, 'td', image.name, **text), 'code', image.id)
+        size = '' if image.size is None else filesize.decimal(image.size)
+        markup.add(row, 'td', size, **{'class': 'number'})
+        markup.add(row, 'td', event.outcome.action.to)
+        markup.add(row, 'td', result, **{'class': result})
+        seconds = event.ended - event.begun
+        took = f'{seconds:.1f} s' if seconds else ''
+        markup.add(row, 'td', took, **{'class': 'number'})
+        markup.add(row, 'td', event.outcome.reason, **text)

@@ -1,0 +1,137 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A plan made into the differences of places, or into sizes."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from rich import filesize
+
+from osc_glance_replicate.model import plan
+from osc_glance_replicate.reporting import report
+
+#: The exit code of a comparison that found any difference.
+DIFFERENT = 3
+
+
+class Differences(report.Report[plan.Action]):
+    """What compare tells."""
+
+    columns = ('ID', 'Name', 'To', 'Difference', 'Detail')
+
+    _left_out = 0
+
+    def _rows(self, items: Iterable[plan.Action]) -> Iterator[tuple[Any, ...]]:
+        for action in items:
+            difference = _difference(action)
+            if not difference:
+                # Who names an image wants to know that it was left out.
+                self._left_out += not action.routine
+                continue
+            self._counts[difference] += 1
+            if self._show_all or difference != 'same':
+                yield (
+                    self._text(action.image.id),
+                    self._text(action.image.name),
+                    action.to,
+                    difference,
+                    self._detail(action),
+                )
+
+    def _detail(self, action: plan.Action) -> Any:
+        """Tell the differences: as a text, or as data."""
+        changes = (*action.changes, *action.fixed)
+        if not changes:
+            return self._text(action.reason)
+        if self._for_people:
+            return self._text(
+                '; '.join(
+                    f'{change.field}: {change.source!r} '
+                    f'({action.to}: {change.destination!r})'
+                    for change in changes
+                )
+            )
+        return [
+            {
+                'field': change.field,
+                'source': change.source,
+                'destination': change.destination,
+            }
+            for change in changes
+        ]
+
+    def _summary(self) -> str:
+        counts = self._counted() or 'no images'
+        if not self._left_out:
+            return counts
+        return (
+            f'{counts}; {self._left_out} not compared: livecopy --dry-run '
+            'tells why'
+        )
+
+    def _advice(self) -> str:
+        if self._counts['failed']:
+            return 'see Detail, mend it and run the same command again'
+        return ''
+
+    def _exit_code(self) -> int:
+        if self._counts['failed']:
+            return 1
+        return DIFFERENT if set(self._counts) - {'same'} else 0
+
+
+def _difference(action: plan.Action) -> str:
+    """Name what a plan says about an image, in compare's words."""
+    match action.verb:
+        case plan.Verb.COPY:
+            return 'incomplete' if action.replica else 'missing'
+        case plan.Verb.CONFLICT if action.incomplete:
+            return 'incomplete'
+        case plan.Verb.UPDATE:
+            return 'metadata'
+        case plan.Verb.FAIL if action.fixed:
+            return 'metadata'
+        case plan.Verb.UNCHANGED:
+            return 'same'
+        case plan.Verb.SKIP:
+            return ''
+        case verb:
+            return str(verb.value)
+
+
+class Sizes(report.Report[plan.Action]):
+    """What size tells: how much would be copied to each destination."""
+
+    columns = ('To', 'Images', 'Bytes', 'Size')
+
+    def begin(self, to: Iterable[str]) -> None:
+        """Take note of the names of the destinations, before any action."""
+        self._bytes = dict.fromkeys(to, 0)
+        self._images = dict.fromkeys(self._bytes, 0)
+
+    def _rows(self, items: Iterable[plan.Action]) -> Iterator[tuple[Any, ...]]:
+        for action in items:
+            self._counts[action.verb.value] += 1
+            if action.verb is plan.Verb.COPY:
+                self._images[action.to] += 1
+                self._bytes[action.to] += action.image.size or 0
+        # Not before the plan has come to its end: half a sum is no sum.
+        for to, size in self._bytes.items():
+            yield to, self._images[to], size, filesize.decimal(size)
+
+    def _summary(self) -> str:
+        failed = self._counts['failed']
+        return f'{failed} not counted; compare tells why' if failed else ''
+
+    def _exit_code(self) -> int:
+        return int(self._counts['failed'] > 0)

@@ -1,0 +1,126 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""How far a run is, shown to who waits for it: on stderr, never on stdout."""
+
+from collections.abc import Iterator
+import contextlib
+import logging
+import sys
+import threading
+import time
+from typing import IO
+
+from rich import console
+from rich import filesize
+
+from osc_glance_replicate import errors
+from osc_glance_replicate.execution import backlog
+from osc_glance_replicate.execution import events as watch
+from osc_glance_replicate.execution import outcomes
+from osc_glance_replicate.model import plan
+from osc_glance_replicate.reporting import counts
+from osc_glance_replicate.reporting import display
+
+
+class Lines(watch.Nobody):
+    """A line for each image that has ended, for logs and pipes.
+
+    :param stream: where they go
+    """
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+        self._counts = counts.Counts()
+        self._begun: dict[counts.Key, float] = {}
+
+    def planned(self, group: backlog.Group) -> None:
+        with self._lock:
+            self._counts.plan(group)
+
+    def all_planned(self) -> None:
+        with self._lock:
+            self._counts.complete = True
+
+    def begun(self, action: plan.Action) -> None:
+        with self._lock:
+            self._begun.setdefault(counts.key(action), time.monotonic())
+
+    def retried(self, action: plan.Action, trouble: errors.PlaceError) -> None:
+        self._write(f'trying again: {counts.title(action)}: {trouble}')
+
+    def ended(self, outcome: outcomes.Outcome) -> None:
+        action = outcome.action
+        with self._lock:
+            size = self._counts.end(outcome)
+            begun = self._begun.pop(counts.key(action), time.monotonic())
+            words = self._counts.words
+        if size is None:
+            return
+        seconds = time.monotonic() - begun
+        told = f'{outcome.result}: {counts.title(action)}'
+        if outcome.result in ('copied', 'ok'):
+            told += f', {filesize.decimal(size)} in {seconds:.0f} s'
+        elif outcome.reason:
+            told += f': {errors.printable(outcome.reason)}'
+        self._write(f'{told} ({words})')
+
+    def _write(self, line: str) -> None:
+        # The work is worth doing where nobody can be told of it.
+        with contextlib.suppress(OSError):
+            self._stream.write(f'{line}\n')
+            self._stream.flush()
+
+
+@contextlib.contextmanager
+def watching(
+    stream: IO[str], wanted: bool | None, verbose: bool
+) -> Iterator[watch.Watcher]:
+    """Show how far a run is, as it is wanted and as the stream allows.
+
+    :param stream: stderr
+    :param wanted: whether it was asked for; None if nothing was said
+    :param verbose: tell of each image where there is no terminal, too
+    """
+    terminal = console.Console(file=stream)
+    # FORCE_COLOR and the like make a terminal of a pipe.
+    moves = stream.isatty() and terminal.is_interactive
+    if wanted is False or not (wanted or verbose or moves):
+        yield watch.Nobody()
+    elif not moves:
+        yield Lines(stream)
+    else:
+        shown = display.Display(terminal)
+        shown.start()
+        try:
+            with _warnings_above(stream):
+                yield shown
+        finally:
+            shown.stop()
+
+
+@contextlib.contextmanager
+def _warnings_above(stream: IO[str]) -> Iterator[None]:
+    """Have what is logged appear above the display, not in it."""
+    moved = [
+        handler
+        for handler in logging.getLogger().handlers
+        if isinstance(handler, logging.StreamHandler)
+        and handler.stream in (stream, sys.__stderr__)
+    ]
+    before = [handler.setStream(sys.stderr) for handler in moved]
+    try:
+        yield
+    finally:
+        for handler, original in zip(moved, before, strict=True):
+            handler.setStream(original or stream)

@@ -1,0 +1,168 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What a verb did, made into rows, a line of summary and an exit code."""
+
+import abc
+import collections
+from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from typing import Any, Generic, TypeVar
+
+from rich import filesize
+
+from osc_glance_replicate import errors
+from osc_glance_replicate.execution import outcomes
+from osc_glance_replicate import signals
+
+_Item = TypeVar('_Item')
+
+
+class Report(abc.ABC, Generic[_Item]):
+    """What a verb tells: on stdout, on stderr and to the shell.
+
+    :param show_all: show the rows that need no eye, too
+    :param for_people: write values so that people can read them and a
+        terminal is safe; else as they are, for JSON and YAML
+    """
+
+    columns: tuple[str, ...]
+
+    def __init__(
+        self, *, show_all: bool = False, for_people: bool = True
+    ) -> None:
+        self._show_all = show_all
+        self._for_people = for_people
+        self._counts: collections.Counter[str] = collections.Counter()
+        #: What ended the run early.
+        self.trouble: BaseException | None = None
+        #: What else is wrong, in a line each.
+        self.problems: Sequence[str] = ()
+
+    def rows(
+        self, items: Callable[[], Iterable[_Item]]
+    ) -> Iterator[tuple[Any, ...]]:
+        """Give the rows to show, as the items come in.
+
+        What ends the run early is kept for later, so that what was done
+        before is shown all the same, and JSON is complete.
+
+        :param items: called first of all
+        """
+        try:
+            yield from self._rows(items())
+        except (Exception, signals.Ended) as exc:
+            self.trouble = exc
+
+    @abc.abstractmethod
+    def _rows(self, items: Iterable[_Item]) -> Iterator[tuple[Any, ...]]:
+        """Give the rows to show; errors are taken care of."""
+
+    @property
+    def summary(self) -> str:
+        """The whole run in one line; none where an error says it all."""
+        if isinstance(self.trouble, Exception) and not self._counts:
+            return ''
+        return '; '.join(filter(None, (self._summary(), self._advice())))
+
+    @abc.abstractmethod
+    def _summary(self) -> str:
+        """Give the summary of a run that began."""
+
+    def _advice(self) -> str:
+        """Say what is to be done next; nothing where all is well."""
+        return ''
+
+    @property
+    def _interrupted(self) -> bool:
+        return isinstance(self.trouble, signals.Ended)
+
+    @property
+    def exit_code(self) -> int:
+        """0, or what tells the shell that the run needs an eye."""
+        if isinstance(self.trouble, signals.Ended):
+            return self.trouble.exit_code
+        return 1 if self.trouble else self._exit_code()
+
+    @abc.abstractmethod
+    def _exit_code(self) -> int:
+        """Give the exit code of a run that came to its end."""
+
+    def _text(self, value: object) -> str:
+        return errors.printable(value) if self._for_people else str(value)
+
+    def _size(self, size: object) -> object:
+        if type(size) is int:
+            return size
+        return '' if self._for_people else None
+
+    def _counted(self) -> str:
+        # In the same order each time, in whatever order images have ended.
+        return ', '.join(
+            f'{number} {result}'
+            for result, number in sorted(self._counts.items())
+        )
+
+
+class Outcomes(Report[outcomes.Outcome]):
+    """What livecopy tells.
+
+    :param rehearsal: nothing is done (``--dry-run``)
+    """
+
+    columns = ('ID', 'Name', 'Size', 'To', 'Result', 'Reason')
+
+    def __init__(self, *, rehearsal: bool = False, **options: bool) -> None:
+        super().__init__(**options)
+        self._rehearsal = rehearsal
+        self._bytes = 0
+        self._start = time.monotonic()
+
+    def _rows(
+        self, items: Iterable[outcomes.Outcome]
+    ) -> Iterator[tuple[Any, ...]]:
+        for outcome in items:
+            image = outcome.action.image
+            self._counts[outcome.result] += 1
+            if outcome.result in ('copied', 'copy'):
+                self._bytes += image.size or 0
+            if self._show_all or not outcome.action.routine:
+                yield (
+                    self._text(image.id),
+                    self._text(image.name),
+                    self._size(image.size),
+                    outcome.action.to,
+                    outcome.result,
+                    self._text(outcome.reason),
+                )
+
+    def _summary(self) -> str:
+        counts = self._counted() or 'no images'
+        size = filesize.decimal(self._bytes)
+        if self._rehearsal:
+            return f'Dry run: {counts}; {size} to copy'
+        seconds = time.monotonic() - self._start
+        return f'{counts}; {size} in {seconds:.0f} s'
+
+    def _advice(self) -> str:
+        if self._interrupted:
+            return 'interrupted: run the same command again for the rest'
+        if self._counts['conflict'] or self._counts['failed']:
+            again = (
+                '' if self._rehearsal else ' and run the same command again'
+            )
+            return f'see Reason, mend it{again}'
+        return ''
+
+    def _exit_code(self) -> int:
+        failed = self._counts['conflict'] + self._counts['failed']
+        return int(failed > 0 and not self._rehearsal)

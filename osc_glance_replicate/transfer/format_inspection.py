@@ -1,0 +1,109 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Whether data is of the format that its record says, judged as Glance does.
+
+A Glance that finds it is not refuses the data, and can never take any for
+that record again (FACTS.md, "Upload").
+"""
+
+import io
+import logging
+
+from oslo_utils.imageutils import format_inspector
+
+from osc_glance_replicate.model import image_record
+
+#: A kernel may look like a disk with a broken partition table.
+_KERNELS = frozenset(('aki', 'ari'))
+
+
+# What is wrong is told of the image, rather than of "qcow2" as a warning.
+logging.getLogger(format_inspector.__name__).setLevel(logging.CRITICAL)
+
+
+class Inspection:
+    """Data that is looked at as it passes.
+
+    :param image: the record; only what is in no container is looked at
+    """
+
+    def __init__(self, image: image_record.Image) -> None:
+        fields = image.portable
+        self._format = fields['disk_format']
+        self._current = io.BytesIO()
+        self._wrapper = format_inspector.InspectWrapper(self._current)
+        self._decided = fields['container_format'] != 'bare'
+
+    def feed(self, block: bytes) -> str:
+        """Look at the next bytes.
+
+        :returns: what is wrong, as soon as that is sure; else ''
+        """
+        if self._decided:
+            return ''
+        self._current.seek(0)
+        self._current.truncate()
+        self._current.write(block)
+        self._current.seek(0)
+        self._wrapper.read(len(block))
+        return '' if self._wrapper.formats is None else self._judge()
+
+    def finish(self) -> str:
+        """Take note of the end.
+
+        :returns: what is wrong, or ''
+        """
+        if self._decided:
+            return ''
+        self._wrapper.close()
+        return self._judge()
+
+    def _judge(self) -> str:
+        self._decided = True
+        try:
+            found = self._found()
+            name = str(found)
+            unknown = self._format not in format_inspector.ALL_FORMATS
+            if self._format not in (name, 'raw') and not (
+                name == 'raw' and unknown
+            ):
+                return f'it is {name}, and disk_format is {self._format}'
+            found.safety_check()
+        except format_inspector.SafetyCheckFailed as exc:
+            failed = set(exc.failures)
+            if self._format in _KERNELS and name == 'gpt':
+                failed.discard('mbr')
+            return (
+                f'as {name} it is not safe: {_words(exc, failed)}'
+                if failed
+                else ''
+            )
+        except Exception as exc:
+            # Glance refuses what it cannot make sense of, however that shows.
+            return f'its format cannot be told: {exc}'
+        return ''
+
+    def _found(self) -> format_inspector.FileInspector:
+        matches = {str(found): found for found in self._wrapper.formats or ()}
+        if matches.keys() == {'iso', 'gpt'} and self._format == 'iso':
+            # A CD that can be booted as a disk, too.
+            return matches['iso']
+        if found := self._wrapper.format:
+            return found
+        raise ValueError('its end is missing')
+
+
+def _words(exc: format_inspector.SafetyCheckFailed, failed: set[str]) -> str:
+    return '; '.join(
+        f'{name} ({exc.failures[name]})' for name in sorted(failed)
+    )

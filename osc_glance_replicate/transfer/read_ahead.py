@@ -1,0 +1,120 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Data that is read while somebody waits for something else."""
+
+from collections.abc import Callable
+import queue
+
+from osc_glance_replicate import background as workers
+from osc_glance_replicate import places
+
+
+class ReadAhead:
+    """Data that a thread of its own reads, where that may take time.
+
+    What has arrived already is read without it: to hand a block over costs a
+    fifth of a transfer. Where that cannot be known, the thread is one block
+    ahead. A second block ahead gained nothing.
+
+    :param opened: the data; it is entered and left by that thread
+    :param most: number of bytes of a block, at the most
+    """
+
+    def __init__(self, opened: places.OpenData, most: int) -> None:
+        self._opened = opened
+        self._most = most
+        # Two queues cost a third of what a future for each block does.
+        self._orders: queue.SimpleQueue[Callable[[], bytes] | None] = (
+            queue.SimpleQueue()
+        )
+        self._blocks: queue.SimpleQueue[bytes | BaseException] = (
+            queue.SimpleQueue()
+        )
+        self._begun = False
+        self._ordered = False
+
+    def read(self, seconds: float) -> bytes | None:
+        """Give the next block.
+
+        :param seconds: to wait for it
+        :returns: b'' at the end; None where nothing has come yet
+        :raises PlaceError: the source broke
+        """
+        if not self._ordered:
+            if block := self._opened.arrived(self._most):
+                return block
+            self._order(self._read)
+        try:
+            block = self._take(seconds)
+        except queue.Empty:
+            return None
+        if not self._opened.watched:
+            self._order(self._read)
+        return block
+
+    def _order(self, what: Callable[[], bytes]) -> None:
+        if not self._begun:
+            workers.start(self._work)
+            self._begun = True
+        self._orders.put(what)
+        self._ordered = True
+
+    def _take(self, seconds: float | None = None) -> bytes:
+        """Take what was ordered."""
+        block = self._blocks.get(timeout=seconds)
+        self._ordered = False
+        if isinstance(block, BaseException):
+            raise block
+        return block
+
+    def _work(self) -> None:
+        """Do what is ordered, up to the first error."""
+        try:
+            with self._opened:
+                while order := self._orders.get():
+                    self._blocks.put(order())
+        except BaseException as exc:
+            self._blocks.put(exc)
+
+    def _read(self) -> bytes:
+        return self._opened.read(self._most)
+
+    def _rewind(self) -> bytes:
+        self._opened.rewind()
+        return b''
+
+    def rewind(self) -> None:
+        """Start again, after the end.
+
+        :raises io.UnsupportedOperation: it cannot be given twice
+        """
+        if self._ordered:
+            # It is nothing, beyond the end.
+            self._take()
+        self._order(self._rewind)
+        self._take()
+
+    def nudge(self) -> None:
+        """Break off what is being read, so that it is tried again."""
+        self._opened.nudge()
+
+    def close(self) -> None:
+        """Read no more; does not wait for what is being read."""
+        self._opened.interrupt()
+        self._orders.put(None)
+
+    def __enter__(self) -> 'ReadAhead':
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
