@@ -20,7 +20,7 @@ import openstack.connection
 from openstack import exceptions as sdk_exceptions
 
 from osc_glance_replicate.clouds import login as clouds
-from osc_glance_replicate.model import owners
+from osc_glance_replicate.model import ownership
 
 
 #: Further tries to ask Keystone.
@@ -43,7 +43,7 @@ def find_id(connection: openstack.connection.Connection, project: str) -> str:
         try:
             found = identity.find_project(project)
         except sdk_exceptions.ForbiddenException as exc:
-            if owners.ID.fullmatch(project):
+            if ownership.ID.fullmatch(project):
                 return project
             raise LookupError(
                 f"this user may not look up the project '{project}': give "
@@ -67,18 +67,18 @@ class Projects:
         self._connection = connection
 
     @functools.cached_property
-    def _known(self) -> Mapping[str, owners.Project]:
+    def _known(self) -> Mapping[str, ownership.Project]:
         with clouds.named_in_errors(self.name):
             domains = self._domains()
             return {
-                project['id']: owners.Project(
+                project['id']: ownership.Project(
                     project['name'],
                     domains.get(project['domain_id'], project['domain_id']),
                 )
                 for project in self._list('projects')
             }
 
-    def known(self) -> Mapping[str, owners.Project]:
+    def known(self) -> Mapping[str, ownership.Project]:
         """Give the projects by ID; asks Keystone, once.
 
         :raises CloudError: it does not answer

@@ -24,7 +24,7 @@ import distributed
 
 from osc_glance_replicate import background as workers
 from osc_glance_replicate.cluster import scheduler
-from osc_glance_replicate.cluster import worker as remote
+from osc_glance_replicate.cluster import worker
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import backlog
 from osc_glance_replicate.execution import outcomes
@@ -41,7 +41,7 @@ _INTERVAL = 1.0
 _LOST = 'the scheduler was lost'
 
 _Future = concurrent.futures.Future[outcomes.Outcome]
-_Asked = concurrent.futures.Future[list[remote.Result] | remote.Refusal]
+_Asked = concurrent.futures.Future[list[worker.Result] | worker.Refusal]
 
 
 @dataclasses.dataclass(eq=False, slots=True)
@@ -73,19 +73,16 @@ class Cluster:
     """The workers of one scheduler.
 
     :param address: of the scheduler
-    :param run: what they are told of it
-    :param rate: bytes per second that all of them may read together; None
-        for no limit
+    :param brief: what they are told of the run
     :raises ReplicateError: the scheduler cannot be reached, or has nobody
     """
 
-    def __init__(
-        self, address: str, run: remote.Run, rate: float | None
-    ) -> None:
-        self.to = list(run.options['to'])
+    def __init__(self, address: str, brief: worker.Brief) -> None:
+        run = brief.request.run
+        self.to = [to.name for to in brief.request.to]
         self._address = address
-        self._run = run
-        self._rate = rate
+        self._brief = brief
+        self._rate = run.bandwidth
         self._lock = threading.Lock()
         #: What was asked for and has not come back.
         self._jobs: set[_Job] = set()
@@ -94,7 +91,7 @@ class Cluster:
         self._trouble = ''
         self._stopped = False
         self._closing = threading.Event()
-        self._scheduler = scheduler.Scheduler(address, run.options['retries'])
+        self._scheduler = scheduler.Scheduler(address, run.retries)
         try:
             self._workers = self._await_workers()
         except BaseException:
@@ -117,7 +114,7 @@ class Cluster:
         """Have the workers break off what they do for this run."""
         if not self._stopped:
             self._stopped = True
-            self._scheduler.tell(remote.stop, self._run.key)
+            self._scheduler.tell(worker.stop, self._brief.key)
 
     def close(self) -> None:
         """Let the scheduler forget what is left of the run."""
@@ -137,8 +134,8 @@ class Cluster:
             if self._trouble:
                 raise errors.ReplicateError(self._trouble)
             asked = self._scheduler.submit(
-                remote.carry_out,
-                self._run,
+                worker.carry_out,
+                self._brief,
                 actions[0].image.id,
                 [action.to for action in actions],
                 any(action.referred for action in actions),
@@ -158,7 +155,7 @@ class Cluster:
         """Pass on what a worker has answered."""
         try:
             answer = asked.result()
-            if isinstance(answer, remote.Refusal):
+            if isinstance(answer, worker.Refusal):
                 self._refused(job, answer)
                 return
             results = {result.to: result for result in answer}
@@ -177,7 +174,7 @@ class Cluster:
             if self._take(job):
                 job.end(done)
 
-    def _refused(self, job: _Job, refusal: remote.Refusal) -> None:
+    def _refused(self, job: _Job, refusal: worker.Refusal) -> None:
         """Ask another worker, if there is one."""
         told = f'worker {refusal.worker}: {refusal.problem}'
         if refusal.worker not in self._refusals:
@@ -235,7 +232,7 @@ class Cluster:
                 self._workers = found
                 if self._rate:
                     self._scheduler.tell(
-                        remote.share, self._run.key, self.share
+                        worker.share, self._brief.key, self.share
                     )
 
     def _give_up(self, trouble: str) -> None:
@@ -247,7 +244,7 @@ class Cluster:
             self._fail(job, trouble)
 
 
-def _outcome(action: plan.Action, result: remote.Result) -> outcomes.Outcome:
+def _outcome(action: plan.Action, result: worker.Result) -> outcomes.Outcome:
     """Give what a worker has told as if it had been done here."""
     verb = plan.Verb(result.verb)
     done = action.instead(verb, result.reason, routine=result.routine)

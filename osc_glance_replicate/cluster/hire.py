@@ -12,27 +12,29 @@
 
 """The choice of who copies: the workers of a Dask cluster."""
 
-import argparse
-from collections.abc import Callable, Sequence
 import functools
 import importlib.util
+from typing import TYPE_CHECKING
 import uuid
 
-import openstack.connection
-
-from osc_glance_replicate.clouds import login as clouds
+from osc_glance_replicate.clouds import login
 from osc_glance_replicate import errors
-from osc_glance_replicate.execution import runner as run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import openstack.connection
+
+    from osc_glance_replicate.cluster import dask_crew
+    from osc_glance_replicate.cluster import worker
+    from osc_glance_replicate.engine import routes
+    from osc_glance_replicate.model import options
 
 
-def from_scheduler(
-    args: argparse.Namespace,
-) -> Callable[
-    [Sequence[openstack.connection.Connection]], Callable[[], run.Crew]
-]:
-    """Get ready to hire the workers of a scheduler.
+def from_scheduler(address: str, request: 'options.Request') -> 'routes.Hire':
+    """Return what hires the workers of a scheduler, when clouds are known.
 
-    :returns: what does so when the clouds are known
+    :param request: what they are to do
     :raises ReplicateError: Dask is not installed
     """
     # What to install is said before anyone waits for a cloud.
@@ -41,39 +43,29 @@ def from_scheduler(
             "--scheduler needs Dask: pip install 'osc-glance-replicate[dask]'"
             ', here and where the workers run'
         )
-    return functools.partial(_hire, args)
+
+    def hire(
+        connections: 'Sequence[openstack.connection.Connection]',
+    ) -> 'Callable[[], dask_crew.Cluster]':
+        from osc_glance_replicate.cluster import worker
+
+        brief = worker.Brief(
+            str(uuid.uuid4()),
+            worker.version(),
+            login.entry(connections[0]),
+            request,
+            tuple(map(login.identity, connections)),
+        )
+        return functools.partial(_crew, address, brief)
+
+    return hire
 
 
-def _hire(
-    args: argparse.Namespace,
-    connections: Sequence[openstack.connection.Connection],
-) -> Callable[[], run.Crew]:
-    """Find out how workers can find the source.
+def _crew(address: str, brief: 'worker.Brief') -> 'dask_crew.Cluster':
+    """Return the crew, connected to its scheduler.
 
-    :raises CloudError: they cannot
-    """
-    origin = clouds.entry(connections[0])
-    return functools.partial(_cluster, origin, connections, args)
-
-
-def _cluster(
-    origin: str,
-    connections: Sequence[openstack.connection.Connection],
-    args: argparse.Namespace,
-) -> run.Crew:
-    """Have it done by the workers of a Dask cluster.
-
-    :param origin: the source, as workers can find it
     :raises ReplicateError: the cluster cannot be used
     """
-    from osc_glance_replicate.cluster import dask_crew as cluster
-    from osc_glance_replicate.cluster import worker as remote
+    from osc_glance_replicate.cluster import dask_crew
 
-    told = remote.Run(
-        str(uuid.uuid4()),
-        remote.version(),
-        origin,
-        {**vars(args), 'scheduler': None},
-        tuple(map(clouds.identity, connections)),
-    )
-    return cluster.Cluster(args.scheduler, told, args.bandwidth)
+    return dask_crew.Cluster(address, brief)

@@ -12,8 +12,7 @@
 
 """What a worker of a Dask cluster does of a run."""
 
-import argparse
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 import contextlib
 import dataclasses
 import functools
@@ -23,11 +22,12 @@ from typing import Any, NamedTuple
 
 import distributed
 
-from osc_glance_replicate.clouds import login as clouds
+from osc_glance_replicate.clouds import login
 from osc_glance_replicate.engine import engine
 from osc_glance_replicate.engine import routes
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import outcomes
+from osc_glance_replicate.model import options
 
 #: Runs that are remembered, besides those that images are on their way for.
 _MOST = 64
@@ -39,14 +39,14 @@ def version() -> str:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Run:
+class Brief:
     """What workers are told of a run: names, and never a secret.
 
     :param key: tells it from other runs
     :param version: of the command
     :param source: CLOUD or CLOUD:REGION, to be found in a worker's own
-        clouds.yaml as the destinations are
-    :param options: of the command, as it has parsed them
+        login.yaml as the destinations are
+    :param request: what the command was asked for
     :param identities: of the source and the destinations, in their order, as
         the command knows them
     """
@@ -54,8 +54,8 @@ class Run:
     key: str
     version: str
     source: str
-    options: Mapping[str, Any]
-    identities: tuple[clouds.Identity, ...]
+    request: options.Request
+    identities: tuple[login.Identity, ...]
 
 
 class Result(NamedTuple):
@@ -96,7 +96,7 @@ class _Part:
         self._engine: engine.Engine | None = None
         self._problem = ''
 
-    def engine(self, run: Run) -> engine.Engine:
+    def engine(self, brief: Brief) -> engine.Engine:
         """Connect to the clouds, once.
 
         :raises ReplicateError: one of them cannot be used from here
@@ -106,7 +106,7 @@ class _Part:
                 # Nothing is asked again: accounts get locked by that.
                 raise errors.ReplicateError(self._problem)
             try:
-                self._engine = self._engine or _engine(run)
+                self._engine = self._engine or _engine(brief)
             except errors.ReplicateError as exc:
                 self._problem = str(exc)
                 raise
@@ -163,7 +163,7 @@ _parts = _Parts()
 
 
 def carry_out(
-    run: Run,
+    brief: Brief,
     image_id: str,
     to: Collection[str],
     referred: bool,
@@ -176,13 +176,13 @@ def carry_out(
     :param rate: bytes per second that this process may read, unless it has
         been told since; None for no limit
     """
-    part = _parts.part(run.key, rate)
+    part = _parts.part(brief.key, rate)
     failed = functools.partial(_failed, to)
     if part.stopped:
         return failed(outcomes.INTERRUPTED)
     with _parts.busy(part):
         try:
-            ready = part.engine(run)
+            ready = part.engine(brief)
         except errors.ReplicateError as exc:
             return Refusal(distributed.get_worker().address, str(exc))
         try:
@@ -218,30 +218,29 @@ def _failed(to: Collection[str], reason: str) -> list[Result]:
     return [Result(name, 'failed', 'failed', reason, False) for name in to]
 
 
-def _engine(run: Run) -> engine.Engine:
+def _engine(brief: Brief) -> engine.Engine:
     """Connect to the clouds that the command means.
 
     :raises ReplicateError: one of them cannot be used, or is another here
     """
-    if run.version != version():
+    if brief.version != version():
         raise errors.ReplicateError(
-            f'osc-glance-replicate is {version()} here and {run.version} '
+            f'osc-glance-replicate is {version()} here and {brief.version} '
             'where the command runs: install the same'
         )
-    args = argparse.Namespace(**run.options)
     source: Callable[[], Any] = functools.partial(
-        clouds.connect_to, run.source
+        login.connect_to, brief.source
     )
-    connections = clouds.connect(source, args.to)
-    names = [run.source, *args.to]
+    names = [to.name for to in brief.request.to]
+    connections = login.connect(source, names)
     for name, connection, there in zip(
-        names, connections, run.identities, strict=True
+        [brief.source, *names], connections, brief.identities, strict=True
     ):
-        here = clouds.identity(connection)
+        here = login.identity(connection)
         if here != there:
             raise errors.CloudError(
                 name,
-                f'the clouds.yaml here is another: it is {here}, and {there} '
+                f'the login.yaml here is another: it is {here}, and {there} '
                 'where the command runs',
             )
-    return routes.between(connections, args)
+    return routes.between(connections, brief.request)

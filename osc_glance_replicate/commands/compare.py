@@ -18,6 +18,7 @@ from typing import Any
 
 from osc_glance_replicate.commands import base
 from osc_glance_replicate.commands import options
+from osc_glance_replicate.commands import requests
 from osc_glance_replicate.commands import selection_options
 
 
@@ -59,6 +60,7 @@ class CompareImages(base.ReplicateCommand):
     ) -> tuple[tuple[str, ...], Iterable[Any]]:
         from osc_glance_replicate.engine import routes
         from osc_glance_replicate import errors
+        from osc_glance_replicate.model import options as asked
         from osc_glance_replicate.reporting import plan_report
 
         if parsed_args.extra and (parsed_args.images or parsed_args.project):
@@ -66,15 +68,23 @@ class CompareImages(base.ReplicateCommand):
                 '--extra is about the images of all projects: leave it out, '
                 'or the images and --project'
             )
-        if parsed_args.dump and options.shapes_replicas(parsed_args):
-            raise errors.SelectionError(
-                '--dump compares with the images as they are: of the options '
-                'that say what a replica is, it takes --members only'
-            )
+        replica = requests.replica(parsed_args)
+        to = requests.to_clouds(parsed_args, replica=replica)
+        if parsed_args.dump:
+            if replica != asked.Replica(members=replica.members):
+                raise errors.SelectionError(
+                    '--dump compares with the images as they are: of the '
+                    'options that say what a replica is, it takes --members '
+                    'only'
+                )
+            to = requests.to_dump(parsed_args.dump, replica.members)
+        request = asked.Request(
+            requests.selection(parsed_args), to, extra=parsed_args.extra
+        )
         tell = plan_report.Differences(
             show_all=parsed_args.show_all,
             for_people=base.for_people(parsed_args),
         )
         return self.show(
-            tell, lambda: routes.to_any(self.own_cloud, parsed_args).actions()
+            tell, lambda: routes.to_any(self.own_cloud, request).actions()
         )

@@ -63,6 +63,9 @@ def _add_execution(parser: argparse.ArgumentParser, cluster: bool) -> None:
 
     :param cluster: it may be by other machines
     """
+    from osc_glance_replicate.model import options as asked
+
+    defaults = asked.Run()
     group = parser.add_argument_group('how it is done')
     group.add_argument(
         '--dry-run',
@@ -78,7 +81,7 @@ def _add_execution(parser: argparse.ArgumentParser, cluster: bool) -> None:
         '--transfers',
         metavar='<number>',
         type=values.at_least(1),
-        default=4,
+        default=defaults.transfers,
         help='Images to copy at a time (default: %(default)s)',
     )
     group.add_argument(
@@ -93,7 +96,7 @@ def _add_execution(parser: argparse.ArgumentParser, cluster: bool) -> None:
         '--retries',
         metavar='<number>',
         type=values.at_least(0),
-        default=3,
+        default=defaults.retries,
         help='Further tries per image and destination after a failure that '
         'may pass (default: %(default)s)',
     )

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from osc_glance_replicate.commands import base
 from osc_glance_replicate.commands import copying_options
 from osc_glance_replicate.commands import options
+from osc_glance_replicate.commands import requests
 from osc_glance_replicate.commands import selection_options
 
 if TYPE_CHECKING:
@@ -52,5 +53,11 @@ class DumpImages(base.CopyCommand):
 
     def engine(self, parsed_args: argparse.Namespace) -> 'engine.Engine':
         from osc_glance_replicate.engine import routes
+        from osc_glance_replicate.model import options as asked
 
-        return routes.to_dump(self.own_cloud, parsed_args, parsed_args.path)
+        request = asked.Request(
+            requests.selection(parsed_args),
+            requests.to_dump(parsed_args.path, parsed_args.members),
+            requests.run(parsed_args),
+        )
+        return routes.to_dump(self.own_cloud, request)

@@ -18,11 +18,12 @@ from typing import Any, TYPE_CHECKING
 
 from osc_glance_replicate.commands import base
 from osc_glance_replicate.commands import options
+from osc_glance_replicate.commands import requests
 from osc_glance_replicate.commands import selection_options
 from osc_glance_replicate.commands import values
 
 if TYPE_CHECKING:
-    from osc_glance_replicate.ec2 import ec2_id as ec2
+    from osc_glance_replicate.ec2 import ec2_id
 
 
 class Ec2Ids(base.ReplicateCommand):
@@ -64,19 +65,27 @@ class Ec2Ids(base.ReplicateCommand):
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[tuple[str, ...], Iterable[Any]]:
-        from osc_glance_replicate.ec2 import assignment as identities
+        from osc_glance_replicate.ec2 import assignment
+        from osc_glance_replicate.model import options as asked
         from osc_glance_replicate.reporting import ec2_report
 
         what = (
             ec2_report.Statements
             if parsed_args.nova_sql
-            else ec2_report.Identities
+            else ec2_report.Ec2Ids
         )
         tell = what(for_people=base.for_people(parsed_args))
+        request = asked.Request(
+            requests.selection(parsed_args), requests.to_clouds(parsed_args)
+        )
+        in_use = parsed_args.nova_map, parsed_args.nova_map_to
 
-        def identify() -> Iterable['ec2.Identity']:
-            found, tell.problems = identities.identify(
-                self.own_cloud, parsed_args
+        def identify() -> Iterable['ec2_id.Ec2Id']:
+            found, tell.problems = assignment.identify(
+                self.own_cloud,
+                request,
+                bool(parsed_args.short or parsed_args.nova_sql or any(in_use)),
+                *in_use,
             )
             return found
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from osc_glance_replicate.commands import base
 from osc_glance_replicate.commands import copying_options
 from osc_glance_replicate.commands import options
+from osc_glance_replicate.commands import requests
 from osc_glance_replicate.commands import selection_options
 
 if TYPE_CHECKING:
@@ -57,8 +58,19 @@ class LivecopyImages(base.CopyCommand):
     def engine(self, parsed_args: argparse.Namespace) -> 'engine.Engine':
         from osc_glance_replicate.cluster import hire
         from osc_glance_replicate.engine import routes
+        from osc_glance_replicate.model import options as asked
 
-        who = None
+        request = asked.Request(
+            requests.selection(parsed_args),
+            requests.to_clouds(
+                parsed_args,
+                replica=requests.replica(parsed_args),
+                delivery=requests.delivery(parsed_args),
+            ),
+            requests.run(parsed_args),
+            requests.checks(parsed_args),
+        )
+        crew = None
         if parsed_args.scheduler:
-            who = hire.from_scheduler(parsed_args)
-        return routes.to_clouds(self.own_cloud, parsed_args, who)
+            crew = hire.from_scheduler(parsed_args.scheduler, request)
+        return routes.to_clouds(self.own_cloud, request, crew)

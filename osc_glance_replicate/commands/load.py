@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from osc_glance_replicate.commands import base
 from osc_glance_replicate.commands import copying_options
 from osc_glance_replicate.commands import options
+from osc_glance_replicate.commands import requests
 from osc_glance_replicate.commands import selection_options
 
 if TYPE_CHECKING:
@@ -53,5 +54,16 @@ class LoadImages(base.CopyCommand):
 
     def engine(self, parsed_args: argparse.Namespace) -> 'engine.Engine':
         from osc_glance_replicate.engine import routes
+        from osc_glance_replicate.model import options as asked
 
-        return routes.from_dump(self.own_cloud, parsed_args, parsed_args.path)
+        to = asked.To(
+            replica=requests.replica(parsed_args),
+            delivery=requests.delivery(parsed_args),
+        )
+        request = asked.Request(
+            requests.selection(parsed_args),
+            (to,),
+            requests.run(parsed_args),
+            requests.checks(parsed_args),
+        )
+        return routes.from_dump(self.own_cloud, request, parsed_args.path)

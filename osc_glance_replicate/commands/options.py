@@ -116,6 +116,8 @@ def add_members(parser: argparse._ActionsContainer) -> None:
 
 def add_replica(parser: argparse.ArgumentParser) -> None:
     """Add what says how a replica differs from its source."""
+    from osc_glance_replicate.model import options
+
     group = parser.add_argument_group('what a replica is')
     add_list(
         group,
@@ -141,8 +143,8 @@ def add_replica(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         '--owner',
-        choices=('mine', 'same', 'by-name'),
-        default='mine',
+        choices=[owner.value for owner in options.Owner],
+        default=options.Replica().owner.value,
         help="Whose the replicas are. mine: the destination user's project's "
         '(default). same: those of the project with the same ID. by-name: '
         'those of the project with the same name.',
@@ -162,18 +164,6 @@ def add_replica(parser: argparse.ArgumentParser) -> None:
         action='store_true',
         help='Remove what only a replica has: properties, tags and, with '
         '--members, members',
-    )
-
-
-def shapes_replicas(parsed_args: argparse.Namespace) -> bool:
-    """Say whether an option was given by which replicas differ."""
-    return bool(
-        parsed_args.left_out
-        or parsed_args.set_properties
-        or parsed_args.visibility != 'keep'
-        or parsed_args.owner != 'mine'
-        or parsed_args.map_owners
-        or parsed_args.exact
     )
 
 

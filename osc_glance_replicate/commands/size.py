@@ -18,6 +18,7 @@ from typing import Any, TYPE_CHECKING
 
 from osc_glance_replicate.commands import base
 from osc_glance_replicate.commands import options
+from osc_glance_replicate.commands import requests
 from osc_glance_replicate.commands import selection_options
 
 if TYPE_CHECKING:
@@ -54,13 +55,18 @@ class SizeImages(base.ReplicateCommand):
         self, parsed_args: argparse.Namespace
     ) -> tuple[tuple[str, ...], Iterable[Any]]:
         from osc_glance_replicate.engine import routes
+        from osc_glance_replicate.model import options as asked
         from osc_glance_replicate.reporting import plan_report
 
+        to = requests.to_clouds(parsed_args)
+        if parsed_args.dump:
+            to = requests.to_dump(parsed_args.dump)
+        request = asked.Request(requests.selection(parsed_args), to)
         tell = plan_report.Sizes()
 
         def actions() -> Iterable['plan.Action']:
-            cloud = routes.to_any(self.own_cloud, parsed_args)
-            tell.begin(cloud.to)
-            return cloud.actions()
+            ready = routes.to_any(self.own_cloud, request)
+            tell.begin(ready.to)
+            return ready.actions()
 
         return self.show(tell, actions)

@@ -18,6 +18,7 @@ from typing import Any
 
 from osc_glance_replicate.commands import base
 from osc_glance_replicate.commands import options
+from osc_glance_replicate.commands import requests
 from osc_glance_replicate.commands import selection_options
 
 
@@ -53,12 +54,13 @@ class VerifyImages(base.ReplicateCommand):
         from osc_glance_replicate.places.dump import source as directory
         from osc_glance_replicate.reporting import verify_report
 
+        asked = requests.selection(parsed_args)
         tell = verify_report.Findings(for_people=base.for_people(parsed_args))
 
         def findings() -> Iterable[verify.Finding]:
             source = directory.Directory(parsed_args.path)
             source.require_dump()
-            selection = criteria.selection_in(source, parsed_args)
+            selection = criteria.selection_in(source, asked)
             with self.watching(parsed_args.progress) as watcher:
                 yield from verify.verify(source, selection, watcher)
 

@@ -12,59 +12,63 @@
 
 """The EC2-style IDs of a cloud's images, and what speaks against them."""
 
-import argparse
+from collections.abc import Sequence
 import itertools
 import logging
 
-from osc_glance_replicate.ec2 import ec2_id as ec2
+from osc_glance_replicate.ec2 import ec2_id
+from osc_glance_replicate.ec2 import nova_table
 from osc_glance_replicate.engine import routes
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
+from osc_glance_replicate.model import options
 
 LOG = logging.getLogger(__name__)
 
 
 def identify(
-    own: routes.Own, args: argparse.Namespace
-) -> tuple[list[ec2.Identity], list[str]]:
-    """Give the images that are meant their EC2-style IDs.
+    own: routes.Own,
+    request: options.Request,
+    short: bool,
+    nova_map: str | None,
+    nova_map_to: Sequence[str],
+) -> tuple[list[ec2_id.Ec2Id], list[str]]:
+    """Return EC2-style IDs of the images that are selected.
 
+    :param short: the IDs are to fit into nova's column
+    :param nova_map: file with the IDs that are in use in the source
+    :param nova_map_to: files with those that are in use in destinations
     :returns: the IDs, and what speaks against them, in a line each
     :raises ReplicateError: a cloud or a file cannot be used
     """
-    kept = _table(args.nova_map) if args.nova_map else []
-    others = [row for path in args.nova_map_to for row in _table(path)]
-    scheme = ec2.Scheme(
-        short=bool(
-            args.short or args.nova_sql or args.nova_map or args.nova_map_to
-        ),
-        kept={row.key: row.digits for row in kept},
-    )
-    cloud = routes.to_clouds(own, args)
+    kept = _table(nova_map) if nova_map else []
+    others = [row for path in nova_map_to for row in _table(path)]
+    scheme = ec2_id.Scheme(short, {row.key: row.digits for row in kept})
+    cloud = routes.to_clouds(own, request)
     source = cloud.source
     chosen = []
     problems = []
     for action in cloud.actions_from_scratch():
         if action.image.defect:
             problems.append(f'{action.image.id} ({source}): {action.reason}')
-        elif ec2.is_meant(action):
+        elif ec2_id.is_selected(action):
             chosen.append(scheme.identify(action.image, source))
         elif not action.routine:
             LOG.warning('%s has no ID: %s', action.image.id, action.reason)
-    elsewhere = cloud.everything() if args.to else ()
+    elsewhere = cloud.everything() if request.to else ()
     listed = (
         scheme.identify(image, where)
         for where, image in elsewhere
         if image_record.is_id(image.id)
     )
-    problems += ec2.problems(chosen, itertools.chain(listed, kept, others))
+    problems += ec2_id.problems(chosen, itertools.chain(listed, kept, others))
     return chosen, [errors.printable(problem) for problem in problems]
 
 
-def _table(path: str) -> list[ec2.Identity]:
+def _table(path: str) -> list[ec2_id.Ec2Id]:
     """Read a file with rows of nova's s3_images."""
     try:
         with open(path, encoding='utf-8-sig', errors='replace') as lines:
-            return list(ec2.read_table(lines, path))
+            return list(nova_table.read(lines, path))
     except OSError as exc:
         raise errors.SelectionError(f'{path}: {exc.strerror}') from exc

@@ -12,13 +12,11 @@
 
 """EC2-style IDs of images: computed from the UUID, or kept as they are."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 import dataclasses
 import hashlib
-import re
 import uuid
 
-from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import image_selection as selection
 from osc_glance_replicate.model import plan
@@ -31,10 +29,6 @@ _KINDS = {'aki': 'aki', 'kernel': 'aki', 'ari': 'ari', 'ramdisk': 'ari'}
 
 #: Nova's column holds 31 bits, and nova counts on from the highest ID.
 _SHORT_MASK = 2**30 - 1
-_HIGHEST = 2**31 - 1
-
-_HEADER = re.compile(r'"?id"?\s*[,\t]\s*"?uuid"?', re.IGNORECASE)
-_ROW = re.compile(r'"?(\d{1,10})"?\s*[,\t]\s*"?([^"]*)"?', re.ASCII)
 
 
 def digits(image_id: str) -> str:
@@ -49,7 +43,7 @@ def short_digits(image_id: str) -> str:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Identity:
+class Ec2Id:
     """The ID of an image.
 
     :param image_id: its UUID
@@ -89,14 +83,14 @@ class Scheme:
     short: bool = False
     kept: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
-    def identify(self, image: image_record.Image, where: str) -> Identity:
+    def identify(self, image: image_record.Image, where: str) -> Ec2Id:
         """Give an image its ID.
 
         :param image: its ID is a UUID
         :param where: name of the cloud that has it
         """
         compute = short_digits if self.short else digits
-        return Identity(
+        return Ec2Id(
             image.id,
             self.kept.get(image.key) or compute(image.id),
             where,
@@ -105,7 +99,7 @@ class Scheme:
         )
 
 
-def is_meant(action: plan.Action) -> bool:
+def is_selected(action: plan.Action) -> bool:
     """Say whether an image gets an ID, from the plan to copy it.
 
     What only keeps it from being copied does not keep it from being used.
@@ -115,19 +109,17 @@ def is_meant(action: plan.Action) -> bool:
     return action.reason == selection.not_portable(action.image)
 
 
-def problems(
-    chosen: Iterable[Identity], others: Iterable[Identity]
-) -> list[str]:
+def problems(chosen: Iterable[Ec2Id], others: Iterable[Ec2Id]) -> list[str]:
     """Name what speaks against IDs; nothing does so of other images alone.
 
     :param chosen: the IDs in question
     :param others: what IDs are in use, or would be
     """
-    taken: dict[str, Identity] = {}
-    mine: dict[str, Identity] = {}
+    taken: dict[str, Ec2Id] = {}
+    mine: dict[str, Ec2Id] = {}
     found: dict[str, None] = {}
 
-    def hold_against(identity: Identity) -> None:
+    def hold_against(identity: Ec2Id) -> None:
         holder = taken.get(identity.digits, identity)
         if holder.key != identity.key:
             text = f'{holder} and {identity} share the ID {identity.digits}'
@@ -146,67 +138,3 @@ def problems(
     for identity in others:
         hold_against(identity)
     return list(found)
-
-
-def read_table(lines: Iterable[str], where: str) -> Iterator[Identity]:
-    """Read the rows ``id,uuid`` of nova's s3_images.
-
-    :param lines: with commas or tabs; the first may be a header
-    :param where: the file's name
-    :raises SelectionError: a line is no such row, or contradicts another
-    """
-    seen: dict[str, str] = {}
-    filled = (
-        (number, line.strip())
-        for number, line in enumerate(lines, start=1)
-        if line.strip()
-    )
-    for place, (number, line) in enumerate(filled):
-        if place == 0 and _HEADER.fullmatch(line):
-            continue
-        try:
-            identity = _read_row(line, where)
-            one = seen.setdefault(identity.key, identity.digits)
-            other = seen.setdefault(identity.digits, identity.key)
-            if (one, other) != (identity.digits, identity.key):
-                raise ValueError(f'{line!r} contradicts a line above')
-        except ValueError as exc:
-            raise errors.SelectionError(
-                f'{where}, line {number}: {exc}'
-            ) from exc
-        yield identity
-
-
-def _read_row(line: str, where: str) -> Identity:
-    row = _ROW.fullmatch(line)
-    if not row or not image_record.is_id(row[2]):
-        raise ValueError(f'{line!r:.60} is not id,uuid')
-    if not 0 < int(row[1]) <= _HIGHEST:
-        raise ValueError(f'nova has no ID {row[1]}')
-    return Identity(row[2], f'{int(row[1]):08x}', where)
-
-
-def statements(identities: Iterable[Identity]) -> Iterator[str]:
-    """Give the SQL that puts IDs into nova's s3_images, and changes none.
-
-    It is what MySQL, MariaDB, PostgreSQL and SQLite have in common. Where
-    the table has exactly the row, nothing is inserted. Where it has the UUID
-    with another ID, it is that ID that is inserted, which the primary key
-    refuses, as it does where the ID is another UUID's.
-    """
-    yield '-- EC2 IDs of images for s3_images in a cell database of nova.'
-    yield '-- Stop at the first error: a row there differs. None is changed.'
-    yield 'BEGIN;'
-    for identity in identities:
-        if not image_record.is_id(identity.image_id):
-            raise ValueError(f'{identity.image_id!r} is not a UUID')
-        number = int(identity.digits, 16)
-        yield (
-            'INSERT INTO s3_images (id, uuid, created_at, deleted)'  # noqa: S608
-            f" SELECT COALESCE(held, {number}), '{identity.image_id}',"
-            ' CURRENT_TIMESTAMP, 0'
-            ' FROM (SELECT COUNT(*) AS held_rows, MAX(id) AS held'
-            f" FROM s3_images WHERE uuid = '{identity.image_id}') AS present"
-            f' WHERE held_rows <> 1 OR held <> {number};'
-        )
-    yield 'COMMIT;'

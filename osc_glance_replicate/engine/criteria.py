@@ -10,10 +10,9 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The options understood by the places that they are about."""
+"""What is asked for, understood by the places that it is about."""
 
-import argparse
-from collections.abc import Mapping
+from collections.abc import Callable
 import dataclasses
 
 import openstack.connection
@@ -21,132 +20,96 @@ import openstack.connection
 from osc_glance_replicate.clouds import endpoints
 from osc_glance_replicate.clouds import projects
 from osc_glance_replicate import errors
-from osc_glance_replicate.model import image_selection as selection
+from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import options
-from osc_glance_replicate.model import owners
-from osc_glance_replicate.model import replica_template as replica
-from osc_glance_replicate.places.dump import source as directory
+from osc_glance_replicate.model import ownership
+from osc_glance_replicate.model import replica_template
+from osc_glance_replicate.places.dump import source as dump_source
 from osc_glance_replicate.places.glance import destination as glance
 
 
 def selection_of(
     connection: openstack.connection.Connection,
     source: glance.Glance,
-    args: argparse.Namespace,
-) -> selection.Selection:
-    """Understand the options by the cloud that they are about.
+    asked: image_selection.Selection,
+) -> image_selection.Selection:
+    """Return a selection as the cloud that it is about understands it.
 
-    :raises ReplicateError: it does not know what they name
+    :raises ReplicateError: the cloud does not know what it names
     """
-    if args.disk_format:
+    if asked.disk_format:
         known = source.formats.get('disk_format', ())
-        if known and args.disk_format not in known:
+        if known and asked.disk_format not in known:
             raise errors.SelectionError(
-                f"{source.name} knows no disk format '{args.disk_format}' "
+                f"{source.name} knows no disk format '{asked.disk_format}' "
                 f'({", ".join(sorted(known))})'
             )
-    owner = None
-    if args.project:
-        owner = projects.find_id(connection, args.project)
-    return _selection(args, owner)
+    return _of_owner(asked, lambda name: projects.find_id(connection, name))
 
 
 def selection_in(
-    source: directory.Directory, args: argparse.Namespace
-) -> selection.Selection:
-    """Understand the options by the dump that they are about.
+    source: dump_source.Directory, asked: image_selection.Selection
+) -> image_selection.Selection:
+    """Return a selection as the dump that it is about understands it.
 
-    :raises ReplicateError: it does not know the project that they name
+    :raises ReplicateError: the dump does not know the project that it names
     """
-    owner = owners.find(source, args.project) if args.project else None
-    return _selection(args, owner)
+    return _of_owner(asked, lambda name: ownership.find(source, name))
 
 
-def _selection(
-    args: argparse.Namespace, owner: str | None
-) -> selection.Selection:
-    """Understand the options that say which images.
-
-    :param owner: ID of the project that --project means
-    """
-    return selection.Selection(
-        images=tuple(args.images),
-        names=tuple(args.names),
-        excludes=tuple(args.excludes),
-        properties=tuple(args.properties),
-        tags=tuple(args.tags),
-        visibilities=tuple(args.visibilities),
-        include_hidden=args.include_hidden,
-        owner=owner,
-        disk_format=args.disk_format,
-        min_size=args.min_size,
-        max_size=args.max_size,
-        updated_since=args.updated_since,
-    )
+def _of_owner(
+    asked: image_selection.Selection, find: Callable[[str], str]
+) -> image_selection.Selection:
+    """Return a selection with the ID of the project that it names."""
+    if not asked.owner:
+        return asked
+    return dataclasses.replace(asked, owner=find(asked.owner))
 
 
 def template(
-    args: argparse.Namespace,
-    source: owners.Projects,
-    destinations: Mapping[str, openstack.connection.Connection],
-) -> replica.Template:
-    """Understand the options that say what a replica is.
+    asked: options.Replica,
+    source: ownership.Projects,
+    to: str,
+    connection: openstack.connection.Connection,
+) -> replica_template.Template:
+    """Return what replicas at a destination are to be.
 
+    :param to: its name
+    :param connection: to it
     :raises ReplicateError: a project that is to be mapped is not there
     """
-    whose: replica.Owners
-    match getattr(args, 'owner', 'mine'):
-        case 'by-name':
-            whose = owners.ByName(
-                source,
-                {
-                    name: projects.Projects(name, connection)
-                    for name, connection in destinations.items()
-                },
-            )
-        case 'same':
-            whose = replica.Same()
-        case _:
-            whose = replica.Mine()
-    if mapped := getattr(args, 'map_owners', ()):
+    whose = ownership.Owners()
+    if asked.owner is options.Owner.BY_NAME:
+        whose = ownership.ByName(source, projects.Projects(to, connection))
+    elif asked.owner is options.Owner.SAME:
+        whose = ownership.Same()
+    if asked.map_owners:
         explicit = {
-            name: {
-                owners.find(source, one): projects.find_id(connection, other)
-                for one, other in mapped
-            }
-            for name, connection in destinations.items()
+            ownership.find(source, one): projects.find_id(connection, other)
+            for one, other in asked.map_owners
         }
-        whose = owners.Mapped(explicit, whose)
-    visibility = getattr(args, 'visibility', 'keep')
-    return replica.Template(
-        left_out=getattr(args, 'left_out', ()),
-        properties=dict(getattr(args, 'set_properties', ())),
-        visibility=None if visibility == 'keep' else visibility,
+        whose = ownership.Mapped(explicit, whose)
+    return replica_template.Template(
+        left_out=asked.left_out,
+        properties=dict(asked.properties),
+        visibility=asked.visibility,
         owners=whose,
-        members=getattr(args, 'members', False),
+        members=asked.members,
     )
 
 
-def ways_to(
-    args: argparse.Namespace,
-    source: openstack.connection.Connection | None,
-    destinations: Mapping[str, openstack.connection.Connection],
-) -> dict[str, options.Delivery]:
-    """Understand the options that say how data gets to each destination.
+def delivered(
+    to: options.To,
+    source: openstack.connection.Connection,
+    connection: openstack.connection.Connection,
+) -> options.To:
+    """Return a destination, with how data gets there from a cloud.
 
-    :param source: None where it is no cloud
-    :raises CloudError: a destination could not download from the source
+    :param connection: to the destination
+    :raises CloudError: it could not download from the source
     """
-    delivery = options.Delivery(
-        options.Method(getattr(args, 'method', 'upload')),
-        tuple(getattr(args, 'stores', ())),
-        getattr(args, 'all_stores', False),
-    )
-    if delivery.method is not options.Method.DOWNLOAD or source is None:
-        return dict.fromkeys(destinations, delivery)
-    return {
-        name: dataclasses.replace(
-            delivery, region=endpoints.shared_region(source, name, connection)
-        )
-        for name, connection in destinations.items()
-    }
+    if to.delivery.method is not options.Method.DOWNLOAD:
+        return to
+    region = endpoints.shared_region(source, to.name, connection)
+    delivery = dataclasses.replace(to.delivery, region=region)
+    return dataclasses.replace(to, delivery=delivery)

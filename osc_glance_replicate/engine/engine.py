@@ -12,7 +12,6 @@
 
 """The rooms of the house connected: from places to a plan and outcomes."""
 
-import argparse
 from collections.abc import (
     Callable,
     Collection,
@@ -26,10 +25,11 @@ import logging
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import events as watch
 from osc_glance_replicate.execution import outcomes
-from osc_glance_replicate.execution import runner as run
+from osc_glance_replicate.execution import runner
 from osc_glance_replicate.execution import thread_crew as threads
 from osc_glance_replicate.model import image_record
-from osc_glance_replicate.model import owners
+from osc_glance_replicate.model import options
+from osc_glance_replicate.model import ownership
 from osc_glance_replicate.model import plan
 from osc_glance_replicate import places
 from osc_glance_replicate.places.dump import destination as dump
@@ -48,11 +48,11 @@ class Engine:
     :param source: where images come from
     :param destinations: where they go; none, to look at the source alone
     :param planner: the judgement
-    :param args: the parsed arguments, as commands.options defines them
-    :param check_first: read all of an image's data before anything is made
+    :param request: how the plan is carried out
+    :param read_through: read all of an image's data before anything is made
         of it
-    :param assemble: gives those who carry the plan out; threads of this
-        process unless it is given
+    :param assemble: returns the crew that carries the plan out; threads of
+        this process unless it is given
     :ivar source: name of the source
     :ivar to: names of the destinations; of the source itself where there
         are none
@@ -63,16 +63,17 @@ class Engine:
         source: places.Source,
         destinations: Sequence[places.Destination],
         planner: planning.Planner,
-        args: argparse.Namespace,
-        check_first: bool = False,
-        assemble: Callable[[], run.Crew] | None = None,
+        request: options.Request,
+        read_through: bool = False,
+        assemble: Callable[[], runner.Crew] | None = None,
     ) -> None:
         self._source = source
-        self._check_first = check_first
+        self._read_through = read_through
         self._assemble = assemble
         self._destinations = destinations
         self._planner = planner
-        self._args = args
+        self._run = request.run
+        self._request = request
         self.source = source.name
         self.to = [place.name for place in destinations] or [source.name]
 
@@ -81,14 +82,14 @@ class Engine:
         """How the data of images is read."""
         return checked.Reading(
             self._source,
-            self._args.retries,
+            self._run.retries,
             checked.Checks(
-                getattr(self._args, 'checksum', True),
-                getattr(self._args, 'format_check', False),
-                self._check_first,
+                self._request.checks.checksum,
+                self._request.checks.formats,
+                self._read_through,
             ),
-            bandwidth.Bandwidth(self._args.bandwidth),
-            checked.fair_block(self._args.transfers),
+            bandwidth.Bandwidth(self._run.bandwidth),
+            checked.fair_block(self._run.transfers),
         )
 
     def actions(self) -> Iterator[plan.Action]:
@@ -102,7 +103,7 @@ class Engine:
             self._destinations,
             self._planner.selection,
             whole=self._planner.extra,
-            members=self._planner.template.members,
+            members=self._planner.members,
         )
         if not self._destinations:
             # As if to a cloud that has nothing.
@@ -112,7 +113,7 @@ class Engine:
 
     def actions_from_scratch(self) -> Iterator[plan.Action]:
         """Plan as if to a cloud that has nothing."""
-        alone = Engine(self._source, [], self._planner, self._args)
+        alone = Engine(self._source, [], self._planner, self._request)
         return alone.actions()
 
     def everything(self) -> Iterator[tuple[str, image_record.Image]]:
@@ -139,7 +140,7 @@ class Engine:
             self._source,
             self._destinations,
             image_id,
-            members=self._planner.template.members,
+            members=self._planner.members,
         )
         return row if self._destinations else [*row, None]
 
@@ -150,21 +151,20 @@ class Engine:
 
         :param watcher: told how it goes
         """
-        if self._args.dry_run:
-            return run.rehearse(self.actions(), watcher)
+        if self._run.dry_run:
+            return runner.rehearse(self.actions(), watcher)
         return self._carry_out(self.actions(), watcher)
 
     def _carry_out(
         self, actions: Iterable[plan.Action], watcher: watch.Watcher
     ) -> Iterator[outcomes.Outcome]:
         crew = self._assemble() if self._assemble else self.threads(watcher)
-        runner = run.Runner(
+        return runner.Runner(
             crew,
-            transfers=self._args.transfers,
-            fail_fast=self._args.fail_fast,
+            transfers=self._run.transfers,
+            fail_fast=self._run.fail_fast,
             watcher=watcher,
-        )
-        return runner.run(actions)
+        ).run(actions)
 
     def threads(
         self, watcher: watch.Watcher = watch.Nobody()
@@ -210,12 +210,12 @@ class DumpEngine(Engine):
     def __init__(
         self,
         source: places.Source,
-        projects: owners.Projects,
+        projects: ownership.Projects,
         destination: dump.Dump,
         planner: planning.Planner,
-        args: argparse.Namespace,
+        request: options.Request,
     ) -> None:
-        super().__init__(source, [destination], planner, args)
+        super().__init__(source, [destination], planner, request)
         self._dump = destination
         self._projects = projects
 
@@ -227,13 +227,13 @@ class DumpEngine(Engine):
         :param watcher: told how it goes
         :raises RefusedError: there is no room, or another dump is running
         """
-        if self._args.dry_run:
+        if self._run.dry_run:
             return super().replicate(watcher)
         self._dump.open()
         actions = list(self.actions())
         self._dump.make_room(actions)
         self._dump.catch_up(actions)
-        if self._args.members:
+        if self._planner.members:
             self._note_projects(actions)
         return self._carry_out(actions, watcher)
 

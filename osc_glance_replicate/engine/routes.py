@@ -10,30 +10,33 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""From the arguments of a verb to an engine between the places they name."""
+"""From a request to an engine between the places that it names."""
 
-import argparse
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+import dataclasses
 import logging
 
 import openstack.connection
 
 from osc_glance_replicate.clouds import endpoints
-from osc_glance_replicate.clouds import login as clouds
+from osc_glance_replicate.clouds import login
 from osc_glance_replicate.clouds import projects
 from osc_glance_replicate.engine import criteria
 from osc_glance_replicate.engine import engine
 from osc_glance_replicate import errors
-from osc_glance_replicate.execution import runner as run
+from osc_glance_replicate.execution import runner
+from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import options
-from osc_glance_replicate.model import replica_template as replica
-from osc_glance_replicate.places.dump import destination as dump
+from osc_glance_replicate.model import ownership
+from osc_glance_replicate.model import replica_template
+from osc_glance_replicate.places.dump import destination as dump_destination
 from osc_glance_replicate.places.dump import files as dump_files
-from osc_glance_replicate.places.dump import source as directory
+from osc_glance_replicate.places.dump import source as dump_source
 from osc_glance_replicate.places.glance import destination as glance
-from osc_glance_replicate.places.glance import discovery as ways
-from osc_glance_replicate.places.glance import image_api as api
-from osc_glance_replicate.planning import planner as planning
+from osc_glance_replicate.places.glance import discovery
+from osc_glance_replicate.places.glance import image_api
+from osc_glance_replicate.planning import planner
+from osc_glance_replicate.planning import rules
 
 LOG = logging.getLogger(__name__)
 
@@ -42,108 +45,111 @@ Own = Callable[[], openstack.connection.Connection]
 
 #: From the connections, the source's first, to what assembles a crew.
 Hire = Callable[
-    [Sequence[openstack.connection.Connection]], Callable[[], run.Crew]
+    [Sequence[openstack.connection.Connection]], Callable[[], runner.Crew]
 ]
 
 
 def to_clouds(
-    own: Own, args: argparse.Namespace, hire: Hire | None = None
+    own: Own, request: options.Request, hire: Hire | None = None
 ) -> engine.Engine:
     """Get ready to replicate from the command's own cloud to others.
 
     :param hire: finds who copies, unless it is this process
     :raises ReplicateError: a cloud or a project cannot be used
     """
-    return between(clouds.connect(own, args.to), args, hire)
+    names = [to.name for to in request.to]
+    return between(login.connect(own, names), request, hire)
 
 
 def between(
     connections: Sequence[openstack.connection.Connection],
-    args: argparse.Namespace,
+    request: options.Request,
     hire: Hire | None = None,
 ) -> engine.Engine:
     """Get ready to replicate from one cloud to others.
 
-    :param connections: to the source and to ``args.to``, in this order
+    :param connections: to the source and to the destinations, in their order
     :param hire: finds who copies, unless it is this process
     :raises ReplicateError: a cloud or a project cannot be used
     """
-    name = connections[0].config.name
-    endpoints.refuse_same([name, *args.to], connections)
-    clouds.warn_of_environment(connections[0])
-    others = dict(zip(args.to, connections[1:], strict=True))
-    source = _glance(name, connections[0], args)
-    chosen = criteria.ways_to(args, connections[0], others)
-    destinations = [
-        _glance(name, connection, args, chosen[name])
-        for name, connection in others.items()
+    own, *others = connections
+    name = own.config.name
+    names = [to.name for to in request.to]
+    endpoints.refuse_same([name, *names], connections)
+    login.warn_of_environment(own)
+    source = _glance(name, own, request)
+    where = [
+        criteria.delivered(to, own, connection)
+        for to, connection in zip(request.to, others, strict=True)
     ]
-    planner = planning.Planner(
-        criteria.selection_of(connections[0], source, args),
-        metadata_only=getattr(args, 'metadata_only', False),
-        extra=getattr(args, 'extra', False),
-        exact=args.to if getattr(args, 'exact', False) else (),
+    destinations = [
+        _glance(to.name, connection, request, to.delivery)
+        for to, connection in zip(where, others, strict=True)
+    ]
+    selection = criteria.selection_of(own, source, request.selection)
+    known = projects.Projects(name, own)
+    holds = {
+        to.name: _rules(to, known, connection, place)
+        for to, connection, place in zip(
+            where, others, destinations, strict=True
+        )
+    }
+    if not destinations:
         # What a cloud holds is counted, whether it boots elsewhere or not.
-        dumps=() if args.to else (name,),
-        template=criteria.template(
-            args, projects.Projects(name, connections[0]), others
-        ),
-        formats={place.name: _formats(place) for place in destinations},
-        projects=_own_projects(others),
-        ways={to: str(delivery) for to, delivery in chosen.items()},
-    )
+        holds[name] = rules.Rules(at_rest=True)
     return engine.Engine(
         source,
         destinations,
-        planner,
-        args,
+        _planner(request, selection, holds),
+        request,
         assemble=hire(connections) if hire else None,
     )
 
 
-def to_any(own: Own, args: argparse.Namespace) -> engine.Engine:
-    """Get ready for other clouds or for a directory, as the options say.
+def to_any(own: Own, request: options.Request) -> engine.Engine:
+    """Get ready for other clouds or for a directory, as the request says.
 
     :raises ReplicateError: one of them cannot be used
     """
-    if args.dump:
-        return to_dump(own, args, args.dump)
-    return to_clouds(own, args)
+    if any(to.is_dump for to in request.to):
+        return to_dump(own, request)
+    return to_clouds(own, request)
 
 
-def to_dump(own: Own, args: argparse.Namespace, path: str) -> engine.Engine:
+def to_dump(own: Own, request: options.Request) -> engine.Engine:
     """Get ready to replicate from the command's own cloud to a directory.
 
-    :param path: of the directory, which need not be there
+    :param request: its destination is the path, which need not be there
     :raises ReplicateError: the cloud, a project or the directory cannot be
         used
     """
-    destination = dump.Dump(path)
-    (connection,) = clouds.connect(own, ())
-    clouds.warn_of_environment(connection)
+    (to,) = request.to
+    destination = dump_destination.Dump(to.name)
+    (connection,) = login.connect(own, ())
+    login.warn_of_environment(connection)
     name = connection.config.name
-    source = _glance(name, connection, args)
-    planner = planning.Planner(
-        criteria.selection_of(connection, source, args),
-        metadata_only=getattr(args, 'metadata_only', False),
-        extra=getattr(args, 'extra', False),
-        # A dump is to be what the cloud holds, and nobody works in it.
-        exact=(path,),
-        dumps=(path,),
-        template=replica.Template(
-            owners=replica.Same(), members=getattr(args, 'members', False)
-        ),
+    source = _glance(name, connection, request)
+    template = replica_template.Template(
+        owners=ownership.Same(), members=to.replica.members
     )
-    known = projects.Projects(name, connection)
-    return engine.DumpEngine(source, known, destination, planner, args)
+    # A dump is to be what the cloud holds, and nobody works in it.
+    holds = {to.name: rules.Rules(template, exact=True, at_rest=True)}
+    selection = criteria.selection_of(connection, source, request.selection)
+    return engine.DumpEngine(
+        source,
+        projects.Projects(name, connection),
+        destination,
+        _planner(request, selection, holds),
+        request,
+    )
 
 
-def from_dump(own: Own, args: argparse.Namespace, path: str) -> engine.Engine:
+def from_dump(own: Own, request: options.Request, path: str) -> engine.Engine:
     """Get ready to replicate from a directory to the command's own cloud.
 
     :raises ReplicateError: the cloud or the directory cannot be used
     """
-    source = directory.Directory(path)
+    source = dump_source.Directory(path)
     source.require_dump()
     if unfinished := dump_files.unfinished(source.files()):
         LOG.warning(
@@ -153,49 +159,60 @@ def from_dump(own: Own, args: argparse.Namespace, path: str) -> engine.Engine:
             len(unfinished),
             unfinished[0],
         )
-    (connection,) = clouds.connect(own, ())
-    clouds.warn_of_environment(connection)
+    (connection,) = login.connect(own, ())
+    login.warn_of_environment(connection)
     name = connection.config.name
-    chosen = criteria.ways_to(args, None, {name: connection})
-    destination = _glance(name, connection, args, chosen[name])
-    planner = planning.Planner(
-        criteria.selection_in(source, args),
-        metadata_only=args.metadata_only,
-        exact=(name,) if args.exact else (),
-        template=criteria.template(args, source, {name: connection}),
-        formats={name: _formats(destination)},
-        projects=_own_projects({name: connection}),
-        ways={name: str(chosen[name])},
-    )
+    (to,) = request.to
+    to = dataclasses.replace(to, name=name)
+    destination = _glance(name, connection, request, to.delivery)
+    selection = criteria.selection_in(source, request.selection)
+    holds = {name: _rules(to, source, connection, destination)}
     return engine.Engine(
-        source, [destination], planner, args, check_first=True
+        source,
+        [destination],
+        _planner(request, selection, holds),
+        request,
+        read_through=True,
     )
 
 
-def _formats(
+def _planner(
+    request: options.Request,
+    selection: image_selection.Selection,
+    holds: Mapping[str, rules.Rules],
+) -> planner.Planner:
+    return planner.Planner(
+        selection,
+        metadata_only=request.run.metadata_only,
+        extra=request.extra,
+        destinations=holds,
+    )
+
+
+def _rules(
+    to: options.To,
+    source: ownership.Projects,
+    connection: openstack.connection.Connection,
     place: glance.Glance,
-) -> Callable[[], Mapping[str, Collection[str]]]:
-    """Let the formats be asked for only if anything is to be copied."""
-    return lambda: place.formats
-
-
-def _own_projects(
-    destinations: Mapping[str, openstack.connection.Connection],
-) -> dict[str, str | None]:
-    return {
-        name: connection.current_project_id
-        for name, connection in destinations.items()
-    }
+) -> rules.Rules:
+    """Return what holds at a cloud."""
+    return rules.Rules(
+        criteria.template(to.replica, source, to.name, connection),
+        exact=to.replica.exact,
+        # Asked for only if anything is to be copied.
+        formats=lambda: place.formats,
+        project=connection.current_project_id,
+        delivery=to.delivery,
+    )
 
 
 def _glance(
     name: str,
     connection: openstack.connection.Connection,
-    args: argparse.Namespace,
+    request: options.Request,
     delivery: options.Delivery = options.Delivery(),
 ) -> glance.Glance:
-    # Only what moves data needs many connections.
-    clouds.limit(connection, getattr(args, 'transfers', 1))
-    image_api = api.ImageApi(name, connection)
-    ways.check(image_api, delivery)
-    return glance.Glance(image_api, connection.current_project_id, delivery)
+    login.limit(connection, request.run.transfers)
+    api = image_api.ImageApi(name, connection)
+    discovery.check(api, delivery)
+    return glance.Glance(api, connection.current_project_id, delivery)

@@ -15,38 +15,10 @@
 from collections.abc import Mapping, Sequence
 import dataclasses
 import fnmatch
-from typing import Any, Protocol
+from typing import Any
 
 from osc_glance_replicate.model import image_record
-
-
-class Owners(Protocol):
-    """Which project of a destination stands for one of the source."""
-
-    def at(self, to: str, project: str) -> str | None:
-        """Give the ID of the project at a destination.
-
-        :param to: name of the destination
-        :param project: ID of the project at the source
-        :returns: None for the runner's own
-        :raises LookupError: there is none; says which, and what to do
-        """
-
-
-class Mine:
-    """All replicas are the runner's."""
-
-    def at(self, to: str, project: str) -> str | None:
-        """Give the runner's own."""
-        return None
-
-
-class Same:
-    """Projects have the same IDs everywhere."""
-
-    def at(self, to: str, project: str) -> str | None:
-        """Give the very project."""
-        return project
+from osc_glance_replicate.model import ownership
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,26 +35,27 @@ class Template:
     left_out: Sequence[str] = ()
     properties: Mapping[str, str] = dataclasses.field(default_factory=dict)
     visibility: str | None = None
-    owners: Owners = dataclasses.field(default_factory=Mine)
+    owners: ownership.Owners = dataclasses.field(
+        default_factory=ownership.Owners
+    )
     members: bool = False
 
     def apply(
-        self, image: image_record.Image, to: str
+        self, image: image_record.Image
     ) -> tuple[image_record.Image, str | None]:
-        """Give the image as its replica is to be, and its owner there.
+        """Return the image as its replica is to be, and its owner there.
 
-        :param to: name of the destination
         :returns: the record with what is to differ, the members being
             projects of the destination; and the ID of its project, None for
             whoever makes it
         :raises LookupError: a project has no counterpart there
         """
-        owner = self.owners.at(to, image.owner) if image.owner else None
+        owner = self.owners.at(image.owner) if image.owner else None
         if self.left_out or self.properties or self.visibility:
             image = dataclasses.replace(image, record=self._record(image))
         members = None
         if self.members and image.visibility == 'shared':
-            members = self._members(image, to)
+            members = self._members(image)
         if members != image.members:
             image = dataclasses.replace(image, members=members)
         return image, owner
@@ -99,21 +72,19 @@ class Template:
         return record
 
     def leaves_out(self, field: str) -> bool:
-        """Say whether replicas do not get a property."""
+        """Return whether replicas do not get a property."""
         return image_record.is_property(field) and any(
             fnmatch.fnmatchcase(field, glob) for glob in self.left_out
         )
 
-    def _members(
-        self, image: image_record.Image, to: str
-    ) -> Mapping[str, str]:
+    def _members(self, image: image_record.Image) -> Mapping[str, str]:
         if image.members is None:
             raise LookupError(
                 'its members are not in the dump: dump it with --members'
             )
         found: dict[str, str] = {}
         for project, status in image.members.items():
-            member = self.owners.at(to, project)
+            member = self.owners.at(project)
             if member is None:
                 raise LookupError(
                     f'the project {project} is a member, and --owner mine '

@@ -12,7 +12,7 @@
 
 """The plan of a whole catalogue: what an image needs to boot lands first."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import dataclasses
 import logging
 
@@ -85,12 +85,11 @@ class Order:
         return selection.matches(image)
 
     def _references(self, image: image_record.Image) -> dict[str, str]:
-        return {
-            field: image_id
-            for field, image_id in image.references.items()
-            if not self._planner.template.leaves_out(field)
-            and field not in self._planner.template.properties
-        }
+        """Return what an image needs at any destination: property → ID."""
+        found: dict[str, str] = {}
+        for to in self._to:
+            found |= self._planner.at(to).references(image)
+        return found
 
     def _extras(self, row: catalogue.Row) -> Iterator[plan.Action]:
         for to, replica in zip(self._to, row[1:], strict=True):
@@ -140,14 +139,14 @@ class Order:
             return
         path = (*path, image.id)
         first: list[str] = []
-        problems: list[str] = []
+        problems: dict[str, str] = {}
         for field, needed in self._references(image).items():
             if needed in path or len(path) > _DEEPEST:
-                problems.append(f'{field} {needed} leads back to it')
+                problems[field] = f'{field} {needed} leads back to it'
                 continue
             yield from self._plan_needed(needed, path, first)
             if not self._planned[needed]:
-                problems.append(f'{field} {needed} is not there')
+                problems[field] = f'{field} {needed} is not there'
             first.append(needed)
         actions = [
             self._blame(action, problems, first)
@@ -181,17 +180,28 @@ class Order:
     def _blame(
         self,
         action: plan.Action,
-        problems: Sequence[str],
+        problems: Mapping[str, str],
         first: Sequence[str],
     ) -> plan.Action:
-        """Let an image wait for what it needs, or fail without it."""
+        """Let an image wait for what it needs there, or fail without it.
+
+        :param problems: what is wrong with what it needs, by property
+        :param first: IDs of the images that are planned before it
+        """
+        rules = self._planner.at(action.to)
+        needs = rules.references(action.image)
+        first = [image_id for image_id in first if image_id in needs.values()]
         action = dataclasses.replace(action, after=tuple(first))
         if action.verb is not plan.Verb.COPY:
             return action
-        if action.to in self._planner.dumps:
+        if rules.at_rest:
             return dataclasses.replace(action, after=())
-        problems = [
-            *problems,
+        told = [
+            *(
+                problem
+                for field, problem in problems.items()
+                if field in needs
+            ),
             *(
                 f'{needed.image.id}, which it needs, is {needed.verb.value}: '
                 f'{needed.reason}'
@@ -200,9 +210,9 @@ class Order:
                 if needed.to == action.to and needed.fails
             ),
         ]
-        if not problems:
+        if not told:
             return action
         return action.instead(
             plan.Verb.FAIL,
-            f'{"; ".join(problems)}; --dont-replicate leaves the property out',
+            f'{"; ".join(told)}; --dont-replicate leaves the property out',
         )

@@ -12,13 +12,13 @@
 
 """The judgement: records in, actions out, nothing read or written."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 import dataclasses
 
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import plan
-from osc_glance_replicate.model import replica_template
+from osc_glance_replicate.planning import rules
 
 #: How an administrator has an ID freed that a record makes useless.
 _FREE = (
@@ -29,7 +29,8 @@ _FREE = (
 #: Statuses of a record that will never get data.
 _DEAD = frozenset(('killed', 'deleted', 'pending_delete'))
 
-_Formats = Mapping[str, Collection[str]]
+#: Where nothing special holds.
+_PLAIN = rules.Rules()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -40,32 +41,27 @@ class Planner:
     :param metadata_only: whether data must not move
     :param extra: tell of images that only a destination has, too; the rows
         must then hold all of the source's images, selected or not
-    :param exact: names of the destinations where properties and tags that
-        only the replica has are removed
-    :param dumps: names of the destinations where images only rest: nothing
-        is fixed there, and nothing boots from there
-    :param template: how replicas differ from their sources
-    :param formats: by destination: gives the formats that it knows, by field
-    :param projects: ID of the project that new replicas belong to, by
-        destination; where it is not known, or None, it is not looked at
-    :param ways: by destination: how data gets there, where it is to be said
+    :param destinations: what holds at each of them, by name; one where
+        nothing special does may be missing
     """
 
     selection: image_selection.Selection
     metadata_only: bool = False
     extra: bool = False
-    exact: Collection[str] = ()
-    dumps: Collection[str] = ()
-    template: replica_template.Template = dataclasses.field(
-        default_factory=replica_template.Template
-    )
-    formats: Mapping[str, Callable[[], _Formats]] = dataclasses.field(
+    destinations: Mapping[str, rules.Rules] = dataclasses.field(
         default_factory=dict
     )
-    projects: Mapping[str, str | None] = dataclasses.field(
-        default_factory=dict
-    )
-    ways: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def at(self, to: str) -> rules.Rules:
+        """Return what holds at a destination."""
+        return self.destinations.get(to, _PLAIN)
+
+    @property
+    def members(self) -> bool:
+        """Whether any destination needs to know the members of images."""
+        return any(
+            each.template.members for each in self.destinations.values()
+        )
 
     def decide(
         self,
@@ -76,14 +72,16 @@ class Planner:
     ) -> plan.Action:
         """Plan for one image at one destination.
 
+        :param to: name of the destination
         :param referred: another image needs it, whatever is selected
         """
+        there = self.at(to)
         action = plan.Action(
             image,
             to,
             plan.Verb.COPY,
             replica,
-            exact=to in self.exact,
+            exact=there.exact,
             referred=referred,
         )
         for whose, record in (('source', image), ('destination', replica)):
@@ -100,7 +98,7 @@ class Planner:
         if reason and not is_there:
             return action.instead(plan.Verb.SKIP, reason, routine=routine)
         try:
-            shaped, owner = self.template.apply(image, to)
+            shaped, owner = there.template.apply(image)
         except LookupError as exc:
             return action.instead(plan.Verb.FAIL, str(exc.args[0]))
         action = dataclasses.replace(action, shaped=shaped, owner=owner)
@@ -108,7 +106,7 @@ class Planner:
             return self._bring_up_to_date(action, replica)
         if replica and (reason := _stuck(replica)):
             return action.instead(plan.Verb.CONFLICT, reason)
-        if replica and self._is_anothers(replica, to):
+        if replica and there.is_anothers(replica):
             reason = (
                 f'queued there in project {replica.owner}, whose '
                 'users would see the data: have its owner changed'
@@ -118,9 +116,9 @@ class Planner:
             return action.instead(
                 plan.Verb.SKIP, '--metadata-only', routine=True
             )
-        if reason := self._unknown_format(action):
+        if reason := there.unknown_format(action.wanted):
             return action.instead(plan.Verb.FAIL, reason)
-        return action.instead(plan.Verb.COPY, self.ways.get(to, ''))
+        return action.instead(plan.Verb.COPY, str(there.delivery))
 
     def _bring_up_to_date(
         self, action: plan.Action, replica: image_record.Image
@@ -139,7 +137,8 @@ class Planner:
             *_differences(action.wanted, replica, action.exact),
             *_differences_in_people(action, replica, action.exact),
         ]
-        changes = tuple(c for c in found if self._can_change(c, action.to))
+        there = self.at(action.to)
+        changes = tuple(filter(there.can_change, found))
         fixed = tuple(c for c in found if c not in changes)
         if not found:
             reason = ''.join(reasons)
@@ -150,21 +149,6 @@ class Planner:
         reasons += [change.field for change in changes]
         return action.instead(
             plan.Verb.UPDATE, ', '.join(reasons), changes=changes, fixed=fixed
-        )
-
-    def _can_change(self, change: plan.Change, to: str) -> bool:
-        return to in self.dumps or image_record.can_change(change.field)
-
-    def _unknown_format(self, action: plan.Action) -> str:
-        """Say which format a destination would refuse, before it does."""
-        if action.to not in self.formats:
-            return ''
-        fields = action.wanted.portable
-        return '; '.join(
-            f'{field} {fields[field]!r} is not known there: have it added to '
-            f'{field}s of its Glance'
-            for field, known in self.formats[action.to]().items()
-            if fields[field] not in (None, *known)
         )
 
     def extras(
@@ -179,20 +163,6 @@ class Planner:
             yield action.instead(plan.Verb.FAIL, reason)
         else:
             yield action
-
-    def _is_anothers(self, replica: image_record.Image, to: str) -> bool:
-        """Say whether a record without data is another project's.
-
-        An administrator sees it, and could fill it; but whoever owns it
-        would see the data before it is verified, or send other data.
-        """
-        mine = self.projects.get(to)
-        owner = replica.owner
-        return (
-            replica.status == 'queued'
-            and None not in (mine, owner)
-            and owner != mine
-        )
 
 
 def _stuck(replica: image_record.Image) -> str:

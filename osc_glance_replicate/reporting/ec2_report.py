@@ -15,17 +15,18 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from osc_glance_replicate.ec2 import ec2_id as ec2
+from osc_glance_replicate.ec2 import ec2_id
+from osc_glance_replicate.ec2 import nova_table
 from osc_glance_replicate.reporting import report
 
 
-class Identities(report.Report[ec2.Identity]):
+class Ec2Ids(report.Report[ec2_id.Ec2Id]):
     """What ec2ids tells."""
 
     columns: tuple[str, ...] = ('EC2 ID', 'ID', 'Name')
 
     def _rows(
-        self, items: Iterable[ec2.Identity]
+        self, items: Iterable[ec2_id.Ec2Id]
     ) -> Iterator[tuple[Any, ...]]:
         for identity in items:
             self._counts['identified'] += 1
@@ -45,15 +46,15 @@ class Identities(report.Report[ec2.Identity]):
         return int(bool(self.problems))
 
 
-class Statements(Identities):
+class Statements(Ec2Ids):
     """What ec2ids --nova-sql tells: all of it, or nothing."""
 
     columns = ('SQL',)
 
     def _rows(
-        self, items: Iterable[ec2.Identity]
+        self, items: Iterable[ec2_id.Ec2Id]
     ) -> Iterator[tuple[Any, ...]]:
         identities = [] if self.problems else list(items)
         if identities:
             self._counts['identified'] = len(identities)
-            yield from ((line,) for line in ec2.statements(identities))
+            yield from ((line,) for line in nova_table.statements(identities))

@@ -20,7 +20,7 @@ import os
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
-from osc_glance_replicate.model import owners
+from osc_glance_replicate.model import ownership
 from osc_glance_replicate.model import plan
 from osc_glance_replicate import places
 from osc_glance_replicate.places.dump import checksums
@@ -109,7 +109,7 @@ class Dump(directory.Directory):
             if action.verb is plan.Verb.UNCHANGED:
                 self._forget_members(action.image)
 
-    def note_projects(self, projects: Mapping[str, owners.Project]) -> None:
+    def note_projects(self, projects: Mapping[str, ownership.Project]) -> None:
         """Add the names of projects to those that are known."""
         try:
             known = {**self.known(), **projects}

@@ -18,7 +18,7 @@ import json
 from typing import Any, NoReturn
 
 from osc_glance_replicate.model import image_record
-from osc_glance_replicate.model import owners
+from osc_glance_replicate.model import ownership
 
 #: Bytes that a record may have: 128 properties of 64 KiB each (Glance's
 #: default quota, and its column), and half as much again.
@@ -69,7 +69,7 @@ def serialize_members(members: Mapping[str, str]) -> bytes:
     return json.dumps(listed).encode() + b'\n'
 
 
-def serialize_projects(projects: Mapping[str, owners.Project]) -> bytes:
+def serialize_projects(projects: Mapping[str, ownership.Project]) -> bytes:
     """Write the names of projects and of their domains."""
     document = {
         project_id: dataclasses.asdict(project)
@@ -78,7 +78,7 @@ def serialize_projects(projects: Mapping[str, owners.Project]) -> bytes:
     return json.dumps(document, sort_keys=True, indent=1).encode() + b'\n'
 
 
-def parse_projects(content: bytes) -> dict[str, owners.Project]:
+def parse_projects(content: bytes) -> dict[str, ownership.Project]:
     """Read what ``serialize_projects`` wrote, or somebody else.
 
     :raises ValueError: it is nothing of the kind
@@ -95,7 +95,7 @@ def parse_projects(content: bytes) -> dict[str, owners.Project]:
             or type(fields.get('domain')) is not str
         ):
             raise ValueError(f'project {project_id!r:.40} is {fields!r:.40}')
-        found[project_id] = owners.Project(fields['name'], fields['domain'])
+        found[project_id] = ownership.Project(fields['name'], fields['domain'])
     return found
 
 

@@ -24,7 +24,7 @@ from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_members
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import image_selection
-from osc_glance_replicate.model import owners
+from osc_glance_replicate.model import ownership
 from osc_glance_replicate import places
 from osc_glance_replicate.places.dump import files as dump_files
 from osc_glance_replicate.places.dump import folder
@@ -133,7 +133,7 @@ class Directory:
                 self.name, f'{name} is damaged: {exc}'
             ) from exc
 
-    def known(self) -> Mapping[str, owners.Project]:
+    def known(self) -> Mapping[str, ownership.Project]:
         """Give the projects whose names were dumped, by ID.
 
         :raises DataError: the file that holds them is damaged
@@ -141,7 +141,7 @@ class Directory:
         return self._known
 
     @functools.cached_property
-    def _known(self) -> Mapping[str, owners.Project]:
+    def _known(self) -> Mapping[str, ownership.Project]:
         with self._named_in_errors(dump_files.PROJECTS):
             if not self._folder.status(dump_files.PROJECTS):
                 return {}

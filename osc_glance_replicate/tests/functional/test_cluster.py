@@ -25,8 +25,9 @@ import distributed
 import fixtures
 
 from osc_glance_replicate.cluster import dask_crew as our_side
-from osc_glance_replicate.cluster import worker as remote
+from osc_glance_replicate.cluster import worker
 from osc_glance_replicate import errors
+from osc_glance_replicate.model import options
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests.functional import cluster
@@ -356,14 +357,12 @@ class TestWorkers(base.FunctionalTest):
             fixtures.MonkeyPatch(f'{our_side.__name__}._PATIENCE', 1.0)
         )
         hired = self.useFixture(cluster.Cluster([{}] * workers))
-        run = remote.Run(
-            'a run',
-            remote.version(),
-            'master',
-            {'retries': 0, 'to': ['slave']},
-            (),
+        request = options.Request(
+            to=(options.To('slave'),),
+            run=options.Run(retries=0, bandwidth=rate),
         )
-        crew = our_side.Cluster(hired.address, run, rate)
+        brief = worker.Brief('a run', worker.version(), 'master', request, ())
+        crew = our_side.Cluster(hired.address, brief)
         self.addCleanup(crew.close)
         return hired, crew
 
@@ -394,12 +393,12 @@ class TestWorkers(base.FunctionalTest):
         self.assertEqual(500, crew.share)
         # What a task says that was asked for before does not count.
         with distributed.Client(hired.address, set_as_default=False) as client:
-            client.run(lambda: remote._parts.part('a run', 1000) and 0)
+            client.run(lambda: worker._parts.part('a run', 1000) and 0)
         self.assertEqual([500, 500], self._rates(hired))
 
     def _rates(self, hired):
         """Give what each worker may read."""
         with distributed.Client(hired.address, set_as_default=False) as client:
             # As a lambda it is sent itself, and this module is not imported.
-            found = client.run(lambda: remote._parts.part('a run').rate)
+            found = client.run(lambda: worker._parts.part('a run').rate)
         return list(found.values())

@@ -19,7 +19,6 @@ from unittest import mock
 import hypothesis
 
 from osc_glance_replicate.commands import livecopy
-from osc_glance_replicate.engine import routes
 from osc_glance_replicate.tests import catalogues
 from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests import model
@@ -149,7 +148,8 @@ class TestModel(base.FunctionalTest):
         if case.selection.owner:
             args.project = self.owners['master'][case.selection.owner]
         connection = self.master.connections['']
-        return list(routes.to_clouds(lambda: connection, args).replicate())
+        command.own_cloud = lambda: connection
+        return list(command.engine(args).replicate())
 
     def _plant(self, cloud, place):
         """Make a real cloud hold what a model does."""

@@ -30,6 +30,7 @@ from osc_glance_replicate.places.dump import destination as dump
 from osc_glance_replicate.places.dump import folder
 from osc_glance_replicate.places.dump import record as dump_record
 from osc_glance_replicate.planning import planner as planning
+from osc_glance_replicate.planning import rules
 from osc_glance_replicate import retry
 from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import places
@@ -136,7 +137,8 @@ class DumpTest(testtools.TestCase):
         self.dump = None
         self.image = base.image(data=b'some data')
         self.planner = planning.Planner(
-            selection.Selection(), exact=(self.path,)
+            selection.Selection(),
+            destinations={self.path: rules.Rules(exact=True)},
         )
         self.start_again()
 

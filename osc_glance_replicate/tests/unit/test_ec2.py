@@ -18,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies
 import testtools
 
-from osc_glance_replicate.ec2 import ec2_id as ec2
+from osc_glance_replicate.ec2 import ec2_id
+from osc_glance_replicate.ec2 import nova_table
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_selection as selection
 from osc_glance_replicate.model import plan
@@ -37,23 +38,23 @@ ONE, TWO, THREE = (str(uuid.UUID(int=number)) for number in (0xA, 0xB, 0xC))
 
 
 def identity(image_id, digits, where='master', **fields):
-    return ec2.Identity(image_id, digits, where, **fields)
+    return ec2_id.Ec2Id(image_id, digits, where, **fields)
 
 
 class TestVectors(testtools.TestCase):
     def test_vectors(self):
         for image_id, (digits, short) in VECTORS.items():
-            self.assertEqual(digits, ec2.digits(image_id))
-            self.assertEqual(short, ec2.short_digits(image_id))
+            self.assertEqual(digits, ec2_id.digits(image_id))
+            self.assertEqual(short, ec2_id.short_digits(image_id))
 
     @given(strategies.uuids())
     def test_rule(self, image_id):
         """As SPEC has it, in other words."""
         text = hashlib.sha256(b'ec2-image-id:v1:' + image_id.bytes).hexdigest()
-        self.assertEqual(text[:17], ec2.digits(str(image_id)))
+        self.assertEqual(text[:17], ec2_id.digits(str(image_id)))
         self.assertEqual(
             '%08x' % (int(text[:8], 16) % 2**30),
-            ec2.short_digits(str(image_id).upper()),
+            ec2_id.short_digits(str(image_id).upper()),
         )
 
 
@@ -69,19 +70,19 @@ class TestScheme(testtools.TestCase):
             (None, 'ami'),
         ):
             image = base.image(container_format=container_format)
-            found = ec2.Scheme().identify(image, 'master')
-            self.assertEqual(f'{kind}-{ec2.digits(image.id)}', found.ec2_id)
+            found = ec2_id.Scheme().identify(image, 'master')
+            self.assertEqual(f'{kind}-{ec2_id.digits(image.id)}', found.ec2_id)
 
     def test_kept_ids(self):
         image = base.image(0xA)
         capital = base.image(id=image.id.upper())
-        scheme = ec2.Scheme(short=True, kept={image.id: '00000005'})
+        scheme = ec2_id.Scheme(short=True, kept={image.id: '00000005'})
         for given_image in image, capital:
             found = scheme.identify(given_image, 'master')
             self.assertEqual('ami-00000005', found.ec2_id)
             self.assertEqual(given_image.id, found.image_id)
         other = scheme.identify(base.image(2), 'master')
-        self.assertEqual(ec2.short_digits(base.image(2).id), other.digits)
+        self.assertEqual(ec2_id.short_digits(base.image(2).id), other.digits)
 
 
 class TestMeant(testtools.TestCase):
@@ -96,13 +97,13 @@ class TestMeant(testtools.TestCase):
             (False, {'status': 'queued'}),
         ):
             action = planner.decide(base.image(**fields), None, 'master')
-            self.assertEqual(meant, ec2.is_meant(action), fields)
+            self.assertEqual(meant, ec2_id.is_selected(action), fields)
 
     def test_image_whose_kernel_is_gone(self):
         action = plan.Action(
             base.image(), 'master', plan.Verb.FAIL, reason='not there'
         )
-        self.assertTrue(ec2.is_meant(action))
+        self.assertTrue(ec2_id.is_selected(action))
 
 
 class TestProblems(testtools.TestCase):
@@ -115,14 +116,14 @@ class TestProblems(testtools.TestCase):
             identity(str(uuid.UUID(int=4)), '3', 'slave'),
             identity(ONE.upper(), '1', 'table'),
         ]
-        self.assertEqual([], ec2.problems(chosen, others))
+        self.assertEqual([], ec2_id.problems(chosen, others))
 
     def test_images_that_share_an_id(self):
         chosen = [identity(ONE, '1'), identity(TWO, '1')]
         text = f'{ONE} (master) and {TWO} (master) share the ID 1'
-        self.assertEqual([text], ec2.problems(chosen, []))
+        self.assertEqual([text], ec2_id.problems(chosen, []))
         # They are seen again when all of the cloud is listed.
-        self.assertEqual([text], ec2.problems(chosen, chosen))
+        self.assertEqual([text], ec2_id.problems(chosen, chosen))
 
     def test_image_elsewhere(self):
         chosen = [identity(THREE, '3'), identity(ONE, '1')]
@@ -132,26 +133,26 @@ class TestProblems(testtools.TestCase):
                 f'{ONE} (master) and {TWO} ({where}) share the ID 1'
                 for where in ('slave', 'secure')
             ],
-            ec2.problems(chosen, others),
+            ec2_id.problems(chosen, others),
         )
 
     def test_other_id_in_use(self):
         self.assertEqual(
             [f'{ONE} (slave.csv) has the ID 2, and would get 1'],
-            ec2.problems(
+            ec2_id.problems(
                 [identity(ONE, '1')], [identity(ONE, '2', 'slave.csv')]
             ),
         )
 
     def test_no_id_is_zero(self):
         """To MySQL it would be the next number."""
-        (text,) = ec2.problems([identity(ONE, '00000000')], [])
+        (text,) = ec2_id.problems([identity(ONE, '00000000')], [])
         self.assertIn(ONE, text)
 
 
 class TestTable(testtools.TestCase):
     def read(self, text):
-        rows = ec2.read_table(text.splitlines(), 'file')
+        rows = nova_table.read(text.splitlines(), 'file')
         return [(row.image_id, row.digits, row.where) for row in rows]
 
     def test_formats(self):
@@ -201,7 +202,9 @@ class TestStatements(testtools.TestCase):
 
     def seed(self, *identities):
         try:
-            self.nova.executescript('\n'.join(ec2.statements(identities)))
+            self.nova.executescript(
+                '\n'.join(nova_table.statements(identities))
+            )
         finally:
             self.nova.rollback()
 
@@ -239,7 +242,7 @@ class TestStatements(testtools.TestCase):
 
     def test_nothing_but_uuids(self):
         evil = identity("1'); DROP TABLE s3_images; --", '01')
-        self.assertRaises(ValueError, list, ec2.statements([evil]))
+        self.assertRaises(ValueError, list, nova_table.statements([evil]))
 
 
 class TestReport(testtools.TestCase):
@@ -249,7 +252,7 @@ class TestReport(testtools.TestCase):
     )
 
     def test_rows(self):
-        told = ec2_report.Identities()
+        told = ec2_report.Ec2Ids()
         rows = list(told.rows(lambda: self.found))
         self.assertEqual(('EC2 ID', 'ID', 'Name'), told.columns)
         self.assertEqual(('aki-0a', ONE, r'a\x1b'), rows[0])
@@ -259,7 +262,7 @@ class TestReport(testtools.TestCase):
 
     def test_problems(self):
         for what, rows in (
-            (ec2_report.Identities, 2),
+            (ec2_report.Ec2Ids, 2),
             (ec2_report.Statements, 0),
         ):
             told = what()
@@ -273,9 +276,9 @@ class TestReport(testtools.TestCase):
         told = ec2_report.Statements()
         rows = told.rows(lambda: self.found)
         self.assertEqual(
-            list(ec2.statements(self.found)), [line for (line,) in rows]
+            list(nova_table.statements(self.found)), [line for (line,) in rows]
         )
-        self.assertNotIn('--\n', ''.join(ec2.statements(self.found)))
+        self.assertNotIn('--\n', ''.join(nova_table.statements(self.found)))
         self.assertEqual(0, told.exit_code)
 
         def broken():

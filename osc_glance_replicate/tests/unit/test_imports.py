@@ -23,6 +23,7 @@ from osc_glance_replicate.places.glance import destination as glance
 from osc_glance_replicate.places.glance import discovery as ways
 from osc_glance_replicate.places.glance import imports
 from osc_glance_replicate.planning import planner as planning
+from osc_glance_replicate.planning import rules
 from osc_glance_replicate import retry
 from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import fake_glance
@@ -222,7 +223,8 @@ class TestWay(testtools.TestCase):
             ),
         ):
             planner = planning.Planner(
-                selection.Selection(), ways={'slave': str(way)}
+                selection.Selection(),
+                destinations={'slave': rules.Rules(delivery=way)},
             )
             action = planner.decide(base.image(), None, 'slave')
             self.assertEqual(words, action.reason)

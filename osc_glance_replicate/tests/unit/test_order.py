@@ -19,6 +19,7 @@ from osc_glance_replicate.model import plan
 from osc_glance_replicate.model import replica_template as replica
 from osc_glance_replicate.planning import order
 from osc_glance_replicate.planning import planner as planning
+from osc_glance_replicate.planning import rules
 from osc_glance_replicate.tests.unit import base
 
 COPY, FAIL, UNCHANGED = plan.Verb.COPY, plan.Verb.FAIL, plan.Verb.UNCHANGED
@@ -28,12 +29,15 @@ AMI = base.image(1, kernel_id=AKI.id, ramdisk_id=ARI.id)
 
 
 class OrderTest(testtools.TestCase):
-    def actions(self, rows, known=(), to=('slave',), **options):
+    def actions(self, rows, known=(), to=('slave',), there=None, **options):
         """Plan.
 
         :param known: rows that can be looked up
+        :param there: what holds at the first destination
         """
         options.setdefault('selection', selection.Selection())
+        if there:
+            options['destinations'] = {to[0]: there}
         found = {row[0].id: row for row in known}
         sequence = order.Order(
             planning.Planner(**options),
@@ -162,7 +166,9 @@ class TestReferences(OrderTest):
         self.assertEqual(UNCHANGED, action.verb)
 
     def test_what_only_rests_needs_nothing(self):
-        *_, action = self.actions([[AMI, None]], dumps=['slave'])
+        *_, action = self.actions(
+            [[AMI, None]], there=rules.Rules(at_rest=True)
+        )
         self.assertEqual((COPY, ()), (action.verb, action.after))
 
     def test_circles_end(self):
@@ -186,8 +192,25 @@ class TestReferences(OrderTest):
 
     def test_left_out_property_needs_nothing(self):
         template = replica.Template(left_out=['*_id'])
-        (action,) = self.actions([[AMI, None]], template=template)
+        (action,) = self.actions([[AMI, None]], there=rules.Rules(template))
         self.assertEqual((COPY, ()), (action.verb, action.after))
+
+    def test_destinations_may_need_different_images(self):
+        template = replica.Template(left_out=['*_id'])
+        *_, one, other = self.actions(
+            [[AMI, None, None]],
+            [[AKI, None, None], [ARI, None, None]],
+            to=('one', 'other'),
+            there=rules.Rules(template),
+        )
+        self.assertEqual(('one', COPY, ()), (one.to, one.verb, one.after))
+        self.assertEqual((COPY, (ARI.id, AKI.id)), (other.verb, other.after))
+        one, other = self.actions(
+            [[AMI, None, None]],
+            to=('one', 'other'),
+            there=rules.Rules(template),
+        )
+        self.assertEqual((COPY, FAIL), (one.verb, other.verb))
 
     def test_relic_is_no_reference(self):
         image = base.image(1, kernel_id='aki-12345678', ramdisk_id='')

@@ -15,6 +15,7 @@ import testtools
 from osc_glance_replicate.model import image_selection as selection
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.planning import planner as planning
+from osc_glance_replicate.planning import rules
 from osc_glance_replicate.tests.unit import base
 
 COPY = plan.Verb.COPY
@@ -26,8 +27,12 @@ FAIL = plan.Verb.FAIL
 
 
 class TestDecide(testtools.TestCase):
-    def decide(self, image, replica, *, images=(), **options):
-        planner = planning.Planner(selection.Selection(images), **options)
+    def decide(self, image, replica, *, images=(), project=None, **options):
+        planner = planning.Planner(
+            selection.Selection(images),
+            destinations={'slave': rules.Rules(project=project)},
+            **options,
+        )
         return planner.decide(image, replica, 'slave')
 
     def test_missing_image_is_copied(self):
@@ -48,11 +53,9 @@ class TestDecide(testtools.TestCase):
             ('theirs', COPY),
             (None, COPY),
         ):
-            action = self.decide(
-                base.image(), replica, projects={'slave': mine}
-            )
+            action = self.decide(base.image(), replica, project=mine)
             self.assertEqual(verb, action.verb)
-        action = self.decide(base.image(), replica, projects={'slave': 'mine'})
+        action = self.decide(base.image(), replica, project='mine')
         self.assertIn('theirs', action.reason)
 
     def test_equal_replica_is_unchanged(self):

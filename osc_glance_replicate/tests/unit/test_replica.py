@@ -16,17 +16,18 @@ import testtools
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_selection as selection
-from osc_glance_replicate.model import owners
+from osc_glance_replicate.model import ownership
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.model import replica_template as replica
 from osc_glance_replicate.planning import planner as planning
+from osc_glance_replicate.planning import rules
 from osc_glance_replicate.tests.unit import base
 
 
 class Projects:
     def __init__(self, name, **known):
         self.name = name
-        self._known = {k: owners.Project(*v) for k, v in known.items()}
+        self._known = {k: ownership.Project(*v) for k, v in known.items()}
 
     def known(self):
         return self._known
@@ -34,36 +35,36 @@ class Projects:
 
 MASTER = Projects('master', m1=('web', 'a'), m2=('web', 'b'), m3=('db', 'a'))
 SLAVE = Projects('slave', s1=('web', 'a'), s2=('web', 'b'))
-BY_NAME = owners.ByName(MASTER, {'slave': SLAVE})
+BY_NAME = ownership.ByName(MASTER, SLAVE)
 
 
 class TestOwners(testtools.TestCase):
     def test_by_name_and_domain(self):
-        self.assertEqual('s1', BY_NAME.at('slave', 'm1'))
-        self.assertEqual('s2', BY_NAME.at('slave', 'm2'))
+        self.assertEqual('s1', BY_NAME.at('m1'))
+        self.assertEqual('s2', BY_NAME.at('m2'))
 
     def test_no_counterpart_is_named(self):
-        error = self.assertRaises(LookupError, BY_NAME.at, 'slave', 'm3')
+        error = self.assertRaises(LookupError, BY_NAME.at, 'm3')
         self.assertIn("'db' of domain 'a'", str(error))
         self.assertIn('--map-owner m3=', str(error))
 
     def test_unknown_name_is_said(self):
-        error = self.assertRaises(LookupError, BY_NAME.at, 'slave', 'm4')
+        error = self.assertRaises(LookupError, BY_NAME.at, 'm4')
         self.assertIn('m4 cannot be read in master', str(error))
 
     def test_by_hand_first(self):
-        mapped = owners.Mapped({'slave': {'m3': 's1'}}, BY_NAME)
-        self.assertEqual('s1', mapped.at('slave', 'm3'))
-        self.assertEqual('s2', mapped.at('slave', 'm2'))
+        mapped = ownership.Mapped({'m3': 's1'}, BY_NAME)
+        self.assertEqual('s1', mapped.at('m3'))
+        self.assertEqual('s2', mapped.at('m2'))
 
     def test_find(self):
-        self.assertEqual('m3', owners.find(MASTER, 'db'))
-        self.assertEqual('m1', owners.find(MASTER, 'm1'))
+        self.assertEqual('m3', ownership.find(MASTER, 'db'))
+        self.assertEqual('m1', ownership.find(MASTER, 'm1'))
         unknown = 'f' * 32
-        self.assertEqual(unknown, owners.find(MASTER, unknown))
+        self.assertEqual(unknown, ownership.find(MASTER, unknown))
         for text, word in (('web', 'm1, m2'), ('wbe', "'wbe' in master")):
             error = self.assertRaises(
-                errors.SelectionError, owners.find, MASTER, text
+                errors.SelectionError, ownership.find, MASTER, text
             )
             self.assertIn(word, str(error))
 
@@ -74,7 +75,7 @@ class TestTemplate(testtools.TestCase):
             left_out=['hw_*', 'name'], properties={'site': 'b', 'os': 'x'}
         )
         image = base.image(hw_disk='1', hw_vif='2', os='linux', keep='3')
-        shaped, owner = template.apply(image, 'slave')
+        shaped, owner = template.apply(image)
         self.assertEqual(
             {'os': 'x', 'keep': '3', 'site': 'b'}, shaped.properties
         )
@@ -83,7 +84,7 @@ class TestTemplate(testtools.TestCase):
 
     def test_visibility(self):
         shaped, _ = replica.Template(visibility='community').apply(
-            base.image(), 'slave'
+            base.image()
         )
         self.assertEqual('community', shaped.visibility)
 
@@ -97,16 +98,16 @@ class TestTemplate(testtools.TestCase):
             image = base.image(
                 owner='m1', members=members, visibility=visibility
             )
-            shaped, owner = template.apply(image, 'slave')
+            shaped, owner = template.apply(image)
             self.assertEqual(expected, shaped.members)
             self.assertEqual('s1', owner)
 
     def test_members_that_nothing_maps(self):
         image = base.image(members={'m1': 'pending'}, visibility='shared')
         template = replica.Template(members=True)
-        error = self.assertRaises(LookupError, template.apply, image, 'slave')
+        error = self.assertRaises(LookupError, template.apply, image)
         self.assertIn('m1', str(error))
-        shaped, _ = replica.Template().apply(image, 'slave')
+        shaped, _ = replica.Template().apply(image)
         self.assertIsNone(shaped.members)
 
 
@@ -114,8 +115,9 @@ class TestPlanner(testtools.TestCase):
     def decide(self, image, there=None, exact=False, **template):
         planner = planning.Planner(
             selection.Selection(),
-            template=replica.Template(**template),
-            exact=['slave'] if exact else (),
+            destinations={
+                'slave': rules.Rules(replica.Template(**template), exact)
+            },
         )
         return planner.decide(image, there, 'slave')
 
@@ -145,7 +147,7 @@ class TestPlanner(testtools.TestCase):
                 {'p': 'pending', 'q': 'pending'},
             )
         )
-        asked = {'owners': replica.Same(), 'members': True}
+        asked = {'owners': ownership.Same(), 'members': True}
         self.assertEqual({}, self.changes(image, there))
         self.assertEqual(
             {'members': {'p': 'accepted', 'q': 'pending'}},

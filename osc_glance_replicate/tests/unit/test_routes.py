@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-import argparse
 import sys
 from unittest import mock
 
@@ -59,6 +58,8 @@ class TestCluster(testtools.TestCase):
         error = self.assertRaises(
             errors.ReplicateError,
             command.engine,
-            argparse.Namespace(scheduler='tls://host:8786', to=['slave']),
+            command.get_parser('livecopy').parse_args(
+                ['--to', 'slave', '--scheduler', 'tls://host:8786']
+            ),
         )
         self.assertIn("pip install 'osc-glance-replicate[dask]'", str(error))

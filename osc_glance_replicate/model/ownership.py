@@ -18,7 +18,6 @@ import re
 from typing import Protocol
 
 from osc_glance_replicate import errors
-from osc_glance_replicate.model import replica_template as replica
 
 
 #: What the ID of a project looks like.
@@ -46,7 +45,7 @@ class Projects(Protocol):
     name: str
 
     def known(self) -> Mapping[str, Project]:
-        """Give the projects by ID; the answer does not change."""
+        """Return the projects by ID; the answer does not change."""
 
 
 def find(projects: Projects, text: str) -> str:
@@ -75,53 +74,69 @@ def find(projects: Projects, text: str) -> str:
     )
 
 
-class ByName:
+class Owners:
+    """Which project of a destination stands for one of the source.
+
+    All replicas are the runner's, unless a subclass knows better.
+    """
+
+    def at(self, project: str) -> str | None:
+        """Return the ID of the project at the destination.
+
+        :param project: ID of the project at the source
+        :returns: None for the runner's own
+        :raises LookupError: there is none; says which, and what to do
+        """
+        return None
+
+
+class Same(Owners):
+    """Projects have the same IDs everywhere."""
+
+    def at(self, project: str) -> str | None:
+        """Return the very project."""
+        return project
+
+
+class ByName(Owners):
     """Projects of the same name, in domains of the same name, are the same.
 
     :param source: the projects of the source
-    :param destinations: those of each destination, by its name
+    :param destination: those of the destination
     """
 
-    def __init__(
-        self, source: Projects, destinations: Mapping[str, Projects]
-    ) -> None:
+    def __init__(self, source: Projects, destination: Projects) -> None:
         self._source = source
-        self._destinations = destinations
+        self._destination = destination
 
-    def at(self, to: str, project: str) -> str | None:
-        """Give the ID of the project of the same name."""
+    def at(self, project: str) -> str | None:
+        """Return the ID of the project of the same name."""
         known = self._source.known().get(project)
         if known is None:
             raise LookupError(
                 f'the name of the project {project} cannot be read in '
                 f'{self._source.name}: give --map-owner {project}=...'
             )
-        for found, candidate in self._destinations[to].known().items():
+        for found, candidate in self._destination.known().items():
             if candidate == known:
                 return found
         raise LookupError(
-            f'there is no project {known} in {to} that this user can see: '
-            f'create it, or give --map-owner {project}=...'
+            f'there is no project {known} in {self._destination.name} that '
+            f'this user can see: create it, or give --map-owner {project}=...'
         )
 
 
-class Mapped:
+class Mapped(Owners):
     """Some projects are mapped by hand, the others as the option says.
 
-    :param explicit: by destination: ID at the source → ID there
+    :param explicit: ID at the source → ID at the destination
     :param others: for the projects that are not in it
     """
 
-    def __init__(
-        self,
-        explicit: Mapping[str, Mapping[str, str]],
-        others: replica.Owners,
-    ) -> None:
+    def __init__(self, explicit: Mapping[str, str], others: Owners) -> None:
         self._explicit = explicit
         self._others = others
 
-    def at(self, to: str, project: str) -> str | None:
-        """Give the ID of the project that it is mapped to."""
-        if project in self._explicit.get(to, {}):
-            return self._explicit[to][project]
-        return self._others.at(to, project)
+    def at(self, project: str) -> str | None:
+        """Return the ID of the project that it is mapped to."""
+        return self._explicit.get(project) or self._others.at(project)

@@ -1,0 +1,114 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Where argparse ends: from parsed options to the values that are asked for.
+
+One function for each group of options, with the same options as that group.
+"""
+
+import argparse
+from typing import Any, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from osc_glance_replicate.model import image_selection
+    from osc_glance_replicate.model import options
+
+
+def selection(parsed_args: argparse.Namespace) -> 'image_selection.Selection':
+    """Return which images are asked for."""
+    from osc_glance_replicate.model import image_selection
+
+    return image_selection.Selection(
+        images=tuple(parsed_args.images),
+        names=tuple(parsed_args.names),
+        excludes=tuple(parsed_args.excludes),
+        properties=tuple(parsed_args.properties),
+        tags=tuple(parsed_args.tags),
+        visibilities=tuple(parsed_args.visibilities),
+        include_hidden=parsed_args.include_hidden,
+        owner=parsed_args.project,
+        disk_format=parsed_args.disk_format,
+        min_size=parsed_args.min_size,
+        max_size=parsed_args.max_size,
+        updated_since=parsed_args.updated_since,
+    )
+
+
+def replica(parsed_args: argparse.Namespace) -> 'options.Replica':
+    """Return what replicas are to be."""
+    from osc_glance_replicate.model import options
+
+    visibility = parsed_args.visibility
+    return options.Replica(
+        left_out=tuple(parsed_args.left_out),
+        properties=tuple(parsed_args.set_properties),
+        visibility=None if visibility == 'keep' else visibility,
+        owner=options.Owner(parsed_args.owner),
+        map_owners=tuple(parsed_args.map_owners),
+        members=parsed_args.members,
+        exact=parsed_args.exact,
+    )
+
+
+def delivery(parsed_args: argparse.Namespace) -> 'options.Delivery':
+    """Return how data is to get to a cloud."""
+    from osc_glance_replicate.model import options
+
+    return options.Delivery(
+        options.Method(parsed_args.method),
+        tuple(parsed_args.stores),
+        parsed_args.all_stores,
+    )
+
+
+def run(parsed_args: argparse.Namespace) -> 'options.Run':
+    """Return how a plan is to be carried out."""
+    from osc_glance_replicate.model import options
+
+    return options.Run(
+        dry_run=parsed_args.dry_run,
+        metadata_only=parsed_args.metadata_only,
+        transfers=parsed_args.transfers,
+        bandwidth=parsed_args.bandwidth,
+        retries=parsed_args.retries,
+        fail_fast=parsed_args.fail_fast,
+    )
+
+
+def checks(parsed_args: argparse.Namespace) -> 'options.Checks':
+    """Return what data is to be held against on its way."""
+    from osc_glance_replicate.model import options
+
+    return options.Checks(parsed_args.checksum, parsed_args.format_check)
+
+
+def to_clouds(
+    parsed_args: argparse.Namespace, **how: Any
+) -> tuple['options.To', ...]:
+    """Return the clouds that images are to go to.
+
+    :param how: what holds for each of them: fields of ``options.To``
+    """
+    from osc_glance_replicate.model import options
+
+    return tuple(options.To(name, **how) for name in parsed_args.to)
+
+
+def to_dump(path: str, members: bool = False) -> tuple['options.To', ...]:
+    """Return the dump that images are to go to.
+
+    :param members: whether it gets the members of shared images
+    """
+    from osc_glance_replicate.model import options
+
+    replica = options.Replica(members=members)
+    return (options.To(path, replica, is_dump=True),)
