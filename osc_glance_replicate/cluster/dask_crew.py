@@ -33,10 +33,10 @@ from osc_glance_replicate.model import plan
 LOG = logging.getLogger(__name__)
 
 #: Seconds to wait for a worker where there is none (any more).
-_PATIENCE = 60.0
+_NO_WORKERS_TIMEOUT = 60.0
 
 #: Seconds between two looks at who the workers are.
-_INTERVAL = 1.0
+_WATCH_INTERVAL = 1.0
 
 _LOST = 'the scheduler was lost'
 
@@ -54,12 +54,12 @@ class _Job:
     ours: Mapping[_Future, plan.Action]
 
     def end(self, done: Mapping[str, outcomes.Outcome]) -> None:
-        """Tell what each action has come to, by destination."""
+        """Settle what each action has come to, by destination."""
         for future, action in self.ours.items():
             future.set_result(done[action.to])
 
     def fail(self, reason: str) -> None:
-        """Tell that nothing came of it."""
+        """Settle that nothing came of it."""
         reason = errors.printable(reason)
         self.end(
             {
@@ -69,7 +69,7 @@ class _Job:
         )
 
 
-class Cluster:
+class DaskCrew:
     """The workers of one scheduler.
 
     :param address: of the scheduler
@@ -190,7 +190,7 @@ class Cluster:
             job.fail(f'{self._address}: {problem}')
 
     def _take(self, job: _Job) -> bool:
-        """Say whether a job is still to be ended; it is asked for once."""
+        """Return whether a job is still to be ended: once, for each job."""
         with self._lock:
             if job not in self._jobs:
                 return False
@@ -198,24 +198,24 @@ class Cluster:
             return True
 
     def _await_workers(self) -> set[str]:
-        """Give the addresses of the workers.
+        """Return the addresses of the workers.
 
         :raises ReplicateError: there are none
         """
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _NO_WORKERS_TIMEOUT
         while not (found := self._scheduler.workers()):
             if time.monotonic() > deadline:
                 raise errors.ReplicateError(
                     f'The scheduler at {self._address} has no workers: start '
                     f"some with 'dask worker {self._address}'"
                 )
-            self._closing.wait(_INTERVAL)
+            self._closing.wait(_WATCH_INTERVAL)
         return found
 
     def _watch(self) -> None:
         """Notice when nobody is left, and divide the bandwidth anew."""
         seen = time.monotonic()
-        while not self._closing.wait(_INTERVAL):
+        while not self._closing.wait(_WATCH_INTERVAL):
             try:
                 found = self._scheduler.workers()
             except Exception:
@@ -225,8 +225,10 @@ class Cluster:
                 continue
             if found:
                 seen = time.monotonic()
-            elif time.monotonic() - seen > _PATIENCE:
-                self._give_up(f'no worker was left for {_PATIENCE:.0f} s')
+            elif time.monotonic() - seen > _NO_WORKERS_TIMEOUT:
+                self._give_up(
+                    f'no worker was left for {_NO_WORKERS_TIMEOUT:.0f} s'
+                )
             if found != self._workers:
                 LOG.debug('the workers are %s', ', '.join(sorted(found)))
                 self._workers = found
@@ -245,7 +247,7 @@ class Cluster:
 
 
 def _outcome(action: plan.Action, result: worker.Result) -> outcomes.Outcome:
-    """Give what a worker has told as if it had been done here."""
+    """Return what a worker has told as if it had been done here."""
     verb = plan.Verb(result.verb)
     done = action.instead(verb, result.reason, routine=result.routine)
     return outcomes.Outcome(done, result.result, result.reason)

@@ -46,7 +46,7 @@ def from_scheduler(address: str, request: 'options.Request') -> 'routes.Hire':
 
     def hire(
         connections: 'Sequence[openstack.connection.Connection]',
-    ) -> 'Callable[[], dask_crew.Cluster]':
+    ) -> 'Callable[[], dask_crew.DaskCrew]':
         from osc_glance_replicate.cluster import worker
 
         brief = worker.Brief(
@@ -61,11 +61,11 @@ def from_scheduler(address: str, request: 'options.Request') -> 'routes.Hire':
     return hire
 
 
-def _crew(address: str, brief: 'worker.Brief') -> 'dask_crew.Cluster':
+def _crew(address: str, brief: 'worker.Brief') -> 'dask_crew.DaskCrew':
     """Return the crew, connected to its scheduler.
 
     :raises ReplicateError: the cluster cannot be used
     """
     from osc_glance_replicate.cluster import dask_crew
 
-    return dask_crew.Cluster(address, brief)
+    return dask_crew.DaskCrew(address, brief)

@@ -29,10 +29,10 @@ _Arguments = TypeVarTuple('_Arguments')
 _Result = TypeVar('_Result')
 
 #: Seconds to wait for the scheduler.
-_TIMEOUT = 10.0
+_CONNECT_TIMEOUT = 10.0
 
 #: Seconds that the workers get to hear something.
-_GRACE = 1.0
+_TELL_TIMEOUT = 1.0
 
 
 class Scheduler:
@@ -71,7 +71,7 @@ class Scheduler:
         :raises Exception: of whatever kind; it does not answer
         """
         asked = workers.start(self._client.nthreads)
-        return set(asked.result(_TIMEOUT))
+        return set(asked.result(_CONNECT_TIMEOUT))
 
     @property
     def is_lost(self) -> bool:
@@ -84,13 +84,13 @@ class Scheduler:
             self._client.run, function, *args, on_error='ignore'
         )
         try:
-            told.result(_GRACE)
+            told.result(_TELL_TIMEOUT)
         except Exception:
             LOG.debug('the workers were not told', exc_info=True)
 
     def close(self) -> None:
         """Let it forget what was asked for here."""
-        self._client.close(_GRACE)
+        self._client.close(_TELL_TIMEOUT)
 
 
 def _connect(address: str) -> distributed.Client:
@@ -104,7 +104,7 @@ def _connect(address: str) -> distributed.Client:
     try:
         _require_certificates(address)
         return distributed.Client(
-            address, timeout=_TIMEOUT, set_as_default=False
+            address, timeout=_CONNECT_TIMEOUT, set_as_default=False
         )
     except Exception as exc:
         raise errors.ReplicateError(

@@ -30,11 +30,11 @@ from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import options
 
 #: Runs that are remembered, besides those that images are on their way for.
-_MOST = 64
+_REMEMBERED_RUNS = 64
 
 
 def version() -> str:
-    """Give what has to be the same here and there."""
+    """Return what has to be the same here and where the command runs."""
     return importlib.metadata.version('osc-glance-replicate')
 
 
@@ -137,13 +137,13 @@ class _Parts:
         self._parts: dict[str, _Part] = {}
 
     def part(self, key: str, rate: float | None = None) -> _Part:
-        """Give the part of a run; it begins with a rate."""
+        """Return the part of a run; it begins with a rate."""
         with self._lock:
             idle = [
                 other for other, part in self._parts.items() if not part.images
             ]
             # Those of commands that were killed are never ended.
-            for other in idle[: max(0, len(self._parts) - _MOST)]:
+            for other in idle[: max(0, len(self._parts) - _REMEMBERED_RUNS)]:
                 del self._parts[other]
             return self._parts.setdefault(key, _Part(rate))
 
@@ -171,7 +171,7 @@ def carry_out(
 ) -> list[Result] | Refusal:
     """Plan for one image anew, and do it.
 
-    :param to: names of the destinations that are meant
+    :param to: names of the destinations in question
     :param referred: another image needs it
     :param rate: bytes per second that this process may read, unless it has
         been told since; None for no limit

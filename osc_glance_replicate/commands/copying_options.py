@@ -182,7 +182,7 @@ def _add_method(
 
 
 def _check_stores(parsed_args: argparse.Namespace) -> str:
-    """Say so where stores are asked for that the method cannot fill."""
+    """Return what is wrong where the method cannot fill the stores, or ''."""
     several = parsed_args.all_stores or len(parsed_args.stores) > 1
     if parsed_args.method == 'upload' and several:
         return (

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Give images EC2-style IDs."""
+"""Show EC2-style IDs of images."""
 
 import argparse
 from collections.abc import Iterable, Sequence

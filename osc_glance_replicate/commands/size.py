@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Tell how much images come to."""
+"""Show how much images come to."""
 
 import argparse
 from collections.abc import Iterable

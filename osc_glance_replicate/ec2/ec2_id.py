@@ -18,7 +18,7 @@ import hashlib
 import uuid
 
 from osc_glance_replicate.model import image_record
-from osc_glance_replicate.model import image_selection as selection
+from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import plan
 
 #: What is hashed before the UUID. IDs made in another way get another one.
@@ -32,13 +32,13 @@ _SHORT_MASK = 2**30 - 1
 
 
 def digits(image_id: str) -> str:
-    """Compute the digits of an ID from the image's UUID."""
+    """Return the digits of an ID, computed from the image's UUID."""
     raw = uuid.UUID(image_id).bytes
     return hashlib.sha256(_SCHEME + raw).hexdigest()[:17]
 
 
 def short_digits(image_id: str) -> str:
-    """Compute the digits of an ID that fits into nova's column."""
+    """Return the digits of an ID that fits into nova's column."""
     return f'{int(digits(image_id)[:8], 16) & _SHORT_MASK:08x}'
 
 
@@ -84,7 +84,7 @@ class Scheme:
     kept: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def identify(self, image: image_record.Image, where: str) -> Ec2Id:
-        """Give an image its ID.
+        """Return the ID of an image.
 
         :param image: its ID is a UUID
         :param where: name of the cloud that has it
@@ -100,17 +100,17 @@ class Scheme:
 
 
 def is_selected(action: plan.Action) -> bool:
-    """Say whether an image gets an ID, from the plan to copy it.
+    """Return whether an image gets an ID, from the plan to copy it.
 
     What only keeps it from being copied does not keep it from being used.
     """
     if action.verb is not plan.Verb.SKIP:
         return True
-    return action.reason == selection.not_portable(action.image)
+    return action.reason == image_selection.not_portable(action.image)
 
 
 def problems(chosen: Iterable[Ec2Id], others: Iterable[Ec2Id]) -> list[str]:
-    """Name what speaks against IDs; nothing does so of other images alone.
+    """Return what speaks against IDs; nothing does of other images alone.
 
     :param chosen: the IDs in question
     :param others: what IDs are in use, or would be

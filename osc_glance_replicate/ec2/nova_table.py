@@ -20,14 +20,14 @@ from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
 
 #: Its column holds 31 bits.
-_HIGHEST = 2**31 - 1
+_MAX_ID = 2**31 - 1
 
 _HEADER = re.compile(r'"?id"?\s*[,\t]\s*"?uuid"?', re.IGNORECASE)
 _ROW = re.compile(r'"?(\d{1,10})"?\s*[,\t]\s*"?([^"]*)"?', re.ASCII)
 
 
 def read(lines: Iterable[str], where: str) -> Iterator[ec2_id.Ec2Id]:
-    """Read the rows ``id,uuid`` of nova's s3_images.
+    """Yield the rows ``id,uuid`` of nova's s3_images.
 
     :param lines: with commas or tabs; the first may be a header
     :param where: the file's name
@@ -59,13 +59,13 @@ def _read_row(line: str, where: str) -> ec2_id.Ec2Id:
     row = _ROW.fullmatch(line)
     if not row or not image_record.is_id(row[2]):
         raise ValueError(f'{line!r:.60} is not id,uuid')
-    if not 0 < int(row[1]) <= _HIGHEST:
+    if not 0 < int(row[1]) <= _MAX_ID:
         raise ValueError(f'nova has no ID {row[1]}')
     return ec2_id.Ec2Id(row[2], f'{int(row[1]):08x}', where)
 
 
 def statements(identities: Iterable[ec2_id.Ec2Id]) -> Iterator[str]:
-    """Give the SQL that puts IDs into nova's s3_images, and changes none.
+    """Yield the SQL that puts IDs into nova's s3_images, and changes none.
 
     It is what MySQL, MariaDB, PostgreSQL and SQLite have in common. Where
     the table has exactly the row, nothing is inserted. Where it has the UUID

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The rooms of the house connected: from places to a plan and outcomes."""
+"""What all verbs do: from places to a plan, and to what becomes of it."""
 
 from collections.abc import (
     Callable,
@@ -33,9 +33,9 @@ from osc_glance_replicate.model import ownership
 from osc_glance_replicate.model import plan
 from osc_glance_replicate import places
 from osc_glance_replicate.places.dump import destination as dump
-from osc_glance_replicate.planning import alignment as catalogue
+from osc_glance_replicate.planning import alignment
+from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.planning import order
-from osc_glance_replicate.planning import planner as planning
 from osc_glance_replicate.transfer import bandwidth
 from osc_glance_replicate.transfer import verified_reader as checked
 
@@ -47,7 +47,7 @@ class Engine:
 
     :param source: where images come from
     :param destinations: where they go; none, to look at the source alone
-    :param planner: the judgement
+    :param planner: decides what is to be done
     :param request: how the plan is carried out
     :param read_through: read all of an image's data before anything is made
         of it
@@ -62,7 +62,7 @@ class Engine:
         self,
         source: places.Source,
         destinations: Sequence[places.Destination],
-        planner: planning.Planner,
+        planner: decisions.Planner,
         request: options.Request,
         read_through: bool = False,
         assemble: Callable[[], runner.Crew] | None = None,
@@ -98,7 +98,7 @@ class Engine:
         :raises ReplicateError: at once, when an image is not found or two
             clouds prove to be the same; later, when a place fails
         """
-        rows = catalogue.rows(
+        rows = alignment.rows(
             self._source,
             self._destinations,
             self._planner.selection,
@@ -117,12 +117,12 @@ class Engine:
         return alone.actions()
 
     def everything(self) -> Iterator[tuple[str, image_record.Image]]:
-        """Give all images of all places, whatever is meant.
+        """Return all images of all places, whatever is selected.
 
         :returns: each with the name of its place
         """
         places = [self._source, *self._destinations]
-        rows = catalogue.rows(
+        rows = alignment.rows(
             self._source,
             self._destinations,
             self._planner.selection,
@@ -135,8 +135,8 @@ class Engine:
             if image
         )
 
-    def _look_up(self, image_id: str) -> catalogue.Row:
-        row = catalogue.row(
+    def _look_up(self, image_id: str) -> alignment.Row:
+        row = alignment.row(
             self._source,
             self._destinations,
             image_id,
@@ -185,7 +185,7 @@ class Engine:
     ) -> list[plan.Action]:
         """Plan for one image alone, as it is by now.
 
-        :param to: names of the destinations that are meant
+        :param to: names of the destinations in question
         :param referred: another image needs it
         :raises PlaceError: it is not there any more, or a place fails
         """
@@ -212,7 +212,7 @@ class DumpEngine(Engine):
         source: places.Source,
         projects: ownership.Projects,
         destination: dump.Dump,
-        planner: planning.Planner,
+        planner: decisions.Planner,
         request: options.Request,
     ) -> None:
         super().__init__(source, [destination], planner, request)

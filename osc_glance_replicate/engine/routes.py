@@ -35,7 +35,7 @@ from osc_glance_replicate.places.dump import source as dump_source
 from osc_glance_replicate.places.glance import destination as glance
 from osc_glance_replicate.places.glance import discovery
 from osc_glance_replicate.places.glance import image_api
-from osc_glance_replicate.planning import planner
+from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.planning import rules
 
 LOG = logging.getLogger(__name__)
@@ -180,8 +180,8 @@ def _planner(
     request: options.Request,
     selection: image_selection.Selection,
     holds: Mapping[str, rules.Rules],
-) -> planner.Planner:
-    return planner.Planner(
+) -> decisions.Planner:
+    return decisions.Planner(
         selection,
         metadata_only=request.run.metadata_only,
         extra=request.extra,

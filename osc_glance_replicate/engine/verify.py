@@ -28,8 +28,8 @@ from osc_glance_replicate.model import plan
 from osc_glance_replicate import places
 from osc_glance_replicate.places.dump import files as dump_files
 from osc_glance_replicate.places.dump import source as directory
-from osc_glance_replicate.planning import alignment as catalogue
-from osc_glance_replicate.planning import planner as planning
+from osc_glance_replicate.planning import alignment
+from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.transfer import verified_reader as checked
 
 #: What makes a dump a bad one.
@@ -134,7 +134,7 @@ def verify(
     watcher = _InWords(watcher, source)
     crew = threads.Threads(
         {'': _Nowhere('')},
-        planning.Planner(selection),
+        decisions.Planner(selection),
         checked.Reading(source, retries=0),
         watcher,
     )
@@ -144,7 +144,7 @@ def verify(
         fail_fast=False,
         watcher=watcher,
     )
-    rows = catalogue.rows(source, [], selection)
+    rows = alignment.rows(source, [], selection)
     for outcome in runner.run(_actions(rows, source, selection)):
         yield _finding(outcome, source)
     if (
@@ -155,7 +155,7 @@ def verify(
 
 
 def _actions(
-    rows: Iterable[catalogue.Row],
+    rows: Iterable[alignment.Row],
     source: directory.Directory,
     selection: image_selection.Selection,
 ) -> Iterator[plan.Action]:

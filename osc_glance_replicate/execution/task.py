@@ -22,7 +22,7 @@ from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import plan
 from osc_glance_replicate import places
-from osc_glance_replicate.planning import planner as planning
+from osc_glance_replicate.planning import decisions
 from osc_glance_replicate import retry
 from osc_glance_replicate.transfer import fan_out as fan
 from osc_glance_replicate.transfer import upload_body as transfer
@@ -51,7 +51,7 @@ class Task:
         self,
         action: plan.Action,
         destination: places.Destination,
-        planner: planning.Planner,
+        planner: decisions.Planner,
         reading: checked.Reading,
         shared: fan.Fan | None = None,
         watcher: watch.Watcher = watch.Nobody(),

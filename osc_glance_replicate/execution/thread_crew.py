@@ -23,7 +23,7 @@ from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.execution import task
 from osc_glance_replicate.model import plan
 from osc_glance_replicate import places
-from osc_glance_replicate.planning import planner as planning
+from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.transfer import fan_out as fan
 from osc_glance_replicate.transfer import verified_reader as checked
 
@@ -40,7 +40,7 @@ class Threads:
     def __init__(
         self,
         destinations: Mapping[str, places.Destination],
-        planner: planning.Planner,
+        planner: decisions.Planner,
         reading: checked.Reading,
         watcher: watch.Watcher = watch.Nobody(),
     ) -> None:

@@ -86,7 +86,7 @@ BUSY = frozenset(('saving', 'uploading', 'importing'))
 _REFERENCES = ('ramdisk_id', 'kernel_id')
 
 #: Bytes that an image may have: more than any store, and any integer, holds.
-_MOST = 2**63 - 1
+_MAX_SIZE = 2**63 - 1
 
 #: What hashlib can compute; the digest of a SHAKE has no length of its own.
 _ALGORITHMS = frozenset(
@@ -119,7 +119,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 
 
 def is_property(field: str) -> bool:
-    """Say whether a field is a custom property, rather than Glance's own."""
+    """Return whether a field is a custom property, not Glance's own."""
     return (
         field not in BOOKKEEPING
         and field not in DEFAULTS
@@ -128,7 +128,7 @@ def is_property(field: str) -> bool:
 
 
 def can_change(field: str) -> bool:
-    """Say whether Glance lets a field of an image with data be changed.
+    """Return whether Glance lets a field of an image with data be changed.
 
     Glance strips the names in a PATCH: ``'visibility '`` would change the
     visibility.
@@ -141,7 +141,7 @@ def can_change(field: str) -> bool:
 
 
 def is_id(text: str) -> bool:
-    """Say whether a text is an image ID, that is, a UUID as Glance takes."""
+    """Return whether a text is an image ID: a UUID as Glance takes it."""
     return _UUID.fullmatch(text) is not None
 
 
@@ -247,7 +247,7 @@ class Image:
             value = self.record.get(field)
             if type(value) not in kinds:
                 return f'{field} is {value!r:.40}'
-        if not 0 <= (self.size or 0) <= _MOST:
+        if not 0 <= (self.size or 0) <= _MAX_SIZE:
             return f'size is {self.size!r:.40}'
         if self.record.get('visibility', 'private') not in _VISIBILITIES:
             return f'visibility is {self.record["visibility"]!r:.40}'
@@ -319,7 +319,7 @@ class Image:
 
 
 def same_data(one: Image, other: Image) -> tuple[bool, str]:
-    """Judge from two records whether both images have the same bytes.
+    """Return whether two records are of the same bytes.
 
     The strongest evidence that both records bear decides: os_hash_value of
     the same algorithm, else md5, else the size (SPEC, "What a replica is").

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Which images are meant, and which of them are copied."""
+"""Which images are selected, and which of them are copied."""
 
 from collections.abc import Sequence
 import dataclasses
@@ -22,7 +22,7 @@ from osc_glance_replicate.model import image_record
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Selection:
-    """The user's choice of images.
+    """Which images the user chose.
 
     What it does not match is left alone altogether. What it matches may
     still not be copied, being hidden or not active; a replica that exists
@@ -36,7 +36,8 @@ class Selection:
     :param tags: that the image must all have
     :param visibilities: of which the image must have one
     :param include_hidden: copy hidden images, too
-    :param owner: ID of the project that the image must belong to
+    :param owner: project that the image must belong to: as the user names it
+        at first, its ID where images are matched
     :param disk_format: that the image must have
     :param min_size: in bytes
     :param max_size: in bytes
@@ -57,9 +58,9 @@ class Selection:
     updated_since: datetime.datetime | None = None
 
     def matches(self, image: image_record.Image) -> bool:
-        """Say whether the options mean this image.
+        """Return whether this image is selected.
 
-        One whose record cannot be used is meant unless it is excluded:
+        One whose record cannot be used is, unless it is excluded:
         better to be told of it in vain than to miss it.
         """
         if any(
@@ -108,7 +109,7 @@ class Selection:
     def reason_not_to_copy(
         self, image: image_record.Image, referred: bool = False
     ) -> str | None:
-        """Say why an image that is meant is not copied; None when it is.
+        """Return why a selected image is not copied; None when it is.
 
         :param referred: another image needs it
         """
@@ -120,7 +121,7 @@ class Selection:
 
 
 def not_portable(image: image_record.Image) -> str | None:
-    """Say why an image is of no use in another cloud; None when it is."""
+    """Return why an image is of no use in another cloud; None if it is."""
     if image.record.get('cinder_encryption_key_id'):
         return "encrypted with a key of the source's key manager"
     if not image.size and image.record.get('block_device_mapping'):

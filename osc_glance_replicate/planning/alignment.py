@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The images of all ends brought together: listed, or looked up by name."""
+"""The records of one image at all places, side by side."""
 
 from collections.abc import Iterable, Iterator, Sequence
 import dataclasses
@@ -26,12 +26,12 @@ from osc_glance_replicate import places
 #: The records of one ID: the source's, then each destination's.
 Row = Sequence[image_record.Image | None]
 
-#: How many rows are looked at to tell whether two places are the same: fewer
-#: than a page has, so that nothing waits for the second one.
-_HEAD = 500
+#: Rows that are looked at to tell whether two places are the same: fewer than
+#: a page has, so that nothing waits for the second one.
+_COMPARED_ROWS = 500
 
-#: How many images two destinations must have in common to be found the same.
-_MANY = 10
+#: Images that two destinations must have in common to be found the same.
+_COMMON_IMAGES = 10
 
 #: What one image bears at one service, by whatever URL it is reached.
 _EVIDENCE = ('created_at', 'updated_at', 'owner')
@@ -44,11 +44,11 @@ def rows(
     whole: bool = False,
     members: bool = False,
 ) -> Iterator[Row]:
-    """Give the records of each image of the source at every place.
+    """Return the records of each image of the source at every place.
 
-    :param selection: which images are meant; others may come, too
-    :param whole: list all images of the source, whatever is meant
-    :param members: give the members of shared images, too
+    :param selection: images that it does not match may come as well
+    :param whole: list all images of the source, whatever is selected
+    :param members: with the members of shared images
     :raises SelectionError: a name is not found or fits several images
     :raises CloudError: two places are the same image service
     """
@@ -66,9 +66,9 @@ def rows(
             for image in found
         )
     else:
-        meant = None if whole else selection
+        selected = None if whole else selection
         listings = [place.images() for place in destinations]
-        all_rows = align([source.images(meant), *listings])
+        all_rows = align([source.images(selected), *listings])
     if members:
         all_rows = (
             _with_members(row, everywhere)
@@ -76,7 +76,7 @@ def rows(
             else row
             for row in all_rows
         )
-    head = list(itertools.islice(all_rows, _HEAD))
+    head = list(itertools.islice(all_rows, _COMPARED_ROWS))
     _refuse_aliases(head, everywhere)
     return itertools.chain(head, all_rows)
 
@@ -87,9 +87,9 @@ def row(
     image_id: str,
     members: bool = False,
 ) -> Row:
-    """Give the records of one image at every place.
+    """Return the records of one image at every place.
 
-    :param members: if it is shared, give its members, too
+    :param members: with its members, if it is shared
     """
     everywhere = [source, *destinations]
     found = [place.find(image_id) for place in everywhere]
@@ -99,7 +99,7 @@ def row(
 def align(
     listings: Sequence[Iterable[image_record.Image]],
 ) -> Iterator[Row]:
-    """Bring the images of the same ID together.
+    """Yield the records of each ID together.
 
     :param listings: one per place, each in ascending order of the IDs; they
         are read as the rows are asked for and never held
@@ -166,7 +166,7 @@ def _look_up(
 def _refuse_aliases(
     head: Sequence[Row], everywhere: Sequence[places.Place]
 ) -> None:
-    """Notice that two places are one service, reached by different URLs.
+    """Refuse two places that are one service, reached by different URLs.
 
     Nobody can set created_at (FACTS.md), so two services do not bear the
     same one on all the images that both have: unless one run has made the
@@ -176,7 +176,7 @@ def _refuse_aliases(
     """
     dating = [i for i, place in enumerate(everywhere) if place.dates]
     for one, other in itertools.combinations(dating, 2):
-        fewest = 1 if one == 0 else _MANY
+        fewest = 1 if one == 0 else _COMMON_IMAGES
         pairs = [
             a.record.get('created_at') is not None
             and all(a.record.get(f) == b.record.get(f) for f in _EVIDENCE)

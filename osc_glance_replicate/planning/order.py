@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The plan of a whole catalogue: what an image needs to boot lands first."""
+"""The plan of all images: what an image needs to boot lands first."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import dataclasses
@@ -19,8 +19,8 @@ import logging
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import plan
-from osc_glance_replicate.planning import alignment as catalogue
-from osc_glance_replicate.planning import planner as planning
+from osc_glance_replicate.planning import alignment
+from osc_glance_replicate.planning import decisions
 
 LOG = logging.getLogger(__name__)
 
@@ -29,20 +29,20 @@ _DEEPEST = 4
 
 
 class Order:
-    """Plans for all images that are selected, and for those that they need.
+    """Plans all images that are selected, and those that they need.
 
     Images that need others are kept until all others have been planned.
 
     :param planner: the judgement on one image
     :param to: names of the destinations, in the order of the rows
-    :param look_up: gives the row of the image of an ID
+    :param look_up: returns the row of the image of an ID
     """
 
     def __init__(
         self,
-        planner: planning.Planner,
+        planner: decisions.Planner,
         to: Sequence[str],
-        look_up: Callable[[str], catalogue.Row],
+        look_up: Callable[[str], alignment.Row],
     ) -> None:
         self._planner = planner
         self._to = to
@@ -51,17 +51,17 @@ class Order:
         #: What was planned after the listing, by ID.
         self._planned: dict[str, list[plan.Action]] = {}
 
-    def actions(self, rows: Iterable[catalogue.Row]) -> Iterator[plan.Action]:
+    def actions(self, rows: Iterable[alignment.Row]) -> Iterator[plan.Action]:
         """Plan, reading the rows one by one.
 
-        :param rows: as ``catalogue`` gives them
+        :param rows: as ``alignment`` yields them
         """
-        kept: list[catalogue.Row] = []
+        kept: list[alignment.Row] = []
         for row in rows:
             image = row[0]
             if not image:
                 yield from self._extras(row)
-            elif self._is_meant(image):
+            elif self._is_selected(image):
                 if self._planner.selection.images:
                     self._named.add(image.id)
                 if self._references(image):
@@ -71,12 +71,12 @@ class Order:
         for row in kept:
             yield from self._plan_needy(row, ())
 
-    def _is_meant(self, image: image_record.Image) -> bool:
+    def _is_selected(self, image: image_record.Image) -> bool:
         selection = self._planner.selection
         return bool(selection.images) or selection.matches(image)
 
     def _was_copied(self, image: image_record.Image) -> bool:
-        """Say whether the listing alone has an image copied."""
+        """Return whether the listing alone has an image copied."""
         selection = self._planner.selection
         if image.hidden and not selection.include_hidden:
             return False
@@ -91,13 +91,13 @@ class Order:
             found |= self._planner.at(to).references(image)
         return found
 
-    def _extras(self, row: catalogue.Row) -> Iterator[plan.Action]:
+    def _extras(self, row: alignment.Row) -> Iterator[plan.Action]:
         for to, replica in zip(self._to, row[1:], strict=True):
             if replica and self._planner.extra:
                 yield from self._planner.extras(replica, to)
 
     def _decide(
-        self, row: catalogue.Row, referred: bool = False
+        self, row: alignment.Row, referred: bool = False
     ) -> Iterator[plan.Action]:
         image, *replicas = row
         if image:
@@ -128,9 +128,9 @@ class Order:
             )
 
     def _plan_needy(
-        self, row: catalogue.Row, path: tuple[str, ...]
+        self, row: alignment.Row, path: tuple[str, ...]
     ) -> Iterator[plan.Action]:
-        """Plan for what an image needs, then for the image.
+        """Plan what an image needs, then the image.
 
         :param path: IDs of the images that need it
         """
@@ -158,7 +158,7 @@ class Order:
     def _plan_needed(
         self, image_id: str, path: tuple[str, ...], first: Sequence[str]
     ) -> Iterator[plan.Action]:
-        """Plan for an image that another one needs, unless that was done.
+        """Plan an image that another one needs, unless that was done.
 
         :param first: IDs of the images that are to land before it
         """

@@ -354,7 +354,9 @@ class TestWorkers(base.FunctionalTest):
     def cluster(self, workers, rate=None):
         """Give a fixture, and our side of it."""
         self.useFixture(
-            fixtures.MonkeyPatch(f'{our_side.__name__}._PATIENCE', 1.0)
+            fixtures.MonkeyPatch(
+                f'{our_side.__name__}._NO_WORKERS_TIMEOUT', 1.0
+            )
         )
         hired = self.useFixture(cluster.Cluster([{}] * workers))
         request = options.Request(
@@ -362,7 +364,7 @@ class TestWorkers(base.FunctionalTest):
             run=options.Run(retries=0, bandwidth=rate),
         )
         brief = worker.Brief('a run', worker.version(), 'master', request, ())
-        crew = our_side.Cluster(hired.address, brief)
+        crew = our_side.DaskCrew(hired.address, brief)
         self.addCleanup(crew.close)
         return hired, crew
 

@@ -29,7 +29,7 @@ from osc_glance_replicate.model import plan
 from osc_glance_replicate.places.dump import destination as dump
 from osc_glance_replicate.places.dump import folder
 from osc_glance_replicate.places.dump import record as dump_record
-from osc_glance_replicate.planning import planner as planning
+from osc_glance_replicate.planning import decisions as planning
 from osc_glance_replicate.planning import rules
 from osc_glance_replicate import retry
 from osc_glance_replicate.tests.unit import base

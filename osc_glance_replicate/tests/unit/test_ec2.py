@@ -23,7 +23,7 @@ from osc_glance_replicate.ec2 import nova_table
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_selection as selection
 from osc_glance_replicate.model import plan
-from osc_glance_replicate.planning import planner as planning
+from osc_glance_replicate.planning import decisions as planning
 from osc_glance_replicate.reporting import ec2_report
 from osc_glance_replicate.tests.unit import base
 

@@ -22,7 +22,7 @@ from osc_glance_replicate.model import options
 from osc_glance_replicate.places.glance import destination as glance
 from osc_glance_replicate.places.glance import discovery as ways
 from osc_glance_replicate.places.glance import imports
-from osc_glance_replicate.planning import planner as planning
+from osc_glance_replicate.planning import decisions as planning
 from osc_glance_replicate.planning import rules
 from osc_glance_replicate import retry
 from osc_glance_replicate.tests.unit import base

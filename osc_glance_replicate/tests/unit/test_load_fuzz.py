@@ -31,7 +31,7 @@ from osc_glance_replicate.model import image_selection as selection
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.places.dump import record as dump_record
 from osc_glance_replicate.places.dump import source as directory
-from osc_glance_replicate.planning import planner as planning
+from osc_glance_replicate.planning import decisions as planning
 from osc_glance_replicate.reporting import verify_report
 from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import test_plan_properties

@@ -14,7 +14,7 @@ import testtools
 
 from osc_glance_replicate.model import image_selection as selection
 from osc_glance_replicate.model import plan
-from osc_glance_replicate.planning import planner as planning
+from osc_glance_replicate.planning import decisions as planning
 from osc_glance_replicate.planning import rules
 from osc_glance_replicate.tests.unit import base
 

@@ -23,8 +23,8 @@ import testtools
 
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.planning import alignment as catalogue
+from osc_glance_replicate.planning import decisions as planning
 from osc_glance_replicate.planning import order
-from osc_glance_replicate.planning import planner as planning
 from osc_glance_replicate.reporting import plan_report
 from osc_glance_replicate.tests import catalogues
 from osc_glance_replicate.tests import model

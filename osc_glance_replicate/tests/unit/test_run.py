@@ -23,7 +23,7 @@ from osc_glance_replicate import errors
 from osc_glance_replicate.execution import runner as run
 from osc_glance_replicate.execution import thread_crew as threads
 from osc_glance_replicate.model import image_selection as selection
-from osc_glance_replicate.planning import planner as planning
+from osc_glance_replicate.planning import decisions as planning
 from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import places
 from osc_glance_replicate.transfer import verified_reader as checked

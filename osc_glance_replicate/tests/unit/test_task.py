@@ -19,7 +19,7 @@ from osc_glance_replicate.execution import events as watch
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.execution import task
 from osc_glance_replicate.model import image_selection as selection
-from osc_glance_replicate.planning import planner as planning
+from osc_glance_replicate.planning import decisions as planning
 from osc_glance_replicate import retry
 from osc_glance_replicate.tests.unit import base
 from osc_glance_replicate.tests.unit import places

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The judgement: records in, actions out, nothing read or written."""
+"""The decision: records in, an action out, nothing read or written."""
 
 from collections.abc import Iterator, Mapping
 import dataclasses
@@ -35,12 +35,12 @@ _PLAIN = rules.Rules()
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Planner:
-    """The one judgement that all verbs share.
+    """What is to be done with one image, decided alike for all verbs.
 
     :param selection: which images are to be copied
     :param metadata_only: whether data must not move
-    :param extra: tell of images that only a destination has, too; the rows
-        must then hold all of the source's images, selected or not
+    :param extra: whether images that only a destination has are told of; the
+        rows must then hold all images of the source, selected or not
     :param destinations: what holds at each of them, by name; one where
         nothing special does may be missing
     """
@@ -70,7 +70,7 @@ class Planner:
         to: str,
         referred: bool = False,
     ) -> plan.Action:
-        """Plan for one image at one destination.
+        """Return what is to be done with one image at one destination.
 
         :param to: name of the destination
         :param referred: another image needs it, whatever is selected
@@ -123,7 +123,7 @@ class Planner:
     def _bring_up_to_date(
         self, action: plan.Action, replica: image_record.Image
     ) -> plan.Action:
-        """Plan for a replica that has its data."""
+        """Return what is to be done with a replica that has its data."""
         image = action.image
         if image.status not in image_record.SETTLED:
             reason = f'status is {image.status}'
@@ -154,7 +154,7 @@ class Planner:
     def extras(
         self, replica: image_record.Image, to: str
     ) -> Iterator[plan.Action]:
-        """Tell of an image that only a destination has, if it is meant."""
+        """Yield an image that only a destination has, if it is selected."""
         if not self.selection.matches(replica):
             return
         action = plan.Action(replica, to, plan.Verb.EXTRA, replica)
@@ -166,7 +166,7 @@ class Planner:
 
 
 def _stuck(replica: image_record.Image) -> str:
-    """Say why a record without data will not get any, if that is so."""
+    """Return why a record without data will not get any, or ''."""
     status, record = replica.status, replica.record
     if status in _DEAD:
         return f'status there is {status}'
@@ -194,7 +194,7 @@ def _differences(
     replica: image_record.Image,
     exact: bool,
 ) -> Iterator[plan.Change]:
-    """Compare what a replica should share with its source.
+    """Yield how a replica differs from what it shares with its source.
 
     :param exact: properties and tags that only the replica has are a
         difference, too, rather than the destination's own affair
@@ -212,7 +212,7 @@ def _differences(
 def _differences_in_people(
     action: plan.Action, replica: image_record.Image, exact: bool
 ) -> Iterator[plan.Change]:
-    """Compare whose the replica is, and who may use it, where it matters."""
+    """Yield how owner and members differ, where they matter."""
     owner = replica.owner
     if action.owner not in (None, owner):
         yield plan.Change('owner', action.owner, owner)
