@@ -15,7 +15,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from osc_glance_replicate.commands import base
+from osc_glance_replicate.commands import copying
 from osc_glance_replicate.commands import copying_options
 from osc_glance_replicate.commands import options
 from osc_glance_replicate.commands import requests
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from osc_glance_replicate.engine import engine
 
 
-class LivecopyImages(base.CopyCommand):
+class LivecopyImages(copying.CopyCommand):
     """Copy images, with their metadata, to other clouds.
 
     The images of the command's own cloud (--os-cloud) that are missing in a

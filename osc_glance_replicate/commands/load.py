@@ -15,7 +15,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from osc_glance_replicate.commands import base
+from osc_glance_replicate.commands import copying
 from osc_glance_replicate.commands import copying_options
 from osc_glance_replicate.commands import options
 from osc_glance_replicate.commands import requests
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from osc_glance_replicate.engine import engine
 
 
-class LoadImages(base.CopyCommand):
+class LoadImages(copying.CopyCommand):
     """Copy images from a directory.
 
     The images that a dump left in the directory are copied to the command's

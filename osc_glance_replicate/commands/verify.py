@@ -61,7 +61,7 @@ class VerifyImages(base.ReplicateCommand):
             source = directory.Directory(parsed_args.path)
             source.require_dump()
             selection = criteria.selection_in(source, asked)
-            with self.watching(parsed_args.progress) as watcher:
-                yield from verify.verify(source, selection, watcher)
+            with self.progress_listener(parsed_args.progress) as listener:
+                yield from verify.verify(source, selection, listener)
 
         return self.show(tell, findings)

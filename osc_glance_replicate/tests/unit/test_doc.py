@@ -17,7 +17,7 @@ import re
 
 import testtools
 
-from osc_glance_replicate.commands import base
+from osc_glance_replicate.commands import copying
 from osc_glance_replicate import places
 
 _ROOT = pathlib.Path(__file__).parents[3]
@@ -81,7 +81,7 @@ class TestAdding(testtools.TestCase):
         methods = {name[:-2] for name in self.named if name.endswith('()')}
         self.assertIn('publish', methods)
         places_methods = {*dir(places.Source), *dir(places.Destination)}
-        commands = {*dir(base.CopyCommand), 'openstack'}
+        commands = {*dir(copying.CopyCommand), 'openstack'}
         self.assertEqual(
             set(),
             {name.removeprefix('self.') for name in methods}
