@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The values of options: read from what the user has typed."""
+"""Argument types: each reads the value of an option from its text."""
 
 import argparse
 from collections.abc import Callable
@@ -23,7 +23,7 @@ _SECONDS = {'s': 1, 'm': 60, 'h': 3600, 'd': 86400, 'w': 7 * 86400}
 
 
 def at_least(lowest: int) -> Callable[[str], int]:
-    """Make an argument type: a whole number, not below the lowest."""
+    """Return an argument type: a whole number, not below the lowest."""
 
     def number(text: str) -> int:
         value = int(text)
@@ -35,9 +35,9 @@ def at_least(lowest: int) -> Callable[[str], int]:
 
 
 def size(text: str) -> int:
-    """Read a size: bytes, or with a unit k, M, G, T or Ki, Mi, Gi, Ti.
+    """Read a size: a number of bytes, or of k, M, G, T, Ki, Mi, Gi or Ti.
 
-    :returns: bytes
+    :returns: the size in bytes
     """
     from oslo_utils import strutils
 
@@ -61,9 +61,9 @@ def size(text: str) -> int:
 
 
 def rate(text: str) -> int:
-    """Read a rate, as a size.
+    """Read a rate: a size per second, which must not be zero.
 
-    :returns: bytes per second, at least one
+    :returns: the rate in bytes per second
     """
     if not (value := size(text.removesuffix('/s'))):
         raise argparse.ArgumentTypeError('nothing would ever arrive')
@@ -71,9 +71,9 @@ def rate(text: str) -> int:
 
 
 def time(text: str) -> datetime.datetime:
-    """Read a time: ISO 8601, in UTC unless it says so, or how long ago.
+    """Read a time: how long ago, or ISO 8601 (UTC unless it has an offset).
 
-    :returns: a time in UTC
+    :returns: the time, in UTC
     """
     ago = re.fullmatch(r'(\d+)([smhdw])', text, re.ASCII)
     try:
@@ -93,13 +93,13 @@ def time(text: str) -> datetime.datetime:
 
 
 def key_value(text: str) -> tuple[str, str]:
-    """Read KEY=VALUE; the value may be empty."""
-    from osc_glance_replicate.model import image_record as image
+    """Read KEY=VALUE of a custom property; the value may be empty."""
+    from osc_glance_replicate.model import image_record
 
     key, equals, value = text.partition('=')
     if not key or not equals:
         raise argparse.ArgumentTypeError(f'{text!r} is not KEY=VALUE')
-    if not image.is_property(key):
+    if not image_record.is_property(key):
         raise argparse.ArgumentTypeError(
             f'{key} is no custom property, of which this is about'
         )
@@ -115,7 +115,7 @@ def source_destination(text: str) -> tuple[str, str]:
 
 
 def not_empty(text: str) -> str:
-    """Read a text that is there: an unset variable of a script is not."""
+    """Read any text but an empty one, as of an unset variable in a script."""
     if not text:
         raise argparse.ArgumentTypeError('it is empty')
     return text
@@ -132,9 +132,9 @@ def cloud(text: str) -> str:
 
 
 def scheduler(text: str) -> str:
-    """Read the address of a Dask scheduler that only friends can reach.
+    """Read the address of a Dask scheduler that strangers cannot use.
 
-    :returns: with its scheme
+    :returns: the address, with its scheme
     """
     scheme, separator, host = text.rpartition('://')
     scheme = scheme if separator else 'tcp'
