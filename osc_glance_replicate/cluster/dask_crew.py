@@ -249,5 +249,5 @@ class DaskCrew:
 def _outcome(action: plan.Action, result: worker.Result) -> outcomes.Outcome:
     """Return what a worker has told as if it had been done here."""
     verb = plan.Verb(result.verb)
-    done = action.instead(verb, result.reason, routine=result.routine)
+    done = action.with_verb(verb, result.reason, routine=result.routine)
     return outcomes.Outcome(done, result.result, result.reason)

@@ -165,12 +165,12 @@ def _actions(
             continue
         action = plan.Action(image, '', plan.Verb.COPY)
         if image.defect:
-            yield action.instead(plan.Verb.FAIL, image.defect)
+            yield action.with_verb(plan.Verb.FAIL, image.defect)
         elif flaw := _flaw_of_members(source, image):
-            yield action.instead(plan.Verb.FAIL, flaw)
+            yield action.with_verb(plan.Verb.FAIL, flaw)
         elif image.status not in image_record.SETTLED:
             reason = f'no data: status is {image.status}'
-            yield action.instead(plan.Verb.SKIP, reason)
+            yield action.with_verb(plan.Verb.SKIP, reason)
         else:
             yield action
 

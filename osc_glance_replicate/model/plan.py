@@ -116,7 +116,7 @@ class Action:
             and self.replica.status not in image_record.SETTLED
         )
 
-    def instead(self, verb: Verb, reason: str, **more: Any) -> 'Action':
+    def with_verb(self, verb: Verb, reason: str, **more: Any) -> 'Action':
         """Give the action for the same image and place that does this."""
         return dataclasses.replace(self, verb=verb, reason=reason, **more)
 

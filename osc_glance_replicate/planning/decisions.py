@@ -87,38 +87,38 @@ class Planner:
         for whose, record in (('source', image), ('destination', replica)):
             if record and (defect := record.defect):
                 reason = f"the {whose}'s record cannot be used: {defect}"
-                return action.instead(plan.Verb.FAIL, reason)
+                return action.with_verb(plan.Verb.FAIL, reason)
         # Who names an image wants to know why it is not copied.
         routine = not self.selection.images
         if not referred and not self.selection.matches(image):
             reason = 'not what the options select'
-            return action.instead(plan.Verb.SKIP, reason, routine=routine)
+            return action.with_verb(plan.Verb.SKIP, reason, routine=routine)
         is_there = replica and replica.status in image_record.SETTLED
         reason = self.selection.reason_not_to_copy(image, referred) or ''
         if reason and not is_there:
-            return action.instead(plan.Verb.SKIP, reason, routine=routine)
+            return action.with_verb(plan.Verb.SKIP, reason, routine=routine)
         try:
             shaped, owner = there.template.apply(image)
         except LookupError as exc:
-            return action.instead(plan.Verb.FAIL, str(exc.args[0]))
+            return action.with_verb(plan.Verb.FAIL, str(exc.args[0]))
         action = dataclasses.replace(action, shaped=shaped, owner=owner)
         if replica and is_there:
             return self._bring_up_to_date(action, replica)
         if replica and (reason := _stuck(replica)):
-            return action.instead(plan.Verb.CONFLICT, reason)
+            return action.with_verb(plan.Verb.CONFLICT, reason)
         if replica and there.is_anothers(replica):
             reason = (
                 f'queued there in project {replica.owner}, whose '
                 'users would see the data: have its owner changed'
             )
-            return action.instead(plan.Verb.CONFLICT, reason)
+            return action.with_verb(plan.Verb.CONFLICT, reason)
         if self.metadata_only:
-            return action.instead(
+            return action.with_verb(
                 plan.Verb.SKIP, '--metadata-only', routine=True
             )
         if reason := there.unknown_format(action.wanted):
-            return action.instead(plan.Verb.FAIL, reason)
-        return action.instead(plan.Verb.COPY, str(there.delivery))
+            return action.with_verb(plan.Verb.FAIL, reason)
+        return action.with_verb(plan.Verb.COPY, str(there.delivery))
 
     def _bring_up_to_date(
         self, action: plan.Action, replica: image_record.Image
@@ -127,11 +127,11 @@ class Planner:
         image = action.image
         if image.status not in image_record.SETTLED:
             reason = f'status is {image.status}'
-            return action.instead(plan.Verb.SKIP, reason, routine=True)
+            return action.with_verb(plan.Verb.SKIP, reason, routine=True)
         same, evidence = image_record.same_data(image, replica)
         if not same:
             reason = f'other data under this ID: {evidence} differs'
-            return action.instead(plan.Verb.CONFLICT, reason)
+            return action.with_verb(plan.Verb.CONFLICT, reason)
         reasons = ['size only'] if evidence == 'size' and image.size else []
         found = [
             *_differences(action.wanted, replica, action.exact),
@@ -142,12 +142,12 @@ class Planner:
         fixed = tuple(c for c in found if c not in changes)
         if not found:
             reason = ''.join(reasons)
-            return action.instead(plan.Verb.UNCHANGED, reason, routine=True)
+            return action.with_verb(plan.Verb.UNCHANGED, reason, routine=True)
         if not changes:
             reason = plan.unchangeable(fixed)
-            return action.instead(plan.Verb.FAIL, reason, fixed=fixed)
+            return action.with_verb(plan.Verb.FAIL, reason, fixed=fixed)
         reasons += [change.field for change in changes]
-        return action.instead(
+        return action.with_verb(
             plan.Verb.UPDATE, ', '.join(reasons), changes=changes, fixed=fixed
         )
 
@@ -160,7 +160,7 @@ class Planner:
         action = plan.Action(replica, to, plan.Verb.EXTRA, replica)
         if defect := replica.defect:
             reason = f"the destination's record cannot be used: {defect}"
-            yield action.instead(plan.Verb.FAIL, reason)
+            yield action.with_verb(plan.Verb.FAIL, reason)
         else:
             yield action
 

@@ -212,7 +212,7 @@ class Order:
         ]
         if not told:
             return action
-        return action.instead(
+        return action.with_verb(
             plan.Verb.FAIL,
             f'{"; ".join(told)}; --dont-replicate leaves the property out',
         )

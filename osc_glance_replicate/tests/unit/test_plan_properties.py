@@ -251,20 +251,20 @@ class TestModel(testtools.TestCase):
                 self.assertRaises(
                     model.Forbidden,
                     place.apply,
-                    action.instead(verb, ''),
+                    action.with_verb(verb, ''),
                     case.source,
                 )
             if verb is plan.Verb.UPDATE and replica and replica.data is None:
                 self.assertRaises(
                     model.Forbidden,
                     place.apply,
-                    action.instead(verb, '', changes=(mock.ANY,)),
+                    action.with_verb(verb, '', changes=(mock.ANY,)),
                     case.source,
                 )
             if replica and replica.data not in (None, image.data):
                 self.assertRaises(
                     model.Forbidden,
                     place.apply,
-                    action.instead(plan.Verb.UPDATE, ''),
+                    action.with_verb(plan.Verb.UPDATE, ''),
                     case.source,
                 )
