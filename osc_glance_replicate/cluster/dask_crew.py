@@ -29,6 +29,7 @@ from osc_glance_replicate import errors
 from osc_glance_replicate.execution import backlog
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import plan
+from osc_glance_replicate.model import results
 
 LOG = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ _WATCH_INTERVAL = 1.0
 _LOST = 'the scheduler was lost'
 
 _Future = concurrent.futures.Future[outcomes.Outcome]
-_Asked = concurrent.futures.Future[list[worker.Result] | worker.Refusal]
+_Asked = concurrent.futures.Future[list[worker.Answer] | worker.Refusal]
 
 
 @dataclasses.dataclass(eq=False, slots=True)
@@ -63,7 +64,9 @@ class _Job:
         reason = errors.printable(reason)
         self.end(
             {
-                action.to: outcomes.Outcome(action, 'failed', reason)
+                action.to: outcomes.Outcome(
+                    action, results.Result.FAILED, reason
+                )
                 for action in self.ours.values()
             }
         )
@@ -158,9 +161,9 @@ class DaskCrew:
             if isinstance(answer, worker.Refusal):
                 self._refused(job, answer)
                 return
-            results = {result.to: result for result in answer}
+            told = {each.to: each for each in answer}
             done = {
-                action.to: _outcome(action, results[action.to])
+                action.to: _outcome(action, told[action.to])
                 for action in job.ours.values()
             }
         except concurrent.futures.CancelledError:
@@ -246,8 +249,7 @@ class DaskCrew:
             self._fail(job, trouble)
 
 
-def _outcome(action: plan.Action, result: worker.Result) -> outcomes.Outcome:
+def _outcome(action: plan.Action, answer: worker.Answer) -> outcomes.Outcome:
     """Return what a worker has told as if it had been done here."""
-    verb = plan.Verb(result.verb)
-    done = action.with_verb(verb, result.reason, routine=result.routine)
-    return outcomes.Outcome(done, result.result, result.reason)
+    done = action.with_verb(answer.verb, answer.reason, routine=answer.routine)
+    return outcomes.Outcome(done, answer.result, answer.reason)

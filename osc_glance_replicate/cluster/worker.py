@@ -28,6 +28,8 @@ from osc_glance_replicate.engine import routes
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import options
+from osc_glance_replicate.model import plan
+from osc_glance_replicate.model import results
 
 #: Runs that are remembered, besides those that images are on their way for.
 _REMEMBERED_RUNS = 64
@@ -58,16 +60,16 @@ class Brief:
     identities: tuple[login.Identity, ...]
 
 
-class Result(NamedTuple):
+class Answer(NamedTuple):
     """What became of an image at one destination.
 
-    :param verb: value of the plan.Verb that it came to
+    :param verb: what it came to
     :param routine: nobody needs to look at it
     """
 
     to: str
-    verb: str
-    result: str
+    verb: plan.Verb
+    result: results.Result
     reason: str
     routine: bool
 
@@ -168,7 +170,7 @@ def carry_out(
     to: Collection[str],
     referred: bool,
     rate: float | None,
-) -> list[Result] | Refusal:
+) -> list[Answer] | Refusal:
     """Plan for one image anew, and do it.
 
     :param to: names of the destinations in question
@@ -190,7 +192,7 @@ def carry_out(
         except errors.ReplicateError as exc:
             return failed(str(exc))
         begun = ready.threads().carry_out(actions)
-        return [_result(future.result()) for future in begun]
+        return [_answer(future.result()) for future in begun]
 
 
 def stop(key: str) -> None:
@@ -203,19 +205,22 @@ def share(key: str, rate: float) -> None:
     _parts.part(key).share(rate)
 
 
-def _result(outcome: outcomes.Outcome) -> Result:
+def _answer(outcome: outcomes.Outcome) -> Answer:
     action = outcome.action
-    return Result(
+    return Answer(
         action.to,
-        action.verb.value,
+        action.verb,
         outcome.result,
         outcome.reason,
         action.routine,
     )
 
 
-def _failed(to: Collection[str], reason: str) -> list[Result]:
-    return [Result(name, 'failed', 'failed', reason, False) for name in to]
+def _failed(to: Collection[str], reason: str) -> list[Answer]:
+    return [
+        Answer(name, plan.Verb.FAIL, results.Result.FAILED, reason, False)
+        for name in to
+    ]
 
 
 def _engine(brief: Brief) -> engine.Engine:

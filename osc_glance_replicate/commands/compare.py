@@ -81,7 +81,7 @@ class CompareImages(base.ReplicateCommand):
         request = asked.Request(
             requests.selection(parsed_args), to, extra=parsed_args.extra
         )
-        tell = plan_report.Differences(
+        tell = plan_report.CompareReport(
             show_all=parsed_args.show_all,
             for_people=base.for_people(parsed_args),
         )

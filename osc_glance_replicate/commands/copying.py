@@ -42,8 +42,8 @@ class CopyCommand(base.ReplicateCommand):
         from osc_glance_replicate.reporting import report
 
         return self.show(
-            report.Outcomes(
-                rehearsal=parsed_args.dry_run,
+            report.CopyReport(
+                dry_run=parsed_args.dry_run,
                 show_all=parsed_args.show_all,
                 for_people=base.for_people(parsed_args),
             ),

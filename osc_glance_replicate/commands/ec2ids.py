@@ -70,9 +70,9 @@ class Ec2Ids(base.ReplicateCommand):
         from osc_glance_replicate.reporting import ec2_report
 
         what = (
-            ec2_report.Statements
+            ec2_report.NovaSqlReport
             if parsed_args.nova_sql
-            else ec2_report.Ec2Ids
+            else ec2_report.Ec2IdReport
         )
         tell = what(for_people=base.for_people(parsed_args))
         request = asked.Request(

@@ -62,7 +62,7 @@ class SizeImages(base.ReplicateCommand):
         if parsed_args.dump:
             to = requests.to_dump(parsed_args.dump)
         request = asked.Request(requests.selection(parsed_args), to)
-        tell = plan_report.Sizes()
+        tell = plan_report.SizeReport()
 
         def actions() -> Iterable['plan.Action']:
             ready = routes.to_any(self.own_cloud, request)

@@ -55,7 +55,9 @@ class VerifyImages(base.ReplicateCommand):
         from osc_glance_replicate.reporting import verify_report
 
         asked = requests.selection(parsed_args)
-        tell = verify_report.Findings(for_people=base.for_people(parsed_args))
+        tell = verify_report.VerifyReport(
+            for_people=base.for_people(parsed_args)
+        )
 
         def findings() -> Iterable[verify.Finding]:
             source = directory.Directory(parsed_args.path)

@@ -25,6 +25,7 @@ from osc_glance_replicate.execution import thread_crew as threads
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import plan
+from osc_glance_replicate.model import results
 from osc_glance_replicate import places
 from osc_glance_replicate.places.dump import files as dump_files
 from osc_glance_replicate.places.dump import source as directory
@@ -32,26 +33,18 @@ from osc_glance_replicate.planning import alignment
 from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.transfer import verified_reader as checked
 
-#: What makes a dump a bad one.
-DAMAGE = frozenset(damage.value for damage in directory.Damage)
-
-#: Nothing is known of an image.
-UNREAD = 'unread'
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Finding:
     """What was found of one image or one other file.
 
     :param size: of the data, in bytes; None where there is none
-    :param result: ``ok``, ``skipped``, ``unread``, ``foreign``, ``leftover``,
-        or one of DAMAGE
     """
 
     id: str
     name: str
     size: int | None
-    result: str
+    result: results.Result
     reason: str = ''
 
 
@@ -192,21 +185,21 @@ def _finding(
 ) -> Finding:
     image = outcome.action.image
     result, reason = outcome.result, outcome.reason
-    if result == 'copied':
-        result = 'ok'
+    if result is results.Result.COPIED:
+        result = results.Result.OK
         reason = '' if image.recorded_hash else 'size only'
     elif reason == outcomes.INTERRUPTED:
-        result, reason = UNREAD, 'interrupted'
-    elif result == 'failed':
+        result, reason = results.Result.UNREAD, 'interrupted'
+    elif result is results.Result.FAILED:
         # Of what is not as a record should be, nothing can be compared.
         sound = not dataclasses.replace(image, flaw='').defect
         flaw = source.flaw(image) if sound else None
         if flaw:
-            result = flaw.damage.value
+            result = flaw.result
         elif source.is_closed(image):
-            result = UNREAD
+            result = results.Result.UNREAD
         else:
-            result = directory.Damage.DAMAGED.value
+            result = results.Result.DAMAGED
     return Finding(image.id, image.name, image.size, result, reason)
 
 
@@ -217,9 +210,9 @@ def _others(source: directory.Directory) -> Iterator[Finding]:
         source.known()
     except errors.PlaceError as exc:
         size = files.get(dump_files.PROJECTS)
-        damaged = directory.Damage.DAMAGED.value
+        damaged = results.Result.DAMAGED
         yield Finding('', '', size, damaged, str(exc.problem))
     for stray in dump_files.strays(files):
         yield Finding(
-            stray.image_id, '', stray.size, stray.kind.value, stray.reason
+            stray.image_id, '', stray.size, stray.result, stray.reason
         )

@@ -15,6 +15,7 @@
 import dataclasses
 
 from osc_glance_replicate.model import plan
+from osc_glance_replicate.model import results
 
 #: The reason of what Ctrl-C has broken off.
 INTERRUPTED = 'interrupted; the next run completes it'
@@ -24,17 +25,18 @@ INTERRUPTED = 'interrupted; the next run completes it'
 class Outcome:
     """What became of an action.
 
-    :param result: one of SPEC's results, as it is shown
     :param reason: why, for the person who reads the report
     """
 
     action: plan.Action
-    result: str
+    result: results.Result
     reason: str = ''
 
 
 def as_planned(action: plan.Action) -> Outcome:
     """Give the outcome of doing nothing: what would be done."""
     if action.fixed:
-        return Outcome(action, 'failed', plan.unchangeable(action.fixed))
-    return Outcome(action, action.verb.value, action.reason)
+        return Outcome(
+            action, results.Result.FAILED, plan.unchangeable(action.fixed)
+        )
+    return Outcome(action, results.Result(action.verb.value), action.reason)

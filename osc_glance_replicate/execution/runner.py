@@ -25,6 +25,7 @@ from osc_glance_replicate.execution import backlog
 from osc_glance_replicate.execution import events as watch
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import plan
+from osc_glance_replicate.model import results
 
 #: Seconds that transfers get to end by themselves after Ctrl-C.
 _GRACE = 1.0
@@ -133,7 +134,7 @@ class Runner:
                     yield self._ended(future)
                 else:
                     yield outcomes.Outcome(
-                        action, 'failed', outcomes.INTERRUPTED
+                        action, results.Result.FAILED, outcomes.INTERRUPTED
                     )
             raise
         finally:
@@ -203,7 +204,7 @@ class Runner:
                         '--dont-replicate leaves the property out'
                     )
                     yield self._noted(
-                        outcomes.Outcome(action, 'failed', reason)
+                        outcomes.Outcome(action, results.Result.FAILED, reason)
                     )
                 else:
                     ready.append(action)
@@ -242,7 +243,7 @@ class Runner:
 
     def _noted(self, outcome: outcomes.Outcome) -> outcomes.Outcome:
         self._watcher.ended(outcome)
-        if outcome.result in ('failed', 'conflict'):
+        if outcome.result.is_failure:
             action = outcome.action
             self._failed.add((action.to, action.image.id))
             self._enough = self._fail_fast

@@ -21,6 +21,7 @@ from osc_glance_replicate.execution import events as watch
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import plan
+from osc_glance_replicate.model import results
 from osc_glance_replicate import places
 from osc_glance_replicate.planning import decisions
 from osc_glance_replicate import retry
@@ -29,11 +30,6 @@ from osc_glance_replicate.transfer import upload_body as transfer
 from osc_glance_replicate.transfer import verified_reader as checked
 
 LOG = logging.getLogger(__name__)
-
-_DONE = {
-    plan.Verb.COPY: 'copied',
-    plan.Verb.UPDATE: 'updated',
-}
 
 
 class Task:
@@ -75,15 +71,17 @@ class Task:
             return self._try_and_try_again()
         except errors.StoppedError:
             return outcomes.Outcome(
-                self._action, 'failed', outcomes.INTERRUPTED
+                self._action, results.Result.FAILED, outcomes.INTERRUPTED
             )
         except errors.ReplicateError as exc:
-            return outcomes.Outcome(self._action, 'failed', str(exc))
+            return outcomes.Outcome(
+                self._action, results.Result.FAILED, str(exc)
+            )
         except Exception as exc:
             LOG.debug('defect while copying', exc_info=True)
             problem = errors.printable(f'{type(exc).__name__}: {exc}')
             return outcomes.Outcome(
-                self._action, 'failed', f'unexpected {problem}'
+                self._action, results.Result.FAILED, f'unexpected {problem}'
             )
         finally:
             self._leave()
@@ -137,7 +135,9 @@ class Task:
                 "deleted: only 'glance-manage db purge_images_table' frees "
                 'an ID'
             )
-            return outcomes.Outcome(self._action, 'conflict', reason)
+            return outcomes.Outcome(
+                self._action, results.Result.CONFLICT, reason
+            )
 
     def _start(self) -> outcomes.Outcome:
         action, destination = self._action, self._destination
@@ -146,11 +146,13 @@ class Task:
             destination.update(action)
             if action.fixed:
                 return outcomes.as_planned(action)
-            return outcomes.Outcome(action, _DONE[action.verb], action.reason)
+            return outcomes.Outcome(
+                action, results.Result.UPDATED, action.reason
+            )
         if action.verb is plan.Verb.UNCHANGED and self._updating:
             # It was done, and the answer was lost.
             return outcomes.Outcome(
-                action, _DONE[plan.Verb.UPDATE], self._updating
+                action, results.Result.UPDATED, self._updating
             )
         if action.verb is not plan.Verb.COPY:
             return outcomes.as_planned(action)
@@ -244,7 +246,7 @@ class Task:
             return self._quarantine(evidence)
         destination.publish(self._action)
         reason = 'size only' if evidence == 'size' and image.size else ''
-        return outcomes.Outcome(self._action, _DONE[plan.Verb.COPY], reason)
+        return outcomes.Outcome(self._action, results.Result.COPIED, reason)
 
     def _quarantine(self, evidence: str) -> outcomes.Outcome:
         """Keep wrong bytes from being used.
@@ -268,6 +270,6 @@ class Task:
             end = 'private and deactivated'
         return outcomes.Outcome(
             self._action,
-            'conflict' if imports else 'failed',
+            results.Result.CONFLICT if imports else results.Result.FAILED,
             f'{destination.name}: {damage}; it was left {end}',
         )

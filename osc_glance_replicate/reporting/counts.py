@@ -17,11 +17,6 @@ from osc_glance_replicate.execution import backlog
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import plan
 
-#: The results that need no eye; the last two are verify's.
-_FINE = frozenset(
-    ('copied', 'updated', 'unchanged', 'skipped', 'ok', 'unread')
-)
-
 Key = tuple[str, str]
 
 
@@ -52,13 +47,13 @@ class Counts:
         """Give the bytes that were to be sent; None if nobody need know."""
         size = self._to_do.pop(key(outcome.action), None)
         if size is None:
-            if not needs_eye(outcome):
+            if not outcome.result.needs_attention:
                 return None
             # It was known before anything was begun.
             self.images += 1
             size = 0
         self.done += 1
-        self.failed += needs_eye(outcome)
+        self.failed += outcome.result.needs_attention
         return size
 
     @property
@@ -71,11 +66,6 @@ class Counts:
         if self.retried:
             parts.append(f'{self.retried} retried')
         return ', '.join(parts)
-
-
-def needs_eye(outcome: outcomes.Outcome) -> bool:
-    """Say whether somebody has to look at what has become of an image."""
-    return outcome.result not in _FINE
 
 
 def key(action: plan.Action) -> Key:

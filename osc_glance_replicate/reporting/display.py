@@ -181,7 +181,7 @@ class Display(watch.Nobody):
             if size is None:
                 return
             # What was not sent by us was done, too; or it was in vain.
-            arrived = size if outcome.result in ('copied', 'ok') else 0
+            arrived = size if outcome.result.has_arrived else 0
             self._counts.size += arrived - size
             sent = self._sent.pop(key, 0)
             self._advance(arrived - sent)
@@ -189,7 +189,7 @@ class Display(watch.Nobody):
             if (line := self._lines.pop(key, None)) is not None:
                 self._progress.remove_task(line)
             self._sum_up()
-        if counts.needs_eye(outcome):
+        if outcome.result.needs_attention:
             reason = errors.printable(outcome.reason)
             title = counts.title(outcome.action)
             self._print(f'{outcome.result}: {title}: {reason}')

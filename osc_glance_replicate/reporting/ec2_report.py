@@ -20,8 +20,8 @@ from osc_glance_replicate.ec2 import nova_table
 from osc_glance_replicate.reporting import report
 
 
-class Ec2Ids(report.Report[ec2_id.Ec2Id]):
-    """What ec2ids tells."""
+class Ec2IdReport(report.Report[ec2_id.Ec2Id]):
+    """The report of ec2ids."""
 
     columns: tuple[str, ...] = ('EC2 ID', 'ID', 'Name')
 
@@ -42,12 +42,9 @@ class Ec2Ids(report.Report[ec2_id.Ec2Id]):
         counts = self._counted() or 'nothing printed'
         return f'{counts}; problems: {len(self.problems)}'
 
-    def _exit_code(self) -> int:
-        return int(bool(self.problems))
 
-
-class Statements(Ec2Ids):
-    """What ec2ids --nova-sql tells: all of it, or nothing."""
+class NovaSqlReport(Ec2IdReport):
+    """The report of ec2ids --nova-sql: all of it, or nothing."""
 
     columns = ('SQL',)
 

@@ -40,8 +40,6 @@ _STYLE = pathlib.Path(__file__).with_suffix('.css')
 #: Whatever may be in a name, nothing is run and nothing is fetched.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
-_FAILED = ('failed', 'conflict')
-
 
 class Page(watch.Nobody):
     """Listens to a run, to tell of it in the end.
@@ -77,7 +75,7 @@ class Page(watch.Nobody):
             action = outcome.action
             begun = self._begun.pop(counts.key(action), now)
             self._counts[outcome.result] += 1
-            if outcome.result == 'copied':
+            if outcome.result.has_arrived:
                 self._copied += action.image.size or 0
             if self._show_all or not action.routine:
                 self._events.append(timeline.Event(outcome, begun, now))
@@ -121,7 +119,7 @@ class Page(watch.Nobody):
         markup.add(body, 'h1', self.title)
         markup.add(body, 'p', summary)
         self._add_totals(body)
-        failures = [e for e in self._events if e.outcome.result in _FAILED]
+        failures = [e for e in self._events if e.outcome.result.is_failure]
         if failures:
             markup.add(body, 'h2', 'What failed')
             _add_rows(body, failures)
@@ -129,7 +127,7 @@ class Page(watch.Nobody):
         if moved:
             markup.add(body, 'h2', 'When')
             timeline.draw(body, moved)
-        others = [e for e in self._events if e.outcome.result not in _FAILED]
+        others = [e for e in self._events if not e.outcome.result.is_failure]
         if others:
             title = 'The other images' if failures else 'The images'
             markup.add(body, 'h2', title)

@@ -13,6 +13,7 @@
 """A plan made into the differences of places, or into sizes."""
 
 from collections.abc import Iterable, Iterator
+import enum
 from typing import Any
 
 from rich import filesize
@@ -24,8 +25,21 @@ from osc_glance_replicate.reporting import report
 DIFFERENT = 3
 
 
-class Differences(report.Report[plan.Action]):
-    """What compare tells."""
+class _Difference(enum.StrEnum):
+    """In what a replica differs from its source, in compare's words."""
+
+    SAME = 'same'
+    MISSING = 'missing'
+    INCOMPLETE = 'incomplete'
+    METADATA = 'metadata'
+    CONFLICT = 'conflict'
+    EXTRA = 'extra'
+    #: It cannot be told.
+    FAILED = 'failed'
+
+
+class CompareReport(report.Report[plan.Action]):
+    """The report of compare."""
 
     columns = ('ID', 'Name', 'To', 'Difference', 'Detail')
 
@@ -39,17 +53,18 @@ class Differences(report.Report[plan.Action]):
                 self._left_out += not action.routine
                 continue
             self._counts[difference] += 1
-            if self._show_all or difference != 'same':
+            self._failures += difference is _Difference.FAILED
+            if self._show_all or difference is not _Difference.SAME:
                 yield (
                     self._text(action.image.id),
                     self._text(action.image.name),
                     action.to,
-                    difference,
+                    difference.value,
                     self._detail(action),
                 )
 
     def _detail(self, action: plan.Action) -> Any:
-        """Tell the differences: as a text, or as data."""
+        """Return the differences: as a text, or as data."""
         changes = (*action.changes, *action.fixed)
         if not changes:
             return self._text(action.reason)
@@ -80,37 +95,39 @@ class Differences(report.Report[plan.Action]):
         )
 
     def _advice(self) -> str:
-        if self._counts['failed']:
+        if self._failures:
             return 'see Detail, mend it and run the same command again'
         return ''
 
     def _exit_code(self) -> int:
-        if self._counts['failed']:
+        if self._failures:
             return 1
-        return DIFFERENT if set(self._counts) - {'same'} else 0
+        return DIFFERENT if set(self._counts) - {_Difference.SAME} else 0
 
 
-def _difference(action: plan.Action) -> str:
-    """Name what a plan says about an image, in compare's words."""
+def _difference(action: plan.Action) -> _Difference | None:
+    """Return what a plan says of an image; None if it is not compared."""
     match action.verb:
+        case plan.Verb.COPY if not action.replica:
+            return _Difference.MISSING
         case plan.Verb.COPY:
-            return 'incomplete' if action.replica else 'missing'
+            return _Difference.INCOMPLETE
         case plan.Verb.CONFLICT if action.incomplete:
-            return 'incomplete'
+            return _Difference.INCOMPLETE
         case plan.Verb.UPDATE:
-            return 'metadata'
+            return _Difference.METADATA
         case plan.Verb.FAIL if action.fixed:
-            return 'metadata'
+            return _Difference.METADATA
         case plan.Verb.UNCHANGED:
-            return 'same'
+            return _Difference.SAME
         case plan.Verb.SKIP:
-            return ''
+            return None
         case verb:
-            return str(verb.value)
+            return _Difference(verb.value)
 
 
-class Sizes(report.Report[plan.Action]):
-    """What size tells: how much would be copied to each destination."""
+class SizeReport(report.Report[plan.Action]):
+    """The report of size: how much would be copied to each destination."""
 
     columns = ('To', 'Images', 'Bytes', 'Size')
 
@@ -122,6 +139,7 @@ class Sizes(report.Report[plan.Action]):
     def _rows(self, items: Iterable[plan.Action]) -> Iterator[tuple[Any, ...]]:
         for action in items:
             self._counts[action.verb.value] += 1
+            self._failures += action.verb is plan.Verb.FAIL
             if action.verb is plan.Verb.COPY:
                 self._images[action.to] += 1
                 self._bytes[action.to] += action.image.size or 0
@@ -130,8 +148,6 @@ class Sizes(report.Report[plan.Action]):
             yield to, self._images[to], size, filesize.decimal(size)
 
     def _summary(self) -> str:
-        failed = self._counts['failed']
-        return f'{failed} not counted; compare tells why' if failed else ''
-
-    def _exit_code(self) -> int:
-        return int(self._counts['failed'] > 0)
+        if not self._failures:
+            return ''
+        return f'{self._failures} not counted; compare tells why'

@@ -69,7 +69,7 @@ class Lines(watch.Nobody):
             return
         seconds = time.monotonic() - begun
         told = f'{outcome.result}: {counts.title(action)}'
-        if outcome.result in ('copied', 'ok'):
+        if outcome.result.has_arrived:
             told += f', {filesize.decimal(size)} in {seconds:.0f} s'
         elif outcome.reason:
             told += f': {errors.printable(outcome.reason)}'

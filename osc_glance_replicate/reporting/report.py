@@ -22,15 +22,16 @@ from rich import filesize
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import outcomes
+from osc_glance_replicate.model import results
 from osc_glance_replicate import signals
 
 _Item = TypeVar('_Item')
 
 
 class Report(abc.ABC, Generic[_Item]):
-    """What a verb tells: on stdout, on stderr and to the shell.
+    """What a verb reports: on stdout, on stderr and to the shell.
 
-    :param show_all: show the rows that need no eye, too
+    :param show_all: show the rows that need no attention, too
     :param for_people: write values so that people can read them and a
         terminal is safe; else as they are, for JSON and YAML
     """
@@ -43,6 +44,7 @@ class Report(abc.ABC, Generic[_Item]):
         self._show_all = show_all
         self._for_people = for_people
         self._counts: collections.Counter[str] = collections.Counter()
+        self._failures = 0
         #: What ended the run early.
         self.trouble: BaseException | None = None
         #: What else is wrong, in a line each.
@@ -51,7 +53,7 @@ class Report(abc.ABC, Generic[_Item]):
     def rows(
         self, items: Callable[[], Iterable[_Item]]
     ) -> Iterator[tuple[Any, ...]]:
-        """Give the rows to show, as the items come in.
+        """Yield the rows to show, as the items come in.
 
         What ends the run early is kept for later, so that what was done
         before is shown all the same, and JSON is complete.
@@ -65,21 +67,21 @@ class Report(abc.ABC, Generic[_Item]):
 
     @abc.abstractmethod
     def _rows(self, items: Iterable[_Item]) -> Iterator[tuple[Any, ...]]:
-        """Give the rows to show; errors are taken care of."""
+        """Yield the rows to show; rows() handles errors."""
 
     @property
     def summary(self) -> str:
-        """The whole run in one line; none where an error says it all."""
+        """The whole run in one line; empty where an error says it all."""
         if isinstance(self.trouble, Exception) and not self._counts:
             return ''
         return '; '.join(filter(None, (self._summary(), self._advice())))
 
     @abc.abstractmethod
     def _summary(self) -> str:
-        """Give the summary of a run that began."""
+        """Return the summary of a run that began."""
 
     def _advice(self) -> str:
-        """Say what is to be done next; nothing where all is well."""
+        """Return what to do next; empty where all is well."""
         return ''
 
     @property
@@ -88,14 +90,14 @@ class Report(abc.ABC, Generic[_Item]):
 
     @property
     def exit_code(self) -> int:
-        """0, or what tells the shell that the run needs an eye."""
+        """0, or what tells the shell that the run needs attention."""
         if isinstance(self.trouble, signals.Ended):
             return self.trouble.exit_code
         return 1 if self.trouble else self._exit_code()
 
-    @abc.abstractmethod
     def _exit_code(self) -> int:
-        """Give the exit code of a run that came to its end."""
+        """Return the exit code of a run that came to its end."""
+        return int(bool(self._failures or self.problems))
 
     def _text(self, value: object) -> str:
         return errors.printable(value) if self._for_people else str(value)
@@ -108,22 +110,21 @@ class Report(abc.ABC, Generic[_Item]):
     def _counted(self) -> str:
         # In the same order each time, in whatever order images have ended.
         return ', '.join(
-            f'{number} {result}'
-            for result, number in sorted(self._counts.items())
+            f'{number} {what}' for what, number in sorted(self._counts.items())
         )
 
 
-class Outcomes(Report[outcomes.Outcome]):
-    """What livecopy tells.
+class CopyReport(Report[outcomes.Outcome]):
+    """The report of livecopy, dump and load.
 
-    :param rehearsal: nothing is done (``--dry-run``)
+    :param dry_run: nothing is done
     """
 
     columns = ('ID', 'Name', 'Size', 'To', 'Result', 'Reason')
 
-    def __init__(self, *, rehearsal: bool = False, **options: bool) -> None:
+    def __init__(self, *, dry_run: bool = False, **options: bool) -> None:
         super().__init__(**options)
-        self._rehearsal = rehearsal
+        self._dry_run = dry_run
         self._bytes = 0
         self._start = time.monotonic()
 
@@ -131,9 +132,10 @@ class Outcomes(Report[outcomes.Outcome]):
         self, items: Iterable[outcomes.Outcome]
     ) -> Iterator[tuple[Any, ...]]:
         for outcome in items:
-            image = outcome.action.image
-            self._counts[outcome.result] += 1
-            if outcome.result in ('copied', 'copy'):
+            image, result = outcome.action.image, outcome.result
+            self._counts[result] += 1
+            self._failures += result.is_failure
+            if result.has_arrived or result is results.Result.COPY:
                 self._bytes += image.size or 0
             if self._show_all or not outcome.action.routine:
                 yield (
@@ -141,14 +143,14 @@ class Outcomes(Report[outcomes.Outcome]):
                     self._text(image.name),
                     self._size(image.size),
                     outcome.action.to,
-                    outcome.result,
+                    result.value,
                     self._text(outcome.reason),
                 )
 
     def _summary(self) -> str:
         counts = self._counted() or 'no images'
         size = filesize.decimal(self._bytes)
-        if self._rehearsal:
+        if self._dry_run:
             return f'Dry run: {counts}; {size} to copy'
         seconds = time.monotonic() - self._start
         return f'{counts}; {size} in {seconds:.0f} s'
@@ -156,13 +158,10 @@ class Outcomes(Report[outcomes.Outcome]):
     def _advice(self) -> str:
         if self._interrupted:
             return 'interrupted: run the same command again for the rest'
-        if self._counts['conflict'] or self._counts['failed']:
-            again = (
-                '' if self._rehearsal else ' and run the same command again'
-            )
+        if self._failures:
+            again = '' if self._dry_run else ' and run the same command again'
             return f'see Reason, mend it{again}'
         return ''
 
     def _exit_code(self) -> int:
-        failed = self._counts['conflict'] + self._counts['failed']
-        return int(failed > 0 and not self._rehearsal)
+        return 0 if self._dry_run else super()._exit_code()

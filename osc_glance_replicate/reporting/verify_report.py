@@ -20,11 +20,12 @@ from rich import filesize
 
 from osc_glance_replicate.engine import verify
 from osc_glance_replicate import errors
+from osc_glance_replicate.model import results
 from osc_glance_replicate.reporting import report
 
 
-class Findings(report.Report[verify.Finding]):
-    """What verify tells."""
+class VerifyReport(report.Report[verify.Finding]):
+    """The report of verify."""
 
     columns = ('ID', 'Name', 'Size', 'Result', 'Reason')
 
@@ -38,13 +39,14 @@ class Findings(report.Report[verify.Finding]):
     ) -> Iterator[tuple[Any, ...]]:
         for finding in items:
             self._counts[finding.result] += 1
-            if finding.result == 'ok':
+            self._failures += finding.result.is_failure
+            if finding.result.has_arrived:
                 self._bytes += finding.size or 0
             yield (
                 self._text(finding.id),
                 self._text(finding.name),
                 self._size(finding.size),
-                finding.result,
+                finding.result.value,
                 errors.printable(finding.reason),
             )
 
@@ -57,14 +59,11 @@ class Findings(report.Report[verify.Finding]):
     def _advice(self) -> str:
         if self._interrupted:
             return 'interrupted: run the same command again for the rest'
-        if self._counts['damaged']:
+        if self._counts[results.Result.DAMAGED]:
             return 'remove what is damaged, then dump or copy it again'
-        if any(self._counts[what] for what in verify.DAMAGE):
+        unread = self._counts[results.Result.UNREAD]
+        if self._failures > unread:
             return 'dump or copy it again'
-        if self._counts[verify.UNREAD]:
+        if unread:
             return 'run it as a user who may read what is unread'
         return ''
-
-    def _exit_code(self) -> int:
-        bad = verify.DAMAGE | {verify.UNREAD}
-        return int(any(self._counts[what] for what in bad))

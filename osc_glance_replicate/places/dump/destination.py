@@ -22,6 +22,7 @@ from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import ownership
 from osc_glance_replicate.model import plan
+from osc_glance_replicate.model import results
 from osc_glance_replicate import places
 from osc_glance_replicate.places.dump import checksums
 from osc_glance_replicate.places.dump import files as dump_files
@@ -140,7 +141,7 @@ class Dump(directory.Directory):
             flaw = self.flaw(image)
             if not flaw:
                 return image
-            if flaw.damage is directory.Damage.DAMAGED:
+            if flaw.result is results.Result.DAMAGED:
                 return dataclasses.replace(image, flaw=flaw.reason)
         return dataclasses.replace(
             image,

@@ -14,9 +14,9 @@
 
 from collections.abc import Iterator, Mapping
 import dataclasses
-import enum
 
 from osc_glance_replicate.model import image_record
+from osc_glance_replicate.model import results
 from osc_glance_replicate.places.dump import checksums
 
 #: Held by whoever writes to a dump; there since the first one.
@@ -46,15 +46,6 @@ def members_name(image: image_record.Image) -> str:
     return f'{image.id}.members'
 
 
-class Kind(enum.Enum):
-    """What a stray file is."""
-
-    LEFTOVER = 'leftover'
-    #: Data, of which the record is missing.
-    LONELY = 'missing'
-    FOREIGN = 'foreign'
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class Stray:
     """A file that is no record, nor belongs to one or to the whole dump.
@@ -65,7 +56,7 @@ class Stray:
 
     image_id: str
     size: int | None
-    kind: Kind
+    result: results.Result
     reason: str
 
 
@@ -81,13 +72,13 @@ def strays(files: Mapping[str, int | None]) -> Iterator[Stray]:
         is_ours = whole in _OURS or (image_id and end in _ENDS)
         if is_ours and whole != name:
             reason = f'{name}: an interrupted dump left it'
-            yield Stray(image_id, size, Kind.LEFTOVER, reason)
+            yield Stray(image_id, size, results.Result.LEFTOVER, reason)
         elif image_id and end == 'img' and head not in files:
             reason = f'{name} is there without its record: dump it again'
-            yield Stray(image_id, size, Kind.LONELY, reason)
+            yield Stray(image_id, size, results.Result.MISSING, reason)
         elif not is_ours or (end == 'members' and head not in files):
             reason = f'{name} is no part of a dump'
-            yield Stray(image_id, size, Kind.FOREIGN, reason)
+            yield Stray(image_id, size, results.Result.FOREIGN, reason)
 
 
 def unfinished(files: Mapping[str, int | None]) -> list[str]:
@@ -99,7 +90,7 @@ def unfinished(files: Mapping[str, int | None]) -> list[str]:
         {
             stray.image_id
             for stray in strays(files)
-            if stray.kind is not Kind.FOREIGN
+            if stray.result is not results.Result.FOREIGN
             and stray.image_id not in ('', *files)
         }
     )

@@ -15,7 +15,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 import contextlib
 import dataclasses
-import enum
 import functools
 import json
 import os
@@ -25,6 +24,7 @@ from osc_glance_replicate.model import image_members
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import ownership
+from osc_glance_replicate.model import results
 from osc_glance_replicate import places
 from osc_glance_replicate.places.dump import files as dump_files
 from osc_glance_replicate.places.dump import folder
@@ -34,19 +34,11 @@ from osc_glance_replicate.places.dump import record as dump_record
 _MOST_MEMBERS = 1024 * 1024
 
 
-class Damage(enum.Enum):
-    """What is wrong with the data of an image, in a word."""
-
-    MISSING = 'missing'
-    SHORT = 'short'
-    DAMAGED = 'damaged'
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class Flaw:
     """What is wrong with the data of an image."""
 
-    damage: Damage
+    result: results.Result
     reason: str
 
 
@@ -174,14 +166,16 @@ class Directory:
         try:
             status = self._folder.status(name)
         except OSError as exc:
-            return Flaw(Damage.DAMAGED, f'{name}: {exc.strerror}')
+            return Flaw(results.Result.DAMAGED, f'{name}: {exc.strerror}')
         if status is None:
-            return Flaw(Damage.MISSING, f'{name} is missing')
+            return Flaw(results.Result.MISSING, f'{name} is missing')
         size = image.size or 0
         if status.st_size == size:
             return None
         return Flaw(
-            Damage.SHORT if status.st_size < size else Damage.DAMAGED,
+            results.Result.SHORT
+            if status.st_size < size
+            else results.Result.DAMAGED,
             wrong_length(image, status.st_size),
         )
 

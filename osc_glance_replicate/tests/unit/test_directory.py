@@ -18,6 +18,7 @@ from unittest import mock
 import fixtures
 
 from osc_glance_replicate import errors
+from osc_glance_replicate.model import results
 from osc_glance_replicate.places.dump import record as dump_record
 from osc_glance_replicate.places.dump import source as directory
 from osc_glance_replicate.tests.unit import base
@@ -151,21 +152,21 @@ class TestDamage(dumps.DirectoryTest):
         self.assertIsNone(self.place.flaw(image))
         self.assertEqual('', self.place.find(image.id).flaw)
         for content, word, reason in (
-            (b'dat', directory.Damage.SHORT, 'has 3 bytes, 4 are recorded'),
-            (b'', directory.Damage.SHORT, 'has 0 bytes, 4 are recorded'),
+            (b'dat', results.Result.SHORT, 'has 3 bytes, 4 are recorded'),
+            (b'', results.Result.SHORT, 'has 0 bytes, 4 are recorded'),
             (
                 b'data!',
-                directory.Damage.DAMAGED,
+                results.Result.DAMAGED,
                 'has 5 bytes, 4 are recorded',
             ),
-            (None, directory.Damage.MISSING, 'missing'),
+            (None, results.Result.MISSING, 'missing'),
         ):
             if content is None:
                 os.unlink(self.at(name))
             else:
                 self.put(name, content)
             flaw = self.place.flaw(image)
-            self.assertIs(word, flaw.damage)
+            self.assertIs(word, flaw.result)
             self.assertIn(reason, flaw.reason)
             self.assertIn(name, flaw.reason)
             self.assertEqual(flaw.reason, self.place.find(image.id).flaw)
@@ -184,7 +185,7 @@ class TestDamage(dumps.DirectoryTest):
             os.unlink(name)
             make()
             self.assertIs(
-                directory.Damage.DAMAGED, self.place.flaw(image).damage
+                results.Result.DAMAGED, self.place.flaw(image).result
             )
             self.assertIsNotNone(self.place.find(image.id).defect)
             opened = self.place.read(image)
@@ -197,7 +198,7 @@ class TestDamage(dumps.DirectoryTest):
 
     def test_size_that_no_file_can_have(self):
         image = self.put_image(size=10**400)
-        self.assertIs(directory.Damage.SHORT, self.place.flaw(image).damage)
+        self.assertIs(results.Result.SHORT, self.place.flaw(image).result)
         self.assertIsNotNone(self.place.find(image.id).defect)
 
     def test_files(self):

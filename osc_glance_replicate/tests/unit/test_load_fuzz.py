@@ -469,7 +469,7 @@ class TestChangedDump(testtools.TestCase):
                 if action.verb is plan.Verb.COPY:
                     with contextlib.suppress(errors.ReplicateError):
                         loaded[image.id] = image, self.read(source, image)
-            tell = verify_report.Findings(for_people=True)
+            tell = verify_report.VerifyReport(for_people=True)
             rows = list(
                 tell.rows(lambda: verify.verify(source, selection.Selection()))
             )

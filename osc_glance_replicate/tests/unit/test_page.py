@@ -21,6 +21,7 @@ import testtools
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import plan
+from osc_glance_replicate.model import results
 from osc_glance_replicate.reporting import page
 from osc_glance_replicate.tests.unit import base
 
@@ -80,7 +81,9 @@ class TestPage(testtools.TestCase):
         )
         if verb is plan.Verb.COPY:
             listening.begun(action)
-        listening.ended(outcomes.Outcome(action, result, reason))
+        listening.ended(
+            outcomes.Outcome(action, results.Result(result), reason)
+        )
 
     def test_tells_all(self):
         listening = self.page()
@@ -180,10 +183,10 @@ class TestPage(testtools.TestCase):
         # 1 from 0 to 5, 2 from 0 to 8, 3 from 5 to 9.
         listening.begun(actions[0])
         listening.begun(actions[1])
-        listening.ended(outcomes.Outcome(actions[0], 'copied'))
+        listening.ended(outcomes.Outcome(actions[0], results.Result.COPIED))
         listening.begun(actions[2])
-        listening.ended(outcomes.Outcome(actions[1], 'copied'))
-        listening.ended(outcomes.Outcome(actions[2], 'copied'))
+        listening.ended(outcomes.Outcome(actions[1], results.Result.COPIED))
+        listening.ended(outcomes.Outcome(actions[2], results.Result.COPIED))
         bars = [
             tuple(float(bar[name]) for name in ('x', 'y', 'width'))
             for bar in self.read(listening).all('rect')

@@ -179,7 +179,7 @@ class TestPlanner(testtools.TestCase):
 
     def _check_comparison(self, actions):
         """Compare tells of nothing but what livecopy could not change."""
-        tell = plan_report.Differences(for_people=False)
+        tell = plan_report.CompareReport(for_people=False)
         rows = list(tell.rows(lambda: actions))
         remaining = collections.Counter(
             action.verb

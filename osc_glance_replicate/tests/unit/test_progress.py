@@ -25,6 +25,7 @@ from osc_glance_replicate import errors
 from osc_glance_replicate.execution import events as watch
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import plan
+from osc_glance_replicate.model import results
 from osc_glance_replicate.reporting import display
 from osc_glance_replicate.reporting import progress
 from osc_glance_replicate.tests.unit import base
@@ -51,7 +52,7 @@ class TestLines(testtools.TestCase):
         self.lines.planned([one])
         self.lines.begun(one)
         self.lines.sent(one, 4_000_000)
-        self.lines.ended(outcomes.Outcome(one, 'copied'))
+        self.lines.ended(outcomes.Outcome(one, results.Result.COPIED))
         self.assertEqual(
             [f'copied: {one.image.id} one to slave, 4.0 MB in 0 s '
              '(1 of 1+ images)'],
@@ -59,7 +60,9 @@ class TestLines(testtools.TestCase):
         )  # fmt: skip
         self.lines.planned([other])
         self.lines.all_planned()
-        self.lines.ended(outcomes.Outcome(other, 'failed', 'slave: no\x1b[2J'))
+        self.lines.ended(
+            outcomes.Outcome(other, results.Result.FAILED, 'slave: no\x1b[2J')
+        )
         self.assertEqual(
             [f'failed: {other.image.id} other to slave: slave: no\\x1b[2J '
              '(2 of 2 images, 1 failed)'],
@@ -68,12 +71,14 @@ class TestLines(testtools.TestCase):
 
     def test_none_for_what_was_not_to_be_done(self):
         there = action(verb=plan.Verb.UNCHANGED)
-        self.lines.ended(outcomes.Outcome(there, 'unchanged'))
+        self.lines.ended(outcomes.Outcome(there, results.Result.UNCHANGED))
         self.assertEqual([], self.told())
 
     def test_what_cannot_be_done_is_told_all_the_same(self):
         clash = action(verb=plan.Verb.CONFLICT)
-        self.lines.ended(outcomes.Outcome(clash, 'conflict', 'sha512 differs'))
+        self.lines.ended(
+            outcomes.Outcome(clash, results.Result.CONFLICT, 'sha512 differs')
+        )
         self.assertEqual(
             [f'conflict: {clash.image.id} image 1 to slave: sha512 differs '
              '(1 of 1+ images, 1 failed)'],
@@ -96,7 +101,7 @@ class TestLines(testtools.TestCase):
             lines = progress.Lines(full)
             lines.planned([one])
             lines.retried(one, errors.TransientError('slave', 'HTTP 503'))
-            lines.ended(outcomes.Outcome(one, 'copied'))
+            lines.ended(outcomes.Outcome(one, results.Result.COPIED))
             # What could not be written is not to be tried again.
             os.dup2(os.open(os.devnull, os.O_WRONLY), full.fileno())
 
@@ -173,7 +178,7 @@ class TestDisplay(testtools.TestCase):
             trouble = errors.TransientError('slave', 'HTTP 503')
             display.retried(copied, trouble)
             if number < 90:
-                display.ended(outcomes.Outcome(copied, 'failed'))
+                display.ended(outcomes.Outcome(copied, results.Result.FAILED))
             else:
                 display.begun(copied)
         total, *_ = self.shown(display)
@@ -194,9 +199,11 @@ class TestDisplay(testtools.TestCase):
         self.assertIn('3.0/8.0 MB', total)
         self.assertIn('1 retried', total)
         self.assertIn('0%', lines[0])
-        display.ended(outcomes.Outcome(other, 'conflict', 'slave: taken'))
+        display.ended(
+            outcomes.Outcome(other, results.Result.CONFLICT, 'slave: taken')
+        )
         # What is fetched by the destination is sent by nobody here.
-        display.ended(outcomes.Outcome(one, 'copied'))
+        display.ended(outcomes.Outcome(one, results.Result.COPIED))
         (total,) = self.shown(display)
         self.assertIn('2 of 2 images, 1 failed', total)
         self.assertIn('4.0/4.0 MB', total)
@@ -216,7 +223,9 @@ class TestDisplay(testtools.TestCase):
             time.sleep(0.01)
             display.sent(each, 2_000_000)
         display.retried(one, errors.TransientError('slave', 'HTTP 503'))
-        display.ended(outcomes.Outcome(other, 'failed', 'interrupted'))
+        display.ended(
+            outcomes.Outcome(other, results.Result.FAILED, 'interrupted')
+        )
         total = self.shown(display)[0]
         self.assertIn('MB/s', total)
         self.assertNotIn(' -', total)
@@ -266,7 +275,9 @@ class TestDisplay(testtools.TestCase):
         shown.begun(one)
         shown.sent(one, 1000)
         shown.retried(one, errors.TransientError('slave', 'HTTP 503'))
-        shown.ended(outcomes.Outcome(one, 'failed', 'slave: HTTP 503'))
+        shown.ended(
+            outcomes.Outcome(one, results.Result.FAILED, 'slave: HTTP 503')
+        )
         shown.stop()
         # What could not be written is not to be tried again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), theirs)

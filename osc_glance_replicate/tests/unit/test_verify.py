@@ -20,6 +20,7 @@ import fixtures
 from osc_glance_replicate.engine import verify
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_selection as selection
+from osc_glance_replicate.model import results
 from osc_glance_replicate.places.dump import record as dump_record
 from osc_glance_replicate.reporting import progress
 from osc_glance_replicate.reporting import verify_report
@@ -41,7 +42,7 @@ class VerifyTest(dumps.DirectoryTest):
         return tell.exit_code
 
     def told(self):
-        tell = verify_report.Findings(for_people=True)
+        tell = verify_report.VerifyReport(for_people=True)
         rows = list(tell.rows(self.verify))
         self.assertIsNone(tell.trouble)
         for row in rows:
@@ -86,10 +87,12 @@ class TestSummary(VerifyTest):
 
     def test_interrupted(self):
         def findings():
-            yield verify.Finding('', '', 4, 'unread', 'interrupted')
+            yield verify.Finding(
+                '', '', 4, results.Result.UNREAD, 'interrupted'
+            )
             raise signals.Ended(signal.SIGINT)
 
-        tell = verify_report.Findings()
+        tell = verify_report.VerifyReport()
         list(tell.rows(findings))
         self.assertTrue(
             tell.summary.endswith(
@@ -427,7 +430,7 @@ class TestOthers(VerifyTest):
     def test_name_that_is_no_text(self):
         with open(os.fsencode(self.path) + b'/\xff\x1b', 'wb'):
             pass
-        tell = verify_report.Findings(for_people=True)
+        tell = verify_report.VerifyReport(for_people=True)
         (row,) = tell.rows(self.verify)
         self.assertIsNone(tell.trouble)
         self.assertTrue(row[-1].isprintable())

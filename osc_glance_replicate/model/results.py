@@ -1,0 +1,64 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The results of images, as reports print them."""
+
+import enum
+
+
+class Result(enum.StrEnum):
+    """What became of one image at one destination, or of one file."""
+
+    COPIED = 'copied'
+    UPDATED = 'updated'
+    UNCHANGED = 'unchanged'
+    SKIPPED = 'skipped'
+    CONFLICT = 'conflict'
+    FAILED = 'failed'
+
+    # Of a dry run.
+    COPY = 'copy'
+    UPDATE = 'update'
+
+    # Of verify.
+    OK = 'ok'
+    UNREAD = 'unread'
+    MISSING = 'missing'
+    SHORT = 'short'
+    DAMAGED = 'damaged'
+    LEFTOVER = 'leftover'
+    FOREIGN = 'foreign'
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the exit code is 1 for it, unless nothing was to be done."""
+        return self in (
+            Result.CONFLICT,
+            Result.FAILED,
+            Result.UNREAD,
+            Result.MISSING,
+            Result.SHORT,
+            Result.DAMAGED,
+        )
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether progress reports it as a failure, while the run goes on.
+
+        UNREAD is none: nothing is known of the image, as after Ctrl-C.
+        """
+        return self.is_failure and self is not Result.UNREAD
+
+    @property
+    def has_arrived(self) -> bool:
+        """Whether all data of the image was read in this run, and verified."""
+        return self in (Result.COPIED, Result.OK)
