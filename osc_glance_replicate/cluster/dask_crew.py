@@ -29,7 +29,6 @@ from osc_glance_replicate import errors
 from osc_glance_replicate.execution import backlog
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import plan
-from osc_glance_replicate.model import results
 
 LOG = logging.getLogger(__name__)
 
@@ -41,7 +40,6 @@ _WATCH_INTERVAL = 1.0
 
 _LOST = 'the scheduler was lost'
 
-_Future = concurrent.futures.Future[outcomes.Outcome]
 _Asked = concurrent.futures.Future[list[worker.Answer] | worker.Refusal]
 
 
@@ -52,7 +50,7 @@ class _Job:
     :param ours: the actions, by what they will have come to
     """
 
-    ours: Mapping[_Future, plan.Action]
+    ours: Mapping[outcomes.Future, plan.Action]
 
     def end(self, done: Mapping[str, outcomes.Outcome]) -> None:
         """Settle what each action has come to, by destination."""
@@ -64,9 +62,7 @@ class _Job:
         reason = errors.printable(reason)
         self.end(
             {
-                action.to: outcomes.Outcome(
-                    action, results.Result.FAILED, reason
-                )
+                action.to: outcomes.failed(action, reason)
                 for action in self.ours.values()
             }
         )
@@ -102,7 +98,9 @@ class DaskCrew:
             raise
         workers.start(self._watch)
 
-    def carry_out(self, group: backlog.Group) -> Mapping[_Future, plan.Action]:
+    def carry_out(
+        self, group: backlog.Group
+    ) -> Mapping[outcomes.Future, plan.Action]:
         """Ask for what is to be done with one image.
 
         :returns: what each action will have come to

@@ -66,7 +66,7 @@ class ReplicateCommand(command.Lister):
 
     def progress_listener(
         self, wanted: bool | None
-    ) -> 'contextlib.AbstractContextManager[events.Watcher]':
+    ) -> 'contextlib.AbstractContextManager[events.Listener]':
         """Return a listener that shows progress while its context lasts.
 
         :param wanted: whether it was asked for; None if nothing was said
@@ -74,7 +74,7 @@ class ReplicateCommand(command.Lister):
         from osc_glance_replicate.reporting import progress
 
         verbosity = self.app.options.verbose_level
-        return progress.watching(
+        return progress.listening(
             self.app.stderr, wanted if verbosity else False, verbosity > 1
         )
 

@@ -67,7 +67,7 @@ class CopyCommand(base.ReplicateCommand):
         with self.progress_listener(wanted) as listener:
             if self._page:
                 self._page.title = f'{ready.source} to {", ".join(ready.to)}'
-                listener = events.Several([listener, self._page])
+                listener = events.Listeners([listener, self._page])
             yield from ready.replicate(listener)
 
     def keep(self, report: 'report.Report[Any]') -> None:

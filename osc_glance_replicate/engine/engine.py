@@ -23,10 +23,11 @@ import functools
 import logging
 
 from osc_glance_replicate import errors
-from osc_glance_replicate.execution import events as watch
+from osc_glance_replicate.execution import crew
+from osc_glance_replicate.execution import events
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.execution import runner
-from osc_glance_replicate.execution import thread_crew as threads
+from osc_glance_replicate.execution import thread_crew
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import options
 from osc_glance_replicate.model import ownership
@@ -65,7 +66,7 @@ class Engine:
         planner: decisions.Planner,
         request: options.Request,
         read_through: bool = False,
-        assemble: Callable[[], runner.Crew] | None = None,
+        assemble: Callable[[], crew.Crew] | None = None,
     ) -> None:
         self._source = source
         self._read_through = read_through
@@ -145,39 +146,39 @@ class Engine:
         return row if self._destinations else [*row, None]
 
     def replicate(
-        self, watcher: watch.Watcher = watch.Nobody()
+        self, listener: events.Listener = events.Listener()
     ) -> Iterator[outcomes.Outcome]:
         """Plan, and carry it out unless it is a dry run.
 
-        :param watcher: told how it goes
+        :param listener: told how it goes
         """
         if self._run.dry_run:
-            return runner.rehearse(self.actions(), watcher)
-        return self._carry_out(self.actions(), watcher)
+            return runner.dry_run(self.actions(), listener)
+        return self._carry_out(self.actions(), listener)
 
     def _carry_out(
-        self, actions: Iterable[plan.Action], watcher: watch.Watcher
+        self, actions: Iterable[plan.Action], listener: events.Listener
     ) -> Iterator[outcomes.Outcome]:
-        crew = self._assemble() if self._assemble else self.threads(watcher)
+        crew = self._assemble() if self._assemble else self.threads(listener)
         return runner.Runner(
             crew,
             transfers=self._run.transfers,
             fail_fast=self._run.fail_fast,
-            watcher=watcher,
+            listener=listener,
         ).run(actions)
 
     def threads(
-        self, watcher: watch.Watcher = watch.Nobody()
-    ) -> threads.Threads:
+        self, listener: events.Listener = events.Listener()
+    ) -> thread_crew.ThreadCrew:
         """Get this process ready to carry actions out.
 
-        :param watcher: told how it goes
+        :param listener: told how it goes
         """
-        return threads.Threads(
+        return thread_crew.ThreadCrew(
             {place.name: place for place in self._destinations},
             self._planner,
             self.reading,
-            watcher,
+            listener,
         )
 
     def actions_on(
@@ -220,22 +221,22 @@ class DumpEngine(Engine):
         self._projects = projects
 
     def replicate(
-        self, watcher: watch.Watcher = watch.Nobody()
+        self, listener: events.Listener = events.Listener()
     ) -> Iterator[outcomes.Outcome]:
         """Plan, and carry it out unless it is a dry run.
 
-        :param watcher: told how it goes
+        :param listener: told how it goes
         :raises RefusedError: there is no room, or another dump is running
         """
         if self._run.dry_run:
-            return super().replicate(watcher)
+            return super().replicate(listener)
         self._dump.open()
         actions = list(self.actions())
         self._dump.make_room(actions)
         self._dump.catch_up(actions)
         if self._planner.members:
             self._note_projects(actions)
-        return self._carry_out(actions, watcher)
+        return self._carry_out(actions, listener)
 
     def _note_projects(self, actions: Iterable[plan.Action]) -> None:
         """Keep the names of owners and members, as far as they are known."""

@@ -18,10 +18,10 @@ import dataclasses
 import os
 
 from osc_glance_replicate import errors
-from osc_glance_replicate.execution import events as watch
+from osc_glance_replicate.execution import events
 from osc_glance_replicate.execution import outcomes
-from osc_glance_replicate.execution import runner as run
-from osc_glance_replicate.execution import thread_crew as threads
+from osc_glance_replicate.execution import runner
+from osc_glance_replicate.execution import thread_crew
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import plan
@@ -97,13 +97,13 @@ class _Nowhere:
         pass
 
 
-class _InWords(watch.Several):
+class _InWords(events.Listeners):
     """Tells what was found rather than what became of a copy."""
 
     def __init__(
-        self, watcher: watch.Watcher, source: directory.Directory
+        self, listener: events.Listener, source: directory.Directory
     ) -> None:
-        super().__init__([watcher])
+        super().__init__([listener])
         self._source = source
 
     def ended(self, outcome: outcomes.Outcome) -> None:
@@ -116,29 +116,28 @@ class _InWords(watch.Several):
 def verify(
     source: directory.Directory,
     selection: image_selection.Selection,
-    watcher: watch.Watcher = watch.Nobody(),
+    listener: events.Listener = events.Listener(),
 ) -> Iterator[Finding]:
     """Read all data of a dump.
 
     :param selection: which images; all files, too, where it takes any image
-    :param watcher: told how it goes
+    :param listener: told how it goes
     :raises SelectionError: an image that is named is not there
     """
-    watcher = _InWords(watcher, source)
-    crew = threads.Threads(
+    listener = _InWords(listener, source)
+    crew = thread_crew.ThreadCrew(
         {'': _Nowhere('')},
         decisions.Planner(selection),
         checked.Reading(source, retries=0),
-        watcher,
+        listener,
     )
-    runner = run.Runner(
+    rows = alignment.rows(source, [], selection)
+    for outcome in runner.Runner(
         crew,
         transfers=os.cpu_count() or 1,
         fail_fast=False,
-        watcher=watcher,
-    )
-    rows = alignment.rows(source, [], selection)
-    for outcome in runner.run(_actions(rows, source, selection)):
+        listener=listener,
+    ).run(_actions(rows, source, selection)):
         yield _finding(outcome, source)
     if (
         dataclasses.replace(selection, include_hidden=False)

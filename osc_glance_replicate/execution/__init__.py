@@ -10,4 +10,4 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Actions carried out, side by side, until all have come to something."""
+"""Actions carried out, side by side, until each has an outcome."""

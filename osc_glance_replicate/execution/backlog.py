@@ -13,7 +13,7 @@
 """What is planned and not begun: the largest images first."""
 
 import bisect
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 import math
 
 from osc_glance_replicate.model import plan
@@ -33,19 +33,17 @@ class Backlog:
     def __init__(self) -> None:
         self._groups: list[Group] = []
 
-    def __len__(self) -> int:
-        return len(self._groups)
-
     def add(self, group: Group) -> None:
         """Have a group wait for its turn."""
         bisect.insort(self._groups, group, key=_weight)
 
     def take(self, pending: Collection[plan.Action]) -> Group | None:
-        """Give the group whose turn it is; None where all have to wait.
+        """Take the group whose turn it is out of the backlog.
 
         :param pending: what has begun and not ended
+        :returns: None where all have to wait
         """
-        unfinished: set[tuple[str, str]] | None = None
+        unfinished: set[plan.Key] | None = None
         for index, group in enumerate(self._groups):
             needed = {
                 (action.to, image_id)
@@ -53,7 +51,11 @@ class Backlog:
                 for image_id in action.after
             }
             if needed and unfinished is None:
-                unfinished = _places_of((pending, *self._groups))
+                unfinished = {
+                    action.key
+                    for actions in (pending, *self._groups)
+                    for action in actions
+                }
             if not unfinished or not needed & unfinished:
                 return self._groups.pop(index)
         # Nothing may wait for what never comes.
@@ -61,16 +63,7 @@ class Backlog:
 
 
 def _weight(group: Group) -> float:
-    """Give what groups are sorted by: the lightest has its turn first."""
+    """Return what groups are sorted by: the lightest has its turn first."""
     if any(action.verb is plan.Verb.COPY for action in group):
         return -(group[0].image.size or 0)
     return -math.inf
-
-
-def _places_of(
-    groups: Iterable[Iterable[plan.Action]],
-) -> set[tuple[str, str]]:
-    """Give destination and ID of all images."""
-    return {
-        (action.to, action.image.id) for group in groups for action in group
-    }

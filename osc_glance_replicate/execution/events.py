@@ -13,7 +13,6 @@
 """What can be heard of a plan while it is carried out."""
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import backlog
@@ -21,86 +20,68 @@ from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import plan
 
 
-class Watcher(Protocol):
-    """Who looks on; called from many threads, and not to keep them waiting."""
+class Listener:
+    """Hears how a plan is carried out; of itself, it ignores everything.
+
+    Its methods are called from many threads, which they must not keep
+    waiting.
+    """
 
     def planned(self, group: backlog.Group) -> None:
         """Hear what is to be done with one image."""
 
     def all_planned(self) -> None:
-        """Hear that there will be no more."""
+        """Hear that nothing more will be planned."""
 
     def begun(self, action: plan.Action) -> None:
         """Hear that an action has begun, or begins again."""
 
     def checked(self, action: plan.Action, count: int) -> None:
-        """Hear that so many bytes more were read, before any is sent."""
+        """Hear how many more bytes were read, before any of them is sent."""
 
     def sent(self, action: plan.Action, count: int) -> None:
-        """Hear that so many bytes more have been sent."""
+        """Hear how many more bytes were sent."""
 
     def retried(self, action: plan.Action, trouble: errors.PlaceError) -> None:
         """Hear why an action has to begin again."""
 
     def ended(self, outcome: outcomes.Outcome) -> None:
-        """Hear what an action has come to, whether it was begun or not."""
+        """Hear what became of an action, whether it was begun or not."""
 
 
-class Nobody:
-    """Who does not look."""
+class Listeners(Listener):
+    """Passes on what it hears.
 
-    def planned(self, group: backlog.Group) -> None:
-        pass
+    :param listeners: to whom
+    """
 
-    def all_planned(self) -> None:
-        pass
-
-    def begun(self, action: plan.Action) -> None:
-        pass
-
-    def checked(self, action: plan.Action, count: int) -> None:
-        pass
-
-    def sent(self, action: plan.Action, count: int) -> None:
-        pass
-
-    def retried(self, action: plan.Action, trouble: errors.PlaceError) -> None:
-        pass
-
-    def ended(self, outcome: outcomes.Outcome) -> None:
-        pass
-
-
-class Several:
-    """More than one who looks on."""
-
-    def __init__(self, watchers: Sequence[Watcher]) -> None:
-        self._watchers = watchers
+    def __init__(self, listeners: Sequence[Listener]) -> None:
+        self._listeners = listeners
 
     def planned(self, group: backlog.Group) -> None:
-        for watcher in self._watchers:
-            watcher.planned(group)
+        for listener in self._listeners:
+            listener.planned(group)
 
     def all_planned(self) -> None:
-        for watcher in self._watchers:
-            watcher.all_planned()
+        for listener in self._listeners:
+            listener.all_planned()
 
     def begun(self, action: plan.Action) -> None:
-        for watcher in self._watchers:
-            watcher.begun(action)
+        for listener in self._listeners:
+            listener.begun(action)
 
     def checked(self, action: plan.Action, count: int) -> None:
-        for watcher in self._watchers:
-            watcher.checked(action, count)
+        for listener in self._listeners:
+            listener.checked(action, count)
 
     def sent(self, action: plan.Action, count: int) -> None:
-        for watcher in self._watchers:
-            watcher.sent(action, count)
+        for listener in self._listeners:
+            listener.sent(action, count)
 
     def retried(self, action: plan.Action, trouble: errors.PlaceError) -> None:
-        for watcher in self._watchers:
-            watcher.retried(action, trouble)
+        for listener in self._listeners:
+            listener.retried(action, trouble)
 
     def ended(self, outcome: outcomes.Outcome) -> None:
-        for watcher in self._watchers:
-            watcher.ended(outcome)
+        for listener in self._listeners:
+            listener.ended(outcome)

@@ -12,6 +12,7 @@
 
 """What became of an action."""
 
+import concurrent.futures
 import dataclasses
 
 from osc_glance_replicate.model import plan
@@ -33,10 +34,17 @@ class Outcome:
     reason: str = ''
 
 
+#: What will have become of an action.
+Future = concurrent.futures.Future[Outcome]
+
+
+def failed(action: plan.Action, reason: str) -> Outcome:
+    """Return the outcome of an action that failed."""
+    return Outcome(action, results.Result.FAILED, reason)
+
+
 def as_planned(action: plan.Action) -> Outcome:
-    """Give the outcome of doing nothing: what would be done."""
+    """Return the outcome of doing nothing: what would be done."""
     if action.fixed:
-        return Outcome(
-            action, results.Result.FAILED, plan.unchangeable(action.fixed)
-        )
+        return failed(action, plan.unchangeable(action.fixed))
     return Outcome(action, results.Result(action.verb.value), action.reason)

@@ -12,31 +12,28 @@
 
 """The actions carried out: side by side, and to an end when asked."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 import concurrent.futures
 import dataclasses
 import itertools
 import queue
 import threading
-from typing import Protocol
 
-from osc_glance_replicate import background as workers
+from osc_glance_replicate import background
 from osc_glance_replicate.execution import backlog
-from osc_glance_replicate.execution import events as watch
+from osc_glance_replicate.execution import crew
+from osc_glance_replicate.execution import events
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import plan
-from osc_glance_replicate.model import results
 
 #: Seconds that transfers get to end by themselves after Ctrl-C.
-_GRACE = 1.0
+_INTERRUPT_GRACE = 1.0
 
 _TO_DO = frozenset((plan.Verb.COPY, plan.Verb.UPDATE))
 
-_Future = concurrent.futures.Future[outcomes.Outcome]
-
 #: Images that are planned before it is their turn, about 2 kB of memory each:
-#: so far, large ones are looked out for.
-_AHEAD = 1000
+#: the largest of them comes first.
+_MAX_PLANNED_AHEAD = 1000
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -49,93 +46,66 @@ class _End:
     trouble: BaseException | None
 
 
-def rehearse(
-    actions: Iterable[plan.Action], watcher: watch.Watcher = watch.Nobody()
+def dry_run(
+    actions: Iterable[plan.Action],
+    listener: events.Listener = events.Listener(),
 ) -> Iterator[outcomes.Outcome]:
-    """Give what would be done, and do nothing.
-
-    :param watcher: told what it would come to
-    """
+    """Yield what would be done, and do nothing."""
     for outcome in map(outcomes.as_planned, actions):
-        watcher.ended(outcome)
+        listener.ended(outcome)
         yield outcome
-
-
-class Crew(Protocol):
-    """Those who carry actions out.
-
-    :ivar to: names of the destinations
-    """
-
-    @property
-    def to(self) -> Collection[str]: ...
-
-    def carry_out(self, group: backlog.Group) -> Mapping[_Future, plan.Action]:
-        """Begin what is to be done with one image.
-
-        :returns: what each action will have come to; never an exception
-        """
-
-    def stop(self) -> None:
-        """Break off what has begun."""
-
-    def close(self) -> None:
-        """Let the crew go."""
 
 
 class Runner:
     """Has a plan carried out.
 
-    :param crew: who does it
+    :param crew: who carries it out
     :param transfers: number of images at a time
     :param fail_fast: start nothing more after the first failure
-    :param watcher: told how it goes
     """
 
     def __init__(
         self,
-        crew: Crew,
+        crew: crew.Crew,
         *,
         transfers: int,
         fail_fast: bool,
-        watcher: watch.Watcher = watch.Nobody(),
+        listener: events.Listener = events.Listener(),
     ) -> None:
         self._crew = crew
-        self._watcher = watcher
+        self._listener = listener
         self._transfers = transfers
         self._fail_fast = fail_fast
         self._enough = False
-        self._failed: set[tuple[str, str]] = set()
+        self._failed: set[plan.Key] = set()
         self._stop = threading.Event()
-        self._pending: dict[_Future, plan.Action] = {}
+        self._pending: dict[outcomes.Future, plan.Action] = {}
         self._backlog = backlog.Backlog()
-        self._room = threading.Semaphore(_AHEAD)
+        self._room = threading.Semaphore(_MAX_PLANNED_AHEAD)
         #: What happens: a group is planned, or all are; an action has ended.
-        self._events: queue.SimpleQueue[backlog.Group | _End | _Future] = (
-            queue.SimpleQueue()
-        )
+        self._queue: queue.SimpleQueue[
+            backlog.Group | _End | outcomes.Future
+        ] = queue.SimpleQueue()
 
     def run(
         self, actions: Iterable[plan.Action]
     ) -> Iterator[outcomes.Outcome]:
-        """Carry out the actions; outcomes come in the order they are known.
+        """Carry out the actions; yield outcomes in the order they are known.
 
         What ends the plan early, an error or Ctrl-C, is raised after the
-        outcomes of all that was planned. After an error that is finished
-        first; after Ctrl-C it is broken off.
+        outcomes of all that was planned: after an error this is finished
+        first, after Ctrl-C it is broken off.
         """
         try:
             yield from self._feed(actions)
         except KeyboardInterrupt:
             self._crew.stop()
-            concurrent.futures.wait(self._pending, timeout=_GRACE)
+            concurrent.futures.wait(self._pending, timeout=_INTERRUPT_GRACE)
             for future, action in list(self._pending.items()):
                 if future.done():
                     yield self._ended(future)
                 else:
-                    yield outcomes.Outcome(
-                        action, results.Result.FAILED, outcomes.INTERRUPTED
-                    )
+                    yield outcomes.failed(action, outcomes.INTERRUPTED)
             raise
         finally:
             # Also when nobody asks for outcomes any more.
@@ -147,14 +117,14 @@ class Runner:
     def _feed(
         self, actions: Iterable[plan.Action]
     ) -> Iterator[outcomes.Outcome]:
-        """Keep the workers busy."""
-        workers.start(self._plan, actions)
+        """Keep the crew busy."""
+        background.start(self._plan, actions)
         end: _End | None = None
         while self._pending or not (end or self._enough):
-            event = self._events.get()
+            event = self._queue.get()
             if isinstance(event, _End):
                 end = event
-                self._watcher.all_planned()
+                self._listener.all_planned()
             elif isinstance(event, concurrent.futures.Future):
                 yield self._ended(event)
             elif not self._enough:
@@ -168,22 +138,22 @@ class Runner:
         trouble: BaseException | None = None
         try:
             for group in self._groups(actions):
-                self._events.put(group)
+                self._queue.put(group)
                 self._room.acquire()
                 if self._stop.is_set():
                     break
         except BaseException as exc:
             trouble = exc
-        self._events.put(_End(trouble))
+        self._queue.put(_End(trouble))
 
     def _admit(self, group: backlog.Group) -> Iterator[outcomes.Outcome]:
-        """Tell of what is not to be done, and have the rest wait."""
+        """Yield what is not to be done, and have the rest wait."""
         to_do = [action for action in group if action.verb in _TO_DO]
         for action in group:
             if action.verb not in _TO_DO:
                 yield self._noted(outcomes.as_planned(action))
         if to_do:
-            self._watcher.planned(to_do)
+            self._listener.planned(to_do)
             self._backlog.add(to_do)
         else:
             self._room.release()
@@ -203,9 +173,7 @@ class Runner:
                         f'{lost}, which it needs, was not replicated; '
                         '--dont-replicate leaves the property out'
                     )
-                    yield self._noted(
-                        outcomes.Outcome(action, results.Result.FAILED, reason)
-                    )
+                    yield self._noted(outcomes.failed(action, reason))
                 else:
                     ready.append(action)
             if ready:
@@ -213,16 +181,16 @@ class Runner:
 
     def _start(self, group: backlog.Group) -> None:
         for action in group:
-            self._watcher.begun(action)
+            self._listener.begun(action)
         begun = self._crew.carry_out(group)
         self._pending.update(begun)
         for future in begun:
-            future.add_done_callback(self._events.put)
+            future.add_done_callback(self._queue.put)
 
     def _groups(
         self, actions: Iterable[plan.Action]
     ) -> Iterable[backlog.Group]:
-        """Bring together what is to be done with one image."""
+        """Group the actions by image."""
         if len(self._crew.to) == 1:
             # No need to wait for the next one.
             return ([action] for action in actions)
@@ -230,26 +198,25 @@ class Runner:
         return (list(group) for _, group in groups)
 
     def _lost(self, action: plan.Action) -> str:
-        """Give the ID of an image that a new one needs and will not have."""
+        """Return the ID of an image that a new one needs and will not get."""
         if action.verb is plan.Verb.COPY:
             for image_id in action.after:
                 if (action.to, image_id) in self._failed:
                     return image_id
         return ''
 
-    def _ended(self, future: _Future) -> outcomes.Outcome:
+    def _ended(self, future: outcomes.Future) -> outcomes.Outcome:
         del self._pending[future]
         return self._noted(future.result())
 
     def _noted(self, outcome: outcomes.Outcome) -> outcomes.Outcome:
-        self._watcher.ended(outcome)
+        self._listener.ended(outcome)
         if outcome.result.is_failure:
-            action = outcome.action
-            self._failed.add((action.to, action.image.id))
+            self._failed.add(outcome.action.key)
             self._enough = self._fail_fast
         return outcome
 
 
 def _images(pending: Iterable[plan.Action]) -> int:
-    """Give the number of images that are on their way."""
+    """Return the number of images that are on their way."""
     return len({action.image.id for action in pending})

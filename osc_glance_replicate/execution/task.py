@@ -17,7 +17,7 @@ import functools
 import logging
 
 from osc_glance_replicate import errors
-from osc_glance_replicate.execution import events as watch
+from osc_glance_replicate.execution import events
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import plan
@@ -25,9 +25,9 @@ from osc_glance_replicate.model import results
 from osc_glance_replicate import places
 from osc_glance_replicate.planning import decisions
 from osc_glance_replicate import retry
-from osc_glance_replicate.transfer import fan_out as fan
-from osc_glance_replicate.transfer import upload_body as transfer
-from osc_glance_replicate.transfer import verified_reader as checked
+from osc_glance_replicate.transfer import fan_out
+from osc_glance_replicate.transfer import upload_body
+from osc_glance_replicate.transfer import verified_reader
 
 LOG = logging.getLogger(__name__)
 
@@ -40,7 +40,6 @@ class Task:
     :param planner: asked again when the destination has changed meanwhile
     :param reading: how the data is read; its retries are those of the task
     :param shared: the reading that is shared with other destinations
-    :param watcher: told how it goes
     """
 
     def __init__(
@@ -48,12 +47,12 @@ class Task:
         action: plan.Action,
         destination: places.Destination,
         planner: decisions.Planner,
-        reading: checked.Reading,
-        shared: fan.Fan | None = None,
-        watcher: watch.Watcher = watch.Nobody(),
+        reading: verified_reader.Reading,
+        shared: fan_out.Fan | None = None,
+        listener: events.Listener = events.Listener(),
     ) -> None:
         self._action = action
-        self._watcher = watcher
+        self._listener = listener
         self._destination = destination
         self._planner = planner
         self._reading = reading
@@ -66,28 +65,22 @@ class Task:
         self._updating = ''
 
     def carry_out(self) -> outcomes.Outcome:
-        """Do it, whatever happens, as far as it goes."""
+        """Do what is to be done, and raise nothing, whatever happens."""
         try:
             return self._try_and_try_again()
         except errors.StoppedError:
-            return outcomes.Outcome(
-                self._action, results.Result.FAILED, outcomes.INTERRUPTED
-            )
+            return outcomes.failed(self._action, outcomes.INTERRUPTED)
         except errors.ReplicateError as exc:
-            return outcomes.Outcome(
-                self._action, results.Result.FAILED, str(exc)
-            )
+            return outcomes.failed(self._action, str(exc))
         except Exception as exc:
             LOG.debug('defect while copying', exc_info=True)
             problem = errors.printable(f'{type(exc).__name__}: {exc}')
-            return outcomes.Outcome(
-                self._action, results.Result.FAILED, f'unexpected {problem}'
-            )
+            return outcomes.failed(self._action, f'unexpected {problem}')
         finally:
             self._leave()
 
     def _leave(self) -> None:
-        """Let others not wait for this one to begin with them."""
+        """Let the other destinations begin to read without this one."""
         if self._shared:
             self._shared.leave(self._destination.name)
             self._shared = None
@@ -98,13 +91,13 @@ class Task:
         while not self._stop.is_set():
             try:
                 if again:
-                    self._watcher.begun(self._action)
+                    self._listener.begun(self._action)
                     self._decide_again()
                 return self._try()
             except errors.TransientError as exc:
                 self._leave()
                 delay = patience.after(exc)
-                self._watcher.retried(self._action, exc)
+                self._listener.retried(self._action, exc)
                 LOG.debug('%s: trying again: %s', self._action.image.id, exc)
                 again = True
                 self._stop.wait(delay)
@@ -181,24 +174,24 @@ class Task:
         self._sent = True
 
     def _send(self) -> None:
-        """Make a record ready and send it its data.
+        """Create the record and send its data.
 
-        What the first bytes tell is known before there is a record.
+        The first bytes are inspected before there is a record.
         """
         image = self._action.image
         with contextlib.ExitStack() as stack:
             part, kept = stack.enter_context(self._destination.kept(image))
             data = stack.enter_context(self._open(part, kept))
-            # What is kept may be damaged, which writing it mends.
+            # What was kept may be damaged, which the write repairs.
             if not kept:
                 data.look_ahead()
-            sent = functools.partial(self._watcher.sent, self._action)
-            body = transfer.Body(data, image.size or 0, sent)
+            sent = functools.partial(self._listener.sent, self._action)
+            body = upload_body.Body(data, image.size or 0, sent)
             self._destination.stage(self._action)
             try:
                 self._destination.write(image, body)
             except errors.BusyError as exc:
-                # Not sent; whether it is busy still, the record tells.
+                # Not sent; the record tells whether it is busy still.
                 raise errors.TransientError(exc.place, exc.problem) from exc
             except errors.TransientError:
                 # The answer may have been lost rather than the data.
@@ -207,7 +200,7 @@ class Task:
             except errors.DataError as exc:
                 if not kept:
                     raise
-                # Perhaps it was what was kept that is damaged.
+                # Perhaps what was kept is damaged.
                 raise errors.TransientError(
                     exc.place,
                     f'{exc.problem}; what an earlier run had left of it was '
@@ -217,17 +210,17 @@ class Task:
 
     def _open(
         self, part: places.Data, kept: int
-    ) -> contextlib.AbstractContextManager[transfer.Blocks]:
-        """Get ready to read the data: with others, but only once."""
+    ) -> contextlib.AbstractContextManager[upload_body.Blocks]:
+        """Open the data: shared with other destinations the first time."""
         shared, self._shared = self._shared, None
         if shared and (branch := shared.branch(self._destination.name)):
             return branch
         image, inspect = self._action.image, self._destination.inspects
-        told = functools.partial(self._watcher.checked, self._action)
-        return self._reading.open(image, inspect, part, kept, told)
+        checked = functools.partial(self._listener.checked, self._action)
+        return self._reading.open(image, inspect, part, kept, checked)
 
     def _finish(self) -> outcomes.Outcome:
-        """Hold the replica against its source, then publish it."""
+        """Compare the replica with its source, then publish it."""
         image, destination = self._action.image, self._destination
         replica = destination.find(image.id)
         if replica and replica.busy:

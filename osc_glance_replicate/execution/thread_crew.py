@@ -13,53 +13,51 @@
 """Actions carried out in threads of this process."""
 
 from collections.abc import Mapping
-import concurrent.futures
 import functools
 
-from osc_glance_replicate import background as workers
+from osc_glance_replicate import background
 from osc_glance_replicate.execution import backlog
-from osc_glance_replicate.execution import events as watch
+from osc_glance_replicate.execution import events
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.execution import task
 from osc_glance_replicate.model import plan
 from osc_glance_replicate import places
 from osc_glance_replicate.planning import decisions
-from osc_glance_replicate.transfer import fan_out as fan
-from osc_glance_replicate.transfer import verified_reader as checked
+from osc_glance_replicate.transfer import fan_out
+from osc_glance_replicate.transfer import verified_reader
 
 
-class Threads:
-    """A thread for each action; what one image's have in common is shared.
+class ThreadCrew:
+    """Runs each action in a thread; those of one image share its reading.
 
     :param destinations: by name
     :param planner: asked again when a destination has changed meanwhile
     :param reading: how the data of images is read
-    :param watcher: told how it goes
     """
 
     def __init__(
         self,
         destinations: Mapping[str, places.Destination],
         planner: decisions.Planner,
-        reading: checked.Reading,
-        watcher: watch.Watcher = watch.Nobody(),
+        reading: verified_reader.Reading,
+        listener: events.Listener = events.Listener(),
     ) -> None:
         self.to = list(destinations)
         self._destinations = destinations
         self._planner = planner
         self._reading = reading
-        self._watcher = watcher
+        self._listener = listener
 
     def carry_out(
         self, group: backlog.Group
-    ) -> dict[concurrent.futures.Future[outcomes.Outcome], plan.Action]:
+    ) -> dict[outcomes.Future, plan.Action]:
         """Begin what is to be done with one image.
 
-        :returns: what each action will have come to
+        :returns: what becomes of each action
         """
         shared = self._share(group)
         return {
-            workers.start(self._task(action, shared).carry_out): action
+            background.start(self._task(action, shared).carry_out): action
             for action in group
         }
 
@@ -68,20 +66,22 @@ class Threads:
         self._reading.stop.set()
 
     def close(self) -> None:
-        """Nothing is left of a thread that has ended."""
+        """Do nothing: threads end by themselves."""
 
-    def _task(self, action: plan.Action, shared: fan.Fan | None) -> task.Task:
+    def _task(
+        self, action: plan.Action, shared: fan_out.Fan | None
+    ) -> task.Task:
         return task.Task(
             action,
             self._destinations[action.to],
             self._planner,
             self._reading,
             shared if action.verb is plan.Verb.COPY else None,
-            self._watcher,
+            self._listener,
         )
 
-    def _share(self, group: backlog.Group) -> fan.Fan | None:
-        """Have an image read once where it is to be copied several times."""
+    def _share(self, group: backlog.Group) -> fan_out.Fan | None:
+        """Read an image once if it is to be copied several times."""
         to = [
             action.to
             for action in group
@@ -91,6 +91,6 @@ class Threads:
         if len(to) < 2:
             return None
         inspect = any(self._destinations[name].inspects for name in to)
-        return fan.Fan(
+        return fan_out.Fan(
             functools.partial(self._reading.open, group[0].image, inspect), to
         )

@@ -20,6 +20,10 @@ from typing import Any
 from osc_glance_replicate.model import image_record
 
 
+#: Name of a destination, ID of an image.
+Key = tuple[str, str]
+
+
 class Verb(enum.Enum):
     """What is to be done with one image at one destination."""
 
@@ -97,6 +101,11 @@ class Action:
     after: tuple[str, ...] = ()
 
     @property
+    def key(self) -> Key:
+        """What tells it from all other actions of a plan."""
+        return self.to, self.image.id
+
+    @property
     def fails(self) -> bool:
         """Whether the destination will not have the image after this."""
         if self.verb is Verb.SKIP:
@@ -117,11 +126,11 @@ class Action:
         )
 
     def with_verb(self, verb: Verb, reason: str, **more: Any) -> 'Action':
-        """Give the action for the same image and place that does this."""
+        """Return an action for the same image and place with another verb."""
         return dataclasses.replace(self, verb=verb, reason=reason, **more)
 
 
 def unchangeable(fixed: Iterable[Change]) -> str:
-    """Name what differs for ever."""
+    """Return why what differs cannot be changed."""
     fields = ', '.join(change.field for change in fixed)
     return f'Glance does not let {fields} be changed once there is data'

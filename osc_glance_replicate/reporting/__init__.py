@@ -10,4 +10,4 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What is told of a run: rows, progress, a page. Nothing is changed here."""
+"""What a run reports: rows, progress, a page. Nothing is changed here."""

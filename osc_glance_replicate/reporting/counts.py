@@ -10,22 +10,20 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""How much of a run is done, as it is told while it goes on."""
+"""How much of a run is done, while it goes on."""
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import backlog
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import plan
 
-Key = tuple[str, str]
-
 
 class Counts:
     """How much there is to do, and how much of it is done.
 
-    :ivar images: to be done, as far as it is known; each destination counts
-    :ivar done: of them, whatever has become of them
-    :ivar size: bytes to be sent, as far as it is known
+    :ivar images: to be done, as far as is known; each destination counts
+    :ivar done: of them, whatever became of them
+    :ivar size: bytes to be sent, as far as is known
     :ivar complete: all is known
     """
 
@@ -33,19 +31,19 @@ class Counts:
         self.images = self.done = self.size = 0
         self.failed = self.retried = 0
         self.complete = False
-        self._to_do: dict[Key, int] = {}
+        self._to_do: dict[plan.Key, int] = {}
 
     def plan(self, group: backlog.Group) -> None:
         for action in group:
             size = action.image.size or 0
             moved = size if action.verb is plan.Verb.COPY else 0
-            self._to_do[key(action)] = moved
+            self._to_do[action.key] = moved
             self.images += 1
             self.size += moved
 
     def end(self, outcome: outcomes.Outcome) -> int | None:
-        """Give the bytes that were to be sent; None if nobody need know."""
-        size = self._to_do.pop(key(outcome.action), None)
+        """Return the bytes that were to be sent; None: not to be shown."""
+        size = self._to_do.pop(outcome.action.key, None)
         if size is None:
             if not outcome.result.needs_attention:
                 return None
@@ -58,7 +56,7 @@ class Counts:
 
     @property
     def words(self) -> str:
-        """The images, in words."""
+        """The number of images, in words."""
         more = '' if self.complete else '+'
         parts = [f'{self.done} of {self.images}{more} images']
         if self.failed:
@@ -68,13 +66,8 @@ class Counts:
         return ', '.join(parts)
 
 
-def key(action: plan.Action) -> Key:
-    """Tell an action from all others."""
-    return action.image.id, action.to
-
-
 def title(action: plan.Action) -> str:
-    """Name an action in a line."""
+    """Return a line that names an action."""
     name = f' {action.image.name}' if action.image.name else ''
     to = f' to {action.to}' if action.to else ''
     return errors.printable(f'{action.image.id}{name}{to}')

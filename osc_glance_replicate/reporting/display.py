@@ -24,24 +24,23 @@ from rich import table
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import backlog
-from osc_glance_replicate.execution import events as watch
+from osc_glance_replicate.execution import events
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.reporting import counts
 
 #: Times per second that the display is drawn.
-_RATE = 4
+_REFRESH_RATE = 4
 
-#: Shown instead of where to, while all of an image is read beforehand.
+#: Shown instead of the destination, while all of an image is read beforehand.
 _CHECKING = 'checking'
-
 
 #: Columns of a terminal below which less is shown.
 _NARROW, _NORMAL = 36, 68
 
 
 class _Lines(progress.Progress):
-    """Lines that stand apart: the first has no destination, so more room.
+    """A table of lines; the first, without a destination, is one of its own.
 
     :param terminal: that they are on
     """
@@ -50,7 +49,7 @@ class _Lines(progress.Progress):
         self._terminal = terminal
         super().__init__(
             console=terminal,
-            refresh_per_second=_RATE,
+            refresh_per_second=_REFRESH_RATE,
             transient=True,
             redirect_stdout=False,
             expand=True,
@@ -63,13 +62,13 @@ class _Lines(progress.Progress):
         yield self.make_tasks_table(self.tasks[1:])
 
     def refresh(self) -> None:
-        # The work is worth doing where nobody can be shown it.
+        # The work is worth doing even if nobody can be shown it.
         with contextlib.suppress(OSError):
             super().refresh()
 
 
 def _columns(width: int) -> tuple[progress.ProgressColumn, ...]:
-    """Give the columns that there is room for, beside names worth reading.
+    """Return the columns that fit, beside names long enough to read.
 
     Each is as wide as it will be for most of the time.
     """
@@ -94,18 +93,18 @@ def _columns(width: int) -> tuple[progress.ProgressColumn, ...]:
     return name, to, share, sizes, rate, rest
 
 
-class Display(watch.Nobody):
+class Display(events.Listener):
     """Shows how far a run is.
 
-    :param terminal: that it is on
+    :param terminal: that it is shown on
     """
 
     def __init__(self, terminal: console.Console) -> None:
         self._lock = threading.Lock()
         self._counts = counts.Counts()
-        self._lines: dict[counts.Key, progress.TaskID] = {}
-        self._checking: set[counts.Key] = set()
-        self._sent: collections.Counter[counts.Key] = collections.Counter()
+        self._lines: dict[plan.Key, progress.TaskID] = {}
+        self._checking: set[plan.Key] = set()
+        self._sent: collections.Counter[plan.Key] = collections.Counter()
         self._progress = _Lines(terminal)
         self._total = self._progress.add_task('planning', to='', total=None)
 
@@ -127,7 +126,7 @@ class Display(watch.Nobody):
             self._sum_up()
 
     def begun(self, action: plan.Action) -> None:
-        key = counts.key(action)
+        key = action.key
         with self._lock:
             if key not in self._lines:
                 self._lines[key] = self._progress.add_task(
@@ -137,7 +136,7 @@ class Display(watch.Nobody):
                 )
 
     def checked(self, action: plan.Action, count: int) -> None:
-        key = counts.key(action)
+        key = action.key
         with self._lock:
             line = self._lines.get(key)
             if line is None:
@@ -148,7 +147,7 @@ class Display(watch.Nobody):
             self._progress.advance(line, count)
 
     def sent(self, action: plan.Action, count: int) -> None:
-        key = counts.key(action)
+        key = action.key
         with self._lock:
             self._end_check(action)
             if (line := self._lines.get(key)) is not None:
@@ -157,14 +156,14 @@ class Display(watch.Nobody):
                 self._progress.advance(self._total, count)
 
     def _end_check(self, action: plan.Action) -> None:
-        """Begin the line again: what was checked was not sent."""
-        key = counts.key(action)
+        """Reset the line: what was checked was not sent."""
+        key = action.key
         if key in self._checking:
             self._checking.remove(key)
             self._progress.reset(self._lines[key], to=action.to)
 
     def retried(self, action: plan.Action, trouble: errors.PlaceError) -> None:
-        key = counts.key(action)
+        key = action.key
         with self._lock:
             self._counts.retried += 1
             self._end_check(action)
@@ -175,12 +174,12 @@ class Display(watch.Nobody):
         self._print(f'trying again: {counts.title(action)}: {trouble}')
 
     def ended(self, outcome: outcomes.Outcome) -> None:
-        key = counts.key(outcome.action)
+        key = outcome.action.key
         with self._lock:
             size = self._counts.end(outcome)
             if size is None:
                 return
-            # What was not sent by us was done, too; or it was in vain.
+            # What others have sent counts, too; what was in vain does not.
             arrived = size if outcome.result.has_arrived else 0
             self._counts.size += arrived - size
             sent = self._sent.pop(key, 0)
@@ -195,7 +194,7 @@ class Display(watch.Nobody):
             self._print(f'{outcome.result}: {title}: {reason}')
 
     def _advance(self, count: int) -> None:
-        """Count bytes of all images; what is taken back is no rate."""
+        """Count bytes of all images; a decrease leaves the rate alone."""
         if count < 0:
             self._progress.tasks[0].completed += count
         else:

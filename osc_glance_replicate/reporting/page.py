@@ -10,10 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""A run as one HTML page that needs nothing else, for a ticket, say."""
+"""A run as one HTML page that needs no other file, for a ticket, say."""
 
 import collections
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 import contextlib
 import datetime
 import errno
@@ -27,32 +27,34 @@ from xml.etree import ElementTree
 from rich import filesize
 
 from osc_glance_replicate import errors
-from osc_glance_replicate.execution import events as watch
+from osc_glance_replicate.execution import events
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import plan
-from osc_glance_replicate.reporting import counts
 from osc_glance_replicate.reporting import markup
 from osc_glance_replicate.reporting import timeline
 
-#: The colours and sizes, of light and dark.
-_STYLE = pathlib.Path(__file__).with_suffix('.css')
+#: The style sheet, for a light and a dark screen.
+_STYLE_SHEET = pathlib.Path(__file__).with_suffix('.css')
 
-#: Whatever may be in a name, nothing is run and nothing is fetched.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+#: Whatever is in a name, nothing is run and nothing is fetched.
+_CONTENT_POLICY = {
+    'http-equiv': 'Content-Security-Policy',
+    'content': "default-src 'none'; style-src 'unsafe-inline'",
+}
 
 
-class Page(watch.Nobody):
-    """Listens to a run, to tell of it in the end.
+class Page(events.Listener):
+    """Listens to a run, and writes a page about it in the end.
 
     :param path: of the file that is to be written
-    :param title: what it was about; it may change
+    :param title: of the page; it may change
     :param show_all: show the images that need no attention, too
     :raises ReplicateError: the file cannot be written
     """
 
     def __init__(self, path: str, title: str, show_all: bool = False) -> None:
         self._path = path
-        # Better now than when the work has been done.
+        # To fail now is better than after the work is done.
         with self._named_in_errors():
             self._part = _part(pathlib.Path(path).resolve())
         self.title = title
@@ -60,25 +62,25 @@ class Page(watch.Nobody):
         self._counts: collections.Counter[str] = collections.Counter()
         self._copied = 0
         self._lock = threading.Lock()
-        self._begun: dict[counts.Key, float] = {}
-        self._events: list[timeline.Event] = []
+        self._begun: dict[plan.Key, float] = {}
+        self._images: list[timeline.TimedOutcome] = []
         self._start = datetime.datetime.now(datetime.UTC)
         self._zero = time.monotonic()
 
     def begun(self, action: plan.Action) -> None:
         with self._lock:
-            self._begun.setdefault(counts.key(action), self._now())
+            self._begun.setdefault(action.key, self._now())
 
     def ended(self, outcome: outcomes.Outcome) -> None:
         with self._lock:
             now = self._now()
             action = outcome.action
-            begun = self._begun.pop(counts.key(action), now)
+            begun = self._begun.pop(action.key, now)
             self._counts[outcome.result] += 1
             if outcome.result.has_arrived:
                 self._copied += action.image.size or 0
             if self._show_all or not action.routine:
-                self._events.append(timeline.Event(outcome, begun, now))
+                self._images.append(timeline.TimedOutcome(outcome, begun, now))
 
     def _now(self) -> float:
         return time.monotonic() - self._zero
@@ -94,7 +96,7 @@ class Page(watch.Nobody):
                 self._part.write_bytes(self._html(summary))
                 self._part.replace(pathlib.Path(self._path).resolve())
             finally:
-                # Of each run that failed there would be one more.
+                # Each run that failed would leave one more.
                 self._part.unlink(missing_ok=True)
 
     @contextlib.contextmanager
@@ -110,28 +112,23 @@ class Page(watch.Nobody):
         html = ElementTree.Element('html', lang='en')
         head = markup.add(html, 'head')
         markup.add(head, 'meta', charset='utf-8')
-        policy = {'http-equiv': 'Content-Security-Policy', 'content': _POLICY}
-        markup.add(head, 'meta', **policy)
+        markup.add(head, 'meta', **_CONTENT_POLICY)
         markup.add(head, 'meta', name='viewport', content='width=device-width')
         markup.add(head, 'title', f'{self.title}, {self._when}')
-        markup.add(head, 'style', _STYLE.read_text())
+        markup.add(head, 'style', _STYLE_SHEET.read_text())
         body = markup.add(html, 'body')
         markup.add(body, 'h1', self.title)
         markup.add(body, 'p', summary)
         self._add_totals(body)
-        failures = [e for e in self._events if e.outcome.result.is_failure]
-        if failures:
-            markup.add(body, 'h2', 'What failed')
-            _add_rows(body, failures)
-        moved = [e for e in self._events if e.ended > e.begun]
+        failures = [i for i in self._images if i.outcome.result.is_failure]
+        _add_table(body, 'What failed', failures)
+        moved = [image for image in self._images if image.seconds]
         if moved:
             markup.add(body, 'h2', 'When')
             timeline.draw(body, moved)
-        others = [e for e in self._events if not e.outcome.result.is_failure]
-        if others:
-            title = 'The other images' if failures else 'The images'
-            markup.add(body, 'h2', title)
-            _add_rows(body, others)
+        others = [i for i in self._images if not i.outcome.result.is_failure]
+        title = 'The other images' if failures else 'The images'
+        _add_table(body, title, others)
         written: bytes = ElementTree.tostring(html, 'utf-8', method='html')
         return b'<!DOCTYPE html>\n' + written + b'\n'
 
@@ -156,7 +153,7 @@ class Page(watch.Nobody):
 
 
 def _part(path: pathlib.Path) -> pathlib.Path:
-    """Make the file that becomes the page: for its owner alone, like a dump.
+    """Create the file that becomes the page: for its owner alone, like a dump.
 
     :raises OSError: that is not possible
     """
@@ -167,25 +164,29 @@ def _part(path: pathlib.Path) -> pathlib.Path:
     return pathlib.Path(name)
 
 
-def _add_rows(
-    parent: ElementTree.Element, events: Iterable[timeline.Event]
+def _add_table(
+    parent: ElementTree.Element,
+    title: str,
+    images: Collection[timeline.TimedOutcome],
 ) -> None:
+    if not images:
+        return
+    markup.add(parent, 'h2', title)
     table = markup.add(parent, 'table')
     titles = markup.add(markup.add(table, 'thead'), 'tr')
-    for title in 'Name, ID', 'Size', 'To', 'Result', 'Took', 'Reason':
-        kind = {'class': 'number'} if title in ('Size', 'Took') else {}
-        markup.add(titles, 'th', title, **kind)
+    for column in 'Name, ID', 'Size', 'To', 'Result', 'Took', 'Reason':
+        kind = {'class': 'number'} if column in ('Size', 'Took') else {}
+        markup.add(titles, 'th', column, **kind)
     rows = markup.add(table, 'tbody')
     text = {'class': 'text'}
-    for event in events:
-        image, result = event.outcome.action.image, event.outcome.result
+    for timed in images:
+        outcome, image = timed.outcome, timed.outcome.action.image
         row = markup.add(rows, 'tr')
         markup.add(markup.add(row, 'td', image.name, **text), 'code', image.id)
         size = '' if image.size is None else filesize.decimal(image.size)
         markup.add(row, 'td', size, **{'class': 'number'})
-        markup.add(row, 'td', event.outcome.action.to)
-        markup.add(row, 'td', result, **{'class': result})
-        seconds = event.ended - event.begun
-        took = f'{seconds:.1f} s' if seconds else ''
+        markup.add(row, 'td', outcome.action.to)
+        markup.add(row, 'td', outcome.result, **{'class': outcome.result})
+        took = f'{timed.seconds:.1f} s' if timed.seconds else ''
         markup.add(row, 'td', took, **{'class': 'number'})
-        markup.add(row, 'td', event.outcome.reason, **text)
+        markup.add(row, 'td', outcome.reason, **text)

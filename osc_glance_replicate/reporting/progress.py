@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""How far a run is, shown to who waits for it: on stderr, never on stdout."""
+"""How far a run is, shown while it goes on: on stderr, never on stdout."""
 
 from collections.abc import Iterator
 import contextlib
@@ -25,24 +25,24 @@ from rich import filesize
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import backlog
-from osc_glance_replicate.execution import events as watch
+from osc_glance_replicate.execution import events
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.reporting import counts
 from osc_glance_replicate.reporting import display
 
 
-class Lines(watch.Nobody):
-    """A line for each image that has ended, for logs and pipes.
+class ProgressLog(events.Listener):
+    """Writes a line for each image that has ended, for logs and pipes.
 
-    :param stream: where they go
+    :param stream: where it is written
     """
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
         self._lock = threading.Lock()
         self._counts = counts.Counts()
-        self._begun: dict[counts.Key, float] = {}
+        self._begun: dict[plan.Key, float] = {}
 
     def planned(self, group: backlog.Group) -> None:
         with self._lock:
@@ -54,7 +54,7 @@ class Lines(watch.Nobody):
 
     def begun(self, action: plan.Action) -> None:
         with self._lock:
-            self._begun.setdefault(counts.key(action), time.monotonic())
+            self._begun.setdefault(action.key, time.monotonic())
 
     def retried(self, action: plan.Action, trouble: errors.PlaceError) -> None:
         self._write(f'trying again: {counts.title(action)}: {trouble}')
@@ -63,7 +63,7 @@ class Lines(watch.Nobody):
         action = outcome.action
         with self._lock:
             size = self._counts.end(outcome)
-            begun = self._begun.pop(counts.key(action), time.monotonic())
+            begun = self._begun.pop(action.key, time.monotonic())
             words = self._counts.words
         if size is None:
             return
@@ -76,29 +76,29 @@ class Lines(watch.Nobody):
         self._write(f'{told} ({words})')
 
     def _write(self, line: str) -> None:
-        # The work is worth doing where nobody can be told of it.
+        # The work is worth doing even if nobody can be told of it.
         with contextlib.suppress(OSError):
             self._stream.write(f'{line}\n')
             self._stream.flush()
 
 
 @contextlib.contextmanager
-def watching(
+def listening(
     stream: IO[str], wanted: bool | None, verbose: bool
-) -> Iterator[watch.Watcher]:
-    """Show how far a run is, as it is wanted and as the stream allows.
+) -> Iterator[events.Listener]:
+    """Yield a listener that shows how far a run is, if that is wanted.
 
     :param stream: stderr
     :param wanted: whether it was asked for; None if nothing was said
-    :param verbose: tell of each image where there is no terminal, too
+    :param verbose: write of each image even if there is no terminal
     """
     terminal = console.Console(file=stream)
     # FORCE_COLOR and the like make a terminal of a pipe.
     moves = stream.isatty() and terminal.is_interactive
     if wanted is False or not (wanted or verbose or moves):
-        yield watch.Nobody()
+        yield events.Listener()
     elif not moves:
-        yield Lines(stream)
+        yield ProgressLog(stream)
     else:
         shown = display.Display(terminal)
         shown.start()
@@ -111,7 +111,7 @@ def watching(
 
 @contextlib.contextmanager
 def _warnings_above(stream: IO[str]) -> Iterator[None]:
-    """Have what is logged appear above the display, not in it."""
+    """Have log messages appear above the display, not in it."""
     moved = [
         handler
         for handler in logging.getLogger().handlers

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""When each image of a run was on its way, as one SVG."""
+"""When the data of each image of a run was moved, as one SVG."""
 
 from collections.abc import Sequence
 import dataclasses
@@ -23,22 +23,39 @@ from osc_glance_replicate import errors
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.reporting import markup
 
-#: In units of its own.
+#: In units of the drawing.
 _WIDTH = 1000.0
-_BAR = 14.0
-_STEP = 18.0
-_TICKS = 5
+_BAR_HEIGHT = 14.0
+_ROW_HEIGHT = 18.0
 
-#: Of a cell of the name on a bar, likewise.
-_CELL = 6.5
+#: Of a character cell of the name on a bar, likewise.
+_CELL_WIDTH = 6.5
+
+_MAX_TICKS = 5
 
 #: Seconds between ticks.
-_STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800)
+_TICK_STEPS = (
+    0.1,
+    0.2,
+    0.5,
+    1,
+    2,
+    5,
+    10,
+    20,
+    30,
+    60,
+    120,
+    300,
+    600,
+    1200,
+    1800,
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Event:
-    """What became of one image at one destination.
+class TimedOutcome:
+    """What became of one image at one destination, and when.
 
     :param begun: seconds since the run began
     :param ended: likewise
@@ -48,18 +65,23 @@ class Event:
     begun: float
     ended: float
 
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return self.ended - self.begun
 
-def draw(parent: ElementTree.Element, events: Sequence[Event]) -> None:
+
+def draw(parent: ElementTree.Element, images: Sequence[TimedOutcome]) -> None:
     """Draw a bar for each image, in as few rows as there is room for."""
-    end = max(event.ended for event in events)
+    end = max(timed.ended for timed in images)
     rows: list[float] = []
     placed = []
-    for event in sorted(events, key=lambda event: event.begun):
-        free = (i for i, until in enumerate(rows) if until <= event.begun)
+    for timed in sorted(images, key=lambda timed: timed.begun):
+        free = (i for i, until in enumerate(rows) if until <= timed.begun)
         row = next(free, len(rows))
-        rows[row : row + 1] = [event.ended]
-        placed.append((row, event))
-    height = len(rows) * _STEP + 20
+        rows[row : row + 1] = [timed.ended]
+        placed.append((row, timed))
+    height = len(rows) * _ROW_HEIGHT + 20
     svg = markup.add(
         markup.add(parent, 'figure'),
         'svg',
@@ -69,14 +91,14 @@ def draw(parent: ElementTree.Element, events: Sequence[Event]) -> None:
     )
     markup.add(svg, 'title', 'When each image was on its way')
     _add_ticks(svg, end, height)
-    for row, event in placed:
-        _add_bar(svg, event, _WIDTH / end, row * _STEP)
+    for row, timed in placed:
+        _add_bar(svg, timed, _WIDTH / end, row * _ROW_HEIGHT)
 
 
 def _add_ticks(svg: ElementTree.Element, end: float, height: float) -> None:
     """Mark round times."""
-    longest = 3600.0 * (1 + end // (_TICKS * 3600))
-    step = next((s for s in _STEPS if s * _TICKS >= end), longest)
+    longest = 3600.0 * (1 + end // (_MAX_TICKS * 3600))
+    step = next((s for s in _TICK_STEPS if s * _MAX_TICKS >= end), longest)
     for tick in range(int(end / step) + 1):
         seconds = tick * step
         x = f'{_WIDTH * seconds / end:.1f}'
@@ -93,25 +115,25 @@ def _add_ticks(svg: ElementTree.Element, end: float, height: float) -> None:
 
 
 def _add_bar(
-    svg: ElementTree.Element, event: Event, scale: float, y: float
+    svg: ElementTree.Element, timed: TimedOutcome, scale: float, y: float
 ) -> None:
     """Draw a bar, and on it the name of its image where that has room."""
-    outcome, image = event.outcome, event.outcome.action.image
-    seconds = event.ended - event.begun
-    x, width = scale * event.begun, max(1.0, scale * seconds)
+    outcome, image = timed.outcome, timed.outcome.action.image
+    x, width = scale * timed.begun, max(1.0, scale * timed.seconds)
     bar = markup.add(
         svg,
         'rect',
         x=f'{x:.1f}',
         y=f'{y:.1f}',
         width=f'{width:.1f}',
-        height=f'{_BAR:.0f}',
+        height=f'{_BAR_HEIGHT:.0f}',
         rx='2',
         **{'class': outcome.result},
     )
     name = image.name or image.id
-    told = f'{name} to {outcome.action.to}: {outcome.result}, {seconds:.1f} s'
+    where = f'{name} to {outcome.action.to}'
+    told = f'{where}: {outcome.result}, {timed.seconds:.1f} s'
     markup.add(bar, 'title', told)
-    if _CELL * (cells.cell_len(errors.printable(name)) + 2) < width:
-        markup.add(svg, 'text', name, x=f'{x + _CELL:.1f}',
-             y=f'{y + _BAR - 4:.1f}', **{'class': 'name'})  # fmt: skip
+    if _CELL_WIDTH * (cells.cell_len(errors.printable(name)) + 2) < width:
+        markup.add(svg, 'text', name, x=f'{x + _CELL_WIDTH:.1f}',
+             y=f'{y + _BAR_HEIGHT - 4:.1f}', **{'class': 'name'})  # fmt: skip

@@ -16,8 +16,8 @@ import fixtures
 import testtools
 
 from osc_glance_replicate import errors
-from osc_glance_replicate.execution import runner as run
-from osc_glance_replicate.execution import thread_crew as threads
+from osc_glance_replicate.execution import runner
+from osc_glance_replicate.execution import thread_crew
 from osc_glance_replicate.model import image_selection as selection
 from osc_glance_replicate.planning import decisions as planning
 from osc_glance_replicate import retry
@@ -47,19 +47,18 @@ class TestFan(testtools.TestCase):
 
     def copy(self, retries=0, checks=checked.Checks()):
         planner = planning.Planner(selection.Selection())
-        crew = threads.Threads(
+        crew = thread_crew.ThreadCrew(
             self.places,
             planner,
             checked.Reading(self.source, retries, checks, block=1000),
         )
-        runner = run.Runner(crew, transfers=1, fail_fast=False)
+        run = runner.Runner(crew, transfers=1, fail_fast=False)
         actions = [
             planner.decide(self.image, self.places[to].find(self.image.id), to)
             for to in NAMES
         ]
         return {
-            outcome.action.to: outcome.result
-            for outcome in runner.run(actions)
+            outcome.action.to: outcome.result for outcome in run.run(actions)
         }
 
     def assert_copied(self, *names):

@@ -22,7 +22,7 @@ from rich import console
 import testtools
 
 from osc_glance_replicate import errors
-from osc_glance_replicate.execution import events as watch
+from osc_glance_replicate.execution import events
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.model import results
@@ -40,7 +40,7 @@ class TestLines(testtools.TestCase):
     def setUp(self):
         super().setUp()
         self.stream = io.StringIO()
-        self.lines = progress.Lines(self.stream)
+        self.lines = progress.ProgressLog(self.stream)
 
     def told(self):
         told = self.stream.getvalue().splitlines()
@@ -98,7 +98,7 @@ class TestLines(testtools.TestCase):
         """No image fails for that."""
         one = action()
         with open('/dev/full', 'w') as full:
-            lines = progress.Lines(full)
+            lines = progress.ProgressLog(full)
             lines.planned([one])
             lines.retried(one, errors.TransientError('slave', 'HTTP 503'))
             lines.ended(outcomes.Outcome(one, results.Result.COPIED))
@@ -283,31 +283,33 @@ class TestDisplay(testtools.TestCase):
         os.dup2(os.open(os.devnull, os.O_WRONLY), theirs)
 
 
-class TestWatching(testtools.TestCase):
-    def watcher(self, stream, wanted=None, verbose=False):
-        with progress.watching(stream, wanted, verbose) as watcher:
-            return type(watcher)
+class TestListening(testtools.TestCase):
+    def listener(self, stream, wanted=None, verbose=False):
+        with progress.listening(stream, wanted, verbose) as listener:
+            return type(listener)
 
     def test_as_wanted_and_as_the_stream_allows(self):
         pipe = io.StringIO()
-        self.assertIs(watch.Nobody, self.watcher(pipe))
-        self.assertIs(progress.Lines, self.watcher(pipe, wanted=True))
-        self.assertIs(progress.Lines, self.watcher(pipe, verbose=True))
+        self.assertIs(events.Listener, self.listener(pipe))
+        self.assertIs(progress.ProgressLog, self.listener(pipe, wanted=True))
+        self.assertIs(progress.ProgressLog, self.listener(pipe, verbose=True))
         self.assertIs(
-            watch.Nobody, self.watcher(pipe, wanted=False, verbose=True)
+            events.Listener, self.listener(pipe, wanted=False, verbose=True)
         )
         # What many a CI sets does not make a terminal of a pipe.
         for name in 'FORCE_COLOR', 'TTY_COMPATIBLE', 'TTY_INTERACTIVE':
             with fixtures.EnvironmentVariable(name, '1'):
-                self.assertIs(watch.Nobody, self.watcher(pipe))
+                self.assertIs(events.Listener, self.listener(pipe))
         ours, theirs = pty.openpty()
         self.addCleanup(os.close, ours)
         with open(theirs, 'w') as terminal:
             self.useFixture(fixtures.EnvironmentVariable('TERM', 'dumb'))
-            self.assertIs(watch.Nobody, self.watcher(terminal))
+            self.assertIs(events.Listener, self.listener(terminal))
             self.useFixture(fixtures.EnvironmentVariable('TERM', 'xterm'))
-            self.assertIs(display.Display, self.watcher(terminal))
-            self.assertIs(watch.Nobody, self.watcher(terminal, wanted=False))
+            self.assertIs(display.Display, self.listener(terminal))
+            self.assertIs(
+                events.Listener, self.listener(terminal, wanted=False)
+            )
 
     def test_warnings_are_not_written_into_it(self):
         ours, theirs = pty.openpty()
@@ -317,6 +319,6 @@ class TestWatching(testtools.TestCase):
             root = logging.getLogger()
             root.addHandler(handler)
             self.addCleanup(root.removeHandler, handler)
-            with progress.watching(terminal, None, False):
+            with progress.listening(terminal, None, False):
                 self.assertIsNot(terminal, handler.stream)
             self.assertIs(terminal, handler.stream)

@@ -20,8 +20,8 @@ import fixtures
 import testtools
 
 from osc_glance_replicate import errors
-from osc_glance_replicate.execution import runner as run
-from osc_glance_replicate.execution import thread_crew as threads
+from osc_glance_replicate.execution import runner
+from osc_glance_replicate.execution import thread_crew
 from osc_glance_replicate.model import image_selection as selection
 from osc_glance_replicate.planning import decisions as planning
 from osc_glance_replicate.tests.unit import base
@@ -29,17 +29,18 @@ from osc_glance_replicate.tests.unit import places
 from osc_glance_replicate.transfer import verified_reader as checked
 
 _PATIENCE = 10  # seconds
+_RUNNER = runner.__name__
 
 
 class TestRunner(testtools.TestCase):
     def runner(self, slave, *, source=None, transfers=2, fail_fast=False):
         self.planner = planning.Planner(selection.Selection())
-        crew = threads.Threads(
+        crew = thread_crew.ThreadCrew(
             {'slave': slave},
             self.planner,
             checked.Reading(source or places.Place('master'), 0),
         )
-        return run.Runner(
+        return runner.Runner(
             crew,
             transfers=transfers,
             fail_fast=fail_fast,
@@ -175,7 +176,9 @@ class TestRunner(testtools.TestCase):
         self.assertEqual([1, 'update', 9, 9, 7, 5], begun)
 
     def test_plan_is_not_read_further_than_needed(self):
-        self.useFixture(fixtures.MonkeyPatch(f'{run.__name__}._AHEAD', 3))
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{_RUNNER}._MAX_PLANNED_AHEAD', 3)
+        )
         slave = places.Place('slave')
         release = threading.Event()
         slave.stage = lambda action: release.wait(_PATIENCE)

@@ -15,7 +15,7 @@ from unittest import mock
 import testtools
 
 from osc_glance_replicate import errors
-from osc_glance_replicate.execution import events as watch
+from osc_glance_replicate.execution import events
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.execution import task
 from osc_glance_replicate.model import image_selection as selection
@@ -48,7 +48,7 @@ class TestTask(testtools.TestCase):
         checksum=True,
         format_check=True,
         check_first=False,
-        watcher=watch.Nobody(),
+        listener=events.Listener(),
     ):
         outcome = task.Task(
             self.planner.decide(self.image, replica, 'slave'),
@@ -59,7 +59,7 @@ class TestTask(testtools.TestCase):
                 retries,
                 checked.Checks(checksum, format_check, check_first),
             ),
-            watcher=watcher,
+            listener=listener,
         ).carry_out()
         return outcome.result, outcome.reason
 
@@ -90,7 +90,7 @@ class TestTask(testtools.TestCase):
             self.assertEqual(calls, slave.calls)
 
     def test_who_looks_on_hears_of_what_is_checked_first(self):
-        class Listener(watch.Nobody):
+        class Listener(events.Listener):
             heard = ''
 
             def checked(self, action, count):
@@ -108,7 +108,7 @@ class TestTask(testtools.TestCase):
                 places.Place('slave'),
                 source=places.Place('dump'),
                 check_first=check_first,
-                watcher=watch.Several([listener]),
+                listener=events.Listeners([listener]),
             )
             self.assertEqual(heard, listener.heard)
 

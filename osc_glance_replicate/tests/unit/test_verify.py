@@ -117,7 +117,7 @@ class TestImages(VerifyTest):
         os.unlink(self.at(f'{none.id}.img'))
         list(
             verify.verify(
-                self.place, selection.Selection(), progress.Lines(stream)
+                self.place, selection.Selection(), progress.ProgressLog(stream)
             )
         )
         told = sorted(stream.getvalue().splitlines())
