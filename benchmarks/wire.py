@@ -47,7 +47,7 @@ from osc_glance_replicate.model import image_record
 from osc_glance_replicate.places.glance import destination as glance
 from osc_glance_replicate.places.glance import image_api as api
 from osc_glance_replicate.sandbox import tls
-from osc_glance_replicate.tests.unit import base as records
+from osc_glance_replicate.tests.doubles import records
 from osc_glance_replicate.transfer import upload_body as transfer
 from osc_glance_replicate.transfer import verified_reader as checked
 

@@ -19,9 +19,9 @@ from unittest import mock
 import hypothesis
 
 from osc_glance_replicate.commands import livecopy
-from osc_glance_replicate.tests import catalogues
 from osc_glance_replicate.tests.functional import base
-from osc_glance_replicate.tests import model
+from osc_glance_replicate.tests.oracle import catalogues
+from osc_glance_replicate.tests.oracle import model
 
 #: How many catalogues are replayed.
 _CASES = 52

@@ -22,7 +22,7 @@ from osc_glance_replicate import places
 
 _ROOT = pathlib.Path(__file__).parents[3]
 _TESTS = _ROOT / 'osc_glance_replicate' / 'tests'
-_NAME = re.compile(r'``(unit\.)?(test_\w+)\.(Test\w+)\.(test_\w+)``')
+_NAME = re.compile(r'``(unit\.)?([a-z.]*test_\w+)\.(Test\w+)\.(test_\w+)``')
 
 
 class TestFaults(testtools.TestCase):
@@ -36,7 +36,7 @@ class TestFaults(testtools.TestCase):
             self.assertTrue(names, row)
             for unit, module, case, test in names:
                 kind = 'unit' if unit else 'functional'
-                path = _TESTS / kind / f'{module}.py'
+                path = _TESTS / kind / f'{module.replace(".", "/")}.py'
                 self.assertIn((case, test), set(_tests(path)))
 
 

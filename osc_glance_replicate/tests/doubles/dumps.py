@@ -1,0 +1,45 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A dump directory that tests fill by hand."""
+
+import os
+
+import fixtures
+import testtools
+
+from osc_glance_replicate.places.dump import record as dump_record
+from osc_glance_replicate.places.dump import source as directory
+from osc_glance_replicate.tests.doubles import records as base
+
+
+class DirectoryTest(testtools.TestCase):
+    def setUp(self):
+        super().setUp()
+        # Who waits for a pipe waits for ever.
+        self.useFixture(fixtures.Timeout(30, gentle=True))
+        self.path = self.useFixture(fixtures.TempDir()).path
+        self.place = directory.Directory(self.path)
+        self.addCleanup(os.close, self.place._folder._fd)
+
+    def at(self, name):
+        return os.path.join(self.path, name)
+
+    def put(self, name, content):
+        with open(self.at(name), 'wb') as file:
+            file.write(content)
+
+    def put_image(self, number=1, data=b'data', **fields):
+        image = base.image(number, data, **fields)
+        self.put(image.id, dump_record.serialize(image))
+        self.put(f'{image.id}.img', data)
+        return image

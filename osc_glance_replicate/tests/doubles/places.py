@@ -1,0 +1,70 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Both ends of a copy, whose troubles are made to order."""
+
+import contextlib
+
+from osc_glance_replicate.tests.doubles import records as base
+
+
+class Place:
+    """What is read from one is written to the other.
+
+    :param troubles: by method, what its next calls raise; None for nothing
+    """
+
+    inspects = True
+    imports = False
+    fetch = None
+
+    def __init__(self, name, data=b'data', **troubles):
+        self.name = name
+        self.data = data
+        self.images = {}
+        self.part = b''
+        self.calls = []
+        self._troubles = {k: iter(v) for k, v in troubles.items()}
+
+    def _call(self, method):
+        self.calls.append(method)
+        if trouble := next(self._troubles.get(method, iter(())), None):
+            raise trouble
+
+    def find(self, image_id):
+        self._call('find')
+        return self.images.get(image_id)
+
+    @contextlib.contextmanager
+    def read(self, image, start=0):
+        self._call('read')
+        yield base.Data(self.data[start:])
+
+    def kept(self, image):
+        return contextlib.nullcontext((base.Data(self.part), len(self.part)))
+
+    def stage(self, action):
+        self._call('stage')
+
+    def write(self, image, body):
+        written = b''.join(body)
+        self.images[image.id] = base.image(data=written)
+        self._call('write')
+
+    def publish(self, action):
+        self._call('publish')
+
+    def update(self, action):
+        self._call('update')
+
+    def quarantine(self, image):
+        self._call('quarantine')

@@ -1,0 +1,197 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import dataclasses
+import itertools
+import signal
+import threading
+import time
+
+import fixtures
+import testtools
+
+from osc_glance_replicate import errors
+from osc_glance_replicate.execution import runner
+from osc_glance_replicate.execution import thread_crew
+from osc_glance_replicate.model import image_selection as selection
+from osc_glance_replicate.planning import decisions as planning
+from osc_glance_replicate.tests.doubles import places
+from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.transfer import verified_reader as checked
+
+_PATIENCE = 10  # seconds
+_RUNNER = runner.__name__
+
+
+class TestRunner(testtools.TestCase):
+    def runner(self, slave, *, source=None, transfers=2, fail_fast=False):
+        self.planner = planning.Planner(selection.Selection())
+        crew = thread_crew.ThreadCrew(
+            {'slave': slave},
+            self.planner,
+            checked.Reading(source or places.Place('master'), 0),
+        )
+        return runner.Runner(
+            crew,
+            transfers=transfers,
+            fail_fast=fail_fast,
+        )
+
+    def actions(self, number, end=None):
+        for index in range(1, number + 1):
+            yield self.planner.decide(base.image(index), None, 'slave')
+        if end:
+            raise end
+
+    def test_as_many_at_a_time_as_asked_for(self):
+        for transfers in (1, 3):
+            slave = places.Place('slave')
+            all_there = threading.Barrier(transfers)
+            counted = itertools.count()
+
+            def stage(action):
+                next(counted)
+                # Breaks unless so many are in here together.
+                all_there.wait(_PATIENCE)
+
+            slave.stage = stage
+            runner = self.runner(slave, transfers=transfers)
+            results = {o.result for o in runner.run(self.actions(3))}
+            self.assertEqual({'copied'}, results)
+
+    def test_what_is_to_land_first_is_waited_for(self):
+        slave = places.Place('slave')
+        published = []
+        slow = base.image(1).id
+
+        def publish(action):
+            if action.image.id == slow:
+                time.sleep(0.1)
+            published.append(action.image.id)
+
+        slave.publish = publish
+        runner = self.runner(slave, transfers=4)
+        first, second = self.actions(2)
+        second = dataclasses.replace(second, after=(slow,))
+        list(runner.run([first, second]))
+        self.assertEqual([slow, second.image.id], published)
+
+    def test_what_is_needed_and_lost_is_a_failure(self):
+        slave = places.Place(
+            'slave', stage=[errors.RefusedError('slave', 'no')]
+        )
+        runner = self.runner(slave)
+        first, second = self.actions(2)
+        second = dataclasses.replace(second, after=(first.image.id,))
+        outcomes = list(runner.run([first, second]))
+        self.assertEqual(['failed'] * 2, [o.result for o in outcomes])
+        self.assertIn(first.image.id, outcomes[1].reason)
+
+    def test_what_the_plan_does_not_do_is_passed_on(self):
+        runner = self.runner(places.Place('slave'))
+        hidden = base.image(os_hidden=True)
+        action = self.planner.decide(hidden, None, 'slave')
+        (outcome,) = runner.run([action])
+        self.assertEqual('skipped', outcome.result)
+
+    def test_fail_fast_starts_nothing_more_and_lets_the_rest_finish(self):
+        slave = places.Place('slave')
+        failed = threading.Event()
+
+        def stage(action):
+            if action.image.id == base.image(1).id:
+                failed.set()
+                raise errors.RefusedError('slave', 'no')
+            failed.wait(_PATIENCE)
+
+        slave.stage = stage
+        runner = self.runner(slave, fail_fast=True)
+        outcomes = list(runner.run(self.actions(9)))
+        self.assertEqual(
+            ['copied', 'failed'], sorted(o.result for o in outcomes)
+        )
+
+    def test_broken_plan_ends_the_run_after_what_had_begun(self):
+        for end in (errors.PlaceError('master', 'gone'), RecursionError()):
+            outcomes = self.runner(places.Place('slave')).run(
+                self.actions(1, end)
+            )
+            self.assertEqual('copied', next(outcomes).result)
+            self.assertRaises(type(end), next, outcomes)
+
+    def test_interrupt_tells_of_what_does_not_end(self):
+        # Whoever runs the tests may have it ignored.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.addCleanup(signal.signal, signal.SIGINT, before)
+        slave = places.Place('slave')
+        release = threading.Event()
+        self.addCleanup(release.set)
+
+        def stage(action):
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            release.wait()
+
+        slave.stage = stage
+        outcomes = self.runner(slave).run(self.actions(1))
+        outcome = next(outcomes)
+        self.assertEqual('failed', outcome.result)
+        self.assertIn('interrupted', outcome.reason)
+        self.assertRaises(KeyboardInterrupt, next, outcomes)
+
+    def test_large_images_come_early_and_updates_at_once(self):
+        slave = places.Place('slave')
+        planned = threading.Event()
+        begun = []
+
+        def stage(action):
+            begun.append(action.image.size)
+            planned.wait(_PATIENCE)
+
+        slave.stage = stage
+        slave.update = lambda action: begun.append('update')
+        source = places.Place('master')
+        source.read = lambda image, start: base.Data(b'x' * image.size)
+        runner = self.runner(slave, source=source, transfers=1)
+
+        def actions():
+            for number, size in enumerate((1, 5, 9, 7, 9)):
+                image = base.image(number, data=b'x' * size)
+                yield self.planner.decide(image, None, 'slave')
+            image = base.image(6)
+            old = base.image(6, name='old')
+            yield self.planner.decide(image, old, 'slave')
+            planned.set()
+
+        list(runner.run(actions()))
+        # What was known first has begun before there was a choice.
+        self.assertEqual([1, 'update', 9, 9, 7, 5], begun)
+
+    def test_plan_is_not_read_further_than_needed(self):
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{_RUNNER}._MAX_PLANNED_AHEAD', 3)
+        )
+        slave = places.Place('slave')
+        release = threading.Event()
+        slave.stage = lambda action: release.wait(_PATIENCE)
+        runner = self.runner(slave, transfers=1)
+        read = []
+
+        def actions():
+            for action in self.actions(20):
+                read.append(action)
+                yield action
+
+        outcomes = runner.run(actions())
+        threading.Timer(0.3, release.set).start()
+        next(outcomes)
+        self.assertLess(len(read), 9)
+        self.assertEqual(19, len(list(outcomes)))

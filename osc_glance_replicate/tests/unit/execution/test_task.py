@@ -1,0 +1,328 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+from unittest import mock
+
+import testtools
+
+from osc_glance_replicate import errors
+from osc_glance_replicate.execution import events
+from osc_glance_replicate.execution import outcomes
+from osc_glance_replicate.execution import task
+from osc_glance_replicate.model import image_selection as selection
+from osc_glance_replicate.planning import decisions as planning
+from osc_glance_replicate import retry
+from osc_glance_replicate.tests.doubles import places
+from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.transfer import verified_reader as checked
+
+BUSY = errors.TransientError('slave', 'busy')
+
+
+class TestTask(testtools.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.image = base.image()
+        self.planner = planning.Planner(selection.Selection())
+        for name, value in (('_FIRST', 0.001), ('_BUSY_LIMIT', 0.1)):
+            patcher = mock.patch.object(retry, name, value)
+            patcher.start()
+            self.addCleanup(patcher.stop)
+
+    def carry_out(
+        self,
+        slave,
+        *,
+        replica=None,
+        retries=3,
+        source=None,
+        checksum=True,
+        format_check=True,
+        check_first=False,
+        listener=events.Listener(),
+    ):
+        outcome = task.Task(
+            self.planner.decide(self.image, replica, 'slave'),
+            slave,
+            self.planner,
+            checked.Reading(
+                source or places.Place('master'),
+                retries,
+                checked.Checks(checksum, format_check, check_first),
+            ),
+            listener=listener,
+        ).carry_out()
+        return outcome.result, outcome.reason
+
+    def test_copy_goes_its_way(self):
+        slave = places.Place('slave')
+        self.assertEqual(('copied', ''), self.carry_out(slave))
+        self.assertEqual(['stage', 'write', 'find', 'publish'], slave.calls)
+
+    def test_data_of_another_format_makes_no_record(self):
+        slave = places.Place('slave')
+        self.image = base.image(disk_format='qcow2')
+        result, reason = self.carry_out(slave)
+        self.assertEqual('failed', result)
+        for words in 'it is raw', 'disk_format is qcow2', '--no-format-check':
+            self.assertIn(words, reason)
+        self.assertEqual([], slave.calls)
+        result, _ = self.carry_out(slave, format_check=False)
+        self.assertEqual('copied', result)
+
+    def test_what_is_checked_first_makes_no_record_if_it_is_damaged(self):
+        damaged = places.Place('dump', data=b'dada')
+        for source, calls in (
+            (damaged, []),
+            (places.Place('dump'), ['stage', 'write', 'find', 'publish']),
+        ):
+            slave = places.Place('slave')
+            self.carry_out(slave, source=source, check_first=True)
+            self.assertEqual(calls, slave.calls)
+
+    def test_who_looks_on_hears_of_what_is_checked_first(self):
+        class Listener(events.Listener):
+            heard = ''
+
+            def checked(self, action, count):
+                self.heard += f'checked {count} '
+
+            def sent(self, action, count):
+                self.heard += f'sent {count} '
+
+        for check_first, heard in (
+            (False, 'sent 3 sent 1 '),
+            (True, 'checked 3 checked 1 sent 3 sent 1 '),
+        ):
+            listener = Listener()
+            self.carry_out(
+                places.Place('slave'),
+                source=places.Place('dump'),
+                check_first=check_first,
+                listener=events.Listeners([listener]),
+            )
+            self.assertEqual(heard, listener.heard)
+
+    def test_size_only_is_said(self):
+        slave = places.Place('slave')
+        self.image = base.image(
+            os_hash_algo=None, os_hash_value=None, checksum=None
+        )
+        self.assertEqual(('copied', 'size only'), self.carry_out(slave))
+
+    def test_update(self):
+        slave = places.Place('slave')
+        replica = base.image(name='old')
+        self.assertEqual(
+            ('updated', 'name'), self.carry_out(slave, replica=replica)
+        )
+        self.assertEqual(['update'], slave.calls)
+
+    def test_update_that_leaves_a_difference_has_failed(self):
+        slave = places.Place('slave')
+        replica = base.image(name='old', disk_format='iso')
+        result, reason = self.carry_out(slave, replica=replica)
+        self.assertEqual('failed', result)
+        self.assertIn('disk_format', reason)
+        self.assertEqual(['update'], slave.calls)
+
+    def test_rehearsal_foretells_it(self):
+        replica = base.image(name='old', disk_format='iso')
+        action = self.planner.decide(self.image, replica, 'slave')
+        outcome = outcomes.as_planned(action)
+        self.assertEqual('failed', outcome.result)
+        self.assertEqual(
+            self.carry_out(places.Place('slave'), replica=replica),
+            (outcome.result, outcome.reason),
+        )
+
+    def test_wrong_bytes_are_never_published(self):
+        for quarantine, end in (
+            ([], 'private and deactivated'),
+            ([errors.RefusedError('slave', 'no')], 'have it deactivated'),
+            ([BUSY, BUSY], 'private and deactivated'),
+            ([BUSY] * 9, 'still to be deactivated: slave: busy'),
+        ):
+            slave = places.Place('slave', quarantine=quarantine)
+            source = places.Place('master', b'DATA')
+            result, reason = self.carry_out(
+                slave, source=source, checksum=False
+            )
+            self.assertEqual('failed', result)
+            self.assertIn('arrived damaged', reason)
+            self.assertIn(end, reason)
+            self.assertNotIn('publish', slave.calls)
+
+    def test_wrong_bytes_of_an_import_are_a_conflict(self):
+        slave = places.Place('slave')
+        slave.imports = True
+        source = places.Place('master', b'DATA')
+        result, reason = self.carry_out(slave, source=source, checksum=False)
+        self.assertEqual('conflict', result)
+        self.assertIn('imported with other data', reason)
+        self.assertIn('private and deactivated', reason)
+
+    def test_destination_that_fetches(self):
+        for troubles, calls in (
+            ([], ['stage', 'fetch', 'find', 'publish']),
+            # It had been done when the answer was lost.
+            ([BUSY], ['stage', 'fetch', 'find', 'find', 'publish']),
+        ):
+            slave = places.Place('slave', fetch=troubles)
+
+            def fetch(image):
+                slave.images[image.id] = self.image
+                slave._call('fetch')
+
+            slave.fetch = fetch
+            source = places.Place('master')
+            self.assertEqual(
+                ('copied', ''), self.carry_out(slave, source=source)
+            )
+            self.assertEqual(calls, slave.calls)
+            self.assertEqual([], source.calls)
+
+    def test_what_someone_else_fetches_is_not_called_ours(self):
+        slave = places.Place('slave')
+        slave.images[self.image.id] = self.image
+
+        def fetch(image):
+            raise errors.BusyError('slave', 'x')
+
+        slave.fetch = fetch
+        self.assertEqual('unchanged', self.carry_out(slave)[0])
+
+    def test_staged_data_whose_import_did_not_begin(self):
+        slave = places.Place('slave')
+        write_again = slave.write
+
+        def write(image, body):
+            slave.images[image.id] = base.image(status='uploading')
+            slave.write = write_again
+            raise BUSY
+
+        slave.write = write
+        self.assertEqual(('copied', ''), self.carry_out(slave))
+        self.assertEqual(2, slave.calls.count('stage'))
+
+    def test_staged_data_is_waited_for_by_nobody(self):
+        slave = places.Place('slave')
+        staged = base.image(status='uploading')
+        self.assertEqual(('copied', ''), self.carry_out(slave, replica=staged))
+
+    def test_replica_that_is_not_active_is_not_published(self):
+        slave = places.Place('slave')
+        slave.write = lambda image, body: slave.images.update(
+            {image.id: base.image(status='saving')}
+        )
+        result, reason = self.carry_out(slave, retries=1)
+        self.assertEqual('failed', result)
+        self.assertIn('saving', reason)
+        self.assertNotIn('publish', slave.calls)
+
+    def test_trouble_that_passes_is_not_seen(self):
+        for method in ('stage', 'find', 'publish'):
+            slave = places.Place('slave', **{method: [BUSY]})
+            source = places.Place('master')
+            self.assertEqual(
+                ('copied', ''), self.carry_out(slave, source=source)
+            )
+            self.assertEqual(1, slave.calls.count('write'))
+
+    def test_data_that_did_not_arrive_is_sent_again_from_the_start(self):
+        slave = places.Place('slave')
+        slave.write_once = slave.write
+
+        def write(image, body):
+            next(iter(body))
+            slave.write = slave.write_once
+            slave.images[image.id] = base.image(
+                status='queued', size=None, checksum=None
+            )
+            raise BUSY
+
+        slave.write = write
+        source = places.Place('master')
+        self.assertEqual(('copied', ''), self.carry_out(slave, source=source))
+        self.assertEqual(['read', 'read'], source.calls)
+        self.assertEqual(b'data', source.data)
+        self.assertEqual(2, slave.calls.count('stage'))
+
+    def test_lost_answer_is_not_a_lost_copy(self):
+        slave = places.Place('slave', write=[BUSY])
+        source = places.Place('master')
+        self.assertEqual(('copied', ''), self.carry_out(slave, source=source))
+        self.assertEqual(['read'], source.calls)
+
+    def test_tries_are_counted(self):
+        for retries in (0, 2):
+            slave = places.Place('slave', stage=[BUSY] * 9)
+            self.assertEqual(
+                ('failed', 'slave: busy'),
+                self.carry_out(slave, retries=retries),
+            )
+            self.assertEqual(retries + 1, slave.calls.count('stage'))
+
+    def test_what_is_refused_is_not_tried_again(self):
+        slave = places.Place(
+            'slave', stage=[errors.RefusedError('slave', 'no')]
+        )
+        self.assertEqual(('failed', 'slave: no'), self.carry_out(slave))
+        self.assertEqual(['stage'], slave.calls)
+
+    def test_taken_id_is_a_conflict(self):
+        taken = errors.TakenError('slave', 'taken')
+        slave = places.Place('slave', stage=[taken])
+        result, reason = self.carry_out(slave, retries=0)
+        self.assertEqual('conflict', result)
+        self.assertIn('deleted', reason)
+
+    def test_lost_race_takes_the_winners_image(self):
+        taken = errors.TakenError('slave', 'taken')
+        for winner, expected in ((b'data', 'unchanged'), (b'x', 'conflict')):
+            slave = places.Place('slave', stage=[taken])
+            slave.images[self.image.id] = base.image(data=winner)
+            self.assertEqual(expected, self.carry_out(slave, retries=0)[0])
+
+    def test_record_that_someone_else_fills_is_waited_for(self):
+        saving = base.image(status='saving', size=None)
+        slave = places.Place('slave')
+        slave.images[self.image.id] = self.image
+        self.assertEqual('unchanged', self.carry_out(slave, replica=saving)[0])
+        slave.images[self.image.id] = saving
+        result, reason = self.carry_out(slave, replica=saving, retries=1)
+        self.assertEqual('failed', result)
+        self.assertIn('someone else', reason)
+        self.assertNotIn('stage', slave.calls)
+
+    def test_upload_lost_to_someone_else_is_not_called_ours(self):
+        slave = places.Place('slave', write=[errors.BusyError('slave', 'x')])
+        self.assertEqual('unchanged', self.carry_out(slave)[0])
+
+    def test_defect_of_ours_is_one_failed_image(self):
+        slave = places.Place('slave', stage=[KeyError('x')])
+        result, reason = self.carry_out(slave)
+        self.assertEqual('failed', result)
+        self.assertIn('KeyError', reason)
+
+
+class TestRetry(testtools.TestCase):
+    def test_delays_grow_up_to_a_limit(self):
+        delays = [delay for delay, _ in zip(retry.delays(), range(12))]
+        for number, delay in enumerate(delays):
+            longest = min(2**number, 60)
+            self.assertTrue(longest / 2 <= delay <= longest, delay)
+
+    def test_retry_after_is_honoured_and_capped(self):
+        for asked, waited in ((0, 2), (1, 2), (120, 120), (10**6, 300)):
+            trouble = errors.TransientError('slave', 'x', retry_after=asked)
+            self.assertEqual(waited, retry.wait(2, trouble))

@@ -1,0 +1,173 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import threading
+
+import fixtures
+import testtools
+
+from osc_glance_replicate import errors
+from osc_glance_replicate.execution import runner
+from osc_glance_replicate.execution import thread_crew
+from osc_glance_replicate.model import image_selection as selection
+from osc_glance_replicate.planning import decisions as planning
+from osc_glance_replicate import retry
+from osc_glance_replicate.tests.doubles import places
+from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.transfer import fan_out as fan
+from osc_glance_replicate.transfer import verified_reader as checked
+
+_PATIENCE = 10  # seconds
+DATA = bytes(range(256)) * 400
+NAMES = ('a', 'b', 'c')
+
+
+class TestFan(testtools.TestCase):
+    def setUp(self):
+        super().setUp()
+        for name, value in (
+            (f'{fan.__name__}._PATIENCE', _PATIENCE),
+            (f'{fan.__name__}._BUFFER', 2000),
+            (f'{retry.__name__}._FIRST', 0.01),
+        ):
+            self.useFixture(fixtures.MonkeyPatch(name, value))
+        self.image = base.image(data=DATA)
+        self.source = Source('master', DATA)
+        self.source.images[self.image.id] = self.image
+        self.places = {name: places.Place(name) for name in NAMES}
+
+    def copy(self, retries=0, checks=checked.Checks()):
+        planner = planning.Planner(selection.Selection())
+        crew = thread_crew.ThreadCrew(
+            self.places,
+            planner,
+            checked.Reading(self.source, retries, checks, block=1000),
+        )
+        run = runner.Runner(crew, transfers=1, fail_fast=False)
+        actions = [
+            planner.decide(self.image, self.places[to].find(self.image.id), to)
+            for to in NAMES
+        ]
+        return {
+            outcome.action.to: outcome.result for outcome in run.run(actions)
+        }
+
+    def assert_copied(self, *names):
+        for name in names:
+            replica = self.places[name].images[self.image.id]
+            self.assertEqual(self.image.digests, replica.digests)
+
+    def test_source_is_read_once(self):
+        self.assertEqual(dict.fromkeys(NAMES, 'copied'), self.copy())
+        self.assert_copied(*NAMES)
+        self.assertEqual(['read'], self.source.calls)
+
+    def test_one_alone_shares_nothing(self):
+        for name in 'ab':
+            self.places[name].images[self.image.id] = self.image
+        self.assertEqual(
+            {'a': 'unchanged', 'b': 'unchanged', 'c': 'copied'}, self.copy()
+        )
+        self.assert_copied('c')
+
+    def test_failure_of_one_is_none_of_the_others(self):
+        refused = errors.RefusedError('a', 'no')
+        for method in 'stage', 'write':
+            self.places = {name: places.Place(name) for name in NAMES}
+            self.places['a']._troubles = {method: iter([refused])}
+            self.source.calls.clear()
+            self.assertEqual(
+                {'a': 'failed', 'b': 'copied', 'c': 'copied'}, self.copy()
+            )
+            self.assert_copied('b', 'c')
+            self.assertEqual(['read'], self.source.calls)
+
+    def test_one_that_blocks_is_served_alone(self):
+        self.useFixture(fixtures.MonkeyPatch(f'{fan.__name__}._PATIENCE', 1))
+        others = threading.Barrier(3)
+        for name in 'bc':
+            self._call_when_published(self.places[name], others)
+        slow = self.places['a']
+        write = slow.write
+
+        def block(image, body):
+            slow.write = write
+            next(blocks := iter(body))
+            # Not before the others have all of it.
+            others.wait(_PATIENCE)
+            return b''.join(blocks)
+
+        slow.write = block
+        self.assertEqual(dict.fromkeys(NAMES, 'copied'), self.copy())
+        self.assert_copied(*NAMES)
+        self.assertEqual(['read', 'read'], self.source.calls)
+
+    def test_one_that_comes_late_is_served_alone(self):
+        self.useFixture(fixtures.MonkeyPatch(f'{fan.__name__}._PATIENCE', 1))
+        others = threading.Barrier(3)
+        for name in 'bc':
+            self._call_when_published(self.places[name], others)
+        late = self.places['a']
+        stage = late.stage
+
+        def stage_late(action):
+            late.stage = stage
+            others.wait(_PATIENCE)
+            stage(action)
+
+        late.stage = stage_late
+        self.assertEqual(dict.fromkeys(NAMES, 'copied'), self.copy())
+        self.assertEqual(['read', 'read'], self.source.calls)
+
+    def _call_when_published(self, place, barrier):
+        publish = place.publish
+
+        def published(action):
+            publish(action)
+            barrier.wait(_PATIENCE)
+
+        place.publish = published
+
+    def test_what_is_wrong_with_the_source_is_so_for_all(self):
+        self.source.data = DATA[:-1] + b'x'
+        self.assertEqual(dict.fromkeys(NAMES, 'failed'), self.copy())
+        for place in self.places.values():
+            self.assertEqual({}, place.images)
+        self.source.data = DATA
+        self.source._troubles = {
+            'read': iter([errors.RefusedError('master', 'no')])
+        }
+        self.assertEqual(dict.fromkeys(NAMES, 'failed'), self.copy())
+        for place in self.places.values():
+            self.assertNotIn('stage', place.calls[-1:])
+
+    def test_destination_that_breaks_is_tried_again_alone(self):
+        broken = self.places['b']
+        write = broken.write
+
+        def write_broken(image, body):
+            broken.write = write
+            next(iter(body))
+            raise errors.TransientError('b', 'broke')
+
+        broken.write = write_broken
+        self.assertEqual(dict.fromkeys(NAMES, 'copied'), self.copy(retries=1))
+        self.assert_copied(*NAMES)
+        self.assertEqual(['read', 'read'], self.source.calls)
+
+
+class Source(places.Place):
+    """A source whose data comes in pieces of some length."""
+
+    def read(self, image, start=0):
+        self._call('read')
+        return base.Data(self.data[start:], 1000)

@@ -1,0 +1,123 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import testtools
+
+from osc_glance_replicate.model import image_record
+from osc_glance_replicate.tests.doubles import records as base
+
+
+class TestPortable(testtools.TestCase):
+    def test_bookkeeping_is_left_behind(self):
+        image = base.image(
+            stores='fast',
+            direct_url='file:///secret',
+            locations=[{'url': 'swift://user:key@host'}],
+            os_glance_failed_import='',
+            os_glance_import_task='x',
+            file='/v2/images/1/file',
+            schema='/v2/schemas/image',
+            self='/v2/images/1',
+            os_distro='debian',
+        )
+        self.assertEqual(
+            {
+                'name': 'image 1',
+                'container_format': 'bare',
+                'disk_format': 'raw',
+                'min_disk': 0,
+                'min_ram': 0,
+                'tags': [],
+                'visibility': 'private',
+                'protected': False,
+                'os_hidden': False,
+                'os_distro': 'debian',
+            },
+            image.portable,
+        )
+
+    def test_null_property_counts_as_absent(self):
+        self.assertNotIn('kernel_id', base.image(kernel_id=None).portable)
+
+    def test_tags_have_no_order(self):
+        self.assertEqual(
+            base.image(tags=['b', 'a']).portable,
+            base.image(tags=['a', 'b', 'a']).portable,
+        )
+
+    def test_old_record_without_hidden_is_not_hidden(self):
+        record = dict(base.image().record)
+        del record['os_hidden']
+        image = image_record.Image(record)
+        self.assertIs(False, image.portable['os_hidden'])
+        self.assertIsNone(image.defect)
+
+
+class TestDefect(testtools.TestCase):
+    def test_good_record(self):
+        self.assertIsNone(base.image(note='064').defect)
+
+    def test_bad_records(self):
+        for field, value, word in (
+            ('id', '../../etc/passwd', 'UUID'),
+            ('id', None, 'UUID'),
+            ('status', None, 'status'),
+            ('status', 7, 'status'),
+            ('size', '12', 'size'),
+            ('size', True, 'size'),
+            ('size', -1, 'size'),
+            ('name', ['x'], 'name'),
+            ('min_disk', '1', 'min_disk'),
+            ('tags', 'x', 'tags'),
+            ('tags', [1], 'tag'),
+            ('protected', 'no', 'protected'),
+            ('visibility', 'secret', 'visibility'),
+            ('os_hash_value', 5, 'os_hash_value'),
+            ('property', {'nested': 1}, 'property'),
+        ):
+            defect = base.image(**{field: value}).defect
+            self.assertIsNotNone(defect, (field, value))
+            self.assertIn(word, defect)
+
+
+class TestSameData(testtools.TestCase):
+    def test_evidence(self):
+        image = base.image(data=b'data')
+        for other, verdict in (
+            (base.image(data=b'data'), (True, 'sha512')),
+            (base.image(data=b'DATA'), (False, 'sha512')),
+            (base.image(data=b'longer'), (False, 'size')),
+            (
+                base.image(os_hash_algo='sha256', os_hash_value='00'),
+                (True, 'md5'),
+            ),
+            (
+                base.image(
+                    data=b'DATA', os_hash_algo='sha256', os_hash_value='00'
+                ),
+                (False, 'md5'),
+            ),
+            (
+                base.image(
+                    os_hash_algo=None, os_hash_value=None, checksum=None
+                ),
+                (True, 'size'),
+            ),
+        ):
+            self.assertEqual(verdict, image_record.same_data(image, other))
+
+    def test_case_of_hex_digits_does_not_matter(self):
+        image = base.image()
+        upper = base.image(os_hash_value=image.record['os_hash_value'].upper())
+        self.assertEqual(
+            (True, 'sha512'), image_record.same_data(image, upper)
+        )

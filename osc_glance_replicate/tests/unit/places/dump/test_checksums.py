@@ -1,0 +1,220 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import concurrent.futures
+import hashlib
+import os
+import stat
+import subprocess
+import time
+
+import fixtures
+import testtools
+
+from osc_glance_replicate.places.dump import checksums
+from osc_glance_replicate.places.dump import folder
+from osc_glance_replicate.tests.doubles import records as base
+
+
+class TestChecksums(testtools.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.useFixture(fixtures.Timeout(30, gentle=True))
+        self.path = self.useFixture(fixtures.TempDir()).path
+        self.folder = folder.Folder(self.path)
+        self.addCleanup(os.close, self.folder._fd)
+        self.start_again()
+
+    def start_again(self):
+        """Make what the next run would make."""
+        self.checksums = checksums.Checksums(self.folder)
+
+    def at(self, name):
+        return os.path.join(self.path, name)
+
+    def put(self, name, content):
+        with open(self.at(name), 'wb') as file:
+            file.write(content)
+
+    def content(self, name='SHA512SUMS'):
+        with open(self.at(name), 'rb') as file:
+            return file.read()
+
+    def add(self, number=1, data=b'data', **fields):
+        """Note an image whose data is there.
+
+        :returns: the line that it should have
+        """
+        image = base.image(number, data, **fields)
+        self.put(f'{image.id}.img', data)
+        self.checksums.add(image, f'{image.id}.img')
+        digest = hashlib.sha512(data).hexdigest()
+        return f'{digest}  {image.id}.img\n'.encode()
+
+    def sums(self):
+        return {name for name in os.listdir(self.path) if 'SUMS' in name}
+
+    def test_each_image_has_one_line(self):
+        lines = [self.add(number, b'%d' % number) for number in (2, 1, 3)]
+        self.assertEqual(b''.join(lines), self.content())
+        self.assertEqual({'SHA512SUMS'}, self.sums())
+        mode = os.stat(self.at('SHA512SUMS')).st_mode
+        self.assertEqual(0o600, stat.S_IMODE(mode))
+
+    def test_line_that_is_there_is_not_written_again(self):
+        line = self.add()
+        before = os.stat(self.at('SHA512SUMS'))
+        self.add()
+        self.start_again()
+        self.add()
+        after = os.stat(self.at('SHA512SUMS'))
+        self.assertEqual(line, self.content())
+        self.assertEqual(before.st_ino, after.st_ino)
+        self.assertEqual(before.st_mtime_ns, after.st_mtime_ns)
+
+    def test_next_run_goes_on_at_the_end(self):
+        first = self.add(1)
+        before = os.stat(self.at('SHA512SUMS'))
+        self.start_again()
+        second = self.add(2)
+        self.assertEqual(first + second, self.content())
+        self.assertEqual(before.st_ino, os.stat(self.at('SHA512SUMS')).st_ino)
+
+    def test_torn_last_line_is_mended(self):
+        first, second = self.add(1), self.add(2)
+        for length in (1, 64, 128, 129, 130, 140, len(second) - 1):
+            self.put('SHA512SUMS', first + second[:length])
+            self.start_again()
+            self.add(1)
+            self.assertEqual(first, self.content())
+            self.add(2)
+            self.assertEqual(first + second, self.content())
+
+    def test_lines_that_mean_nothing_are_left_out(self):
+        first, second, gone = self.add(1), self.add(2), self.add(3)
+        os.unlink(self.at(f'{base.image(3).id}.img'))
+        self.put('other.img', b'')
+        for more in (
+            gone,
+            b'\n',
+            b'\xff\xfe\n',
+            b'00  other.img\n',
+            b'00  ../../../../../../../../../etc/passwd.img\n',
+            b'# a comment\n',
+            first.replace(b'  ', b' *'),
+            first.replace(b'\n', b'\r\n'),
+            first,
+        ):
+            for content in (first + second + more, more + first + second):
+                self.put('SHA512SUMS', content)
+                self.start_again()
+                self.add(2)
+                self.assertEqual(
+                    sorted([first, second]),
+                    sorted(self.content().splitlines(keepends=True)),
+                )
+
+    def test_other_digest_takes_the_place_of_the_old_one(self):
+        self.add(1, b'old')
+        second = self.add(2)
+        first = self.add(1, b'new')
+        self.assertEqual(first + second, self.content())
+        self.start_again()
+        first = self.add(1, b'newer')
+        self.assertEqual(first + second, self.content())
+
+    def test_there_is_a_file_for_each_algorithm(self):
+        for number, algorithm in enumerate(
+            ('md5', 'sha1', 'sha224', 'sha256', 'sha384', 'sha512')
+        ):
+            value = hashlib.new(algorithm, b'data').hexdigest()
+            self.add(number, os_hash_algo=algorithm, os_hash_value=value)
+            line = f'{value}  {base.image(number).id}.img\n'
+            name = f'{algorithm.upper()}SUMS'
+            self.assertEqual(line.encode(), self.content(name))
+        self.assertEqual(6, len(self.sums()))
+
+    def test_coreutils_verify_a_dump_by_it(self):
+        self.add(1, b'some data')
+        self.add(2, b'other data')
+        self.add(3, os_hash_algo=None, os_hash_value=None)
+        for command in ('sha512sum', 'md5sum'):
+            subprocess.run(
+                [
+                    command,
+                    '--check',
+                    '--strict',
+                    '--quiet',
+                    f'{command[:-3].upper()}SUMS',
+                ],
+                cwd=self.path,
+                check=True,
+            )
+
+    def test_foreign_algorithm_falls_back_to_md5(self):
+        for number, algorithm in enumerate(
+            ('sha9000', 'blake2b', 'SHA512', '../sha512', 'sha3_512', '')
+        ):
+            self.add(number, os_hash_algo=algorithm)
+        self.assertEqual({'MD5SUMS'}, self.sums())
+        self.assertEqual(6, self.content('MD5SUMS').count(b'\n'))
+
+    def test_what_cannot_be_checked_is_left_out(self):
+        for fields in (
+            {'os_hash_algo': 'sha9000'},
+            {'os_hash_value': 'no hex'},
+            {'os_hash_value': 'ab\n'},
+            {'os_hash_value': '\nab'},
+            {'os_hash_value': '../'},
+            {'os_hash_value': '\ud800'},
+            {'os_hash_value': '\uff11'},
+            {'os_hash_value': None},
+        ):
+            self.add(checksum=None, **fields)
+        self.assertEqual(set(), self.sums())
+
+    def test_digits_are_written_as_coreutils_do(self):
+        value = hashlib.sha512(b'data').hexdigest()
+        line = self.add(os_hash_value=value.upper())
+        self.assertEqual(line, self.content())
+
+    def test_many_at_a_time(self):
+        self.put('SHA512SUMS', b'a line that means nothing\n')
+        names = self.folder.names
+
+        def names_after_a_while():
+            time.sleep(0.05)
+            return names()
+
+        self.folder.names = names_after_a_while
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            lines = pool.map(self.add, range(100))
+        self.assertEqual(
+            sorted(lines), sorted(self.content().splitlines(keepends=True))
+        )
+
+    def test_what_is_no_file_is_not_written_to(self):
+        outside = os.path.join(self.useFixture(fixtures.TempDir()).path, 'x')
+        with open(outside, 'wb') as file:
+            file.write(b'untouched')
+        path = self.at('SHA512SUMS')
+        for make in (
+            lambda: os.symlink(outside, path),
+            lambda: os.symlink(outside + '2', path),
+            lambda: os.mkfifo(path),
+        ):
+            make()
+            self.start_again()
+            self.assertRaises(OSError, self.add)
+            os.unlink(path)
+        self.assertEqual(b'untouched', self.content(outside))
+        self.assertFalse(os.path.exists(outside + '2'))

@@ -1,0 +1,740 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import contextlib
+import dataclasses
+import errno
+import os
+import stat
+from unittest import mock
+
+import fixtures
+import hypothesis
+from hypothesis import strategies
+import testtools
+
+from osc_glance_replicate import errors
+from osc_glance_replicate.execution import task
+from osc_glance_replicate.model import image_selection as selection
+from osc_glance_replicate.model import plan
+from osc_glance_replicate.places.dump import destination as dump
+from osc_glance_replicate.places.dump import folder
+from osc_glance_replicate.places.dump import record as dump_record
+from osc_glance_replicate.planning import decisions as planning
+from osc_glance_replicate.planning import rules
+from osc_glance_replicate import retry
+from osc_glance_replicate.tests.doubles import places
+from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.unit.planning import test_plan_properties
+from osc_glance_replicate.transfer import upload_body as transfer
+from osc_glance_replicate.transfer import verified_reader as checked
+
+NO_SPACE = (errno.ENOSPC, 'No space left on device')
+
+#: What changes a directory or a file in it, or puts it on the disk.
+CHANGES = ('open', 'write', 'pwrite', 'ftruncate', 'fsync', 'rename', 'unlink')
+
+
+class Source(places.Place):
+    """A source that breaks when it is told to.
+
+    :param breaks: for each read: the bytes that come before it breaks
+    """
+
+    def __init__(self, data=b'some data', breaks=()):
+        super().__init__('master', data)
+        self.starts = []
+        self._breaks = iter(breaks)
+
+    @contextlib.contextmanager
+    def read(self, image, start=0):
+        self.starts.append(start)
+        end = next(self._breaks, None)
+        yield Broken(self.data[start:], end)
+
+
+class Broken(base.Data):
+    def __init__(self, data, end):
+        super().__init__(data if end is None else data[:end])
+        self._is_broken = end is not None
+
+    def read(self, most):
+        if data := super().read(most):
+            return data
+        if self._is_broken:
+            raise errors.TransientError('master', 'broke')
+        return b''
+
+
+class PowerCut(BaseException):
+    """Nothing more is done."""
+
+
+class Trouble:
+    """Notes what is done to a dump, and has it fail.
+
+    :param at: number of the change that fails
+    :param error: that it fails with
+    """
+
+    def __init__(self, at=None, error=None):
+        self.events = []
+        self._at = at
+        self._error = error
+
+    def _call(self, name, function, *args, **kwargs):
+        if name == 'open' and not args[1] & os.O_CREAT:
+            return function(*args, **kwargs)
+        if self._at == len(self.events):
+            raise self._error
+        if name in ('rename', 'unlink', 'open'):
+            names = [arg for arg in args if isinstance(arg, str)]
+        else:
+            names = [os.readlink(f'/proc/self/fd/{args[0]}')]
+        self.events.append((name, *map(os.path.basename, names)))
+        return function(*args, **kwargs)
+
+    @contextlib.contextmanager
+    def __call__(self):
+        with contextlib.ExitStack() as stack:
+            for name in CHANGES:
+                stack.enter_context(self._patch(name))
+            yield self
+
+    def _patch(self, name):
+        function = getattr(os, name)
+        return mock.patch.object(
+            os,
+            name,
+            lambda *args, **kwargs: self._call(
+                name, function, *args, **kwargs
+            ),
+        )
+
+
+class DumpTest(testtools.TestCase):
+    def setUp(self):
+        super().setUp()
+        # Who waits for a pipe or a lock waits for ever.
+        self.useFixture(fixtures.Timeout(60, gentle=True))
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{retry.__name__}._FIRST', 0.001)
+        )
+        # The disk is not waited for a thousand times.
+        self.useFixture(fixtures.MonkeyPatch('os.fsync', lambda fd: None))
+        self.path = os.path.join(
+            self.useFixture(fixtures.TempDir()).path, 'dump'
+        )
+        self.dump = None
+        self.image = base.image(data=b'some data')
+        self.planner = planning.Planner(
+            selection.Selection(),
+            destinations={self.path: rules.Rules(exact=True)},
+        )
+        self.start_again()
+
+    def start_again(self):
+        """Make what the next run would make."""
+        self.end()
+        self.dump = dump.Dump(self.path)
+        self.dump.open()
+
+    def end(self):
+        """Let go of what the end of the process would."""
+        if self.dump:
+            self.dump._lock.close()
+
+    def at(self, name):
+        return os.path.join(self.path, name)
+
+    @property
+    def data_path(self):
+        return self.at(f'{self.image.id}.img')
+
+    @property
+    def part_path(self):
+        return self.at(f'{self.image.id}.img.part')
+
+    def put(self, name, content):
+        with open(self.at(name), 'wb') as file:
+            file.write(content)
+
+    def content(self, path):
+        with open(path, 'rb') as file:
+            return file.read()
+
+    def names(self):
+        return set(os.listdir(self.path)) - {'.lock'}
+
+    def carry_out(self, source=None, retries=3):
+        """Bring the dump up to date, as a run would.
+
+        :returns: result and reason
+        """
+        self.source = source or Source()
+        self.source.images[self.image.id] = self.image
+        outcome = task.Task(
+            self.planner.decide(
+                self.image, self.dump.find(self.image.id), self.path
+            ),
+            self.dump,
+            self.planner,
+            checked.Reading(self.source, retries),
+        ).carry_out()
+        return outcome.result, outcome.reason
+
+    def assert_whole(self):
+        self.assertEqual(
+            {self.image.id, f'{self.image.id}.img', 'SHA512SUMS'}, self.names()
+        )
+        self.assertEqual(b'some data', self.content(self.data_path))
+        self.assertEqual(
+            dump_record.serialize(self.image),
+            self.content(self.at(self.image.id)),
+        )
+
+
+class TestCopy(DumpTest):
+    def test_copy_is_whole(self):
+        self.addCleanup(os.umask, os.umask(0))
+        self.assertEqual(('copied', ''), self.carry_out())
+        self.assert_whole()
+        self.assertEqual([0], self.source.starts)
+        for name in os.listdir(self.path):
+            mode = stat.S_IMODE(os.stat(self.at(name)).st_mode)
+            self.assertEqual(0o600, mode, name)
+
+    def test_second_run_does_nothing(self):
+        self.carry_out()
+        for _ in range(2):
+            with Trouble()() as trouble:
+                self.assertEqual('unchanged', self.carry_out()[0])
+            self.assertEqual([], trouble.events)
+            self.assertEqual([], self.source.starts)
+            self.start_again()
+
+    def test_data_is_on_the_disk_before_it_has_its_name_or_its_record(self):
+        with Trouble()() as trouble:
+            self.carry_out()
+        data, part = f'{self.image.id}.img', f'{self.image.id}.img.part'
+        new, directory = f'{self.image.id}.part', 'dump'
+        before = ('open', part), ('pwrite', part), ('ftruncate', part)
+        last = [
+            max(i for i, e in enumerate(trouble.events) if e == event)
+            for event in before
+        ]
+        ended = trouble.events.index(('fsync', part))
+        self.assertLess(max(last), ended)
+        self.assertEqual(
+            [
+                ('fsync', part),
+                ('rename', part, data),
+                ('fsync', directory),
+                ('open', new),
+                ('write', new),
+                ('fsync', new),
+                ('rename', new, self.image.id),
+                ('fsync', directory),
+            ],
+            [
+                event
+                for event in trouble.events[ended:]
+                if event[0] != 'unlink' and 'SHA512SUMS' not in event
+            ],
+        )
+
+    def test_no_failure_spoils_it(self):
+        """Whatever fails, or ends the process, the next run completes it."""
+        for error in (OSError(*NO_SPACE), PowerCut()):
+            for at in range(100):
+                for name in self.names():
+                    os.unlink(self.at(name))
+                self.start_again()
+                trouble = Trouble(at, error)
+                with trouble(), contextlib.suppress(PowerCut):
+                    result, reason = self.carry_out(retries=0)
+                    if result == 'copied':
+                        break
+                    self.assertEqual('failed', result)
+                    self.assertIn(f'{self.path}: ', reason)
+                    self.assertIn('No space left on device', reason)
+                names = self.names()
+                if self.image.id in names:
+                    self.assertEqual(
+                        b'some data', self.content(self.data_path)
+                    )
+                self.start_again()
+                for image in self.dump.images():
+                    self.assertIsNone(image.defect)
+                self.assertIn(self.carry_out()[0], ('copied', 'unchanged'))
+                self.assert_whole()
+            self.assertGreater(at, 8)
+
+    def test_full_disk_is_named_with_the_file(self):
+        with mock.patch.object(os, 'pwrite', side_effect=OSError(*NO_SPACE)):
+            error = self.assertRaises(
+                errors.RefusedError, self.write, [b'data']
+            )
+            self.assertEqual('failed', self.carry_out()[0])
+        self.assertEqual(
+            f'{self.path}: {self.image.id}.img.part: No space left on device',
+            str(error),
+        )
+        self.assertEqual([0], self.source.starts)
+        self.assertNotIn(self.image.id, self.names())
+        self.assertEqual(('copied', ''), self.carry_out())
+        self.assert_whole()
+
+    def write(self, blocks):
+        with self.dump.kept(self.image):
+            pass
+        self.dump.write(self.image, blocks)
+
+    def test_wrong_bytes_leave_nothing(self):
+        for data in (b'SOME DATA', b'some datA', b'some data and more'):
+            result, reason = self.carry_out(Source(data))
+            self.assertEqual('failed', result)
+            self.assertIn('master', reason)
+            self.assertEqual(set(), self.names())
+            self.assertEqual([0], self.source.starts)
+
+    def test_empty_image_has_a_file(self):
+        self.image = base.image(data=b'')
+        self.assertEqual(('copied', ''), self.carry_out(Source(b'')))
+        self.assertEqual(b'', self.content(self.data_path))
+        self.assertEqual('unchanged', self.carry_out()[0])
+
+    def test_odd_files_are_not_written_to(self):
+        outside = os.path.join(self.useFixture(fixtures.TempDir()).path, 'x')
+        self.put(outside, b'untouched')
+        for name in (f'{self.image.id}.img', f'{self.image.id}.img.part'):
+            for make, remove in (
+                (lambda path: os.symlink(outside, path), os.unlink),
+                (lambda path: os.symlink(outside + '2', path), os.unlink),
+                (os.mkfifo, os.unlink),
+                (os.mkdir, os.rmdir),
+            ):
+                make(self.at(name))
+                result, reason = self.carry_out()
+                self.assertEqual('failed', result)
+                self.assertIn(name, reason)
+                self.assertEqual({name}, self.names())
+                remove(self.at(name))
+        self.assertEqual(b'untouched', self.content(outside))
+        self.assertFalse(os.path.exists(outside + '2'))
+
+
+class TestKept(DumpTest):
+    def test_source_that_breaks_is_asked_for_the_rest(self):
+        source = Source(breaks=(3, 2, 0, 1))
+        self.assertEqual(('copied', ''), self.carry_out(source, retries=4))
+        self.assert_whole()
+        first, *others = source.starts
+        self.assertEqual(0, first)
+        self.assertEqual(sorted(others), others)
+        self.assertEqual(5, len(source.starts))
+
+    def test_next_run_goes_on(self):
+        for name in (
+            f'{transfer.__name__}._RESERVE',
+            f'{checked.__name__}._HEAD',
+        ):
+            self.useFixture(fixtures.MonkeyPatch(name, 1))
+        result, reason = self.carry_out(Source(breaks=(7,)), retries=0)
+        self.assertEqual(('failed', 'master: broke'), (result, reason))
+        self.assertEqual({f'{self.image.id}.img.part'}, self.names())
+        kept = len(self.content(self.part_path))
+        # The last block waits for what comes after it.
+        self.assertEqual(b'some data'[:6], self.content(self.part_path))
+        self.start_again()
+        self.assertEqual(('copied', ''), self.carry_out())
+        self.assertEqual([kept], self.source.starts)
+        self.assert_whole()
+
+    def test_part_of_what_has_no_hash_is_not_gone_on_with(self):
+        self.image = base.image(
+            data=b'some data',
+            os_hash_algo=None,
+            os_hash_value=None,
+            checksum=None,
+        )
+        for name in (self.part_path, self.data_path):
+            self.put(name, bytes(9))
+            self.assertEqual(('copied', 'size only'), self.carry_out())
+            self.assertEqual([0], self.source.starts)
+            self.assertEqual(b'some data', self.content(self.data_path))
+            os.unlink(self.at(self.image.id))
+            os.unlink(self.data_path)
+
+    def test_longer_data_without_a_record_is_not_ours(self):
+        self.put(self.data_path, b'something else')
+        result, reason = self.carry_out()
+        self.assertEqual('failed', result)
+        self.assertIn('move it away', reason)
+        self.assertEqual(b'something else', self.content(self.data_path))
+
+    def test_any_part_is_gone_on_with(self):
+        for kept in range(10):
+            for name in (self.part_path, self.data_path):
+                self.put(name, b'some data'[:kept])
+                self.assertEqual(('copied', ''), self.carry_out())
+                self.assertEqual(
+                    [kept] if kept < 9 else [], self.source.starts
+                )
+                self.assert_whole()
+                os.unlink(self.at(self.image.id))
+                os.unlink(self.data_path)
+
+    def test_snapshot_made_of_links_stays_as_it_is(self):
+        snapshot = self.useFixture(fixtures.TempDir()).path
+        for path, content in (
+            (self.part_path, b'some '),
+            (self.data_path, b'some d'),
+            (self.at('SHA512SUMS'), None),
+        ):
+            if content:
+                self.put(path, content)
+            else:
+                content = self.content(path)
+            link = os.path.join(snapshot, os.path.basename(path))
+            os.link(path, link)
+            self.start_again()
+            self.assertEqual(('copied', ''), self.carry_out())
+            self.assertEqual(b'some data', self.content(self.data_path))
+            self.assertEqual(content, self.content(link))
+            os.unlink(self.at(self.image.id))
+            os.unlink(self.data_path)
+            self.put('SHA512SUMS', b'')
+
+    def test_part_that_others_could_read_is_private_then(self):
+        self.put(self.part_path, b'some ')
+        os.chmod(self.part_path, 0o644)
+        self.carry_out()
+        mode = stat.S_IMODE(os.stat(self.data_path).st_mode)
+        self.assertEqual(0o600, mode)
+
+    def test_damaged_part_is_read_again_from_the_start(self):
+        for part, starts in (
+            (b'SOME', [4, 0]),
+            (b'SOME DATA', [0]),
+            (bytes(4), [4, 0]),
+            (b'some data and more', [0]),
+        ):
+            self.put(self.part_path, part)
+            self.assertEqual(('copied', ''), self.carry_out(retries=1))
+            self.assertEqual(starts, self.source.starts)
+            self.assert_whole()
+            os.unlink(self.at(self.image.id))
+            os.unlink(self.data_path)
+
+    def test_part_that_is_too_long_takes_no_second_try(self):
+        self.put(self.part_path, b'some data and more')
+        self.assertEqual(('copied', ''), self.carry_out(retries=0))
+        self.assertEqual([0], self.source.starts)
+        self.assert_whole()
+
+    def test_what_is_kept_is_not_written_again(self):
+        self.put(self.part_path, b'some data')
+        with Trouble()() as trouble:
+            self.assertEqual(('copied', ''), self.carry_out())
+        self.assertNotIn('pwrite', {event for event, *_ in trouble.events})
+
+    def test_damaged_part_is_not_kept_for_the_next_run(self):
+        self.put(self.part_path, b'SOME')
+        self.assertEqual('failed', self.carry_out(retries=0)[0])
+        self.assertEqual(set(), self.names())
+
+    def test_damaged_source_is_found_after_a_damaged_part(self):
+        self.put(self.part_path, b'SOME')
+        result, reason = self.carry_out(Source(b'SOME DATA'))
+        self.assertEqual('failed', result)
+        self.assertIn('master: the data of', reason)
+        self.assertEqual([4, 0], self.source.starts)
+        self.assertEqual(set(), self.names())
+
+    def test_what_the_2012_tool_left_short_is_completed(self):
+        record = {
+            **{
+                field: self.image.record[field]
+                for field in ('id', 'name', 'status', 'size', 'checksum')
+            },
+            'is_public': False,
+            'properties': {},
+        }
+        content = dump_record.serialize(type(self.image)(record))
+        for data, starts in ((b'some', [4]), (b'SOME', [4, 0]), (None, [0])):
+            self.put(self.image.id, content)
+            if data is not None:
+                self.put(self.data_path, data)
+            replica = self.dump.find(self.image.id)
+            self.assertEqual('queued', replica.status)
+            self.assertEqual(('copied', ''), self.carry_out())
+            self.assertEqual(starts, self.source.starts)
+            self.assert_whole()
+            os.unlink(self.data_path)
+
+    def test_data_longer_than_recorded_is_left_alone(self):
+        self.carry_out()
+        self.put(self.data_path, b'some data and more')
+        result, reason = self.carry_out()
+        self.assertEqual('failed', result)
+        self.assertIn('18 bytes', reason)
+        self.assertEqual(b'some data and more', self.content(self.data_path))
+
+    def test_image_that_has_data_by_now(self):
+        queued = base.image(data=b'', status='queued', size=None)
+        self.put(self.image.id, dump_record.serialize(queued))
+        self.assertEqual(('copied', ''), self.carry_out())
+        self.assert_whole()
+
+
+class TestHoles(DumpTest):
+    def write(self, blocks, kept=0):
+        """Write an image of which something is kept.
+
+        :returns: what is in its file then
+        """
+        data = b''.join(blocks)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.part_path)
+        with open(self.part_path, 'wb') as part:
+            # With the holes that it would have.
+            rest = data[:kept].rstrip(b'\0')
+            part.seek(len(rest) - len(rest.lstrip(b'\0')))
+            part.write(rest.lstrip(b'\0'))
+            part.truncate(kept)
+        self.dump.write(base.image(data=data), blocks)
+        self.assertFalse(os.path.exists(self.part_path))
+        return self.content(self.data_path)
+
+    @test_plan_properties.settings(150)
+    @hypothesis.given(
+        strategies.lists(
+            strategies.tuples(
+                strategies.sampled_from([0, 0, 1, 255]),
+                strategies.one_of(
+                    strategies.integers(1, 50),
+                    strategies.sampled_from([15, 16, 17, 31, 32, 33, 64]),
+                ),
+            ),
+            max_size=12,
+        ),
+        strategies.one_of(
+            strategies.just([16]),
+            strategies.lists(strategies.integers(1, 100), min_size=1),
+        ),
+        strategies.floats(0, 1),
+    )
+    def test_bytes_are_the_same_whatever_the_blocks(self, runs, sizes, kept):
+        data = b''.join(bytes([byte]) * count for byte, count in runs)
+        blocks, position = [], 0
+        while position < len(data):
+            size = sizes[len(blocks) % len(sizes)]
+            blocks.append(data[position : position + size])
+            position += size
+        with mock.patch.object(dump, '_HOLE', bytes(16)):
+            self.assertEqual(data, self.write(blocks, round(kept * len(data))))
+
+    def test_runs_of_zeros_take_no_room(self):
+        some, hole, large = b'some data', bytes(64 * 1024), 2**20
+        for data in (
+            bytes(4 * large),
+            bytes(2 * large) + some + bytes(2 * large),
+            some + bytes(4 * large),
+            bytes(4 * large) + some,
+            b'x' * len(hole) + hole * 60 + b'y' * len(hole),
+        ):
+            blocks = [
+                data[position : position + large]
+                for position in range(0, len(data), large)
+            ]
+            for kept in (0, 100, 2 * large + 1):
+                self.assertTrue(data == self.write(blocks, kept))
+                taken = os.stat(self.data_path).st_blocks * 512
+                self.assertLessEqual(taken, large // 2)
+
+    def test_what_is_not_zero_is_not_touched(self):
+        data = os.urandom(300000)
+        for size in (1, 65536, 99999, 300000):
+            blocks = [
+                data[position : position + size]
+                for position in range(0, len(data) if size > 1 else 999, size)
+            ]
+            self.assertTrue(b''.join(blocks) == self.write(blocks))
+
+
+class TestDirectory(DumpTest):
+    def test_looking_makes_nothing(self):
+        path = self.at('new')
+        looked = dump.Dump(path)
+        self.assertEqual([], list(looked.images()))
+        self.assertIsNone(looked.find(self.image.id))
+        self.assertEqual({}, looked.files())
+        self.assertFalse(os.path.exists(path))
+        looked = dump.Dump(self.path)
+        self.assertEqual([], list(looked.images()))
+        self.assertEqual({'.lock'}, set(os.listdir(self.path)))
+
+    def test_only_its_owner_can_look_into_it(self):
+        self.assertEqual(0o700, stat.S_IMODE(os.stat(self.path).st_mode))
+
+    def test_two_dumps_do_not_meet(self):
+        other = dump.Dump(self.path)
+        error = self.assertRaises(errors.RefusedError, other.open)
+        self.assertIn(f'{self.path}: another dump', str(error))
+        # Looking and reading harm nobody.
+        self.assertEqual([], list(other.images()))
+        self.end()
+        other.open()
+
+    def test_lock_that_is_a_link(self):
+        outside = os.path.join(self.useFixture(fixtures.TempDir()).path, 'x')
+        os.unlink(self.at('.lock'))
+        os.symlink(outside, self.at('.lock'))
+        error = self.assertRaises(errors.RefusedError, self.start_again)
+        self.assertNotIn('another', str(error))
+        self.assertIn(self.path, str(error))
+        self.assertFalse(os.path.exists(outside))
+
+    def test_what_is_no_directory(self):
+        self.put('file', b'')
+        for path in (self.at('file'), self.at('file/dump')):
+            error = self.assertRaises(errors.RefusedError, dump.Dump, path)
+            self.assertIn(path, str(error))
+
+    def make_room(self, free, actions):
+        with mock.patch.object(folder.Folder, 'free', lambda _: free):
+            self.dump.make_room(actions)
+
+    def test_room_for_what_is_to_be_written(self):
+        images = [base.image(n, bytes(10 * n)) for n in range(1, 7)]
+        self.put(f'{images[1].id}.img.part', bytes(5))
+        self.put(f'{images[2].id}.img', bytes(7))
+        self.put(f'{images[3].id}.img.part', bytes(9999))
+        verbs = [plan.Verb.COPY] * 4 + [plan.Verb.UPDATE, plan.Verb.SKIP]
+        actions = [
+            plan.Action(image, self.path, verb)
+            for image, verb in zip(images, verbs, strict=True)
+        ]
+        needed = 10 + (20 - 5) + (30 - 7)
+        self.make_room(needed, actions)
+        self.make_room(0, [])
+        error = self.assertRaises(
+            errors.RefusedError, self.make_room, needed - 1, actions
+        )
+        self.assertEqual(self.path, error.place)
+        self.assertIn(f'{needed} bytes', str(error))
+        self.assertIn(f'{needed - 1} are free', str(error))
+
+    def test_room_is_that_of_the_disk(self):
+        huge = base.image(size=2**62)
+        action = plan.Action(huge, self.path, plan.Verb.COPY)
+        error = self.assertRaises(
+            errors.RefusedError, self.dump.make_room, [action]
+        )
+        self.assertIn('no room', str(error))
+
+
+class TestUpdate(DumpTest):
+    def test_record_is_written_anew_and_data_is_not(self):
+        self.carry_out()
+        before = os.stat(self.data_path)
+        self.image = base.image(data=b'some data', name='new', tags=['a'])
+        self.assertEqual('updated', self.carry_out()[0])
+        self.assertEqual([], self.source.starts)
+        self.assert_whole()
+        after = os.stat(self.data_path)
+        self.assertEqual(before.st_ino, after.st_ino)
+        self.assertEqual(before.st_mtime_ns, after.st_mtime_ns)
+        self.assertEqual('unchanged', self.carry_out()[0])
+
+    def test_what_the_source_has_no_more_goes(self):
+        self.carry_out()
+        self.image = base.image(data=b'some data', os_distro='debian')
+        self.carry_out()
+        self.image = base.image(data=b'some data')
+        self.assertEqual('updated', self.carry_out()[0])
+        self.assert_whole()
+
+    def test_other_data_is_a_conflict(self):
+        self.carry_out()
+        self.image = base.image(data=b'SOME DATA')
+        self.assertEqual('conflict', self.carry_out(Source(b'SOME DATA'))[0])
+        self.assertEqual(b'some data', self.content(self.data_path))
+
+    def test_quarantine_takes_the_record(self):
+        self.carry_out()
+        self.dump.quarantine(self.image)
+        self.assertIsNone(self.dump.find(self.image.id))
+
+    def test_checksums_of_what_is_whole_are_noted(self):
+        self.carry_out()
+        sums = self.content(self.at('SHA512SUMS'))
+        os.unlink(self.at('SHA512SUMS'))
+        self.start_again()
+        there = self.dump.find(self.image.id)
+        missing = base.image(2)
+        self.dump.catch_up(
+            [
+                self.planner.decide(self.image, there, self.path),
+                self.planner.decide(missing, None, self.path),
+            ]
+        )
+        self.assertEqual(sums, self.content(self.at('SHA512SUMS')))
+
+    def test_members_that_were_not_asked_for_are_forgotten(self):
+        self.image = base.image(
+            data=b'some data', visibility='shared', members={'p': 'pending'}
+        )
+        self.carry_out()
+        self.assertEqual({'p': 'pending'}, self.dump.members(self.image))
+        self.image = base.image(
+            data=b'some data', visibility='shared', name='new'
+        )
+        self.assertEqual('updated', self.carry_out()[0])
+        self.assertIsNone(self.dump.members(self.image))
+
+    def test_members_are_forgotten_where_the_record_stays(self):
+        shared = base.image(data=b'some data', visibility='shared')
+        members = {'p': 'pending'}
+        self.image = dataclasses.replace(shared, members=members)
+        self.carry_out()
+        there = self.dump.find(shared.id)
+        known = dataclasses.replace(there, members=members)
+        for image, replica, expected in (
+            (self.image, known, members),
+            (shared, there, None),
+        ):
+            action = self.planner.decide(image, replica, self.path)
+            self.assertIs(plan.Verb.UNCHANGED, action.verb)
+            self.dump.catch_up([action])
+            self.assertEqual(expected, self.dump.members(shared))
+
+    def test_status_of_what_is_there(self):
+        self.carry_out()
+        for content, status, word in (
+            (b'some data', 'active', None),
+            (b'some dat', 'queued', None),
+            (None, 'queued', None),
+            (b'some data!', 'active', '10 bytes'),
+        ):
+            if content is None:
+                os.unlink(self.data_path)
+            else:
+                self.put(self.data_path, content)
+            (image,) = self.dump.images()
+            self.assertEqual(image, self.dump.find(self.image.id))
+            self.assertEqual(status, image.status)
+            if word:
+                self.assertIn(word, image.defect)
+            else:
+                self.assertIsNone(image.defect)

@@ -1,0 +1,163 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import itertools
+
+import testtools
+
+from osc_glance_replicate import errors
+from osc_glance_replicate.model import image_selection as selection
+from osc_glance_replicate.planning import alignment as catalogue
+from osc_glance_replicate.tests.doubles import records as base
+
+
+class Listing:
+    """A place that has some images, for what only lists."""
+
+    dates = True
+
+    def __init__(self, name, *images):
+        self.name = name
+        self._images = images
+
+    def images(self, selection=None):
+        return iter(self._images)
+
+    def find(self, image_id):
+        return next((i for i in self._images if i.id == image_id), None)
+
+    def named(self, name):
+        return [image for image in self._images if image.name == name]
+
+
+class TestAlign(testtools.TestCase):
+    def test_rows_hold_the_records_of_one_id(self):
+        one, two, three = (base.image(number) for number in (1, 2, 3))
+        self.assertEqual(
+            [[one, one, None], [two, None, None], [None, three, three]],
+            list(catalogue.align([[one, two], [one, three], [three]])),
+        )
+
+    def test_ids_that_differ_in_case_are_two_images(self):
+        lower, upper = (base.image(id='a' * 8 + c * 28) for c in 'bB')
+        self.assertEqual(
+            [[upper, None], [lower, lower]],
+            list(catalogue.align([[upper, lower], [lower]])),
+        )
+
+    def test_listings_are_read_as_rows_are_asked_for(self):
+        endless = (base.image(number) for number in itertools.count())
+        rows = catalogue.align([endless, []])
+        self.assertEqual(3, len(list(itertools.islice(rows, 3))))
+
+
+class TestRows(testtools.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.one = base.image(1)
+        self.two = base.image(2)
+        self.source = Listing('master', self.one, self.two)
+
+    def test_names_and_ids_are_looked_up_and_come_once(self):
+        rows = catalogue.rows(
+            self.source,
+            [Listing('slave')],
+            selection.Selection(['image 2', self.one.id, self.two.id]),
+        )
+        self.assertEqual([[self.two, None], [self.one, None]], list(rows))
+
+    def test_unknown_name_is_an_error(self):
+        error = self.assertRaises(
+            errors.SelectionError,
+            catalogue.rows,
+            self.source,
+            [],
+            selection.Selection(['image 1', 'ghost']),
+        )
+        self.assertIn("'ghost' in master", str(error))
+
+    def test_ambiguous_name_is_an_error_that_gives_the_ids(self):
+        twin = base.image(3, name='image 1')
+        source = Listing('master', self.one, twin)
+        error = self.assertRaises(
+            errors.SelectionError,
+            catalogue.rows,
+            source,
+            [],
+            selection.Selection(['image 1']),
+        )
+        self.assertIn(self.one.id, str(error))
+        self.assertIn(twin.id, str(error))
+
+    def test_alias_of_the_same_service_is_refused(self):
+        alias = Listing('slave', self.one, self.two)
+        error = self.assertRaises(
+            errors.CloudError,
+            catalogue.rows,
+            self.source,
+            [alias],
+            selection.Selection(),
+        )
+        self.assertIn("'slave'", str(error))
+        self.assertIn("'master'", str(error))
+
+    def test_aliases_among_destinations_are_refused(self):
+        images = [base.image(number) for number in range(10, 20)]
+        a, b = (Listing(name, *images) for name in 'ab')
+        self.assertRaises(
+            errors.CloudError,
+            catalogue.rows,
+            self.source,
+            [a, b],
+            selection.Selection(),
+        )
+
+    def test_replicas_made_in_the_same_second_are_no_alias(self):
+        few = [base.image(number) for number in range(10, 19)]
+        images = [
+            base.image(number, updated_at=f'2026-01-01T00:00:{number}Z')
+            for number in range(10, 20)
+        ]
+        others = [*images[1:], base.image(10)]
+        for a, b in ((few, few), (images, others)):
+            rows = catalogue.rows(
+                self.source,
+                [Listing('a', *a), Listing('b', *b)],
+                selection.Selection(),
+            )
+            self.assertEqual(self.one, next(rows)[0])
+
+    def test_id_that_is_none_is_looked_up_nowhere(self):
+        evil = base.image(id='../../v3/auth/tokens')
+        slave = Listing('slave')
+        slave.find = self.fail
+        rows = catalogue.rows(
+            Listing('master', evil),
+            [slave],
+            selection.Selection(['image 1']),
+        )
+        self.assertEqual([[evil, None]], list(rows))
+
+    def test_replicas_of_one_run_at_another_keystone_are_no_alias(self):
+        replicas = [base.image(n, owner='another') for n in (1, 2)]
+        rows = catalogue.rows(
+            self.source, [Listing('slave', *replicas)], selection.Selection()
+        )
+        self.assertEqual(2, len(list(rows)))
+
+    def test_one_replica_of_another_time_shows_another_service(self):
+        replica = base.image(2, created_at='2026-02-02T00:00:00Z')
+        slave = Listing('slave', self.one, replica)
+        rows = catalogue.rows(self.source, [slave], selection.Selection())
+        self.assertEqual(
+            [[self.one, self.one], [self.two, replica]], list(rows)
+        )

@@ -1,0 +1,207 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import testtools
+
+from osc_glance_replicate.model import image_selection as selection
+from osc_glance_replicate.model import plan
+from osc_glance_replicate.planning import decisions as planning
+from osc_glance_replicate.planning import rules
+from osc_glance_replicate.tests.doubles import records as base
+
+COPY = plan.Verb.COPY
+UPDATE = plan.Verb.UPDATE
+UNCHANGED = plan.Verb.UNCHANGED
+SKIP = plan.Verb.SKIP
+CONFLICT = plan.Verb.CONFLICT
+FAIL = plan.Verb.FAIL
+
+
+class TestDecide(testtools.TestCase):
+    def decide(self, image, replica, *, images=(), project=None, **options):
+        planner = planning.Planner(
+            selection.Selection(images),
+            destinations={'slave': rules.Rules(project=project)},
+            **options,
+        )
+        return planner.decide(image, replica, 'slave')
+
+    def test_missing_image_is_copied(self):
+        action = self.decide(base.image(), None)
+        self.assertEqual((COPY, 'slave'), (action.verb, action.to))
+
+    def test_replica_without_data_is_completed(self):
+        for status in ('queued', 'saving', 'uploading', 'importing'):
+            replica = base.image(status=status, size=None, checksum=None)
+            self.assertEqual(COPY, self.decide(base.image(), replica).verb)
+
+    def test_record_of_another_project_is_not_filled(self):
+        replica = base.image(
+            status='queued', size=None, checksum=None, owner='theirs'
+        )
+        for mine, verb in (
+            ('mine', CONFLICT),
+            ('theirs', COPY),
+            (None, COPY),
+        ):
+            action = self.decide(base.image(), replica, project=mine)
+            self.assertEqual(verb, action.verb)
+        action = self.decide(base.image(), replica, project='mine')
+        self.assertIn('theirs', action.reason)
+
+    def test_equal_replica_is_unchanged(self):
+        replica = base.image(
+            owner='another', created_at='x', extra='here', tags=['here']
+        )
+        action = self.decide(base.image(), replica)
+        self.assertEqual((UNCHANGED, ''), (action.verb, action.reason))
+        self.assertTrue(action.routine)
+
+    def test_every_portable_field_is_brought_up_to_date(self):
+        for field, value in (
+            ('name', 'new'),
+            ('min_disk', 9),
+            ('min_ram', 9),
+            ('visibility', 'public'),
+            ('protected', True),
+            ('os_hidden', True),
+            ('os_distro', '064'),
+        ):
+            image = base.image(**{field: value})
+            action = self.decide(image, base.image())
+            self.assertEqual(UPDATE, action.verb)
+            self.assertEqual(
+                [(field, value)],
+                [(c.field, c.source) for c in action.changes],
+            )
+            self.assertEqual(field, action.reason)
+
+    def test_what_can_never_change_is_named_rather_than_tried(self):
+        for field in ('disk_format', 'container_format', 'member', 'x '):
+            image = base.image(**{field: 'other'})
+            action = self.decide(image, base.image())
+            self.assertEqual(FAIL, action.verb)
+            self.assertIn(field, action.reason)
+            self.assertEqual([field], [c.field for c in action.fixed])
+            both = base.image(**{field: 'other', 'name': 'new'})
+            action = self.decide(both, base.image())
+            self.assertEqual(UPDATE, action.verb)
+            self.assertEqual(['name'], [c.field for c in action.changes])
+            self.assertEqual([field], [c.field for c in action.fixed])
+
+    def test_record_that_takes_no_data_any_more_is_named(self):
+        empty = {'size': None, 'os_hash_value': None, 'checksum': None}
+        for fields, words in (
+            ({**empty, 'status': 'queued', 'checksum': 'x'}, 'refused'),
+            (
+                {
+                    **empty,
+                    'status': 'importing',
+                    'os_glance_failed_import': 'fast',
+                    'os_glance_importing_to_stores': '',
+                },
+                'an import to fast has failed',
+            ),
+            ({**empty, 'status': 'killed'}, 'killed'),
+        ):
+            action = self.decide(base.image(), base.image(**fields))
+            self.assertEqual(plan.Verb.CONFLICT, action.verb)
+            self.assertIn(words, action.reason)
+        for fields in (
+            {**empty, 'status': 'queued'},
+            {**empty, 'status': 'saving'},
+            {
+                **empty,
+                'status': 'importing',
+                'os_glance_failed_import': 'slow',
+                'os_glance_importing_to_stores': 'fast',
+            },
+        ):
+            action = self.decide(base.image(), base.image(**fields))
+            self.assertEqual(plan.Verb.COPY, action.verb)
+
+    def test_tags_are_added_to_those_that_are_there(self):
+        action = self.decide(base.image(tags=['a']), base.image(tags=['b']))
+        (change,) = action.changes
+        self.assertEqual(plan.Change('tags', ['a'], ['b']), change)
+        self.assertEqual(['a', 'b'], change.wanted)
+
+    def test_withdrawn_image_is_followed(self):
+        for here, there in (
+            ('deactivated', 'active'),
+            ('active', 'deactivated'),
+        ):
+            action = self.decide(
+                base.image(status=here), base.image(status=there)
+            )
+            self.assertEqual(
+                (plan.Change('status', here, there),), action.changes
+            )
+        hidden = self.decide(base.image(os_hidden=True), base.image())
+        self.assertEqual(UPDATE, hidden.verb)
+
+    def test_other_data_is_a_conflict(self):
+        action = self.decide(base.image(data=b'one'), base.image(data=b'two'))
+        self.assertEqual(CONFLICT, action.verb)
+        self.assertIn('sha512', action.reason)
+        self.assertFalse(action.routine)
+
+    def test_dead_replica_is_a_conflict(self):
+        replica = base.image(status='killed')
+        self.assertEqual(CONFLICT, self.decide(base.image(), replica).verb)
+
+    def test_size_only_is_said(self):
+        bare = {'os_hash_algo': None, 'os_hash_value': None, 'checksum': None}
+        same = self.decide(base.image(), base.image(**bare))
+        self.assertEqual((UNCHANGED, 'size only'), (same.verb, same.reason))
+        named = self.decide(base.image(name='x'), base.image(**bare))
+        self.assertEqual('size only, name', named.reason)
+
+    def test_what_is_not_replicated(self):
+        for fields, reason in (
+            ({'status': 'queued', 'size': None}, 'status is queued'),
+            ({'status': 'deactivated'}, 'status is deactivated'),
+            ({'os_hidden': True}, 'hidden'),
+            ({'cinder_encryption_key_id': 'k'}, 'encrypted'),
+            (
+                {'size': 0, 'block_device_mapping': '[{}]'},
+                'volume-backed snapshot',
+            ),
+        ):
+            action = self.decide(base.image(**fields), None)
+            self.assertEqual(SKIP, action.verb)
+            self.assertIn(reason, action.reason)
+            self.assertTrue(action.routine)
+
+    def test_skip_of_a_named_image_is_shown(self):
+        action = self.decide(
+            base.image(os_hidden=True), None, images=['image 1']
+        )
+        self.assertEqual((SKIP, False), (action.verb, action.routine))
+
+    def test_metadata_only_moves_no_data(self):
+        missing = self.decide(base.image(), None, metadata_only=True)
+        self.assertEqual(SKIP, missing.verb)
+        differing = self.decide(
+            base.image(name='x'), base.image(), metadata_only=True
+        )
+        self.assertEqual(UPDATE, differing.verb)
+
+    def test_bad_record_is_that_images_failure(self):
+        bad = base.image(size='big')
+        for image, replica, whose in (
+            (bad, None, 'source'),
+            (base.image(), bad, 'destination'),
+        ):
+            action = self.decide(image, replica)
+            self.assertEqual(FAIL, action.verb)
+            self.assertIn(whose, action.reason)

@@ -1,0 +1,266 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import hypothesis
+from hypothesis import strategies
+import testtools
+
+from osc_glance_replicate.model import image_selection as selection
+from osc_glance_replicate.model import plan
+from osc_glance_replicate.model import replica_template as replica
+from osc_glance_replicate.planning import decisions as planning
+from osc_glance_replicate.planning import order
+from osc_glance_replicate.planning import rules
+from osc_glance_replicate.tests.doubles import records as base
+
+COPY, FAIL, UNCHANGED = plan.Verb.COPY, plan.Verb.FAIL, plan.Verb.UNCHANGED
+
+ARI, AKI = base.image(8), base.image(7)
+AMI = base.image(1, kernel_id=AKI.id, ramdisk_id=ARI.id)
+
+
+class OrderTest(testtools.TestCase):
+    def actions(self, rows, known=(), to=('slave',), there=None, **options):
+        """Plan.
+
+        :param known: rows that can be looked up
+        :param there: what holds at the first destination
+        """
+        options.setdefault('selection', selection.Selection())
+        if there:
+            options['destinations'] = {to[0]: there}
+        found = {row[0].id: row for row in known}
+        sequence = order.Order(
+            planning.Planner(**options),
+            to,
+            lambda image_id: found.get(image_id, [None] * (len(to) + 1)),
+        )
+        return list(sequence.actions(rows))
+
+
+class TestOrder(OrderTest):
+    def test_a_defect_is_of_one_image(self):
+        rows = [[base.image(1), None], [base.image(2), None]]
+
+        class Planner(planning.Planner):
+            def decide(self, image, *args):
+                if image.id == rows[0][0].id:
+                    raise TypeError('no\nmapping')
+                return super().decide(image, *args)
+
+        planner = Planner(selection.Selection())
+        failed, other = order.Order(planner, ('slave',), None).actions(rows)
+        self.assertEqual(FAIL, failed.verb)
+        self.assertEqual('unexpected TypeError: no\\nmapping', failed.reason)
+        self.assertEqual(COPY, other.verb)
+
+    def test_one_action_per_image_and_destination(self):
+        one, two, other = base.image(1), base.image(2), base.image(3)
+        rows = [[one, one, None], [two, None, two], [None, other, None]]
+        self.assertEqual(
+            [
+                (one.id, 'a', UNCHANGED),
+                (one.id, 'b', COPY),
+                (two.id, 'a', COPY),
+                (two.id, 'b', UNCHANGED),
+            ],
+            [
+                (action.image.id, action.to, action.verb)
+                for action in self.actions(rows, to=('a', 'b'))
+            ],
+        )
+
+    def test_rows_are_planned_as_they_are_read(self):
+        def rows():
+            yield [base.image(1), None]
+            self.fail('it was read ahead')
+
+        sequence = order.Order(
+            planning.Planner(selection.Selection()), ['slave'], None
+        )
+        self.assertEqual(COPY, next(sequence.actions(rows())).verb)
+
+
+class TestReferences(OrderTest):
+    def ids(self, actions):
+        return [action.image.id for action in actions]
+
+    def test_what_an_image_needs_comes_along_first(self):
+        known = [[ARI, None], [AKI, None]]
+        actions = self.actions([[AMI, None]], known, selection=only(AMI))
+        self.assertEqual([ARI.id, AKI.id, AMI.id], self.ids(actions))
+        self.assertEqual(
+            [(), (ARI.id,), (ARI.id, AKI.id)], [a.after for a in actions]
+        )
+        self.assertEqual([True, True, False], [a.referred for a in actions])
+
+    def test_whatever_is_excluded_or_hidden(self):
+        hidden = base.image(8, os_hidden=True)
+        actions = self.actions(
+            [[AMI, None]],
+            [[hidden, None], [AKI, None]],
+            selection=selection.Selection(excludes=['image 7', 'image 8']),
+        )
+        self.assertEqual([COPY] * 3, [action.verb for action in actions])
+
+    def test_hidden_one_that_is_listed(self):
+        hidden = base.image(8, os_hidden=True)
+        rows = [[AMI, None], [hidden, None], [AKI, None]]
+        for chosen in (selection.Selection(), only(AMI, hidden, AKI)):
+            actions = self.actions(rows, rows, selection=chosen)
+            verbs = [(a.image.id, a.verb) for a in actions if a.verb is COPY]
+            self.assertEqual(
+                [(i, COPY) for i in (AKI.id, hidden.id, AMI.id)], verbs
+            )
+
+    def test_what_is_listed_anyway_is_planned_once(self):
+        for chosen in (selection.Selection(), only(AMI, AKI, ARI)):
+            rows = [[AMI, None], [AKI, None], [ARI, None]]
+            actions = self.actions(rows, rows, selection=chosen)
+            self.assertEqual([AKI.id, ARI.id, AMI.id], self.ids(actions))
+            self.assertEqual((ARI.id, AKI.id), actions[-1].after)
+
+    def test_two_that_need_the_same(self):
+        twin = base.image(2, kernel_id=AKI.id)
+        single = base.image(1, kernel_id=AKI.id)
+        actions = self.actions(
+            [[single, None], [twin, None]],
+            [[AKI, None]],
+            selection=only(single, twin),
+        )
+        self.assertEqual([AKI.id, single.id, twin.id], self.ids(actions))
+
+    def test_needs_of_what_is_needed(self):
+        kernel = base.image(7, ramdisk_id=ARI.id)
+        image = base.image(1, kernel_id=kernel.id)
+        actions = self.actions(
+            [[image, None]],
+            [[kernel, None], [ARI, None]],
+            selection=only(image),
+        )
+        self.assertEqual([ARI.id, kernel.id, image.id], self.ids(actions))
+
+    def test_missing_one_is_a_failure_that_names_it(self):
+        *_, action = self.actions([[AMI, None]], [[AKI, None]])
+        self.assertEqual(FAIL, action.verb)
+        self.assertIn(f'ramdisk_id {ARI.id} is not there', action.reason)
+        self.assertIn('--dont-replicate', action.reason)
+
+    def test_one_that_cannot_be_copied_is_a_failure(self):
+        dead = base.image(8, status='deactivated')
+        *_, action = self.actions([[AMI, None]], [[dead, None], [AKI, None]])
+        self.assertEqual(FAIL, action.verb)
+        self.assertIn('deactivated', action.reason)
+
+    def test_replica_without_what_it_needs_is_kept_up_to_date(self):
+        *_, action = self.actions([[AMI, AMI]], [[AKI, AKI]])
+        self.assertEqual(UNCHANGED, action.verb)
+
+    def test_what_only_rests_needs_nothing(self):
+        *_, action = self.actions(
+            [[AMI, None]], there=rules.Rules(at_rest=True)
+        )
+        self.assertEqual((COPY, ()), (action.verb, action.after))
+
+    def test_circles_end(self):
+        one = base.image(1, kernel_id=base.image(2).id)
+        two = base.image(2, kernel_id=one.id)
+        itself = base.image(3, kernel_id=base.image(3).id)
+        rows = [[one, None], [two, None], [itself, None]]
+        actions = self.actions(rows, rows)
+        self.assertEqual({FAIL}, {action.verb for action in actions})
+        self.assertEqual(3, len(actions))
+        self.assertIn('leads back', actions[0].reason)
+
+    def test_long_chains_end(self):
+        chain = [
+            [base.image(n, kernel_id=base.image(n + 1).id), None]
+            for n in range(1, 2000)
+        ]
+        actions = self.actions(chain[:1], chain, selection=only(chain[0][0]))
+        self.assertLess(len(actions), 10)
+        self.assertEqual({FAIL}, {action.verb for action in actions})
+
+    def test_left_out_property_needs_nothing(self):
+        template = replica.Template(left_out=['*_id'])
+        (action,) = self.actions([[AMI, None]], there=rules.Rules(template))
+        self.assertEqual((COPY, ()), (action.verb, action.after))
+
+    def test_destinations_may_need_different_images(self):
+        template = replica.Template(left_out=['*_id'])
+        *_, one, other = self.actions(
+            [[AMI, None, None]],
+            [[AKI, None, None], [ARI, None, None]],
+            to=('one', 'other'),
+            there=rules.Rules(template),
+        )
+        self.assertEqual(('one', COPY, ()), (one.to, one.verb, one.after))
+        self.assertEqual((COPY, (ARI.id, AKI.id)), (other.verb, other.after))
+        one, other = self.actions(
+            [[AMI, None, None]],
+            to=('one', 'other'),
+            there=rules.Rules(template),
+        )
+        self.assertEqual((COPY, FAIL), (one.verb, other.verb))
+
+    def test_relic_is_no_reference(self):
+        image = base.image(1, kernel_id='aki-12345678', ramdisk_id='')
+        (action,) = self.actions([[image, None]])
+        self.assertEqual(COPY, action.verb)
+
+    @hypothesis.settings(deadline=None, derandomize=True, database=None)
+    @hypothesis.given(
+        strategies.lists(
+            strategies.tuples(
+                strategies.integers(0, 7),
+                strategies.integers(0, 7),
+                strategies.sampled_from(['active', 'queued']),
+            ),
+            max_size=6,
+        ),
+        strategies.sets(strategies.integers(1, 6)),
+    )
+    def test_whatever_refers_to_whatever(self, graph, chosen):
+        """Each is planned once, and copied after what it needs only."""
+        images = [
+            base.image(
+                number,
+                status=status,
+                **{
+                    field: base.image(other).id
+                    for field, other in (('kernel_id', a), ('ramdisk_id', b))
+                    if other
+                },
+            )
+            for number, (a, b, status) in enumerate(graph, start=1)
+        ]
+        rows = [[image, None] for image in images]
+        names = [images[n - 1] for n in chosen if n <= len(images)]
+        if names:
+            listed = [[image, None] for image in names]
+            actions = self.actions(listed, rows, selection=only(*names))
+        else:
+            actions = self.actions(rows, rows)
+        ids = self.ids(actions)
+        self.assertEqual(len(set(ids)), len(ids))
+        self.assertLessEqual({image.id for image in names}, set(ids))
+        copied = set()
+        for action in actions:
+            if action.verb is COPY:
+                needed = set(action.image.references.values())
+                self.assertLessEqual(needed, copied)
+                self.assertLessEqual(needed, set(action.after))
+                copied.add(action.image.id)
+
+
+def only(*images):
+    return selection.Selection(images=[image.id for image in images])

@@ -1,0 +1,173 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import signal
+
+import testtools
+
+from osc_glance_replicate import errors
+from osc_glance_replicate.execution import outcomes
+from osc_glance_replicate.model import plan
+from osc_glance_replicate.model import results
+from osc_glance_replicate.reporting import plan_report
+from osc_glance_replicate.reporting import report
+from osc_glance_replicate import signals
+from osc_glance_replicate.tests.doubles import records as base
+
+
+def outcome(result, *, routine=False, **fields):
+    action = plan.Action(
+        base.image(**fields), 'slave', plan.Verb.COPY, routine=routine
+    )
+    return outcomes.Outcome(action, results.Result(result), 'why\x1b')
+
+
+class TestReport(testtools.TestCase):
+    def report(self, outcomes, **options):
+        options = {
+            'show_all': False,
+            'dry_run': False,
+            **options,
+        }
+        self.told = report.CopyReport(**options)
+        return list(self.told.rows(lambda: outcomes))
+
+    def test_row(self):
+        (row,) = self.report([outcome('copied', name='a\nb')])
+        self.assertEqual(
+            (base.image().id, r'a\nb', 4, 'slave', 'copied', r'why\x1b'), row
+        )
+
+    def test_no_field_of_a_record_steers_the_terminal(self):
+        evil = '\x1b[2J'
+        fields = dict.fromkeys(base.image().record, evil)
+        (row,) = self.report([outcome('failed', **fields)])
+        self.assertNotIn('\x1b', ''.join(map(str, row)))
+
+    def test_machines_get_names_as_they_are(self):
+        (row,) = self.report(
+            [outcome('copied', name='a\nb')], for_people=False
+        )
+        self.assertEqual('a\nb', row[1])
+
+    def test_rows_that_need_no_eye(self):
+        outcomes = [outcome('unchanged', routine=True), outcome('failed')]
+        self.assertEqual(1, len(self.report(outcomes)))
+        self.assertEqual(2, len(self.report(outcomes, show_all=True)))
+        self.assertIn('1 failed, 1 unchanged', self.told.summary)
+
+    def test_exit_code(self):
+        for result, code in (
+            ('copied', 0),
+            ('updated', 0),
+            ('unchanged', 0),
+            ('skipped', 0),
+            ('conflict', 1),
+            ('failed', 1),
+        ):
+            self.report([outcome('copied'), outcome(result)])
+            self.assertEqual(code, self.told.exit_code)
+            self.report([outcome(result)], dry_run=True)
+            self.assertEqual(0, self.told.exit_code)
+
+    def test_early_end_is_kept_until_the_rows_are_shown(self):
+        def outcomes(trouble):
+            yield outcome('copied')
+            raise trouble
+
+        for trouble, code in (
+            (errors.PlaceError('master', 'gone'), 1),
+            (ValueError('a defect of ours'), 1),
+            (signals.Ended(signal.SIGINT), 130),
+            (signals.Ended(signal.SIGTERM), 143),
+        ):
+            self.assertEqual(1, len(self.report(outcomes(trouble))))
+            self.assertIs(trouble, self.told.trouble)
+            self.assertEqual(code, self.told.exit_code)
+
+    def test_trouble_before_the_first_row(self):
+        def cloud():
+            raise errors.CloudError('slave', 'gone')
+
+        told = report.CopyReport()
+        self.assertEqual([], list(told.rows(cloud)))
+        self.assertEqual(1, told.exit_code)
+        self.assertEqual('', told.summary)
+
+    def test_summary_counts_bytes_that_moved(self):
+        self.report([outcome('copied', size=10**9), outcome('updated')])
+        self.assertIn('1.0 GB in', self.told.summary)
+        self.report([outcome('copy', size=10**9)], dry_run=True)
+        self.assertEqual('Dry run: 1 copy; 1.0 GB to copy', self.told.summary)
+
+    def test_summary_says_what_to_do_next(self):
+        self.report([outcome('copied'), outcome('updated')])
+        self.assertTrue(self.told.summary.endswith(' in 0 s'))
+        for result in 'failed', 'conflict':
+            self.report([outcome('copied'), outcome(result)])
+            self.assertEqual(
+                '4 bytes in 0 s; see Reason, mend it and run the same command '
+                'again',
+                self.told.summary.split('; ', 1)[1],
+            )
+            self.report([outcome(result)], dry_run=True)
+            self.assertEqual(
+                f'Dry run: 1 {result}; 0 bytes to copy; see Reason, mend it',
+                self.told.summary,
+            )
+
+    def test_summary_of_what_was_interrupted(self):
+        def outcomes():
+            yield outcome('failed')
+            raise signals.Ended(signal.SIGINT)
+
+        self.report(outcomes())
+        self.assertEqual(
+            '1 failed; 0 bytes in 0 s; interrupted: run the same command '
+            'again for the rest',
+            self.told.summary,
+        )
+
+
+class TestDifferences(testtools.TestCase):
+    def test_named_image_that_is_not_compared(self):
+        for routine, summary in (
+            (True, 'no images'),
+            (False, 'no images; 1 not compared: livecopy --dry-run tells why'),
+        ):
+            told = plan_report.CompareReport()
+            skipped = plan.Action(
+                base.image(), 'slave', plan.Verb.SKIP, routine=routine
+            )
+            self.assertEqual([], list(told.rows(lambda: [skipped])))
+            self.assertEqual(summary, told.summary)
+            self.assertEqual(0, told.exit_code)
+
+    def test_what_to_do_next(self):
+        told = plan_report.CompareReport()
+        failed = plan.Action(base.image(), 'slave', plan.Verb.FAIL, 'why')
+        list(told.rows(lambda: [failed]))
+        self.assertEqual(
+            '1 failed; see Detail, mend it and run the same command again',
+            told.summary,
+        )
+        self.assertEqual(1, told.exit_code)
+
+    def test_record_without_data(self):
+        """Whatever livecopy would make of it."""
+        for verb in plan.Verb.COPY, plan.Verb.CONFLICT:
+            told = plan_report.CompareReport()
+            queued = plan.Action(
+                base.image(), 'slave', verb, base.image(status='queued')
+            )
+            ((*_, difference, _),) = told.rows(lambda: [queued])
+            self.assertEqual('incomplete', difference)

@@ -1,0 +1,381 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import contextlib
+import socket
+import threading
+
+import fixtures
+import testtools
+
+from osc_glance_replicate import background as workers
+from osc_glance_replicate import errors
+from osc_glance_replicate import retry
+from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.transfer import bandwidth
+from osc_glance_replicate.transfer import read_ahead as readahead
+from osc_glance_replicate.transfer import resuming_reader as resume
+from osc_glance_replicate.transfer import upload_body as transfer
+
+DATA = b'0123456789'
+BROKEN = errors.TransientError('master', 'broke')
+
+
+class Source:
+    """A source that breaks.
+
+    :param ends: for each time that it is opened: how many bytes it gives, or
+        an error instead of any
+    """
+
+    name = 'master'
+
+    def __init__(self, image, *ends, end=None, data=DATA):
+        self.image = image
+        self.data = data
+        self.starts = []
+        self._ends = iter(ends)
+        self._end = end
+
+    def find(self, image_id):
+        return self.image
+
+    @contextlib.contextmanager
+    def read(self, image, start=0):
+        self.starts.append(start)
+        end = next(self._ends, len(self.data))
+        if isinstance(end, Exception):
+            raise end
+        yield Broken(self.data[start : start + end], self._end)
+
+
+class Broken(base.Data):
+    def __init__(self, data, end):
+        super().__init__(data)
+        self._end = end
+
+    def read(self, most):
+        data = super().read(most)
+        if not data and self._end:
+            raise self._end
+        return data
+
+
+class TestResuming(testtools.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.useFixture(fixtures.MonkeyPatch(f'{retry.__name__}._FIRST', 0))
+        self.image = base.image(data=DATA)
+
+    def read(self, source, retries=3, **kept):
+        data = resume.Resuming(
+            source, self.image, retries, bandwidth.Bandwidth(), **kept
+        )
+        return b''.join(iter(lambda: data.read(100), b''))
+
+    def test_it_goes_on_where_the_source_broke(self):
+        for end in (None, BROKEN):
+            source = Source(self.image, 4, BROKEN, 0, 2, end=end)
+            self.assertEqual(DATA, self.read(source, retries=4))
+            self.assertEqual([0, 4, 4, 4, 6], source.starts)
+
+    def test_it_gives_up(self):
+        for retries, end, words in (
+            (2, BROKEN, 'master: broke; given up after 3 tries'),
+            (0, BROKEN, 'master: broke'),
+            (0, None, '(has it lost the rest?) after 4 of the 10 bytes'),
+        ):
+            source = Source(self.image, 4, 0, 0, 0, end=end)
+            error = self.assertRaises(
+                errors.PlaceError, self.read, source, retries
+            )
+            self.assertNotIsInstance(error, errors.TransientError)
+            self.assertIn(words, str(error))
+            self.assertEqual(retries + 1, len(source.starts))
+
+    def test_some_progress_earns_new_tries(self):
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{resume.__name__}._PROGRESS', 2)
+        )
+        source = Source(self.image, 2, 2, 2, 2, 2)
+        self.assertEqual(DATA, self.read(source, retries=1))
+        source = Source(self.image, 1, 1, 1, 1)
+        self.assertRaises(errors.PlaceError, self.read, source, 1)
+
+    def test_what_is_whole_has_not_broken(self):
+        source = Source(self.image, end=BROKEN)
+        self.assertEqual(DATA, self.read(source, retries=0))
+
+    def test_what_has_changed_is_not_gone_on_with(self):
+        for now in (None, base.image(data=b'9876543210')):
+            source = Source(self.image, 4)
+            source.image = now
+            error = self.assertRaises(errors.DataError, self.read, source)
+            self.assertIn('changed or deleted', str(error))
+
+    def test_what_is_kept_comes_first(self):
+        for kept in (b'', DATA[:4], DATA):
+            source = Source(self.image)
+            given = self.read(source, kept=base.Data(kept), start=len(kept))
+            self.assertEqual(DATA, given)
+            self.assertEqual(
+                [len(kept)] * (len(kept) < len(DATA)), source.starts
+            )
+
+    def test_too_much_is_passed_on(self):
+        self.image = base.image(data=DATA[:5])
+        self.assertEqual(DATA, self.read(Source(self.image)))
+
+    def test_a_source_that_only_dribbles_has_broken(self):
+        clock = iter(range(0, 100000, 10))
+        self.useFixture(
+            fixtures.MonkeyPatch('time.monotonic', lambda: next(clock))
+        )
+        self.image = base.image(data=DATA * 10)
+        source = Source(self.image, data=DATA * 10)
+        error = self.assertRaises(errors.PlaceError, self.read, source, 0)
+        self.assertIn('sent 18 bytes in 60 s', str(error))
+
+
+class Wire(base.Data):
+    """Data that comes over a socket, as long as it was said to be.
+
+    :ivar readers: the thread of each read
+    """
+
+    def __init__(self):
+        self.left = len(DATA)
+        self.theirs, self._ours = socket.socketpair()
+        self.readers = []
+
+    def read(self, most):
+        if not self.left:
+            return b''
+        self.readers.append(threading.current_thread())
+        try:
+            data = self._ours.recv(most)
+        except ConnectionError:
+            raise BROKEN from None
+        self.left -= len(data)
+        return data
+
+    def fileno(self):
+        return self._ours.fileno()
+
+    def interrupt(self):
+        self._ours.shutdown(socket.SHUT_RDWR)
+
+    def close(self):
+        self.theirs.close()
+        self._ours.close()
+
+
+class TestArrived(testtools.TestCase):
+    """What has arrived is read by whoever wants it."""
+
+    def setUp(self):
+        super().setUp()
+        self.useFixture(fixtures.MonkeyPatch(f'{retry.__name__}._FIRST', 0))
+        self.wires = [Wire(), Wire()]
+        for wire in self.wires:
+            self.addCleanup(wire.close)
+        self.image = base.image(data=DATA)
+        self.starts = []
+        self.limit = bandwidth.Bandwidth()
+
+    name = 'master'
+
+    def find(self, image_id):
+        return self.image
+
+    @contextlib.contextmanager
+    def read(self, image, start=0):
+        self.starts.append(start)
+        wire = self.wires[len(self.starts) - 1]
+        wire.left -= start
+        yield wire
+
+    def opened(self):
+        data = resume.Resuming(self, self.image, 3, self.limit)
+        ahead = readahead.ReadAhead(data, 4)
+        self.addCleanup(ahead.close)
+        return ahead
+
+    def readers(self):
+        here = threading.current_thread()
+        return [
+            'here' if reader is here else 'thread'
+            for wire in self.wires
+            for reader in wire.readers
+        ]
+
+    def test_without_a_thread(self):
+        data = self.opened()
+        self.wires[0].theirs.sendall(DATA)
+        given = [data.read(10) for _ in range(4)]
+        self.assertEqual([b'0123', b'4567', b'89', b''], given)
+        # The first one is opened by the thread.
+        self.assertEqual(['thread', 'here', 'here'], self.readers())
+
+    def test_whoever_waits_has_it_read(self):
+        data = self.opened()
+        self.wires[0].theirs.sendall(DATA[:4])
+        self.assertEqual(DATA[:4], data.read(10))
+        self.assertIsNone(data.read(0.001))
+        self.wires[0].theirs.sendall(DATA[4:])
+        self.assertEqual(DATA[4:8], data.read(10))
+        self.assertEqual(DATA[8:], data.read(10))
+        self.assertEqual(['thread', 'thread', 'here'], self.readers())
+
+    def break_off(self, reset):
+        data = self.opened()
+        wire, other = self.wires
+        wire.theirs.sendall(DATA[:4])
+        self.assertEqual(DATA[:4], data.read(10))
+        if reset:
+            # What it has not read is lost on it.
+            wire._ours.sendall(b'?')
+        wire.theirs.close()
+        other.theirs.sendall(DATA[4:])
+        self.assertEqual(DATA[4:8], data.read(10))
+        self.assertEqual(DATA[8:], data.read(10))
+        self.assertEqual([0, 4], self.starts)
+        self.assertEqual(['thread', 'here', 'thread', 'here'], self.readers())
+
+    def test_a_break_is_mended_by_the_thread(self):
+        self.break_off(reset=False)
+
+    def test_so_is_a_reset(self):
+        self.break_off(reset=True)
+
+    def test_a_dribble_is_a_break(self):
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{resume.__name__}._WINDOW', 0.2)
+        )
+        data = self.opened()
+        ended = threading.Event()
+        self.addCleanup(ended.set)
+
+        def dribble():
+            for byte in DATA:
+                self.wires[0].theirs.send(bytes([byte]))
+                ended.wait(0.04)
+
+        workers.start(dribble)
+        given = 0
+        while len(self.starts) < 2:
+            given += len(data.read(0.01) or b'')
+            self.assertLess(given, len(DATA))
+        self.assertIn('here', self.readers())
+
+    def test_a_limit_is_waited_for_by_the_thread(self):
+        self.limit.rate = 10**6
+        data = self.opened()
+        self.wires[0].theirs.sendall(DATA)
+        self.assertEqual(DATA, b''.join(iter(lambda: data.read(10), b'')))
+        self.assertEqual({'thread'}, set(self.readers()))
+
+
+class Silent:
+    """Data that waits to be interrupted."""
+
+    watched = True
+
+    def arrived(self, most):
+        return None
+
+    def __init__(self):
+        self.waits = threading.Event()
+        self._over = threading.Event()
+        self.closed = threading.Event()
+
+    def read(self, most):
+        self.waits.set()
+        self._over.wait()
+        raise errors.StoppedError('master', 'interrupted')
+
+    def interrupt(self):
+        self._over.set()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        self.closed.set()
+
+
+class TestReadAhead(testtools.TestCase):
+    def test_a_read_that_waits_is_ended(self):
+        silent = Silent()
+        with readahead.ReadAhead(silent, 100) as data:
+            self.assertIsNone(data.read(0.001))
+            self.assertTrue(silent.waits.wait(10))
+        self.assertTrue(silent.closed.wait(10))
+
+    def test_errors_are_passed_on(self):
+        for error in BROKEN, TimeoutError('of the source'):
+            image = base.image(data=DATA)
+            source = resume.Resuming(
+                Source(image, error), image, 0, bandwidth.Bandwidth()
+            )
+            with readahead.ReadAhead(source, 100) as data:
+                self.assertRaises(
+                    (errors.PlaceError, TimeoutError), data.read, 10
+                )
+
+
+class TestFeeding(testtools.TestCase):
+    """A destination goes on waiting while nothing comes from the source."""
+
+    def setUp(self):
+        super().setUp()
+        for name, value in (('_SILENCE', 0.01), ('_RESERVE', 4)):
+            self.useFixture(
+                fixtures.MonkeyPatch(f'{transfer.__name__}.{name}', value)
+            )
+        self.go = threading.Event()
+
+    def body(self, data, silent_at=6):
+        go = self.go
+
+        class Stalling(base.Data):
+            def read(self, most):
+                if self._file.tell() == silent_at:
+                    go.wait()
+                return super().read(most)
+
+        image = base.image(data=DATA)
+        return base.body(Stalling(data), image)
+
+    def test_what_is_held_back_is_given_byte_by_byte(self):
+        blocks = iter(self.body(DATA))
+        given = [next(blocks) for _ in range(5)]
+        self.assertEqual([b'0', b'1', b'2', b'3', b'4'], given)
+        self.go.set()
+        self.assertEqual(DATA[5:], b''.join(blocks))
+
+    def test_all_but_the_last_byte(self):
+        blocks = iter(self.body(DATA))
+        given = [next(blocks) for _ in range(5)]
+        self.assertEqual(b'01234', b''.join(given))
+        coming = workers.start(next, blocks)
+        self.assertRaises(TimeoutError, coming.result, 0.1)
+        self.go.set()
+        self.assertEqual(b'5', coming.result())
+
+    def test_wrong_bytes_are_not_sent_whole_for_all_that(self):
+        blocks = iter(self.body(b'012345678X'))
+        given = [next(blocks) for _ in range(5)]
+        self.go.set()
+        error = self.assertRaises(errors.DataError, given.extend, blocks)
+        self.assertIn('damaged', str(error))
+        self.assertLess(len(b''.join(given)), len(DATA))
