@@ -17,8 +17,11 @@ import os
 import fixtures
 import testtools
 
+from osc_glance_replicate.engine import verify
+from osc_glance_replicate.model import image_selection as selection
 from osc_glance_replicate.places.dump import record as dump_record
 from osc_glance_replicate.places.dump import source as directory
+from osc_glance_replicate.reporting import verify_report
 from osc_glance_replicate.tests.doubles import records as base
 
 
@@ -43,3 +46,24 @@ class DirectoryTest(testtools.TestCase):
         self.put(image.id, dump_record.serialize(image))
         self.put(f'{image.id}.img', data)
         return image
+
+
+class VerifyTest(DirectoryTest):
+    def verify(self, **options):
+        return list(verify.verify(self.place, selection.Selection(**options)))
+
+    def verify_one(self):
+        (finding,) = self.verify()
+        return finding.result, finding.reason
+
+    def exit_code(self):
+        tell = self.told()
+        return tell.exit_code
+
+    def told(self):
+        tell = verify_report.Findings(for_people=True)
+        rows = list(tell.rows(self.verify))
+        self.assertIsNone(tell.trouble)
+        for row in rows:
+            self.assertEqual(len(tell.columns), len(row))
+        return tell

@@ -29,8 +29,10 @@ import fixtures
 from keystoneauth1 import plugin
 from keystoneauth1 import session
 import openstack.connection
+import testtools
 
 from osc_glance_replicate.clouds import login as clouds
+from osc_glance_replicate.places.glance import destination as glance
 from osc_glance_replicate.places.glance import image_api as api
 
 
@@ -175,3 +177,9 @@ class FakeGlance(fixtures.Fixture):
             'status': 'CURRENT',
             'links': [{'rel': 'self', 'href': self.url}],
         }
+
+
+class GlanceTest(testtools.TestCase):
+    def serve(self, answer):
+        self.fake = self.useFixture(FakeGlance(answer))
+        return glance.Glance(self.fake.api)

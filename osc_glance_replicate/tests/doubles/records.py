@@ -19,6 +19,7 @@ from typing import Any
 import uuid
 
 from osc_glance_replicate.model import image_record
+from osc_glance_replicate.model import plan
 from osc_glance_replicate.transfer import read_ahead as readahead
 from osc_glance_replicate.transfer import upload_body as transfer
 from osc_glance_replicate.transfer import verified_reader as checked
@@ -109,3 +110,8 @@ def image(
         },
         members=members,
     )
+
+
+def action(number=1, verb=plan.Verb.COPY, to='slave', **fields):
+    record = image(number, **{'size': 4_000_000, **fields})
+    return plan.Action(record, to, verb)

@@ -11,7 +11,6 @@
 # under the License.
 
 import hashlib
-import sqlite3
 import uuid
 
 from hypothesis import given
@@ -19,13 +18,15 @@ from hypothesis import strategies
 import testtools
 
 from osc_glance_replicate.ec2 import ec2_id
-from osc_glance_replicate.ec2 import nova_table
-from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_selection as selection
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.planning import decisions as planning
-from osc_glance_replicate.reporting import ec2_report
+from osc_glance_replicate.tests.doubles import ec2_ids
 from osc_glance_replicate.tests.doubles import records as base
+
+ONE, TWO, THREE = ec2_ids.ONE, ec2_ids.TWO, ec2_ids.THREE
+
+identity = ec2_ids.identity
 
 #: As in the documentation, for others to check theirs by.
 VECTORS = {
@@ -33,12 +34,6 @@ VECTORS = {
     '00000000-0000-0000-0000-000000000000': ('49fa855343dfeecff', '09fa8553'),
     '6f1f8e5c-5a5e-4b7e-9f0e-2b1f0a3c4d5e': ('32f4503731a81a38c', '32f45037'),
 }
-
-ONE, TWO, THREE = (str(uuid.UUID(int=number)) for number in (0xA, 0xB, 0xC))
-
-
-def identity(image_id, digits, where='master', **fields):
-    return ec2_id.Ec2Id(image_id, digits, where, **fields)
 
 
 class TestVectors(testtools.TestCase):
@@ -148,145 +143,3 @@ class TestProblems(testtools.TestCase):
         """To MySQL it would be the next number."""
         (text,) = ec2_id.problems([identity(ONE, '00000000')], [])
         self.assertIn(ONE, text)
-
-
-class TestTable(testtools.TestCase):
-    def read(self, text):
-        rows = nova_table.read(text.splitlines(), 'file')
-        return [(row.image_id, row.digits, row.where) for row in rows]
-
-    def test_formats(self):
-        wanted = [(ONE, '00000001', 'file'), (TWO, '7fffffff', 'file')]
-        for text in (
-            f'1,{ONE}\n2147483647,{TWO}',
-            f'\n id , uuid \n\n1 , {ONE}\n\n2147483647,{TWO}\n',
-            f'ID\tUUID\r\n1\t{ONE}\r\n2147483647\t{TWO}\r\n',
-            f'"id","uuid"\n"1","{ONE}"\n2147483647,"{TWO}"',
-            f'1,{ONE}\n1,{ONE}\n2147483647,{TWO}',
-        ):
-            self.assertEqual(wanted, list(dict.fromkeys(self.read(text))))
-        self.assertEqual([], self.read(''))
-
-    def test_what_is_no_row(self):
-        for number, text in (
-            (1, f'{ONE},1'),
-            (1, '1'),
-            (1, f'0,{ONE}'),
-            (1, f'2147483648,{ONE}'),
-            (1, f'-1,{ONE}'),
-            (1, f'1;{ONE}'),
-            (1, f'\u0661,{ONE}'),
-            (2, f'1,{ONE}\nid,uuid'),
-            (2, 'id,uuid\nid,uuid'),
-            (3, f"id,uuid\n\n1,{ONE}'); DROP TABLE s3_images; --"),
-            (2, f'1,{ONE}\n2,{ONE}'),
-            (2, f'1,{ONE}\n1,{TWO}'),
-            (2, f'1,{ONE}\n2\x1b[2J,{TWO}'),
-        ):
-            error = self.assertRaises(errors.SelectionError, self.read, text)
-            self.assertTrue(str(error).startswith(f'file, line {number}: '))
-            self.assertTrue(str(error).isprintable())
-
-
-class TestStatements(testtools.TestCase):
-    """The functional tests have nova's own schema, and another database."""
-
-    def setUp(self):
-        super().setUp()
-        self.nova = sqlite3.connect(':memory:')
-        self.addCleanup(self.nova.close)
-        self.nova.execute(
-            'CREATE TABLE s3_images (id INTEGER PRIMARY KEY, '
-            'uuid VARCHAR(36) NOT NULL, created_at DATETIME, deleted INTEGER)'
-        )
-
-    def seed(self, *identities):
-        try:
-            self.nova.executescript(
-                '\n'.join(nova_table.statements(identities))
-            )
-        finally:
-            self.nova.rollback()
-
-    def rows(self):
-        return set(self.nova.execute('SELECT id, uuid FROM s3_images'))
-
-    def test_twice(self):
-        for _ in range(2):
-            self.seed(identity(ONE, '0a'), identity(TWO, '3fffffff'))
-            self.assertEqual({(10, ONE), (2**30 - 1, TWO)}, self.rows())
-        created = self.nova.execute('SELECT created_at FROM s3_images')
-        self.assertNotIn((None,), set(created))
-
-    def test_rows_that_differ_stay(self):
-        for other in (
-            [(10, TWO)],
-            [(11, ONE)],
-            [(9, ONE)],
-            # As a race in nova can leave it.
-            [(10, ONE), (11, ONE)],
-            [(9, ONE), (10, ONE)],
-        ):
-            self.nova.execute('DELETE FROM s3_images')
-            self.nova.executemany(
-                'INSERT INTO s3_images (id, uuid) VALUES (?, ?)', other
-            )
-            self.nova.commit()
-            self.assertRaises(
-                sqlite3.IntegrityError,
-                self.seed,
-                identity(THREE, '03'),
-                identity(ONE, '0a'),
-            )
-            self.assertEqual(set(other), self.rows())
-
-    def test_nothing_but_uuids(self):
-        evil = identity("1'); DROP TABLE s3_images; --", '01')
-        self.assertRaises(ValueError, list, nova_table.statements([evil]))
-
-
-class TestReport(testtools.TestCase):
-    found = (
-        identity(ONE, '0a', kind='aki', name='a\x1b'),
-        identity(TWO, '0b', kind='ami', name="'; --\n"),
-    )
-
-    def test_rows(self):
-        told = ec2_report.Ec2IdReport()
-        rows = list(told.rows(lambda: self.found))
-        self.assertEqual(('EC2 ID', 'ID', 'Name'), told.columns)
-        self.assertEqual(('aki-0a', ONE, r'a\x1b'), rows[0])
-        self.assertEqual(2, len(rows))
-        self.assertEqual(0, told.exit_code)
-        self.assertEqual('2 identified', told.summary)
-
-    def test_problems(self):
-        for what, rows in (
-            (ec2_report.Ec2IdReport, 2),
-            (ec2_report.NovaSqlReport, 0),
-        ):
-            told = what()
-            told.problems = ['a', 'b']
-            self.assertEqual(rows, len(list(told.rows(lambda: self.found))))
-            self.assertEqual(1, told.exit_code)
-            self.assertIn('problems: 2', told.summary)
-
-    def test_statements(self):
-        """All or nothing, and no name among them."""
-        told = ec2_report.NovaSqlReport()
-        rows = told.rows(lambda: self.found)
-        self.assertEqual(
-            list(nova_table.statements(self.found)), [line for (line,) in rows]
-        )
-        self.assertNotIn('--\n', ''.join(nova_table.statements(self.found)))
-        self.assertEqual(0, told.exit_code)
-
-        def broken():
-            yield self.found[0]
-            raise errors.PlaceError('master', 'gone')
-
-        told = ec2_report.NovaSqlReport()
-        self.assertEqual([], list(told.rows(broken)))
-        self.assertIsInstance(told.trouble, errors.PlaceError)
-        self.assertEqual(1, told.exit_code)
-        self.assertEqual([], list(ec2_report.NovaSqlReport().rows(lambda: [])))

@@ -10,13 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-import sys
 from unittest import mock
 
 import fixtures
-import testtools
 
-from osc_glance_replicate.commands import livecopy
 from osc_glance_replicate.engine import routes
 from osc_glance_replicate import errors
 from osc_glance_replicate.tests.doubles import dumps
@@ -46,20 +43,3 @@ class TestFromDump(dumps.DirectoryTest):
         told = self.warning()
         self.assertEqual(1, len(told.splitlines()), told)
         self.assertIn(f'record: 2, the first of them is {one};', told)
-
-
-class TestCluster(testtools.TestCase):
-    def test_dask_is_missing(self):
-        missing = mock.patch.dict(sys.modules, {'distributed': None})
-        missing.start()
-        self.addCleanup(missing.stop)
-        command = livecopy.LivecopyImages(mock.Mock(), None)
-        command.own_cloud = lambda: self.fail('nobody shall wait for a cloud')
-        error = self.assertRaises(
-            errors.ReplicateError,
-            command.engine,
-            command.get_parser('livecopy').parse_args(
-                ['--to', 'slave', '--scheduler', 'tls://host:8786']
-            ),
-        )
-        self.assertIn("pip install 'osc-glance-replicate[dask]'", str(error))

@@ -10,98 +10,22 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-import errno
 import io
 import os
-import signal
 
 import fixtures
 
 from osc_glance_replicate.engine import verify
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_selection as selection
-from osc_glance_replicate.model import results
 from osc_glance_replicate.places.dump import record as dump_record
 from osc_glance_replicate.reporting import progress
 from osc_glance_replicate.reporting import verify_report
-from osc_glance_replicate import signals
 from osc_glance_replicate.tests.doubles import dumps
 from osc_glance_replicate.tests.doubles import records as base
 
 
-class VerifyTest(dumps.DirectoryTest):
-    def verify(self, **options):
-        return list(verify.verify(self.place, selection.Selection(**options)))
-
-    def verify_one(self):
-        (finding,) = self.verify()
-        return finding.result, finding.reason
-
-    def exit_code(self):
-        tell = self.told()
-        return tell.exit_code
-
-    def told(self):
-        tell = verify_report.VerifyReport(for_people=True)
-        rows = list(tell.rows(self.verify))
-        self.assertIsNone(tell.trouble)
-        for row in rows:
-            self.assertEqual(len(tell.columns), len(row))
-        return tell
-
-
-class TestSummary(VerifyTest):
-    def test_what_to_do_next(self):
-        image = self.put_image()
-        self.assertTrue(self.told().summary.endswith(' s'))
-        self.put(f'{image.id}.img', b'datA')
-        self.assertIn(
-            '1 damaged; 0 bytes verified in 0 s; remove what is damaged, '
-            'then dump or copy it again',
-            self.told().summary,
-        )
-        self.put(f'{image.id}.img', b'da')
-        self.assertTrue(
-            self.told().summary.endswith(' s; dump or copy it again')
-        )
-
-    def test_files_of_another_user(self):
-        image = self.put_image()
-
-        def open_or_not(name, *arguments, **options):
-            if name == closed:
-                raise PermissionError(errno.EACCES, 'Permission denied')
-            return os_open(name, *arguments, **options)
-
-        # Root may read anything.
-        os_open = os.open
-        self.useFixture(fixtures.MonkeyPatch('os.open', open_or_not))
-        for closed in image.id, f'{image.id}.img':
-            (finding,) = self.verify()
-            self.assertEqual('unread', finding.result)
-            self.assertIn('Permission denied', finding.reason)
-            tell = self.told()
-            self.assertEqual(1, tell.exit_code)
-            self.assertIn('as a user who may read', tell.summary)
-            self.assertNotIn('remove', tell.summary)
-
-    def test_interrupted(self):
-        def findings():
-            yield verify.Finding(
-                '', '', 4, results.Result.UNREAD, 'interrupted'
-            )
-            raise signals.Ended(signal.SIGINT)
-
-        tell = verify_report.VerifyReport()
-        list(tell.rows(findings))
-        self.assertTrue(
-            tell.summary.endswith(
-                '; interrupted: run the same command again for the rest'
-            )
-        )
-
-
-class TestImages(VerifyTest):
+class TestImages(dumps.VerifyTest):
     def test_good_one(self):
         image = self.put_image()
         self.assertEqual(
@@ -117,7 +41,7 @@ class TestImages(VerifyTest):
         os.unlink(self.at(f'{none.id}.img'))
         list(
             verify.verify(
-                self.place, selection.Selection(), progress.ProgressLog(stream)
+                self.place, selection.Selection(), progress.Lines(stream)
             )
         )
         told = sorted(stream.getvalue().splitlines())
@@ -231,7 +155,7 @@ class TestImages(VerifyTest):
         self.assertEqual(('ok', ''), self.verify_one())
 
 
-class TestRecords(VerifyTest):
+class TestRecords(dumps.VerifyTest):
     def test_record_that_cannot_be_used(self):
         image = self.put_image()
         for content, word in (
@@ -277,7 +201,7 @@ class TestRecords(VerifyTest):
         self.assertIn('not a regular file', reason)
 
 
-class TestSelection(VerifyTest):
+class TestSelection(dumps.VerifyTest):
     def test_image_that_is_not_there_is_told_before_any_other(self):
         one = self.put_image(1)
         for missing in ('nothing', base.image(2).id):
@@ -318,7 +242,7 @@ class TestSelection(VerifyTest):
         self.assertEqual('short', finding.result)
 
 
-class TestOthers(VerifyTest):
+class TestOthers(dumps.VerifyTest):
     def others(self, **options):
         """Give what is told of the other files: results and reasons."""
         return [
@@ -430,7 +354,7 @@ class TestOthers(VerifyTest):
     def test_name_that_is_no_text(self):
         with open(os.fsencode(self.path) + b'/\xff\x1b', 'wb'):
             pass
-        tell = verify_report.VerifyReport(for_people=True)
+        tell = verify_report.Findings(for_people=True)
         (row,) = tell.rows(self.verify)
         self.assertIsNone(tell.trouble)
         self.assertTrue(row[-1].isprintable())

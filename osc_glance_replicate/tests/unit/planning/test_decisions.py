@@ -10,19 +10,32 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import dataclasses
+
 import testtools
 
 from osc_glance_replicate.model import image_selection as selection
+from osc_glance_replicate.model import options
+from osc_glance_replicate.model import ownership
 from osc_glance_replicate.model import plan
+from osc_glance_replicate.model import replica_template
 from osc_glance_replicate.planning import decisions as planning
 from osc_glance_replicate.planning import rules
+from osc_glance_replicate.tests.doubles import projects
 from osc_glance_replicate.tests.doubles import records as base
 
+BY_NAME = projects.BY_NAME
+
 COPY = plan.Verb.COPY
+
 UPDATE = plan.Verb.UPDATE
+
 UNCHANGED = plan.Verb.UNCHANGED
+
 SKIP = plan.Verb.SKIP
+
 CONFLICT = plan.Verb.CONFLICT
+
 FAIL = plan.Verb.FAIL
 
 
@@ -205,3 +218,102 @@ class TestDecide(testtools.TestCase):
             action = self.decide(image, replica)
             self.assertEqual(FAIL, action.verb)
             self.assertIn(whose, action.reason)
+
+
+Method = options.Method
+
+DOWNLOAD = options.Delivery(Method.DOWNLOAD, region='North')
+
+
+class TestWay(testtools.TestCase):
+    def test_planned(self):
+        for way, words in (
+            (options.Delivery(), ''),
+            (options.Delivery(stores=('slow',)), 'by upload to slow'),
+            (
+                options.Delivery(Method.IMPORT, ('fast', 'slow')),
+                'by import to fast, slow',
+            ),
+            (DOWNLOAD, 'by glance-download from North'),
+            (
+                options.Delivery(Method.DOWNLOAD, all_stores=True, region='N'),
+                'by glance-download from N to all stores',
+            ),
+        ):
+            planner = planning.Planner(
+                selection.Selection(),
+                destinations={'slave': rules.Rules(delivery=way)},
+            )
+            action = planner.decide(base.image(), None, 'slave')
+            self.assertEqual(words, action.reason)
+            action = planner.decide(base.image(), base.image(), 'slave')
+            self.assertEqual('', action.reason)
+
+
+class TestPlanner(testtools.TestCase):
+    def decide(self, image, there=None, exact=False, **template):
+        planner = planning.Planner(
+            selection.Selection(),
+            destinations={
+                'slave': rules.Rules(
+                    replica_template.Template(**template), exact
+                )
+            },
+        )
+        return planner.decide(image, there, 'slave')
+
+    def changes(self, *args, **kwargs):
+        return {
+            change.field: change.wanted
+            for change in self.decide(*args, **kwargs).changes
+        }
+
+    def test_unmapped_project_fails_in_the_plan(self):
+        action = self.decide(base.image(owner='m4'), owners=BY_NAME)
+        self.assertEqual(plan.Verb.FAIL, action.verb)
+        self.assertIn('m4', action.reason)
+
+    def test_owner_counts_when_asked_for(self):
+        image, there = base.image(owner='m1'), base.image(owner='other')
+        self.assertEqual({}, self.changes(image, there))
+        self.assertEqual(
+            {'owner': 's1'}, self.changes(image, there, owners=BY_NAME)
+        )
+
+    def test_members(self):
+        image, there = (
+            base.image(visibility='shared', members=members)
+            for members in (
+                {'p': 'accepted'},
+                {'p': 'pending', 'q': 'pending'},
+            )
+        )
+        asked = {'owners': ownership.Same(), 'members': True}
+        self.assertEqual({}, self.changes(image, there))
+        self.assertEqual(
+            {'members': {'p': 'accepted', 'q': 'pending'}},
+            self.changes(image, there, **asked),
+        )
+        self.assertEqual(
+            {'members': {'p': 'accepted'}},
+            self.changes(image, there, exact=True, **asked),
+        )
+
+    def test_property_that_is_called_members(self):
+        image, there = (
+            dataclasses.replace(
+                image, record={**image.record, 'members': text}
+            )
+            for image, text in ((base.image(), 'a'), (base.image(), 'b'))
+        )
+        self.assertEqual({'members': 'a'}, self.changes(image, there))
+        self.assertEqual({}, self.changes(image, image))
+
+    def test_exact(self):
+        image = base.image(tags=['a'], owner='m')
+        there = base.image(tags=['a', 'b'], own='x')
+        self.assertEqual({}, self.changes(image, there))
+        self.assertEqual(
+            {'tags': ['a'], 'own': None},
+            self.changes(image, there, exact=True),
+        )

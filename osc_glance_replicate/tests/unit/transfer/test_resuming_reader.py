@@ -24,9 +24,9 @@ from osc_glance_replicate.tests.doubles import records as base
 from osc_glance_replicate.transfer import bandwidth
 from osc_glance_replicate.transfer import read_ahead as readahead
 from osc_glance_replicate.transfer import resuming_reader as resume
-from osc_glance_replicate.transfer import upload_body as transfer
 
 DATA = b'0123456789'
+
 BROKEN = errors.TransientError('master', 'broke')
 
 
@@ -283,99 +283,3 @@ class TestArrived(testtools.TestCase):
         self.wires[0].theirs.sendall(DATA)
         self.assertEqual(DATA, b''.join(iter(lambda: data.read(10), b'')))
         self.assertEqual({'thread'}, set(self.readers()))
-
-
-class Silent:
-    """Data that waits to be interrupted."""
-
-    watched = True
-
-    def arrived(self, most):
-        return None
-
-    def __init__(self):
-        self.waits = threading.Event()
-        self._over = threading.Event()
-        self.closed = threading.Event()
-
-    def read(self, most):
-        self.waits.set()
-        self._over.wait()
-        raise errors.StoppedError('master', 'interrupted')
-
-    def interrupt(self):
-        self._over.set()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc_info):
-        self.closed.set()
-
-
-class TestReadAhead(testtools.TestCase):
-    def test_a_read_that_waits_is_ended(self):
-        silent = Silent()
-        with readahead.ReadAhead(silent, 100) as data:
-            self.assertIsNone(data.read(0.001))
-            self.assertTrue(silent.waits.wait(10))
-        self.assertTrue(silent.closed.wait(10))
-
-    def test_errors_are_passed_on(self):
-        for error in BROKEN, TimeoutError('of the source'):
-            image = base.image(data=DATA)
-            source = resume.Resuming(
-                Source(image, error), image, 0, bandwidth.Bandwidth()
-            )
-            with readahead.ReadAhead(source, 100) as data:
-                self.assertRaises(
-                    (errors.PlaceError, TimeoutError), data.read, 10
-                )
-
-
-class TestFeeding(testtools.TestCase):
-    """A destination goes on waiting while nothing comes from the source."""
-
-    def setUp(self):
-        super().setUp()
-        for name, value in (('_SILENCE', 0.01), ('_RESERVE', 4)):
-            self.useFixture(
-                fixtures.MonkeyPatch(f'{transfer.__name__}.{name}', value)
-            )
-        self.go = threading.Event()
-
-    def body(self, data, silent_at=6):
-        go = self.go
-
-        class Stalling(base.Data):
-            def read(self, most):
-                if self._file.tell() == silent_at:
-                    go.wait()
-                return super().read(most)
-
-        image = base.image(data=DATA)
-        return base.body(Stalling(data), image)
-
-    def test_what_is_held_back_is_given_byte_by_byte(self):
-        blocks = iter(self.body(DATA))
-        given = [next(blocks) for _ in range(5)]
-        self.assertEqual([b'0', b'1', b'2', b'3', b'4'], given)
-        self.go.set()
-        self.assertEqual(DATA[5:], b''.join(blocks))
-
-    def test_all_but_the_last_byte(self):
-        blocks = iter(self.body(DATA))
-        given = [next(blocks) for _ in range(5)]
-        self.assertEqual(b'01234', b''.join(given))
-        coming = workers.start(next, blocks)
-        self.assertRaises(TimeoutError, coming.result, 0.1)
-        self.go.set()
-        self.assertEqual(b'5', coming.result())
-
-    def test_wrong_bytes_are_not_sent_whole_for_all_that(self):
-        blocks = iter(self.body(b'012345678X'))
-        given = [next(blocks) for _ in range(5)]
-        self.go.set()
-        error = self.assertRaises(errors.DataError, given.extend, blocks)
-        self.assertIn('damaged', str(error))
-        self.assertLess(len(b''.join(given)), len(DATA))

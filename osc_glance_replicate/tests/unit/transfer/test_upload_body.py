@@ -16,9 +16,9 @@ import threading
 import fixtures
 import testtools
 
+from osc_glance_replicate import background as workers
 from osc_glance_replicate import errors
 from osc_glance_replicate.tests.doubles import records as base
-from osc_glance_replicate.transfer import read_ahead as readahead
 from osc_glance_replicate.transfer import upload_body as transfer
 from osc_glance_replicate.transfer import verified_reader as checked
 
@@ -90,34 +90,6 @@ class TestBody(testtools.TestCase):
         _, error = self.received(self.body(b'ab', image, checksum=False))
         self.assertIsInstance(error, errors.DataError)
 
-    def first(self, data, **options):
-        """Read all of it first."""
-        ahead = readahead.ReadAhead(data, checked.BLOCK)
-        image = base.image(data=b'some data')
-        with checked.Checked(
-            ahead, image, 'dump', stop=base.GO, first=True, **options
-        ) as blocks:
-            blocks.look_ahead()
-            return b''.join(transfer.Body(blocks, 9))
-
-    def test_what_was_checked_is_checked_again(self):
-        class Changing(base.Data):
-            def rewind(self):
-                super().rewind()
-                self._file.write(b'evil')
-                super().rewind()
-
-        data = base.Data(b'some data')
-        self.assertEqual(b'some data', self.first(data, checksum=True))
-        error = self.assertRaises(
-            errors.DataError, self.first, Changing(b'some data'), checksum=True
-        )
-        self.assertIn('damaged', str(error))
-
-    def test_no_checksum_checks_what_can_be_read_twice(self):
-        data = base.Data(b'evil data')
-        self.assertRaises(errors.DataError, self.first, data, checksum=False)
-
     def test_it_refuses_to_be_sent_again(self):
         body = self.body(b'abc', base.image(data=b'abc'))
         self.received(body)
@@ -145,12 +117,6 @@ class TestBody(testtools.TestCase):
         )
 
 
-class TestBlocks(testtools.TestCase):
-    def test_all_transfers_share_some_memory(self):
-        for transfers, kib in (1, 1024), (3, 1024), (8, 384), (64, 128):
-            self.assertEqual(kib * 1024, checked.fair_block(transfers))
-
-
 class TestPace(testtools.TestCase):
     def test_slow_destination_gets_smaller_blocks(self):
         now = [0.0]
@@ -170,3 +136,54 @@ class TestPace(testtools.TestCase):
         # What is left of a block may be smaller still.
         self.assertIn(16 * 1024, sizes[7:])
         self.assertGreater(max(sizes[-4:]), 16 * 1024)
+
+
+DATA = b'0123456789'
+
+
+class TestFeeding(testtools.TestCase):
+    """A destination goes on waiting while nothing comes from the source."""
+
+    def setUp(self):
+        super().setUp()
+        for name, value in (('_SILENCE', 0.01), ('_RESERVE', 4)):
+            self.useFixture(
+                fixtures.MonkeyPatch(f'{transfer.__name__}.{name}', value)
+            )
+        self.go = threading.Event()
+
+    def body(self, data, silent_at=6):
+        go = self.go
+
+        class Stalling(base.Data):
+            def read(self, most):
+                if self._file.tell() == silent_at:
+                    go.wait()
+                return super().read(most)
+
+        image = base.image(data=DATA)
+        return base.body(Stalling(data), image)
+
+    def test_what_is_held_back_is_given_byte_by_byte(self):
+        blocks = iter(self.body(DATA))
+        given = [next(blocks) for _ in range(5)]
+        self.assertEqual([b'0', b'1', b'2', b'3', b'4'], given)
+        self.go.set()
+        self.assertEqual(DATA[5:], b''.join(blocks))
+
+    def test_all_but_the_last_byte(self):
+        blocks = iter(self.body(DATA))
+        given = [next(blocks) for _ in range(5)]
+        self.assertEqual(b'01234', b''.join(given))
+        coming = workers.start(next, blocks)
+        self.assertRaises(TimeoutError, coming.result, 0.1)
+        self.go.set()
+        self.assertEqual(b'5', coming.result())
+
+    def test_wrong_bytes_are_not_sent_whole_for_all_that(self):
+        blocks = iter(self.body(b'012345678X'))
+        given = [next(blocks) for _ in range(5)]
+        self.go.set()
+        error = self.assertRaises(errors.DataError, given.extend, blocks)
+        self.assertIn('damaged', str(error))
+        self.assertLess(len(b''.join(given)), len(DATA))

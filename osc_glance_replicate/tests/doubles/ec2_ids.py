@@ -1,0 +1,23 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""EC2 IDs that a few images have."""
+
+import uuid
+
+from osc_glance_replicate.ec2 import ec2_id
+
+ONE, TWO, THREE = (str(uuid.UUID(int=number)) for number in (0xA, 0xB, 0xC))
+
+
+def identity(image_id, digits, where='master', **fields):
+    return ec2_id.Ec2Id(image_id, digits, where, **fields)

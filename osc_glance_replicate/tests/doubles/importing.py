@@ -1,0 +1,76 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A Glance that imports what was staged, or what it fetches, as it is told."""
+
+from unittest import mock
+
+import testtools
+
+from osc_glance_replicate.places.glance import imports
+from osc_glance_replicate import retry
+from osc_glance_replicate.tests.doubles import fake_glance
+from osc_glance_replicate.tests.doubles import records as base
+
+Answer = fake_glance.Answer
+
+
+class ImportTest(testtools.TestCase):
+    """A Glance that imports as it is told.
+
+    :ivar records: what it answers, one after the other; the last for ever
+    :ivar tasks: the same, of the lists of tasks
+    """
+
+    def setUp(self):
+        super().setUp()
+        self.image = base.image()
+        self.records = [{}]
+        self.tasks = [{'tasks': []}]
+        self.posted = [202]
+        self.put = [204]
+        self.info = {}
+        self.fake = self.useFixture(fake_glance.FakeGlance(self._answer))
+        self.api = self.fake.api
+        for module, name, value in (
+            (retry, '_FIRST', 0.001),
+            (imports, '_SOON', 0.001),
+            (imports, '_SILENCE', 0.3),
+        ):
+            patcher = mock.patch.object(module, name, value)
+            patcher.start()
+            self.addCleanup(patcher.stop)
+
+    def _answer(self, request):
+        _, _, what = request.path.partition(f'/{self.image.id}')
+        if request.method == 'POST':
+            return Answer(_next(self.posted))
+        if request.method == 'PUT':
+            return Answer(_next(self.put), 'The image has data on staging')
+        if '/info/' in request.path:
+            name = request.path.rpartition('/')[2]
+            if name in self.info:
+                return Answer(200, self.info[name])
+            return Answer(404)
+        if what == '/tasks':
+            tasks = _next(self.tasks)
+            return Answer(*((404,) if tasks is None else (200, tasks)))
+        if request.method == 'PATCH':
+            return Answer(200, self.image.record)
+        return Answer(200, {**self.image.record, **_next(self.records)})
+
+    def asked(self, method='POST'):
+        return [r for r in self.fake.requests if r.method == method]
+
+
+def _next(answers):
+    return answers.pop(0) if len(answers) > 1 else answers[0]

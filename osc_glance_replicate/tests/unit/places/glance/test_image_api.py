@@ -1,0 +1,153 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import logging
+import threading
+import time
+
+import fixtures
+
+from osc_glance_replicate.clouds import limits
+from osc_glance_replicate import errors
+from osc_glance_replicate.tests.doubles import fake_glance
+from osc_glance_replicate.tests.doubles import records as base
+
+Answer = fake_glance.Answer
+
+
+class TestAnswers(fake_glance.GlanceTest):
+    def find(self, answer, **limit):
+        """Ask for an image.
+
+        :param limit: another value for one of the limits
+        """
+        self.useFixture(
+            fixtures.MonkeyPatch('osc_glance_replicate.retry._FIRST', 0)
+        )
+        place = self.serve(lambda request: answer)
+        # The versions are asked for before.
+        self.fake.endpoint()
+        for name, value in limit.items():
+            self.useFixture(
+                fixtures.MonkeyPatch(f'{limits.__name__}.{name}', value)
+            )
+        return place.find(base.image().id)
+
+    def test_answer_without_end_is_not_read(self):
+        answer = Answer(document={'id': 'x' * 1000})
+        error = self.assertRaises(
+            errors.PlaceError, self.find, answer, LONGEST_DOCUMENT=999
+        )
+        self.assertIn('slave: answers with more than 999', str(error))
+
+    def test_error_page_takes_no_time(self):
+        for page in b'<' * 10**6, b'a\nb' * 10**5, b'<p>' * 10**5:
+            answer = Answer(403, raw=page)
+            start = time.monotonic()
+            error = self.assertRaises(errors.RefusedError, self.find, answer)
+            self.assertLess(time.monotonic() - start, 5)
+            self.assertLess(len(str(error)), 500)
+
+    def test_words_are_found_in_whatever_wraps_them(self):
+        for page in (
+            b'<html><head><title>403 Forbidden</title></head><body>'
+            b'<h1>403 Forbidden</h1>Not&#x27;s yours.<br /><br />\n\n</body>',
+            b'{"message": "Not\'s yours.<br /><br />", "code": "403"}',
+            b'{"error": {"code": 403, "message": "Not\'s yours."}}',
+        ):
+            error = self.assertRaises(
+                errors.RefusedError, self.find, Answer(403, raw=page)
+            )
+            self.assertEqual("slave: HTTP 403: Not's yours.", str(error))
+        for page in b'[1]', b'{"a": 1}', b'[' * 9999, b'\xff':
+            self.assertRaises(
+                errors.RefusedError, self.find, Answer(403, raw=page)
+            )
+
+    def test_answer_that_takes_for_ever_is_given_up(self):
+        chunked = {'Transfer-Encoding': 'chunked'}
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'osc_glance_replicate.places.glance.image_api._RETRIES', 0
+            )
+        )
+        for answer, words in (
+            (Answer(raw=b'X-A: ', endless=b'b'), 'timed out'),
+            (Answer(headers=chunked, endless=b'0'), 'more than 1 s'),
+            (Answer(headers=chunked, endless=b'1\r\n \r\n'), 'than 1 s'),
+            (
+                Answer(headers=chunked, raw=b'0\r\n', endless=b'X: y\r\n'),
+                'than 1 s',
+            ),
+        ):
+            self.addCleanup(answer.over.set)
+            start = time.monotonic()
+            error = self.assertRaises(
+                errors.TransientError,
+                self.find,
+                answer,
+                _PATIENCE=1.0,
+                _DOCUMENT_TIMEOUT=1.0,
+            )
+            answer.over.set()
+            self.assertIn(words, str(error))
+            self.assertLess(time.monotonic() - start, 15)
+
+    def test_answer_that_breaks_off_is_asked_for_again(self):
+        answer = Answer(document={}, headers={'Content-Length': '99'})
+        error = self.assertRaises(errors.TransientError, self.find, answer)
+        self.assertIn('broke off its answer', str(error))
+        self.assertEqual(4, len(self.fake.requests))
+
+    def test_nothing_is_unpacked(self):
+        self.find(Answer(document={'id': base.image().id}))
+        (request,) = self.fake.requests
+        self.assertEqual('identity', request.headers['Accept-Encoding'])
+
+    def test_log_tells_of_requests_and_not_of_what_is_in_them(self):
+        log = self.useFixture(fixtures.FakeLogger(level=logging.DEBUG))
+        self.find(
+            Answer(
+                document={'direct_url': 'swift://user:credential@x'},
+                headers={
+                    'X-OpenStack-Request-Id': 'req-1',
+                    'Location': 'https://x/?signature=credential',
+                },
+            )
+        )
+        self.assertIn('slave: GET /images/', log.output)
+        self.assertIn('HTTP 200', log.output)
+        self.assertIn('(req-1)', log.output)
+        self.assertNotIn('credential', log.output)
+        self.assertNotIn('secret-token', log.output)
+
+
+class TestSilence(fake_glance.GlanceTest):
+    def test_server_that_never_answers_is_given_up(self):
+        over = threading.Event()
+
+        def silent(request):
+            over.wait(30)
+            return Answer(500)
+
+        place = self.serve(silent)
+        self.addCleanup(over.set)
+        for name in ('IDLE_TIMEOUT', '_RETRIES'):
+            self.useFixture(
+                fixtures.MonkeyPatch(
+                    f'osc_glance_replicate.places.glance.image_api.{name}',
+                    0.1 if name[0] == 'I' else 0,
+                )
+            )
+        start = time.monotonic()
+        self.assertRaises(errors.TransientError, place.find, base.image().id)
+        self.assertLess(time.monotonic() - start, 10)

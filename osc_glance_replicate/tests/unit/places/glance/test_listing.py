@@ -1,0 +1,136 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import itertools
+
+import fixtures
+
+from osc_glance_replicate import errors
+from osc_glance_replicate.places.glance import listing
+from osc_glance_replicate.tests.doubles import fake_glance
+from osc_glance_replicate.tests.doubles import records as base
+
+Answer = fake_glance.Answer
+
+
+class TestListing(fake_glance.GlanceTest):
+    def records(self, *numbers):
+        return [dict(base.image(number).record) for number in numbers]
+
+    def listing(self, pages):
+        """List images that a server gives by marker."""
+        markers = []
+
+        def answer(request):
+            if request.path != '/v2/images':
+                return Answer(404)
+            if request.query.get('os_hidden'):
+                return Answer(200, {'images': []})
+            marker = request.query.get('marker')
+            markers.append(marker)
+            return pages(marker)
+
+        place = self.serve(answer)
+        images = list(place.images())
+        return [int(image.id[-12:], 16) for image in images], markers
+
+    def page(self, numbers, *, more):
+        document = {'images': self.records(*numbers)}
+        if more:
+            document['next'] = '/v2/images?...'
+        return Answer(200, document)
+
+    def test_pages_are_asked_for_by_the_last_id(self):
+        size = listing.PAGE
+
+        def pages(marker):
+            start = int(marker[-12:], 16) + 1 if marker else 1
+            numbers = range(start, min(start + size, size + 3))
+            return self.page(numbers, more=not marker)
+
+        numbers, markers = self.listing(pages)
+        self.assertEqual(list(range(1, size + 3)), numbers)
+        self.assertEqual(2, len(markers))
+
+    def test_deleted_marker_starts_the_listing_again(self):
+        size = listing.PAGE
+        refusals = iter([True])
+
+        def pages(marker):
+            if marker and next(refusals, False):
+                return Answer(400, {'message': 'no such marker'})
+            start = int(marker[-12:], 16) + 1 if marker else 1
+            numbers = range(start, min(start + size, size + 3))
+            return self.page(numbers, more=not marker)
+
+        numbers, markers = self.listing(pages)
+        self.assertEqual(list(range(1, size + 3)), numbers)
+        self.assertEqual(4, len(markers))
+
+    def test_server_that_gives_fewer_than_asked_for_is_listed_whole(self):
+        def pages(marker):
+            start = int(marker[-12:], 16) + 1 if marker else 1
+            return self.page(range(start, start + 2), more=start < 5)
+
+        numbers, _ = self.listing(pages)
+        self.assertEqual([1, 2, 3, 4, 5, 6], numbers)
+
+    def test_listing_that_never_gets_further_is_given_up(self):
+        def same_again(marker):
+            return self.page([1, 2], more=True)
+
+        def marker_always_gone(marker):
+            return Answer(400) if marker else self.page([1, 2], more=True)
+
+        for pages in (same_again, marker_always_gone):
+            self.assertRaises(errors.PlaceError, self.listing, pages)
+            self.assertLess(len(self.fake.requests), 50)
+
+    def test_listing_without_end_is_given_up(self):
+        self.useFixture(fixtures.MonkeyPatch(f'{listing.__name__}._MOST', 9))
+        number = itertools.count(1)
+
+        def pages(marker):
+            return self.page([next(number), next(number)], more=True)
+
+        error = self.assertRaises(errors.PlaceError, self.listing, pages)
+        self.assertIn('slave: lists more than 9 images', str(error))
+
+    def test_image_out_of_order_is_given_and_said(self):
+        place = self.serve(
+            lambda request: self.page(
+                [] if request.query.get('os_hidden') else [2, 1], more=False
+            )
+        )
+        second, late = place.images()
+        self.assertIsNone(second.defect)
+        self.assertEqual(base.image(1).id, late.id)
+        self.assertIn('order', late.defect)
+
+    def test_capital_letters_disturb_no_other_image(self):
+        capital = dict(base.image(1).record, id=base.image(0xF0).id.upper())
+
+        def pages(marker):
+            answer = self.page([2, 3], more=False)
+            answer.document['images'].insert(0, capital)
+            return answer
+
+        numbers, _ = self.listing(pages)
+        self.assertEqual([2, 3, 0xF0], numbers)
+
+    def test_what_is_no_listing_is_an_error(self):
+        for document in ([], 'x', {}, {'images': {}}, {'images': [1]}):
+            self.assertRaises(
+                errors.PlaceError,
+                self.listing,
+                lambda marker, document=document: Answer(200, document),
+            )

@@ -1,0 +1,97 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import fixtures
+import testtools
+
+from osc_glance_replicate import background as workers
+from osc_glance_replicate import errors
+from osc_glance_replicate.tests.doubles import fake_glance
+from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.transfer import upload_body as transfer
+from osc_glance_replicate.transfer import verified_reader as checked
+
+Answer = fake_glance.Answer
+
+
+class TestRead(fake_glance.GlanceTest):
+    def test_source_that_gives_anything_but_data_is_opened_again(self):
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{checked.__name__}._SILENCE', 0.5)
+        )
+        image = base.image(data=b'the data')
+        rambling = Answer(
+            headers={'Transfer-Encoding': 'chunked'}, endless=b'0'
+        )
+        self.addCleanup(rambling.over.set)
+        answers = iter((rambling, Answer(raw=b'the data')))
+
+        def answer(request):
+            if request.path.endswith('/file'):
+                return next(answers)
+            return Answer(document=image.record)
+
+        place = self.serve(answer)
+        with checked.Reading(place, 1).open(image, False) as data:
+            self.assertEqual(b'the data', b''.join(transfer.Body(data, 8)))
+
+    def test_read_that_waits_is_ended(self):
+        answer = Answer(headers={'Transfer-Encoding': 'chunked'}, endless=b'0')
+        self.addCleanup(answer.over.set)
+        place = self.serve(lambda request: answer)
+        with place.read(base.image()) as data:
+            reading = workers.start(data.read, 100)
+            self.assertRaises(TimeoutError, reading.result, 0.2)
+            data.interrupt()
+            reading.exception(10)
+
+    def test_only_the_recorded_length_is_accepted(self):
+        image = base.image(data=b'four')
+        for answer in (Answer(204), Answer(200, 'too long')):
+            place = self.serve(lambda request, answer=answer: answer)
+            with testtools.ExpectedException(errors.DataError, 'slave: .*'):
+                with place.read(image):
+                    self.fail('opened')
+
+    def test_encoded_data_is_not_asked_for(self):
+        place = self.serve(lambda request: Answer(200, 'four'))
+        with place.read(base.image(data=b'"four"')) as data:
+            self.assertEqual(b'"four"', data.read(10))
+        (request,) = self.fake.requests
+        self.assertEqual('identity', request.headers['Accept-Encoding'])
+
+    def test_data_that_breaks_off_may_be_whole_the_next_time(self):
+        place = self.serve(
+            lambda request: Answer(200, 'x', {'Content-Length': '9'})
+        )
+        with place.read(base.image(data=b'nine bytes'[:9])) as data:
+            self.assertEqual(b'"x"', data.read(9))
+            self.assertEqual(b'', data.read(9))
+
+    def test_data_that_always_breaks_off_is_said_to_be_lost(self):
+        image = base.image(data=b'nine bytes'[:9])
+        place = self.serve(
+            lambda request: Answer(200, 'x', {'Content-Length': '9'})
+        )
+        with checked.Reading(place, 0).open(image, False) as data:
+            self.assertEqual(b'"x"', data.read(10))
+            error = self.assertRaises(errors.PlaceError, data.read, 10)
+        self.assertEqual(
+            'slave: ended (has it lost the rest?) after 3 of the 9 bytes of '
+            f'{image.id}',
+            str(error),
+        )
+
+    def test_empty_image_has_no_content(self):
+        place = self.serve(lambda request: Answer(204))
+        with place.read(base.image(data=b'')) as data:
+            self.assertEqual(b'', data.read(10))

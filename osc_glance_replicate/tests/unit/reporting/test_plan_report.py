@@ -1,0 +1,52 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import testtools
+
+from osc_glance_replicate.model import plan
+from osc_glance_replicate.reporting import plan_report
+from osc_glance_replicate.tests.doubles import records as base
+
+
+class TestDifferences(testtools.TestCase):
+    def test_named_image_that_is_not_compared(self):
+        for routine, summary in (
+            (True, 'no images'),
+            (False, 'no images; 1 not compared: livecopy --dry-run tells why'),
+        ):
+            told = plan_report.Differences()
+            skipped = plan.Action(
+                base.image(), 'slave', plan.Verb.SKIP, routine=routine
+            )
+            self.assertEqual([], list(told.rows(lambda: [skipped])))
+            self.assertEqual(summary, told.summary)
+            self.assertEqual(0, told.exit_code)
+
+    def test_what_to_do_next(self):
+        told = plan_report.Differences()
+        failed = plan.Action(base.image(), 'slave', plan.Verb.FAIL, 'why')
+        list(told.rows(lambda: [failed]))
+        self.assertEqual(
+            '1 failed; see Detail, mend it and run the same command again',
+            told.summary,
+        )
+        self.assertEqual(1, told.exit_code)
+
+    def test_record_without_data(self):
+        """Whatever livecopy would make of it."""
+        for verb in plan.Verb.COPY, plan.Verb.CONFLICT:
+            told = plan_report.Differences()
+            queued = plan.Action(
+                base.image(), 'slave', verb, base.image(status='queued')
+            )
+            ((*_, difference, _),) = told.rows(lambda: [queued])
+            self.assertEqual('incomplete', difference)

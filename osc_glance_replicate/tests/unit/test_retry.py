@@ -1,0 +1,29 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import testtools
+
+from osc_glance_replicate import errors
+from osc_glance_replicate import retry
+
+
+class TestRetry(testtools.TestCase):
+    def test_delays_grow_up_to_a_limit(self):
+        delays = [delay for delay, _ in zip(retry.delays(), range(12))]
+        for number, delay in enumerate(delays):
+            longest = min(2**number, 60)
+            self.assertTrue(longest / 2 <= delay <= longest, delay)
+
+    def test_retry_after_is_honoured_and_capped(self):
+        for asked, waited in ((0, 2), (1, 2), (120, 120), (10**6, 300)):
+            trouble = errors.TransientError('slave', 'x', retry_after=asked)
+            self.assertEqual(waited, retry.wait(2, trouble))

@@ -1,0 +1,55 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import testtools
+
+from osc_glance_replicate import errors
+from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.transfer import read_ahead as readahead
+from osc_glance_replicate.transfer import upload_body as transfer
+from osc_glance_replicate.transfer import verified_reader as checked
+
+
+class TestBlocks(testtools.TestCase):
+    def test_all_transfers_share_some_memory(self):
+        for transfers, kib in (1, 1024), (3, 1024), (8, 384), (64, 128):
+            self.assertEqual(kib * 1024, checked.fair_block(transfers))
+
+
+class TestFirst(testtools.TestCase):
+    def first(self, data, **options):
+        """Read all of it first."""
+        ahead = readahead.ReadAhead(data, checked.BLOCK)
+        image = base.image(data=b'some data')
+        with checked.Checked(
+            ahead, image, 'dump', stop=base.GO, first=True, **options
+        ) as blocks:
+            blocks.look_ahead()
+            return b''.join(transfer.Body(blocks, 9))
+
+    def test_what_was_checked_is_checked_again(self):
+        class Changing(base.Data):
+            def rewind(self):
+                super().rewind()
+                self._file.write(b'evil')
+                super().rewind()
+
+        data = base.Data(b'some data')
+        self.assertEqual(b'some data', self.first(data, checksum=True))
+        error = self.assertRaises(
+            errors.DataError, self.first, Changing(b'some data'), checksum=True
+        )
+        self.assertIn('damaged', str(error))
+
+    def test_no_checksum_checks_what_can_be_read_twice(self):
+        data = base.Data(b'evil data')
+        self.assertRaises(errors.DataError, self.first, data, checksum=False)
