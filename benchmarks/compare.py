@@ -46,7 +46,7 @@ import planting
 import psycopg2
 import published
 
-from osc_glance_replicate.tests.functional import base
+from osc_glance_replicate.sandbox import client
 
 _SIZES = (1000, 10000)
 _PAGE = 1000
@@ -79,7 +79,7 @@ class Clouds:
     """Source and destination."""
 
     def __init__(self) -> None:
-        self._both = base.Cloud('master'), base.Cloud('slave')
+        self._both = client.Cloud('master'), client.Cloud('slave')
 
     def plant(self, images: int) -> None:
         """Fill both with records."""
@@ -178,7 +178,7 @@ def _counted(run: measuring.Run, requests: int) -> Run:
     return Run(run.wall, run.cpu, run.peak, requests)
 
 
-def _pages(cloud: base.Cloud) -> list[str]:
+def _pages(cloud: client.Cloud) -> list[str]:
     """Give the URLs of all pages of both of its listings."""
     connection = psycopg2.connect(cloud.glance.database)
     with connection, connection.cursor() as cursor:
@@ -194,7 +194,7 @@ def _pages(cloud: base.Cloud) -> list[str]:
     ]
 
 
-def _getter(cloud: base.Cloud) -> Callable[[str], tuple[int, bytes]]:
+def _getter(cloud: client.Cloud) -> Callable[[str], tuple[int, bytes]]:
     """Make a function that does a GET over a connection of its own."""
     address = urllib.parse.urlsplit(cloud.glance.url)
     connection = http.client.HTTPConnection(address.netloc)

@@ -40,7 +40,7 @@ import tempfile
 import measuring
 import published
 
-from osc_glance_replicate.tests.functional import base
+from osc_glance_replicate.sandbox import client
 
 #: Images that are verified at a time, each of half the size.
 _SEVERAL = 4
@@ -66,8 +66,8 @@ class Benchmark:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._master = base.Cloud('master')
-        self._slave = base.Cloud('slave')
+        self._master = client.Cloud('master')
+        self._slave = client.Cloud('slave')
         self.results: Results = collections.defaultdict(list)
 
     def run(self, directory: pathlib.Path) -> None:

@@ -35,8 +35,8 @@ import measuring
 import published
 
 from osc_glance_replicate import sandbox
+from osc_glance_replicate.sandbox import client
 from osc_glance_replicate.sandbox import glance
-from osc_glance_replicate.tests.functional import base
 
 _RATE = 10e6
 _CLOUD = 'fan'
@@ -50,9 +50,9 @@ class Benchmark:
 
     def __init__(self, size: int) -> None:
         self._data = measuring.Random(size)
-        self._master = base.Cloud('master')
+        self._master = client.Cloud('master')
         self._destinations = [
-            base.Cloud(f'{_CLOUD}:{region}') for region in _sandbox()[_CLOUD]
+            client.Cloud(f'{_CLOUD}:{region}') for region in _sandbox()[_CLOUD]
         ]
         self.results: dict[str, list[measuring.Run]] = collections.defaultdict(
             list

@@ -45,7 +45,7 @@ import measuring
 import planting
 import published
 
-from osc_glance_replicate.tests.functional import base
+from osc_glance_replicate.sandbox import client
 
 _LATENCY = 0.05
 _RATE = 10e6
@@ -75,7 +75,9 @@ class Benchmark:
         self._data = measuring.Random(size)
         self._images = images
         self._catalogue = catalogue
-        self._clouds = {name: base.Cloud(name) for name in ('master', 'slave')}
+        self._clouds = {
+            name: client.Cloud(name) for name in ('master', 'slave')
+        }
         self.results: dict[str, list[measuring.Run]] = collections.defaultdict(
             list
         )

@@ -32,14 +32,14 @@ import sys
 import measuring
 import published
 
-from osc_glance_replicate.tests.functional import base
+from osc_glance_replicate.sandbox import client
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     measuring.add_options(parser, size=1024)
     args = parser.parse_args()
-    master, slave = base.Cloud('master'), base.Cloud('slave')
+    master, slave = client.Cloud('master'), client.Cloud('slave')
     master.wipe()
     image = master.create(measuring.Random(args.size))
     peers: dict[str, Callable[[], list[str]]] = {
@@ -76,7 +76,9 @@ def _livecopy(image_id: str) -> list[str]:
     ]  # fmt: skip
 
 
-def _curl(master: base.Cloud, slave: base.Cloud, image_id: str) -> list[str]:
+def _curl(
+    master: client.Cloud, slave: client.Cloud, image_id: str
+) -> list[str]:
     """Give the pipe; a token each and the record are there beforehand."""
     record = slave.create(None, id=image_id)
     source, destination = (

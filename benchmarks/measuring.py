@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 
-from osc_glance_replicate.tests.functional import base
+from osc_glance_replicate.sandbox import client
 
 MIB = 1024**2
 
@@ -63,7 +63,7 @@ class Run:
     peak: int = 0
 
 
-class Random(base.Gibibyte):
+class Random(client.Gibibyte):
     """As much of it as is wanted.
 
     :param size: in MiB
@@ -135,7 +135,7 @@ def call(function: Callable[[], object]) -> Run:
     return Run(wall, cpu)
 
 
-def check(cloud: base.Cloud, *digests: dict[str, str]) -> None:
+def check(cloud: client.Cloud, *digests: dict[str, str]) -> None:
     """Make sure that the peer did the work that it was measured at.
 
     :param digests: of each image that the cloud should have, by algorithm

@@ -26,7 +26,7 @@ import sys
 import measuring
 import published
 
-from osc_glance_replicate.tests.functional import base
+from osc_glance_replicate.sandbox import client
 
 _TRANSFERS = 8
 
@@ -35,7 +35,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     measuring.add_options(parser, size=1024)
     args = parser.parse_args()
-    master, slave = base.Cloud('master'), base.Cloud('slave')
+    master, slave = client.Cloud('master'), client.Cloud('slave')
     master.wipe()
     data = measuring.Random(args.size)
     digests = [master.create(data).digests for _ in range(_TRANSFERS)]

@@ -18,7 +18,7 @@ import json
 
 import psycopg2
 
-from osc_glance_replicate.tests.functional import base
+from osc_glance_replicate.sandbox import client
 
 _PROPERTIES = {
     'architecture': 'x86_64',
@@ -74,7 +74,7 @@ _PLANT = (
 
 
 def plant(
-    cloud: base.Cloud,
+    cloud: client.Cloud,
     images: int,
     missing: Sequence[int] = (),
     different: Sequence[int] = (),

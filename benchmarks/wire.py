@@ -47,7 +47,6 @@ from osc_glance_replicate.model import image_record
 from osc_glance_replicate.places.glance import destination as glance
 from osc_glance_replicate.places.glance import image_api as api
 from osc_glance_replicate.sandbox import tls
-from osc_glance_replicate.tests.doubles import records
 from osc_glance_replicate.transfer import upload_body as transfer
 from osc_glance_replicate.transfer import verified_reader as checked
 
@@ -80,8 +79,17 @@ class Wire:
         for _ in range(size):
             digest.update(block)
         self._size = size * len(block)
-        self.image: image_record.Image = records.image(
-            size=self._size, checksum=None, os_hash_value=digest.hexdigest()
+        self.image = image_record.Image(
+            {
+                'id': '00000000-0000-0000-0000-000000000001',
+                'name': 'image',
+                'status': 'active',
+                'size': self._size,
+                'os_hash_algo': 'sha512',
+                'os_hash_value': digest.hexdigest(),
+                'container_format': 'bare',
+                'disk_format': 'raw',
+            }
         )
 
     @contextlib.contextmanager

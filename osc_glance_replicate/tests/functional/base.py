@@ -22,7 +22,7 @@ They run inside a sandbox that is started once for all of them::
 See tox.ini for all options of the clouds.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 import contextlib
 import fcntl
 import functools
@@ -41,19 +41,14 @@ from typing import Any, IO
 import uuid
 
 import fixtures
-import openstack
-import psycopg2
 import testtools
 from testtools import content
 import yaml
 
 from osc_glance_replicate.model import image_record
-from osc_glance_replicate import sandbox
+from osc_glance_replicate.sandbox import client
 from osc_glance_replicate.tests.functional import leaks
 from osc_glance_replicate.tests.functional import preloaded
-
-
-_SANDBOXES = 'OSC_GLANCE_REPLICATE_SANDBOX'
 
 
 def _claim() -> list[IO[str]]:
@@ -63,7 +58,7 @@ def _claim() -> list[IO[str]]:
 
     :returns: what holds it; nothing where tests are only listed
     """
-    paths = os.environ.get(_SANDBOXES)
+    paths = os.environ.get(client.DIRECTORIES)
     for path in paths.split(os.pathsep) if paths else ():
         claim = (pathlib.Path(path) / 'claim').open('w')
         try:
@@ -71,7 +66,7 @@ def _claim() -> list[IO[str]]:
         except BlockingIOError:
             claim.close()
             continue
-        os.environ[_SANDBOXES] = path
+        os.environ[client.DIRECTORIES] = path
         os.environ['OS_CLIENT_CONFIG_FILE'] = f'{path}/clouds.yaml'
         return [claim]
     if paths:
@@ -84,9 +79,6 @@ _CLAIMED = _claim()
 #: The script that users call.
 OPENSTACK = str(pathlib.Path(sysconfig.get_path('scripts')) / 'openstack')
 
-#: The stores of each Glance, the default one first.
-STORES = ('fast', 'slow')
-
 #: Seconds after which a command is taken to hang.
 _TIMEOUT = 300
 
@@ -94,7 +86,7 @@ _TIMEOUT = 300
 @functools.cache
 def secrets() -> leaks.Secrets:
     """Give what no command may tell."""
-    return leaks.Secrets(pathlib.Path(os.environ[_SANDBOXES]))
+    return leaks.Secrets(pathlib.Path(os.environ[client.DIRECTORIES]))
 
 
 class Result:
@@ -120,17 +112,6 @@ class Result:
     @property
     def results(self) -> dict[str, str]:
         return {row['ID']: row['Result'] for row in self.rows}
-
-
-class Gibibyte:
-    """Data to upload that needs no memory."""
-
-    def __len__(self) -> int:
-        return 1024**3
-
-    def __iter__(self) -> Iterator[bytes]:
-        block = os.urandom(1024**2)
-        return (block for _ in range(1024))
 
 
 class Silence(fixtures.Fixture):
@@ -159,152 +140,6 @@ class Silence(fixtures.Fixture):
         self._server.shutdown(socket.SHUT_RDWR)
         self._thread.join()
         self._server.close()
-
-
-class _Connections(dict[str, openstack.connection.Connection]):
-    """The connections to a cloud, made when they are asked for.
-
-    By what follows the cloud's name in that of its entry.
-    """
-
-    def __init__(self, cloud: str, region: str) -> None:
-        super().__init__()
-        self._cloud = cloud
-        self._region = region or None
-
-    def __missing__(self, suffix: str) -> openstack.connection.Connection:
-        self[suffix] = openstack.connect(
-            cloud=self._cloud + suffix, region_name=self._region
-        )
-        return self[suffix]
-
-
-class Cloud:
-    """One cloud of the sandbox, looked at behind the plugin's back.
-
-    :param name: as in clouds.yaml, of its admin; NAME:REGION for a region
-        that is not its first
-    """
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        cloud, _, region = name.partition(':')
-        directory = pathlib.Path(os.environ[_SANDBOXES])
-        glances = sandbox.load(directory)[cloud]
-        self.glance = glances[region or next(iter(glances))]
-        self.connections = _Connections(cloud, region)
-
-    def close(self) -> None:
-        for connection in self.connections.values():
-            connection.close()
-
-    def request(
-        self, method: str, path: str, user: str = '', **options: Any
-    ) -> Any:
-        connection = self.connections[user and f'-{user}']
-        return connection.image.request(
-            path, method, raise_exc=True, **options
-        )
-
-    def project_id(self, user: str = '') -> str | None:
-        project: str | None = self.connections[
-            user and f'-{user}'
-        ].current_project_id
-        return project
-
-    def wipe(self) -> None:
-        """Forget all images, deleted ones too, as nobody can by the API."""
-        self.sql('TRUNCATE images CASCADE')
-        for store in STORES:
-            for file in self.glance.store.with_name(store).iterdir():
-                file.unlink()
-
-    def sql(
-        self, statement: str, *parameters: object
-    ) -> list[tuple[Any, ...]]:
-        """Execute SQL and give the rows that it finds."""
-        connection = psycopg2.connect(self.glance.database)
-        with connection, connection.cursor() as cursor:
-            cursor.execute(statement, parameters)
-            rows = cursor.fetchall() if cursor.description else []
-        connection.close()
-        return rows
-
-    def create(
-        self, data: Any = b'data', user: str = '', **fields: Any
-    ) -> image_record.Image:
-        """Create an image.
-
-        :param data: bytes, or what requests takes for them; None to leave
-            it queued
-        """
-        fields = {
-            'id': str(uuid.uuid4()),
-            'name': 'image',
-            'container_format': 'bare',
-            'disk_format': 'raw',
-            'visibility': 'private',
-            **fields,
-        }
-        image_id = fields['id']
-        self.request('POST', '/images', user, json=fields)
-        if data is not None:
-            self.upload(image_id, data, user)
-        return self.get(image_id)
-
-    def upload(self, image_id: str, data: Any, user: str = '') -> None:
-        self.request(
-            'PUT',
-            f'/images/{image_id}/file',
-            user,
-            data=data,
-            headers={'Content-Type': 'application/octet-stream'},
-        )
-
-    def patch(self, image_id: str, **fields: Any) -> None:
-        self.request(
-            'PATCH',
-            f'/images/{image_id}',
-            headers={
-                'Content-Type': 'application/openstack-images-v2.1-json-patch'
-            },
-            data=json.dumps(
-                [
-                    {'op': 'add', 'path': f'/{field}', 'value': value}
-                    for field, value in fields.items()
-                ]
-            ),
-        )
-
-    def get(self, image_id: str) -> image_record.Image:
-        return image_record.Image(
-            self.request('GET', f'/images/{image_id}').json()
-        )
-
-    def ids(self) -> set[str]:
-        """Give the IDs of all images, in whatever state."""
-        listings = (
-            self.request('GET', f'/images?limit=1000&os_hidden={hidden}')
-            for hidden in ('false', 'true')
-        )
-        return {
-            record['id']
-            for listing in listings
-            for record in listing.json()['images']
-        }
-
-    def data(self, image_id: str) -> bytes:
-        response = self.request('GET', f'/images/{image_id}/file')
-        data: bytes = response.content
-        return data
-
-    def stored(self, image_id: str, store: str = '') -> pathlib.Path:
-        """Give the file in which a store keeps an image.
-
-        :param store: its ID; the default one's if none is given
-        """
-        stores = self.glance.store
-        return (stores.with_name(store) if store else stores) / image_id
 
 
 class FunctionalTest(testtools.TestCase):
@@ -337,8 +172,8 @@ class FunctionalTest(testtools.TestCase):
         self.useFixture(fixtures.MonkeyPatch('threading.excepthook', note))
         self.addCleanup(lambda: self.assertEqual([], failed))
 
-    def cloud(self, name: str) -> Cloud:
-        cloud = Cloud(name)
+    def cloud(self, name: str) -> client.Cloud:
+        cloud = client.Cloud(name)
         self.addCleanup(cloud.close)
         cloud.wipe()
         return cloud
@@ -510,7 +345,7 @@ class FunctionalTest(testtools.TestCase):
         self,
         image: image_record.Image,
         data: bytes,
-        cloud: Cloud | None = None,
+        cloud: client.Cloud | None = None,
     ) -> None:
         """Hold a replica against its source and against the very bytes."""
         cloud = cloud or self.slave

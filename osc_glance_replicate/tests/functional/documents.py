@@ -313,11 +313,11 @@ def rewrite(page: pathlib.Path, session: Session) -> None:
 
 
 def main() -> None:
-    from osc_glance_replicate.tests.functional import base
+    from osc_glance_replicate.sandbox import client
 
     for name in sys.argv[1:]:
         for cloud in 'master', 'master:RegionTwo', 'slave', 'secure':
-            base.Cloud(cloud).wipe()
+            client.Cloud(cloud).wipe()
         clouds = pathlib.Path(os.environ['OS_CLIENT_CONFIG_FILE'])
         with Session(clouds) as session:
             rewrite(pathlib.Path(name), session)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import fixtures
 
-from osc_glance_replicate.tests.functional import base
+from osc_glance_replicate.sandbox import client
 
 _BEGIN = """
 CREATE TABLE image_history (LIKE images);
@@ -52,7 +52,7 @@ class State(NamedTuple):
 class History(fixtures.Fixture):
     """Has a trigger note what happens to the images of a cloud."""
 
-    def __init__(self, cloud: base.Cloud) -> None:
+    def __init__(self, cloud: client.Cloud) -> None:
         super().__init__()
         self._cloud = cloud
 

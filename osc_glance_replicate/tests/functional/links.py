@@ -18,6 +18,7 @@ import time
 from typing import Any, IO
 
 from osc_glance_replicate.model import image_record
+from osc_glance_replicate.sandbox import client
 from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests.functional import faults
 from osc_glance_replicate.tests.functional import proxy
@@ -41,7 +42,7 @@ class BrokenLinksTest(base.FunctionalTest):
         )
         self.data: dict[str, bytes] = {}
 
-    def proxy(self, cloud: base.Cloud) -> proxy.Proxy:
+    def proxy(self, cloud: client.Cloud) -> proxy.Proxy:
         return self.useFixture(proxy.Proxy(cloud.glance.url))
 
     def image(self, size: int = 3 * MIB, **fields: Any) -> image_record.Image:

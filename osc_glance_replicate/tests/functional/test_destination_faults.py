@@ -17,6 +17,7 @@ import time
 
 from keystoneauth1 import exceptions
 
+from osc_glance_replicate.sandbox import client
 from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests.functional import faults
 from osc_glance_replicate.tests.functional import links
@@ -239,7 +240,7 @@ class TestRecords(links.BrokenLinksTest):
             def __iter__(self):
                 return blocks()
 
-        cloud = base.Cloud('slave')
+        cloud = client.Cloud('slave')
         try:
             cloud.upload(image.id, Body())
         except exceptions.ConnectFailure:

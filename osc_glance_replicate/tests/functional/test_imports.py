@@ -18,7 +18,7 @@ import uuid
 
 import yaml
 
-from osc_glance_replicate.tests.functional import base
+from osc_glance_replicate.sandbox import client
 from osc_glance_replicate.tests.functional import dumps
 from osc_glance_replicate.tests.functional import faults
 from osc_glance_replicate.tests.functional import links
@@ -43,7 +43,7 @@ class ImportTest(links.BrokenLinksTest):
         cloud = cloud or self.slave
         found = {
             store: path.read_bytes()
-            for store in base.STORES
+            for store in client.STORES
             if (path := cloud.stored(image.id, store)).exists()
         }
         data = self.data[image.id]
@@ -66,7 +66,7 @@ class TestImport(ImportTest):
         self.assertReasons(self.copy(*several, '--show-all'), uploaded='')
         for image in images.values():
             self.assertCopied(image, puts=0)
-            self.assertStored(image, base.STORES)
+            self.assertStored(image, client.STORES)
 
     def test_what_passes(self):
         """Links that break, and answers that are lost."""
@@ -149,7 +149,7 @@ class TestLoad(dumps.DumpTest):
         image = self.put(b'data', tags=['a'])
         self.load('--method', 'import', '--all-stores')
         self.assertReplica(image, b'data')
-        for store in base.STORES:
+        for store in client.STORES:
             path = self.slave.stored(image.id, store)
             self.assertEqual(b'data', path.read_bytes())
 
@@ -212,7 +212,7 @@ class TestDownload(ImportTest):
         )
         self.assertEqual('conflict', result.results[damaged.id])
         self.assertEqual('failed', result.results[short.id])
-        self.assertStored(image, base.STORES, self.other)
+        self.assertStored(image, client.STORES, self.other)
         replica = self.other.get(image.id)
         self.assertEqual({'hw_site': 'b', 'own': 'x'}, replica.properties)
         self.assertEqual(demo, replica.owner)

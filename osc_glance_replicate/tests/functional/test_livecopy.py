@@ -16,6 +16,7 @@ import signal
 import time
 import uuid
 
+from osc_glance_replicate.sandbox import client
 from osc_glance_replicate.tests.functional import base
 
 
@@ -489,7 +490,7 @@ class TestOutput(base.FunctionalTest):
 
     def test_interrupt_prints_what_was_done_and_exits_130(self):
         image = self.master.create(b'small')
-        big = self.master.create(base.Gibibyte())
+        big = self.master.create(client.Gibibyte())
         process = self.start(
             '--os-cloud', 'master', 'image', 'replicate', 'livecopy',
             '-f', 'json', '--to', 'slave', '--transfers', '2',
@@ -537,7 +538,7 @@ class TestOutput(base.FunctionalTest):
 
 class TestSize(base.FunctionalTest):
     def test_a_gibibyte_in_constant_memory(self):
-        image = self.master.create(base.Gibibyte())
+        image = self.master.create(client.Gibibyte())
         result = self.livecopy()
         self.assertEqual({image.id: 'copied'}, result.results)
         self.assertEqual(image.digests, self.slave.get(image.id).digests)
