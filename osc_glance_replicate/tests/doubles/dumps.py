@@ -61,7 +61,7 @@ class VerifyTest(DirectoryTest):
         return tell.exit_code
 
     def told(self):
-        tell = verify_report.Findings(for_people=True)
+        tell = verify_report.VerifyReport(for_people=True)
         rows = list(tell.rows(self.verify))
         self.assertIsNone(tell.trouble)
         for row in rows:

@@ -20,6 +20,7 @@ import testtools
 
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import plan
+from osc_glance_replicate.model import results
 from osc_glance_replicate.reporting import page
 from osc_glance_replicate.tests.doubles import records as base
 
@@ -79,7 +80,9 @@ class PageTest(testtools.TestCase):
         )
         if verb is plan.Verb.COPY:
             listening.begun(action)
-        listening.ended(outcomes.Outcome(action, result, reason))
+        listening.ended(
+            outcomes.Outcome(action, results.Result(result), reason)
+        )
 
     def at(self, *seconds):
         clock = iter(seconds)

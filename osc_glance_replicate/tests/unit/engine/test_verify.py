@@ -41,7 +41,7 @@ class TestImages(dumps.VerifyTest):
         os.unlink(self.at(f'{none.id}.img'))
         list(
             verify.verify(
-                self.place, selection.Selection(), progress.Lines(stream)
+                self.place, selection.Selection(), progress.ProgressLog(stream)
             )
         )
         told = sorted(stream.getvalue().splitlines())
@@ -354,7 +354,7 @@ class TestOthers(dumps.VerifyTest):
     def test_name_that_is_no_text(self):
         with open(os.fsencode(self.path) + b'/\xff\x1b', 'wb'):
             pass
-        tell = verify_report.Findings(for_people=True)
+        tell = verify_report.VerifyReport(for_people=True)
         (row,) = tell.rows(self.verify)
         self.assertIsNone(tell.trouble)
         self.assertTrue(row[-1].isprintable())

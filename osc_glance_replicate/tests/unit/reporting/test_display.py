@@ -21,6 +21,7 @@ import testtools
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import outcomes
+from osc_glance_replicate.model import results
 from osc_glance_replicate.reporting import display
 from osc_glance_replicate.tests.doubles import records as base
 
@@ -99,7 +100,7 @@ class TestDisplay(testtools.TestCase):
             trouble = errors.TransientError('slave', 'HTTP 503')
             display.retried(copied, trouble)
             if number < 90:
-                display.ended(outcomes.Outcome(copied, 'failed'))
+                display.ended(outcomes.Outcome(copied, results.Result.FAILED))
             else:
                 display.begun(copied)
         total, *_ = self.shown(display)
@@ -120,9 +121,11 @@ class TestDisplay(testtools.TestCase):
         self.assertIn('3.0/8.0 MB', total)
         self.assertIn('1 retried', total)
         self.assertIn('0%', lines[0])
-        display.ended(outcomes.Outcome(other, 'conflict', 'slave: taken'))
+        display.ended(
+            outcomes.Outcome(other, results.Result.CONFLICT, 'slave: taken')
+        )
         # What is fetched by the destination is sent by nobody here.
-        display.ended(outcomes.Outcome(one, 'copied'))
+        display.ended(outcomes.Outcome(one, results.Result.COPIED))
         (total,) = self.shown(display)
         self.assertIn('2 of 2 images, 1 failed', total)
         self.assertIn('4.0/4.0 MB', total)
@@ -142,7 +145,9 @@ class TestDisplay(testtools.TestCase):
             time.sleep(0.01)
             display.sent(each, 2_000_000)
         display.retried(one, errors.TransientError('slave', 'HTTP 503'))
-        display.ended(outcomes.Outcome(other, 'failed', 'interrupted'))
+        display.ended(
+            outcomes.Outcome(other, results.Result.FAILED, 'interrupted')
+        )
         total = self.shown(display)[0]
         self.assertIn('MB/s', total)
         self.assertNotIn(' -', total)
@@ -192,7 +197,9 @@ class TestDisplay(testtools.TestCase):
         shown.begun(one)
         shown.sent(one, 1000)
         shown.retried(one, errors.TransientError('slave', 'HTTP 503'))
-        shown.ended(outcomes.Outcome(one, 'failed', 'slave: HTTP 503'))
+        shown.ended(
+            outcomes.Outcome(one, results.Result.FAILED, 'slave: HTTP 503')
+        )
         shown.stop()
         # What could not be written is not to be tried again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), theirs)

@@ -29,7 +29,7 @@ class TestReport(testtools.TestCase):
     )
 
     def test_rows(self):
-        told = ec2_report.Ec2Ids()
+        told = ec2_report.Ec2IdReport()
         rows = list(told.rows(lambda: self.found))
         self.assertEqual(('EC2 ID', 'ID', 'Name'), told.columns)
         self.assertEqual(('aki-0a', ONE, r'a\x1b'), rows[0])
@@ -39,8 +39,8 @@ class TestReport(testtools.TestCase):
 
     def test_problems(self):
         for what, rows in (
-            (ec2_report.Ec2Ids, 2),
-            (ec2_report.Statements, 0),
+            (ec2_report.Ec2IdReport, 2),
+            (ec2_report.NovaSqlReport, 0),
         ):
             told = what()
             told.problems = ['a', 'b']
@@ -50,7 +50,7 @@ class TestReport(testtools.TestCase):
 
     def test_statements(self):
         """All or nothing, and no name among them."""
-        told = ec2_report.Statements()
+        told = ec2_report.NovaSqlReport()
         rows = told.rows(lambda: self.found)
         self.assertEqual(
             list(nova_table.statements(self.found)), [line for (line,) in rows]
@@ -62,8 +62,8 @@ class TestReport(testtools.TestCase):
             yield self.found[0]
             raise errors.PlaceError('master', 'gone')
 
-        told = ec2_report.Statements()
+        told = ec2_report.NovaSqlReport()
         self.assertEqual([], list(told.rows(broken)))
         self.assertIsInstance(told.trouble, errors.PlaceError)
         self.assertEqual(1, told.exit_code)
-        self.assertEqual([], list(ec2_report.Statements().rows(lambda: [])))
+        self.assertEqual([], list(ec2_report.NovaSqlReport().rows(lambda: [])))

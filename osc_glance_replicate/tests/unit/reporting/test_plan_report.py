@@ -23,7 +23,7 @@ class TestDifferences(testtools.TestCase):
             (True, 'no images'),
             (False, 'no images; 1 not compared: livecopy --dry-run tells why'),
         ):
-            told = plan_report.Differences()
+            told = plan_report.CompareReport()
             skipped = plan.Action(
                 base.image(), 'slave', plan.Verb.SKIP, routine=routine
             )
@@ -32,7 +32,7 @@ class TestDifferences(testtools.TestCase):
             self.assertEqual(0, told.exit_code)
 
     def test_what_to_do_next(self):
-        told = plan_report.Differences()
+        told = plan_report.CompareReport()
         failed = plan.Action(base.image(), 'slave', plan.Verb.FAIL, 'why')
         list(told.rows(lambda: [failed]))
         self.assertEqual(
@@ -44,7 +44,7 @@ class TestDifferences(testtools.TestCase):
     def test_record_without_data(self):
         """Whatever livecopy would make of it."""
         for verb in plan.Verb.COPY, plan.Verb.CONFLICT:
-            told = plan_report.Differences()
+            told = plan_report.CompareReport()
             queued = plan.Action(
                 base.image(), 'slave', verb, base.image(status='queued')
             )

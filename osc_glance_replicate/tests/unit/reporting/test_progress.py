@@ -19,9 +19,10 @@ import fixtures
 import testtools
 
 from osc_glance_replicate import errors
-from osc_glance_replicate.execution import events as watch
+from osc_glance_replicate.execution import events
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import plan
+from osc_glance_replicate.model import results
 from osc_glance_replicate.reporting import display
 from osc_glance_replicate.reporting import progress
 from osc_glance_replicate.tests.doubles import records as base
@@ -33,7 +34,7 @@ class TestLines(testtools.TestCase):
     def setUp(self):
         super().setUp()
         self.stream = io.StringIO()
-        self.lines = progress.Lines(self.stream)
+        self.lines = progress.ProgressLog(self.stream)
 
     def told(self):
         told = self.stream.getvalue().splitlines()
@@ -45,7 +46,7 @@ class TestLines(testtools.TestCase):
         self.lines.planned([one])
         self.lines.begun(one)
         self.lines.sent(one, 4_000_000)
-        self.lines.ended(outcomes.Outcome(one, 'copied'))
+        self.lines.ended(outcomes.Outcome(one, results.Result.COPIED))
         self.assertEqual(
             [f'copied: {one.image.id} one to slave, 4.0 MB in 0 s '
              '(1 of 1+ images)'],
@@ -53,7 +54,9 @@ class TestLines(testtools.TestCase):
         )  # fmt: skip
         self.lines.planned([other])
         self.lines.all_planned()
-        self.lines.ended(outcomes.Outcome(other, 'failed', 'slave: no\x1b[2J'))
+        self.lines.ended(
+            outcomes.Outcome(other, results.Result.FAILED, 'slave: no\x1b[2J')
+        )
         self.assertEqual(
             [f'failed: {other.image.id} other to slave: slave: no\\x1b[2J '
              '(2 of 2 images, 1 failed)'],
@@ -62,12 +65,14 @@ class TestLines(testtools.TestCase):
 
     def test_none_for_what_was_not_to_be_done(self):
         there = action(verb=plan.Verb.UNCHANGED)
-        self.lines.ended(outcomes.Outcome(there, 'unchanged'))
+        self.lines.ended(outcomes.Outcome(there, results.Result.UNCHANGED))
         self.assertEqual([], self.told())
 
     def test_what_cannot_be_done_is_told_all_the_same(self):
         clash = action(verb=plan.Verb.CONFLICT)
-        self.lines.ended(outcomes.Outcome(clash, 'conflict', 'sha512 differs'))
+        self.lines.ended(
+            outcomes.Outcome(clash, results.Result.CONFLICT, 'sha512 differs')
+        )
         self.assertEqual(
             [f'conflict: {clash.image.id} image 1 to slave: sha512 differs '
              '(1 of 1+ images, 1 failed)'],
@@ -87,39 +92,41 @@ class TestLines(testtools.TestCase):
         """No image fails for that."""
         one = action()
         with open('/dev/full', 'w') as full:
-            lines = progress.Lines(full)
+            lines = progress.ProgressLog(full)
             lines.planned([one])
             lines.retried(one, errors.TransientError('slave', 'HTTP 503'))
-            lines.ended(outcomes.Outcome(one, 'copied'))
+            lines.ended(outcomes.Outcome(one, results.Result.COPIED))
             # What could not be written is not to be tried again.
             os.dup2(os.open(os.devnull, os.O_WRONLY), full.fileno())
 
 
-class TestWatching(testtools.TestCase):
-    def watcher(self, stream, wanted=None, verbose=False):
-        with progress.watching(stream, wanted, verbose) as watcher:
-            return type(watcher)
+class TestListening(testtools.TestCase):
+    def listener(self, stream, wanted=None, verbose=False):
+        with progress.listening(stream, wanted, verbose) as listener:
+            return type(listener)
 
     def test_as_wanted_and_as_the_stream_allows(self):
         pipe = io.StringIO()
-        self.assertIs(watch.Nobody, self.watcher(pipe))
-        self.assertIs(progress.Lines, self.watcher(pipe, wanted=True))
-        self.assertIs(progress.Lines, self.watcher(pipe, verbose=True))
+        self.assertIs(events.Listener, self.listener(pipe))
+        self.assertIs(progress.ProgressLog, self.listener(pipe, wanted=True))
+        self.assertIs(progress.ProgressLog, self.listener(pipe, verbose=True))
         self.assertIs(
-            watch.Nobody, self.watcher(pipe, wanted=False, verbose=True)
+            events.Listener, self.listener(pipe, wanted=False, verbose=True)
         )
         # What many a CI sets does not make a terminal of a pipe.
         for name in 'FORCE_COLOR', 'TTY_COMPATIBLE', 'TTY_INTERACTIVE':
             with fixtures.EnvironmentVariable(name, '1'):
-                self.assertIs(watch.Nobody, self.watcher(pipe))
+                self.assertIs(events.Listener, self.listener(pipe))
         ours, theirs = pty.openpty()
         self.addCleanup(os.close, ours)
         with open(theirs, 'w') as terminal:
             self.useFixture(fixtures.EnvironmentVariable('TERM', 'dumb'))
-            self.assertIs(watch.Nobody, self.watcher(terminal))
+            self.assertIs(events.Listener, self.listener(terminal))
             self.useFixture(fixtures.EnvironmentVariable('TERM', 'xterm'))
-            self.assertIs(display.Display, self.watcher(terminal))
-            self.assertIs(watch.Nobody, self.watcher(terminal, wanted=False))
+            self.assertIs(display.Display, self.listener(terminal))
+            self.assertIs(
+                events.Listener, self.listener(terminal, wanted=False)
+            )
 
     def test_warnings_are_not_written_into_it(self):
         ours, theirs = pty.openpty()
@@ -129,6 +136,6 @@ class TestWatching(testtools.TestCase):
             root = logging.getLogger()
             root.addHandler(handler)
             self.addCleanup(root.removeHandler, handler)
-            with progress.watching(terminal, None, False):
+            with progress.listening(terminal, None, False):
                 self.assertIsNot(terminal, handler.stream)
             self.assertIs(terminal, handler.stream)

@@ -17,6 +17,7 @@ import testtools
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import plan
+from osc_glance_replicate.model import results
 from osc_glance_replicate.reporting import report
 from osc_glance_replicate import signals
 from osc_glance_replicate.tests.doubles import records as base
@@ -26,17 +27,17 @@ def outcome(result, *, routine=False, **fields):
     action = plan.Action(
         base.image(**fields), 'slave', plan.Verb.COPY, routine=routine
     )
-    return outcomes.Outcome(action, result, 'why\x1b')
+    return outcomes.Outcome(action, results.Result(result), 'why\x1b')
 
 
 class TestReport(testtools.TestCase):
     def report(self, outcomes, **options):
         options = {
             'show_all': False,
-            'rehearsal': False,
+            'dry_run': False,
             **options,
         }
-        self.told = report.Outcomes(**options)
+        self.told = report.CopyReport(**options)
         return list(self.told.rows(lambda: outcomes))
 
     def test_row(self):
@@ -74,7 +75,7 @@ class TestReport(testtools.TestCase):
         ):
             self.report([outcome('copied'), outcome(result)])
             self.assertEqual(code, self.told.exit_code)
-            self.report([outcome(result)], rehearsal=True)
+            self.report([outcome(result)], dry_run=True)
             self.assertEqual(0, self.told.exit_code)
 
     def test_early_end_is_kept_until_the_rows_are_shown(self):
@@ -96,7 +97,7 @@ class TestReport(testtools.TestCase):
         def cloud():
             raise errors.CloudError('slave', 'gone')
 
-        told = report.Outcomes()
+        told = report.CopyReport()
         self.assertEqual([], list(told.rows(cloud)))
         self.assertEqual(1, told.exit_code)
         self.assertEqual('', told.summary)
@@ -104,7 +105,7 @@ class TestReport(testtools.TestCase):
     def test_summary_counts_bytes_that_moved(self):
         self.report([outcome('copied', size=10**9), outcome('updated')])
         self.assertIn('1.0 GB in', self.told.summary)
-        self.report([outcome('copy', size=10**9)], rehearsal=True)
+        self.report([outcome('copy', size=10**9)], dry_run=True)
         self.assertEqual('Dry run: 1 copy; 1.0 GB to copy', self.told.summary)
 
     def test_summary_says_what_to_do_next(self):
@@ -117,7 +118,7 @@ class TestReport(testtools.TestCase):
                 'again',
                 self.told.summary.split('; ', 1)[1],
             )
-            self.report([outcome(result)], rehearsal=True)
+            self.report([outcome(result)], dry_run=True)
             self.assertEqual(
                 f'Dry run: 1 {result}; 0 bytes to copy; see Reason, mend it',
                 self.told.summary,

@@ -17,6 +17,7 @@ import signal
 import fixtures
 
 from osc_glance_replicate.engine import verify
+from osc_glance_replicate.model import results
 from osc_glance_replicate.reporting import verify_report
 from osc_glance_replicate import signals
 from osc_glance_replicate.tests.doubles import dumps
@@ -59,10 +60,12 @@ class TestSummary(dumps.VerifyTest):
 
     def test_interrupted(self):
         def findings():
-            yield verify.Finding('', '', 4, 'unread', 'interrupted')
+            yield verify.Finding(
+                '', '', 4, results.Result.UNREAD, 'interrupted'
+            )
             raise signals.Ended(signal.SIGINT)
 
-        tell = verify_report.Findings()
+        tell = verify_report.VerifyReport()
         list(tell.rows(findings))
         self.assertTrue(
             tell.summary.endswith(
