@@ -17,9 +17,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from osc_glance_replicate.commands import base
-from osc_glance_replicate.commands import options
 from osc_glance_replicate.commands import requests
 from osc_glance_replicate.commands import selection_options
+from osc_glance_replicate.commands import shared_options
 
 
 class CompareImages(base.ReplicateCommand):
@@ -44,15 +44,15 @@ class CompareImages(base.ReplicateCommand):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         selection_options.add_selection(parser)
-        options.add_destinations(parser, dump=True)
-        options.add_replica(parser)
+        shared_options.add_destinations(parser, dump=True)
+        shared_options.add_replica(parser)
         parser.add_argument(
             '--extra',
             action='store_true',
             help='Show the images that only a destination has, too',
         )
-        options.add_show_all(parser, 'those that are the same')
-        options.accept_any_order(parser)
+        shared_options.add_show_all(parser, 'those that are the same')
+        shared_options.accept_any_order(parser)
         return parser
 
     def take_action(
@@ -60,7 +60,7 @@ class CompareImages(base.ReplicateCommand):
     ) -> tuple[tuple[str, ...], Iterable[Any]]:
         from osc_glance_replicate.engine import routes
         from osc_glance_replicate import errors
-        from osc_glance_replicate.model import options as asked
+        from osc_glance_replicate.model import options
         from osc_glance_replicate.reporting import plan_report
 
         if parsed_args.extra and (parsed_args.images or parsed_args.project):
@@ -71,14 +71,14 @@ class CompareImages(base.ReplicateCommand):
         replica = requests.replica(parsed_args)
         to = requests.to_clouds(parsed_args, replica=replica)
         if parsed_args.dump:
-            if replica != asked.Replica(members=replica.members):
+            if replica != options.Replica(members=replica.members):
                 raise errors.SelectionError(
                     '--dump compares with the images as they are: of the '
                     'options that say what a replica is, it takes --members '
                     'only'
                 )
             to = requests.to_dump(parsed_args.dump, replica.members)
-        request = asked.Request(
+        request = options.Request(
             requests.selection(parsed_args), to, extra=parsed_args.extra
         )
         tell = plan_report.CompareReport(

@@ -15,7 +15,7 @@
 import argparse
 from collections.abc import Sequence
 
-from osc_glance_replicate.commands import options
+from osc_glance_replicate.commands import shared_options
 from osc_glance_replicate.commands import values
 
 #: What ``--method`` may be, and what each means.
@@ -31,7 +31,7 @@ _METHODS = {
 def add_copying(parser: argparse.ArgumentParser) -> None:
     """Add what the verbs that copy have in common."""
     _add_run(parser)
-    options.accept_any_order(parser)
+    shared_options.accept_any_order(parser)
 
 
 def add_copying_to_clouds(
@@ -44,18 +44,20 @@ def add_copying_to_clouds(
     :param methods: how data may get there
     :param cluster: other machines may do it
     """
-    options.add_replica(parser)
+    shared_options.add_replica(parser)
     _add_method(parser, methods)
     _add_checks(parser)
     _add_run(parser, cluster)
-    options.accept_any_order(parser, _check_stores)
+    shared_options.accept_any_order(parser, _check_stores)
 
 
 def _add_run(parser: argparse.ArgumentParser, cluster: bool = False) -> None:
     """Add what is about the run, wherever the images go."""
     _add_execution(parser, cluster)
     _add_watching(parser)
-    options.add_show_all(parser, 'unchanged ones and those not replicated')
+    shared_options.add_show_all(
+        parser, 'unchanged ones and those not replicated'
+    )
 
 
 def _add_execution(parser: argparse.ArgumentParser, cluster: bool) -> None:
@@ -63,9 +65,9 @@ def _add_execution(parser: argparse.ArgumentParser, cluster: bool) -> None:
 
     :param cluster: it may be by other machines
     """
-    from osc_glance_replicate.model import options as asked
+    from osc_glance_replicate.model import options
 
-    defaults = asked.Run()
+    defaults = options.Run()
     group = parser.add_argument_group('how it is done')
     group.add_argument(
         '--dry-run',
@@ -120,7 +122,7 @@ def _add_execution(parser: argparse.ArgumentParser, cluster: bool) -> None:
 def _add_watching(parser: argparse.ArgumentParser) -> None:
     """Add what says how a run is looked on, and what is kept of it."""
     group = parser.add_argument_group('what it shows')
-    options.add_progress(group)
+    shared_options.add_progress(group)
     group.add_argument(
         '--report',
         metavar='<file>',
@@ -164,7 +166,7 @@ def _add_method(
         help=' '.join(_METHODS[method] for method in methods),
     )
     where = group.add_mutually_exclusive_group()
-    options.add_list(
+    shared_options.add_list(
         where,
         '--store',
         'stores',

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 from osc_glance_replicate.commands import copying
 from osc_glance_replicate.commands import copying_options
-from osc_glance_replicate.commands import options
 from osc_glance_replicate.commands import requests
 from osc_glance_replicate.commands import selection_options
+from osc_glance_replicate.commands import shared_options
 
 if TYPE_CHECKING:
     from osc_glance_replicate.engine import engine
@@ -45,17 +45,17 @@ class DumpImages(copying.CopyCommand):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        options.add_path(parser)
+        shared_options.add_path(parser)
         selection_options.add_selection(parser)
-        options.add_members(parser)
+        shared_options.add_members(parser)
         copying_options.add_copying(parser)
         return parser
 
     def engine(self, parsed_args: argparse.Namespace) -> 'engine.Engine':
         from osc_glance_replicate.engine import routes
-        from osc_glance_replicate.model import options as asked
+        from osc_glance_replicate.model import options
 
-        request = asked.Request(
+        request = options.Request(
             requests.selection(parsed_args),
             requests.to_dump(parsed_args.path, parsed_args.members),
             requests.run(parsed_args),

@@ -17,9 +17,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TYPE_CHECKING
 
 from osc_glance_replicate.commands import base
-from osc_glance_replicate.commands import options
 from osc_glance_replicate.commands import requests
 from osc_glance_replicate.commands import selection_options
+from osc_glance_replicate.commands import shared_options
 from osc_glance_replicate.commands import values
 
 if TYPE_CHECKING:
@@ -59,14 +59,14 @@ class Ec2Ids(base.ReplicateCommand):
             help="Show short IDs, which fit into nova's table s3_images",
         )
         _add_nova(parser)
-        options.accept_any_order(parser)
+        shared_options.accept_any_order(parser)
         return parser
 
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[tuple[str, ...], Iterable[Any]]:
         from osc_glance_replicate.ec2 import assignment
-        from osc_glance_replicate.model import options as asked
+        from osc_glance_replicate.model import options
         from osc_glance_replicate.reporting import ec2_report
 
         what = (
@@ -75,7 +75,7 @@ class Ec2Ids(base.ReplicateCommand):
             else ec2_report.Ec2IdReport
         )
         tell = what(for_people=base.for_people(parsed_args))
-        request = asked.Request(
+        request = options.Request(
             requests.selection(parsed_args), requests.to_clouds(parsed_args)
         )
         in_use = parsed_args.nova_map, parsed_args.nova_map_to

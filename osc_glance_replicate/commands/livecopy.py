@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 from osc_glance_replicate.commands import copying
 from osc_glance_replicate.commands import copying_options
-from osc_glance_replicate.commands import options
 from osc_glance_replicate.commands import requests
 from osc_glance_replicate.commands import selection_options
+from osc_glance_replicate.commands import shared_options
 
 if TYPE_CHECKING:
     from osc_glance_replicate.engine import engine
@@ -51,16 +51,16 @@ class LivecopyImages(copying.CopyCommand):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         selection_options.add_selection(parser)
-        options.add_destinations(parser)
+        shared_options.add_destinations(parser)
         copying_options.add_copying_to_clouds(parser, cluster=True)
         return parser
 
     def engine(self, parsed_args: argparse.Namespace) -> 'engine.Engine':
         from osc_glance_replicate.cluster import hire
         from osc_glance_replicate.engine import routes
-        from osc_glance_replicate.model import options as asked
+        from osc_glance_replicate.model import options
 
-        request = asked.Request(
+        request = options.Request(
             requests.selection(parsed_args),
             requests.to_clouds(
                 parsed_args,

@@ -14,7 +14,7 @@
 
 import argparse
 
-from osc_glance_replicate.commands import options
+from osc_glance_replicate.commands import shared_options
 from osc_glance_replicate.commands import values
 
 
@@ -38,21 +38,21 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_repeatable(group: argparse._ArgumentGroup) -> None:
-    options.add_list(
+    shared_options.add_list(
         group,
         '--name',
         'names',
         '<glob>',
         'Only images whose name fits (repeat for alternatives)',
     )
-    options.add_list(
+    shared_options.add_list(
         group,
         '--exclude',
         'excludes',
         '<glob>',
         'No image whose name or ID fits (repeat for several)',
     )
-    options.add_list(
+    shared_options.add_list(
         group,
         '--property',
         'properties',
@@ -60,7 +60,7 @@ def _add_repeatable(group: argparse._ArgumentGroup) -> None:
         'Only images with this property (repeat: with all of them)',
         type=values.key_value,
     )
-    options.add_list(
+    shared_options.add_list(
         group,
         '--tag',
         'tags',
@@ -70,7 +70,7 @@ def _add_repeatable(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_visibilities(group: argparse._ArgumentGroup) -> None:
-    for visibility in options.VISIBILITIES:
+    for visibility in shared_options.VISIBILITIES:
         group.add_argument(
             f'--{visibility}',
             dest='visibilities',

@@ -17,9 +17,9 @@ from collections.abc import Iterable
 from typing import Any, TYPE_CHECKING
 
 from osc_glance_replicate.commands import base
-from osc_glance_replicate.commands import options
 from osc_glance_replicate.commands import requests
 from osc_glance_replicate.commands import selection_options
+from osc_glance_replicate.commands import shared_options
 
 if TYPE_CHECKING:
     from osc_glance_replicate.model import plan
@@ -47,21 +47,21 @@ class SizeImages(base.ReplicateCommand):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         selection_options.add_selection(parser)
-        options.add_destinations(parser, dump=True, required=False)
-        options.accept_any_order(parser)
+        shared_options.add_destinations(parser, dump=True, required=False)
+        shared_options.accept_any_order(parser)
         return parser
 
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[tuple[str, ...], Iterable[Any]]:
         from osc_glance_replicate.engine import routes
-        from osc_glance_replicate.model import options as asked
+        from osc_glance_replicate.model import options
         from osc_glance_replicate.reporting import plan_report
 
         to = requests.to_clouds(parsed_args)
         if parsed_args.dump:
             to = requests.to_dump(parsed_args.dump)
-        request = asked.Request(requests.selection(parsed_args), to)
+        request = options.Request(requests.selection(parsed_args), to)
         tell = plan_report.SizeReport()
 
         def actions() -> Iterable['plan.Action']:

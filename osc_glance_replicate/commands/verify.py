@@ -17,9 +17,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from osc_glance_replicate.commands import base
-from osc_glance_replicate.commands import options
 from osc_glance_replicate.commands import requests
 from osc_glance_replicate.commands import selection_options
+from osc_glance_replicate.commands import shared_options
 
 
 class VerifyImages(base.ReplicateCommand):
@@ -40,10 +40,10 @@ class VerifyImages(base.ReplicateCommand):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        options.add_path(parser)
+        shared_options.add_path(parser)
         selection_options.add_selection(parser)
-        options.add_progress(parser)
-        options.accept_any_order(parser)
+        shared_options.add_progress(parser)
+        shared_options.accept_any_order(parser)
         return parser
 
     def take_action(
