@@ -14,10 +14,10 @@
 
 from collections.abc import Iterable, Iterator
 import concurrent.futures
-import dataclasses
 import itertools
 import queue
 import threading
+from typing import Any
 
 from osc_glance_replicate import background
 from osc_glance_replicate.execution import backlog
@@ -34,16 +34,6 @@ _TO_DO = frozenset((plan.Verb.COPY, plan.Verb.UPDATE))
 #: Images that are planned before it is their turn, about 2 kB of memory each:
 #: the largest of them comes first.
 _MAX_PLANNED_AHEAD = 1000
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _End:
-    """The end of the plan.
-
-    :param trouble: what has ended it early
-    """
-
-    trouble: BaseException | None
 
 
 def dry_run(
@@ -84,7 +74,7 @@ class Runner:
         self._room = threading.Semaphore(_MAX_PLANNED_AHEAD)
         #: What happens: a group is planned, or all are; an action has ended.
         self._queue: queue.SimpleQueue[
-            backlog.Group | _End | outcomes.Future
+            backlog.Group | concurrent.futures.Future[Any]
         ] = queue.SimpleQueue()
 
     def run(
@@ -118,33 +108,30 @@ class Runner:
         self, actions: Iterable[plan.Action]
     ) -> Iterator[outcomes.Outcome]:
         """Keep the crew busy."""
-        background.start(self._plan, actions)
-        end: _End | None = None
-        while self._pending or not (end or self._enough):
+        planning = background.start(self._plan, actions)
+        planning.add_done_callback(self._queue.put)
+        all_planned = False
+        while self._pending or not (all_planned or self._enough):
             event = self._queue.get()
-            if isinstance(event, _End):
-                end = event
+            if event is planning:
+                all_planned = True
                 self._listener.all_planned()
             elif isinstance(event, concurrent.futures.Future):
                 yield self._ended(event)
             elif not self._enough:
                 yield from self._admit(event)
             yield from self._begin()
-        if end and end.trouble:
-            raise end.trouble
+        if all_planned:
+            # Raise what has ended the plan early.
+            planning.result()
 
     def _plan(self, actions: Iterable[plan.Action]) -> None:
         """Plan ahead, in a thread of its own."""
-        trouble: BaseException | None = None
-        try:
-            for group in self._groups(actions):
-                self._queue.put(group)
-                self._room.acquire()
-                if self._stop.is_set():
-                    break
-        except BaseException as exc:
-            trouble = exc
-        self._queue.put(_End(trouble))
+        for group in self._groups(actions):
+            self._queue.put(group)
+            self._room.acquire()
+            if self._stop.is_set():
+                break
 
     def _admit(self, group: backlog.Group) -> Iterator[outcomes.Outcome]:
         """Yield what is not to be done, and have the rest wait."""

@@ -64,7 +64,8 @@ class Page(events.Listener):
         self._lock = threading.Lock()
         self._begun: dict[plan.Key, float] = {}
         self._images: list[timeline.TimedOutcome] = []
-        self._start = datetime.datetime.now(datetime.UTC)
+        start = datetime.datetime.now(datetime.UTC)
+        self._when = start.strftime('%Y-%m-%d %H:%M:%S UTC')
         self._zero = time.monotonic()
 
     def begun(self, action: plan.Action) -> None:
@@ -131,10 +132,6 @@ class Page(events.Listener):
         _add_table(body, title, others)
         written: bytes = ElementTree.tostring(html, 'utf-8', method='html')
         return b'<!DOCTYPE html>\n' + written + b'\n'
-
-    @property
-    def _when(self) -> str:
-        return self._start.strftime('%Y-%m-%d %H:%M:%S UTC')
 
     def _add_totals(self, body: ElementTree.Element) -> None:
         totals = markup.add(body, 'dl')

@@ -133,8 +133,8 @@ class SizeReport(report.Report[plan.Action]):
 
     def begin(self, to: Iterable[str]) -> None:
         """Take note of the names of the destinations, before any action."""
-        self._bytes = dict.fromkeys(to, 0)
-        self._images = dict.fromkeys(self._bytes, 0)
+        self._sizes = dict.fromkeys(to, 0)
+        self._images = dict.fromkeys(self._sizes, 0)
 
     def _rows(self, items: Iterable[plan.Action]) -> Iterator[tuple[Any, ...]]:
         for action in items:
@@ -142,9 +142,9 @@ class SizeReport(report.Report[plan.Action]):
             self._failures += action.verb is plan.Verb.FAIL
             if action.verb is plan.Verb.COPY:
                 self._images[action.to] += 1
-                self._bytes[action.to] += action.image.size or 0
+                self._sizes[action.to] += action.image.size or 0
         # Not before the plan has come to its end: half a sum is no sum.
-        for to, size in self._bytes.items():
+        for to, size in self._sizes.items():
             yield to, self._images[to], size, filesize.decimal(size)
 
     def _summary(self) -> str:

@@ -44,7 +44,8 @@ class Report(abc.ABC, Generic[_Item]):
         self._show_all = show_all
         self._for_people = for_people
         self._counts: collections.Counter[str] = collections.Counter()
-        self._failures = 0
+        self._failures = self._bytes = 0
+        self._start = time.monotonic()
         #: What ended the run early.
         self.trouble: BaseException | None = None
         #: What else is wrong, in a line each.
@@ -89,6 +90,10 @@ class Report(abc.ABC, Generic[_Item]):
         return isinstance(self.trouble, signals.Ended)
 
     @property
+    def _seconds(self) -> float:
+        return time.monotonic() - self._start
+
+    @property
     def exit_code(self) -> int:
         """0, or what tells the shell that the run needs attention."""
         if isinstance(self.trouble, signals.Ended):
@@ -125,8 +130,6 @@ class CopyReport(Report[outcomes.Outcome]):
     def __init__(self, *, dry_run: bool = False, **options: bool) -> None:
         super().__init__(**options)
         self._dry_run = dry_run
-        self._bytes = 0
-        self._start = time.monotonic()
 
     def _rows(
         self, items: Iterable[outcomes.Outcome]
@@ -152,8 +155,7 @@ class CopyReport(Report[outcomes.Outcome]):
         size = filesize.decimal(self._bytes)
         if self._dry_run:
             return f'Dry run: {counts}; {size} to copy'
-        seconds = time.monotonic() - self._start
-        return f'{counts}; {size} in {seconds:.0f} s'
+        return f'{counts}; {size} in {self._seconds:.0f} s'
 
     def _advice(self) -> str:
         if self._interrupted:

@@ -13,7 +13,6 @@
 """What was found in a dump, made into rows."""
 
 from collections.abc import Iterable, Iterator
-import time
 from typing import Any
 
 from rich import filesize
@@ -28,11 +27,6 @@ class VerifyReport(report.Report[verify.Finding]):
     """The report of verify."""
 
     columns = ('ID', 'Name', 'Size', 'Result', 'Reason')
-
-    def __init__(self, **options: bool) -> None:
-        super().__init__(**options)
-        self._bytes = 0
-        self._start = time.monotonic()
 
     def _rows(
         self, items: Iterable[verify.Finding]
@@ -52,9 +46,8 @@ class VerifyReport(report.Report[verify.Finding]):
 
     def _summary(self) -> str:
         size = filesize.decimal(self._bytes)
-        seconds = time.monotonic() - self._start
         counts = self._counted() or 'no images'
-        return f'{counts}; {size} verified in {seconds:.0f} s'
+        return f'{counts}; {size} verified in {self._seconds:.0f} s'
 
     def _advice(self) -> str:
         if self._interrupted:
