@@ -44,8 +44,8 @@ import openstack.connection
 import published
 
 from osc_glance_replicate.model import image_record
-from osc_glance_replicate.places.glance import destination as glance
-from osc_glance_replicate.places.glance import image_api as api
+from osc_glance_replicate.places import glance
+from osc_glance_replicate.places.glance import image_api
 from osc_glance_replicate.sandbox import tls
 from osc_glance_replicate.transfer import upload_body as transfer
 from osc_glance_replicate.transfer import verified_reader as checked
@@ -151,7 +151,7 @@ class Wire:
         for _ in range(self._size // len(block)):
             digest.update(block)
 
-    def _glance(self, end: ends.End) -> glance.Glance:
+    def _glance(self, end: ends.End) -> glance.Destination:
         url = f'{end.url}/v2'
         connection = openstack.connection.Connection(
             session=session.Session(
@@ -163,7 +163,7 @@ class Wire:
             image_endpoint_override=url,
             image_api_version='2',
         )
-        return glance.Glance(api.ImageApi(end.url, connection))
+        return glance.Destination(image_api.ImageApi(end.url, connection))
 
 
 def main() -> int:

@@ -51,7 +51,7 @@ class VerifyImages(base.ReplicateCommand):
     ) -> tuple[tuple[str, ...], Iterable[Any]]:
         from osc_glance_replicate.engine import criteria
         from osc_glance_replicate.engine import verify
-        from osc_glance_replicate.places.dump import source as directory
+        from osc_glance_replicate.places import dump
         from osc_glance_replicate.reporting import verify_report
 
         asked = requests.selection(parsed_args)
@@ -60,7 +60,7 @@ class VerifyImages(base.ReplicateCommand):
         )
 
         def findings() -> Iterable[verify.Finding]:
-            source = directory.Directory(parsed_args.path)
+            source = dump.Source(parsed_args.path)
             source.require_dump()
             selection = criteria.selection_in(source, asked)
             with self.progress_listener(parsed_args.progress) as listener:

@@ -24,13 +24,13 @@ from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import options
 from osc_glance_replicate.model import ownership
 from osc_glance_replicate.model import replica_template
-from osc_glance_replicate.places.dump import source as dump_source
-from osc_glance_replicate.places.glance import destination as glance
+from osc_glance_replicate.places import dump
+from osc_glance_replicate.places import glance
 
 
 def selection_of(
     connection: openstack.connection.Connection,
-    source: glance.Glance,
+    source: glance.Source,
     asked: image_selection.Selection,
 ) -> image_selection.Selection:
     """Return a selection as the cloud that it is about understands it.
@@ -48,7 +48,7 @@ def selection_of(
 
 
 def selection_in(
-    source: dump_source.Directory, asked: image_selection.Selection
+    source: dump.Source, asked: image_selection.Selection
 ) -> image_selection.Selection:
     """Return a selection as the dump that it is about understands it.
 

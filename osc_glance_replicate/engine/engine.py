@@ -33,7 +33,7 @@ from osc_glance_replicate.model import options
 from osc_glance_replicate.model import ownership
 from osc_glance_replicate.model import plan
 from osc_glance_replicate import places
-from osc_glance_replicate.places.dump import destination as dump
+from osc_glance_replicate.places import dump
 from osc_glance_replicate.planning import alignment
 from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.planning import order
@@ -212,7 +212,7 @@ class DumpEngine(Engine):
         self,
         source: places.Source,
         projects: ownership.Projects,
-        destination: dump.Dump,
+        destination: dump.Destination,
         planner: decisions.Planner,
         request: options.Request,
     ) -> None:
@@ -232,7 +232,7 @@ class DumpEngine(Engine):
             return super().replicate(listener)
         self._dump.open()
         actions = list(self.actions())
-        self._dump.make_room(actions)
+        self._dump.require_room(actions)
         self._dump.catch_up(actions)
         if self._planner.members:
             self._note_projects(actions)

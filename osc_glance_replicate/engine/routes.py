@@ -29,10 +29,9 @@ from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import options
 from osc_glance_replicate.model import ownership
 from osc_glance_replicate.model import replica_template
-from osc_glance_replicate.places.dump import destination as dump_destination
-from osc_glance_replicate.places.dump import files as dump_files
-from osc_glance_replicate.places.dump import source as dump_source
-from osc_glance_replicate.places.glance import destination as glance
+from osc_glance_replicate.places import dump
+from osc_glance_replicate.places.dump import layout
+from osc_glance_replicate.places import glance
 from osc_glance_replicate.places.glance import discovery
 from osc_glance_replicate.places.glance import image_api
 from osc_glance_replicate.planning import decisions
@@ -77,13 +76,13 @@ def between(
     names = [to.name for to in request.to]
     endpoints.refuse_same([name, *names], connections)
     login.warn_of_environment(own)
-    source = _glance(name, own, request)
+    source = glance.Source(_image_api(name, own, request))
     where = [
         criteria.delivered(to, own, connection)
         for to, connection in zip(request.to, others, strict=True)
     ]
     destinations = [
-        _glance(to.name, connection, request, to.delivery)
+        _destination(to, connection, request)
         for to, connection in zip(where, others, strict=True)
     ]
     selection = criteria.selection_of(own, source, request.selection)
@@ -124,11 +123,11 @@ def to_dump(own: Own, request: options.Request) -> engine.Engine:
         used
     """
     (to,) = request.to
-    destination = dump_destination.Dump(to.name)
+    destination = dump.Destination(to.name)
     (connection,) = login.connect(own, ())
     login.warn_of_environment(connection)
     name = connection.config.name
-    source = _glance(name, connection, request)
+    source = glance.Source(_image_api(name, connection, request))
     template = replica_template.Template(
         owners=ownership.Same(), members=to.replica.members
     )
@@ -149,9 +148,9 @@ def from_dump(own: Own, request: options.Request, path: str) -> engine.Engine:
 
     :raises ReplicateError: the cloud or the directory cannot be used
     """
-    source = dump_source.Directory(path)
+    source = dump.Source(path)
     source.require_dump()
-    if unfinished := dump_files.unfinished(source.files()):
+    if unfinished := layout.unfinished(source.files()):
         LOG.warning(
             '%s: the dump is not complete: images without a record: %s, the '
             'first of them is %s; verify names all',
@@ -164,7 +163,7 @@ def from_dump(own: Own, request: options.Request, path: str) -> engine.Engine:
     name = connection.config.name
     (to,) = request.to
     to = dataclasses.replace(to, name=name)
-    destination = _glance(name, connection, request, to.delivery)
+    destination = _destination(to, connection, request)
     selection = criteria.selection_in(source, request.selection)
     holds = {name: _rules(to, source, connection, destination)}
     return engine.Engine(
@@ -193,7 +192,7 @@ def _rules(
     to: options.To,
     source: ownership.Projects,
     connection: openstack.connection.Connection,
-    place: glance.Glance,
+    place: glance.Destination,
 ) -> rules.Rules:
     """Return what holds at a cloud."""
     return rules.Rules(
@@ -206,13 +205,20 @@ def _rules(
     )
 
 
-def _glance(
+def _destination(
+    to: options.To,
+    connection: openstack.connection.Connection,
+    request: options.Request,
+) -> glance.Destination:
+    api = _image_api(to.name, connection, request)
+    discovery.check(api, to.delivery)
+    return glance.Destination(api, connection.current_project_id, to.delivery)
+
+
+def _image_api(
     name: str,
     connection: openstack.connection.Connection,
     request: options.Request,
-    delivery: options.Delivery = options.Delivery(),
-) -> glance.Glance:
+) -> image_api.ImageApi:
     login.limit(connection, request.run.transfers)
-    api = image_api.ImageApi(name, connection)
-    discovery.check(api, delivery)
-    return glance.Glance(api, connection.current_project_id, delivery)
+    return image_api.ImageApi(name, connection)

@@ -12,8 +12,7 @@
 
 """The images of a dump held against their records, and other files named."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-import contextlib
+from collections.abc import Iterable, Iterator
 import dataclasses
 import os
 
@@ -27,8 +26,8 @@ from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.model import results
 from osc_glance_replicate import places
-from osc_glance_replicate.places.dump import files as dump_files
-from osc_glance_replicate.places.dump import source as directory
+from osc_glance_replicate.places import dump
+from osc_glance_replicate.places.dump import layout
 from osc_glance_replicate.planning import alignment
 from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.transfer import verified_reader as checked
@@ -48,14 +47,10 @@ class Finding:
     reason: str = ''
 
 
-class _Nowhere:
+class _Nowhere(places.Destination):
     """A destination where nothing stays but that it has arrived."""
 
     dates = False
-    inspects = False
-    imports = False
-    fetch = None
-    formats: Mapping[str, Collection[str]] = {}
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -71,14 +66,6 @@ class _Nowhere:
 
     def members(self, image: image_record.Image) -> None:
         pass
-
-    def stage(self, action: plan.Action) -> None:
-        pass
-
-    def kept(
-        self, image: image_record.Image
-    ) -> contextlib.AbstractContextManager[tuple[places.Data, int]]:
-        return contextlib.nullcontext((places.Nothing(), 0))
 
     def write(self, image: image_record.Image, body: places.Body) -> None:
         for _ in body:
@@ -100,9 +87,7 @@ class _Nowhere:
 class _InWords(events.Listeners):
     """Tells what was found rather than what became of a copy."""
 
-    def __init__(
-        self, listener: events.Listener, source: directory.Directory
-    ) -> None:
+    def __init__(self, listener: events.Listener, source: dump.Source) -> None:
         super().__init__([listener])
         self._source = source
 
@@ -114,7 +99,7 @@ class _InWords(events.Listeners):
 
 
 def verify(
-    source: directory.Directory,
+    source: dump.Source,
     selection: image_selection.Selection,
     listener: events.Listener = events.Listener(),
 ) -> Iterator[Finding]:
@@ -148,7 +133,7 @@ def verify(
 
 def _actions(
     rows: Iterable[alignment.Row],
-    source: directory.Directory,
+    source: dump.Source,
     selection: image_selection.Selection,
 ) -> Iterator[plan.Action]:
     """Plan to read what can be read."""
@@ -167,9 +152,7 @@ def _actions(
             yield action
 
 
-def _flaw_of_members(
-    source: directory.Directory, image: image_record.Image
-) -> str:
+def _flaw_of_members(source: dump.Source, image: image_record.Image) -> str:
     if image.visibility != 'shared':
         return ''
     try:
@@ -179,9 +162,7 @@ def _flaw_of_members(
     return ''
 
 
-def _finding(
-    outcome: outcomes.Outcome, source: directory.Directory
-) -> Finding:
+def _finding(outcome: outcomes.Outcome, source: dump.Source) -> Finding:
     image = outcome.action.image
     result, reason = outcome.result, outcome.reason
     if result is results.Result.COPIED:
@@ -202,16 +183,16 @@ def _finding(
     return Finding(image.id, image.name, image.size, result, reason)
 
 
-def _others(source: directory.Directory) -> Iterator[Finding]:
+def _others(source: dump.Source) -> Iterator[Finding]:
     """Look at the files that are of no image."""
     files = source.files()
     try:
         source.known()
     except errors.PlaceError as exc:
-        size = files.get(dump_files.PROJECTS)
+        size = files.get(layout.PROJECTS)
         damaged = results.Result.DAMAGED
         yield Finding('', '', size, damaged, str(exc.problem))
-    for stray in dump_files.strays(files):
+    for stray in layout.strays(files):
         yield Finding(
             stray.image_id, '', stray.size, stray.result, stray.reason
         )

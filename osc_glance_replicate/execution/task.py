@@ -209,7 +209,7 @@ class Task:
         self._sent = True
 
     def _open(
-        self, part: places.Data, kept: int
+        self, part: places.Data | None, kept: int
     ) -> contextlib.AbstractContextManager[upload_body.Blocks]:
         """Open the data: shared with other destinations the first time."""
         shared, self._shared = self._shared, None

@@ -14,90 +14,47 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 import contextlib
-from typing import Any, Protocol
+from typing import Protocol
 
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import plan
 
 
-class Readable(Protocol):
-    """Bytes that are read one after the other."""
-
-    def read(self, most: int) -> bytes:
-        """Give what has arrived, as soon as anything has.
-
-        :param most: number of bytes at the most
-        :returns: b'' at the end
-        :raises PlaceError: the source broke
-        """
-
-    def rewind(self) -> None:
-        """Start again.
-
-        :raises io.UnsupportedOperation: it cannot be given twice
-        """
-
-    def interrupt(self) -> None:
-        """Let a read that waits in another thread end soon, if it can."""
-
-
-class Data(Readable, Protocol):
-    """An image's bytes, being read.
+class Data(Protocol):
+    """An image's bytes, read one after the other.
 
     :ivar unwanted: number of bytes that come before those asked for
     """
 
     unwanted: int
 
-    def fileno(self) -> int | None:
-        """Give the descriptor that is ready when a read would not wait.
-
-        :returns: None where there is none that tells
-        """
-
-
-class OpenData(Readable, contextlib.AbstractContextManager[Any], Protocol):
-    """Data that wants to be closed."""
-
-    @property
-    def watched(self) -> bool:
-        """Whether ``arrived`` can tell."""
-
-    def arrived(self, most: int) -> bytes | None:
-        """Give what has arrived, without waiting for more than a moment.
-
-        What breaks is left to ``read``, which mends it.
-
-        :param most: number of bytes at the most
-        :returns: None where ``read`` may have to wait
-        """
-
-    def nudge(self) -> None:
-        """Break off a read that waits in another thread; go on then."""
-
-
-class Nothing:
-    """No data."""
-
-    unwanted = 0
-
     def read(self, most: int) -> bytes:
-        """Give none."""
-        return b''
+        """Return what has arrived, as soon as anything has.
 
-    def fileno(self) -> None:
-        """Tell that nothing can be waited for."""
+        :param most: maximum number of bytes
+        :returns: b'' at the end
+        :raises PlaceError: the source broke
+        """
+
+    def fileno(self) -> int | None:
+        """Return the descriptor that is ready when a read would not wait.
+
+        :returns: None where no descriptor shows it
+        """
 
     def rewind(self) -> None:
-        """Do nothing."""
+        """Start again.
+
+        :raises io.UnsupportedOperation: the data cannot be read twice
+        """
 
     def interrupt(self) -> None:
-        """Do nothing."""
+        """End a read that waits in another thread soon, if possible."""
 
 
 class Body(Protocol):
-    """An image's bytes, to be sent: as long as it says, and only once."""
+    """An image's bytes, to be sent once; its length is known beforehand."""
 
     def __len__(self) -> int: ...
 
@@ -112,29 +69,30 @@ class Place(Protocol):
     """Either end of a replication.
 
     All methods raise errors.PlaceError, whose message names the place.
+
+    :ivar name: what messages call it
+    :ivar dates: whether the place itself sets ``created_at``, so that equal
+        dates show two places to be one and the same
     """
 
     name: str
-
-    #: Whether it dates its records itself, so that equal dates at two places
-    #: show them to be one.
     dates: bool
 
     def images(
         self, selection: image_selection.Selection | None = None
     ) -> Iterator[image_record.Image]:
-        """Give all images, hidden ones too, in ascending order of their IDs.
+        """Yield all images, hidden ones too, in ascending order of their IDs.
 
-        :param selection: images that it does not match may be left out
+        :param selection: images that do not match it may be left out
         """
 
     def find(self, image_id: str) -> image_record.Image | None:
-        """Give the image of this ID, or None where it cannot be seen."""
+        """Return the image with this ID, or None where it cannot be seen."""
 
     def members(self, image: image_record.Image) -> Mapping[str, str] | None:
-        """Give the members of a shared image: project ID → status.
+        """Return the members of a shared image: project ID → status.
 
-        :returns: None where the place does not know
+        :returns: None where the place does not know them
         """
 
 
@@ -142,7 +100,7 @@ class Source(Place, Protocol):
     """Where images come from."""
 
     def named(self, name: str) -> Sequence[image_record.Image]:
-        """Give the images that bear this name."""
+        """Return the images with this name."""
 
     def read(
         self, image: image_record.Image, start: int = 0
@@ -157,49 +115,59 @@ class Source(Place, Protocol):
 class Destination(Place, Protocol):
     """Where replicas go.
 
-    A new replica is staged, written and published, in this order, and
-    nobody but the runner sees it before it is published.
+    A new replica is staged, written and published, in this order, and is
+    visible to nobody but the runner before it is published. A destination
+    that inherits from this class takes any data as it comes, keeps nothing of
+    an interrupted write, and has nothing to stage or to publish.
+
+    :ivar inspects: whether it may refuse data whose format is not the one
+        in the record
     """
 
-    #: Whether it may refuse data that is not of the format that its record
-    #: says.
-    inspects: bool
+    inspects: bool = False
 
     @property
     def imports(self) -> bool:
-        """Whether it does something of its own to the data.
+        """Whether it processes the data by itself.
 
-        Its bytes can only be checked afterwards then.
+        Its bytes can only be verified afterwards then.
         """
+        return False
 
     @property
     def fetch(self) -> Fetch | None:
-        """How it gets data by itself; None where that has to be written."""
+        """How it gets data by itself; None where data has to be written."""
+        return None
 
     @property
     def formats(self) -> Mapping[str, Collection[str]]:
-        """The values that it takes for disk_format and container_format.
+        """The values that it accepts for disk_format and container_format.
 
-        A field where it takes anything, or does not say, is missing.
+        A field that may have any value, or of which it says nothing, is
+        missing.
         """
+        return {}
+
+    def kept(
+        self, image: image_record.Image
+    ) -> contextlib.AbstractContextManager[tuple[Data | None, int]]:
+        """Open the data that an interrupted write has left.
+
+        :returns: the data, and its number of bytes; None and 0 where nothing
+            is kept
+        """
+        return contextlib.nullcontext((None, 0))
 
     def stage(self, action: plan.Action) -> None:
-        """Make a private record without data, or complete one that is there.
+        """Create a private record without data, or complete one.
 
-        Also finds out, where that can be asked, whether the replica may be
-        published later.
+        Also find out, where possible, whether the replica may be published
+        later.
 
         :raises TakenError: the ID is in use
         :raises RefusedError: the record as it should be is not accepted
         """
-
-    def kept(
-        self, image: image_record.Image
-    ) -> contextlib.AbstractContextManager[tuple[Data, int]]:
-        """Open the data that an interrupted write has left.
-
-        :returns: the data, and the number of bytes, 0 where nothing is kept
-        """
+        return
 
     def write(self, image: image_record.Image, body: Body) -> None:
         """Write the data of a staged replica, from the start.
@@ -208,7 +176,8 @@ class Destination(Place, Protocol):
         """
 
     def publish(self, action: plan.Action) -> None:
-        """Give a verified replica its owner, visibility and the like."""
+        """Set the owner, visibility and the like of a verified replica."""
+        return
 
     def update(self, action: plan.Action) -> None:
         """Make the changes of an action to its replica.

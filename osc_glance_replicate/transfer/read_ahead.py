@@ -16,7 +16,7 @@ from collections.abc import Callable
 import queue
 
 from osc_glance_replicate import background as workers
-from osc_glance_replicate import places
+from osc_glance_replicate.transfer import resuming_reader as resume
 
 
 class ReadAhead:
@@ -30,7 +30,7 @@ class ReadAhead:
     :param most: number of bytes of a block, at the most
     """
 
-    def __init__(self, opened: places.OpenData, most: int) -> None:
+    def __init__(self, opened: resume.Resuming, most: int) -> None:
         self._opened = opened
         self._most = most
         # Two queues cost a third of what a future for each block does.

@@ -114,7 +114,13 @@ class Resuming:
         return self._poll is not None and self._limit.rate is None
 
     def arrived(self, most: int) -> bytes | None:
-        """Give what has arrived, as ``places.OpenData`` does."""
+        """Return what has arrived, waiting for no more than a moment.
+
+        What breaks is left to ``read``, which mends it.
+
+        :param most: maximum number of bytes
+        :returns: None where ``read`` may have to wait
+        """
         poll = self._poll
         if not (poll and self.watched) or self._position >= self._size:
             return None

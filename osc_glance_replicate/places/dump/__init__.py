@@ -11,3 +11,8 @@
 # under the License.
 
 """A dump directory, as either end of a replication."""
+
+from osc_glance_replicate.places.dump.destination import Destination
+from osc_glance_replicate.places.dump.source import Source
+
+__all__ = ('Destination', 'Source')

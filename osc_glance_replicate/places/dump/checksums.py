@@ -20,13 +20,13 @@ import threading
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.places.dump import folder
 
-#: Bytes that such a file may have: that is a million images.
-_MOST = 256 * 1024 * 1024
+#: Bytes that such a file may have, enough for a million images.
+_MAX_SIZE = 256 * 1024 * 1024
 
-#: Ours alone: another line, or one that is torn, is left out.
+#: A line of ours; any other, or a torn one, is left out.
 _LINE = re.compile(r'([0-9a-f]+)  ([0-9a-fA-F-]{36}\.img)\n')
 
-#: The files are named by algorithms: of those that coreutils can check.
+#: The file of each algorithm that coreutils can check.
 FILES = {
     algorithm: f'{algorithm.upper()}SUMS'
     for algorithm in ('sha512', 'sha384', 'sha256', 'sha224', 'sha1', 'md5')
@@ -36,8 +36,8 @@ FILES = {
 class Checksums:
     """The recorded hash of each file, by algorithm.
 
-    Not the record but a convenience: what a power cut leaves of the last line
-    is mended by the next dump.
+    The files are a convenience, not the record: the next dump mends a last
+    line that a power cut has torn.
 
     :param files: the dump directory
     """
@@ -48,10 +48,10 @@ class Checksums:
         self._lock = threading.Lock()
 
     def add(self, image: image_record.Image, name: str) -> None:
-        """Note the strongest hash of an image, if it has one.
+        """Add the strongest hash of an image, if it has one.
 
         :param name: of the file that holds the image's data
-        :raises OSError: it cannot be written
+        :raises OSError: the hash cannot be written
         """
         for algorithm, digest in image.digests.items():
             if algorithm in FILES and _is_digest(algorithm, digest):
@@ -69,7 +69,7 @@ class Checksums:
             sums[name] = digest
             self._write(file)
             return
-        # If this fails, what it has written is found to be torn next time.
+        # If this fails, the file is read and mended before the next line.
         del self._sums[file]
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         with self._folder.open(file, flags) as fd:
@@ -78,10 +78,10 @@ class Checksums:
         self._sums[file] = sums
 
     def _load(self, file: str) -> dict[str, str]:
-        """Read a file, and leave out what means nothing any more."""
+        """Read a file, without lines that are torn or of no file any more."""
         if not (status := self._folder.status(file)):
             return {}
-        text = self._folder.read(file, _MOST).decode('utf-8', 'replace')
+        text = self._folder.read(file, _MAX_SIZE).decode('utf-8', 'replace')
         lines = text.splitlines(keepends=True)
         there = set(self._folder.names())
         sums = {
@@ -90,7 +90,7 @@ class Checksums:
             if (match := _LINE.fullmatch(line)) and match[2] in there
         }
         self._sums[file] = sums
-        # A snapshot made of links is not to get what is appended.
+        # A snapshot made of hard links must not change with it.
         if len(sums) < len(lines) or status.st_nlink > 1:
             self._write(file)
         return sums

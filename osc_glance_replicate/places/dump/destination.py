@@ -10,9 +10,9 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""A dump directory being written, so that no instant can spoil it."""
+"""A dump directory, as a destination that no interruption can spoil."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 import contextlib
 import dataclasses
 import fcntl
@@ -25,34 +25,30 @@ from osc_glance_replicate.model import plan
 from osc_glance_replicate.model import results
 from osc_glance_replicate import places
 from osc_glance_replicate.places.dump import checksums
-from osc_glance_replicate.places.dump import files as dump_files
 from osc_glance_replicate.places.dump import folder
-from osc_glance_replicate.places.dump import record as dump_record
-from osc_glance_replicate.places.dump import source as directory
+from osc_glance_replicate.places.dump import layout
+from osc_glance_replicate.places.dump import members
+from osc_glance_replicate.places.dump import projects
+from osc_glance_replicate.places.dump import reader
+from osc_glance_replicate.places.dump import records
+from osc_glance_replicate.places.dump import source
+from osc_glance_replicate.places.dump import writer
 
-#: What is zero for so many bytes, a block of most file systems, is a hole.
-_HOLE = bytes(4096)
 
+class Destination(source.Source, places.Destination):
+    """The images of a dump, to which replicas are added.
 
-class Dump(directory.Directory):
-    """A dump, as a destination; it may not be there yet.
+    The data of an image grows in a part file, and gets its final name when it
+    is complete and on the disk; its record is written after that. So an image
+    with a record has its data, and the next run continues one without.
 
-    The data of an image grows in a part file, gets its final name when it is
-    whole and on the disk, and then its record: so what has a record has its
-    data, and the next run goes on with what has none.
-
-    :param path: of the directory
+    :param path: of the directory, which may not exist yet
     """
-
-    inspects = False
-    imports = False
-    fetch = None
-    formats: Mapping[str, Collection[str]] = {}
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
         self._checksums: checksums.Checksums | None = None
-        #: Let go of when the process ends, whatever ends it.
+        #: Released when the process ends, however it does.
         self._lock = contextlib.ExitStack()
 
     def _open(self, path: str) -> folder.Folder:
@@ -62,16 +58,16 @@ class Dump(directory.Directory):
             return folder.Absent()
 
     def open(self) -> None:
-        """Make the directory if there is none, and keep others from writing.
+        """Create the directory if there is none, and lock it.
 
-        :raises RefusedError: it cannot be written, or somebody else does
+        :raises RefusedError: it cannot be written to, or is locked
         """
         flags = os.O_WRONLY | os.O_CREAT
         try:
             with self._named_in_errors():
                 self._folder = folder.Folder(self.name, create=True)
                 fd = self._lock.enter_context(
-                    self._folder.open(dump_files.LOCK, flags)
+                    self._folder.open(layout.LOCK, flags)
                 )
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except errors.RefusedError as exc:
@@ -82,10 +78,10 @@ class Dump(directory.Directory):
             raise
         self._checksums = checksums.Checksums(self._folder)
 
-    def make_room(self, actions: Iterable[plan.Action]) -> None:
-        """Find out whether there is room for what is to be copied.
+    def require_room(self, actions: Iterable[plan.Action]) -> None:
+        """Check that the disk has room for what is to be copied.
 
-        :raises RefusedError: there is not
+        :raises RefusedError: it has not
         """
         needed = sum(
             (action.image.size or 0) - self._size_kept(action.image)
@@ -102,40 +98,36 @@ class Dump(directory.Directory):
             )
 
     def catch_up(self, actions: Iterable[plan.Action]) -> None:
-        """Mend what stands beside the records that stay as they are."""
+        """Update the files beside the records that stay as they are."""
         for action in actions:
             if action.verb in (plan.Verb.UNCHANGED, plan.Verb.UPDATE):
-                # Older dumps did not.
+                # Older versions did not note it.
                 self._note_checksum(action.image)
             if action.verb is plan.Verb.UNCHANGED:
                 self._forget_members(action.image)
 
-    def note_projects(self, projects: Mapping[str, ownership.Project]) -> None:
-        """Add the names of projects to those that are known."""
+    def note_projects(self, found: Mapping[str, ownership.Project]) -> None:
+        """Add projects, by ID, to those whose names were dumped."""
         try:
-            known = {**self.known(), **projects}
+            known = {**self.known(), **found}
         except errors.DataError:
-            known = dict(projects)
-        with self._named_in_errors(dump_files.PROJECTS):
-            self._folder.replace(
-                dump_files.PROJECTS, dump_record.serialize_projects(known)
-            )
+            known = dict(found)
+        with self._named_in_errors(layout.PROJECTS):
+            self._folder.replace(layout.PROJECTS, projects.serialize(known))
 
     def _size_kept(self, image: image_record.Image) -> int:
-        """Give the number of bytes that have room already."""
-        for name in (dump_files.data_name(image), dump_files.part_name(image)):
+        """Return the number of an image's bytes that have room already."""
+        for name in (layout.data_name(image), layout.part_name(image)):
             with contextlib.suppress(OSError):
                 if status := self._folder.status(name):
                     return min(status.st_size, image.size or 0)
         return 0
 
-    def _held_against_data(
-        self, image: image_record.Image
-    ) -> image_record.Image:
-        """Take what has not all of its data for a copy that was broken off.
+    def _check_data(self, image: image_record.Image) -> image_record.Image:
+        """Treat an image without all of its data as an interrupted copy.
 
-        What was not active when an older dump was made has no data either,
-        and may have some now.
+        One that was not active when it was dumped has no data either, and may
+        have some now.
         """
         if image.status in image_record.SETTLED:
             flaw = self.flaw(image)
@@ -145,7 +137,7 @@ class Dump(directory.Directory):
                 return dataclasses.replace(image, flaw=flaw.reason)
         return dataclasses.replace(
             image,
-            # As Glance has it: the hash belongs to the data.
+            # As in Glance, what has no data has no hash.
             record={**image.record, 'status': 'queued', 'checksum': None},
         )
 
@@ -153,17 +145,17 @@ class Dump(directory.Directory):
     def kept(
         self, image: image_record.Image
     ) -> Iterator[tuple[places.Data, int]]:
-        """Open the part of an image that is there.
+        """Open the data that an interrupted write has left.
 
-        What data there is without a record is a part, too: perhaps all of it.
+        Data without a record counts as such, even if it is complete.
         """
-        whole, name = dump_files.data_name(image), dump_files.part_name(image)
+        whole, name = layout.data_name(image), layout.part_name(image)
         flags = os.O_RDWR | os.O_CREAT
         with contextlib.ExitStack() as stack:
             with self._named_in_errors(name):
                 if status := self._folder.status(whole):
                     if status.st_size > (image.size or 0):
-                        flaw = directory.wrong_length(image, status.st_size)
+                        flaw = source.wrong_length(image, status.st_size)
                         raise errors.RefusedError(
                             self.name, f'{flaw}: move it away'
                         )
@@ -172,108 +164,72 @@ class Dump(directory.Directory):
                 fd = stack.enter_context(self._folder.open(name, flags))
                 folder.make_private(fd)
                 size = os.fstat(fd).st_size
-                # Without a hash nothing tells whether it is right.
+                # Without a hash it cannot be verified.
                 if size > (image.size or 0) or not image.recorded_hash:
                     os.ftruncate(fd, 0)
                     size = 0
             try:
-                yield directory.Reader(self.name, fd, 0, size), size
+                yield reader.Reader(self.name, fd, 0, size), size
             except errors.DataError:
-                # It may have proved wrong before any was written.
+                # The source may have proved wrong before any was written.
                 if not os.fstat(fd).st_size:
                     with self._named_in_errors(name):
                         self._folder.remove(name)
                 raise
 
     def members(self, image: image_record.Image) -> Mapping[str, str] | None:
-        """Give the members; None where their file is to be written anew."""
+        """Return the members; None where their file has to be rewritten."""
         try:
             return super().members(image)
         except errors.DataError:
             return None
 
-    def stage(self, action: plan.Action) -> None:
-        """Do nothing: the record comes last."""
-
     def write(self, image: image_record.Image, body: places.Body) -> None:
-        """Write data and record; what is kept of the data is not rewritten.
+        """Write the data, but what is kept of it, and then the record.
 
         :raises RefusedError: the disk is full or broken
         """
-        name = dump_files.part_name(image)
+        name = layout.part_name(image)
         try:
             with (
                 self._named_in_errors(name),
                 self._folder.open(name, os.O_WRONLY) as fd,
             ):
-                _fill(fd, body)
+                writer.fill(fd, body)
         except errors.DataError:
             self._folder.remove(name)
             raise
-        with self._named_in_errors(dump_files.data_name(image)):
-            self._folder.rename(name, dump_files.data_name(image))
+        with self._named_in_errors(layout.data_name(image)):
+            self._folder.rename(name, layout.data_name(image))
         self._note_checksum(image)
         self._write_record(image)
 
-    def publish(self, action: plan.Action) -> None:
-        """Do nothing: who may read the directory sees what is written."""
-
     def update(self, action: plan.Action) -> None:
-        """Write the source's record anew."""
+        """Replace the record with the source's."""
         self._note_checksum(action.image)
         self._write_record(action.image)
 
     def quarantine(self, image: image_record.Image) -> None:
-        """Remove the record, without which nobody takes the data."""
+        """Remove the record, without which the data is not used."""
         with self._named_in_errors(image.id):
             self._folder.remove(image.id)
 
     def _note_checksum(self, image: image_record.Image) -> None:
         if self._checksums:
             with self._named_in_errors('the checksums'):
-                self._checksums.add(image, dump_files.data_name(image))
+                self._checksums.add(image, layout.data_name(image))
 
     def _write_record(self, image: image_record.Image) -> None:
         with self._named_in_errors(image.id):
             self._forget_members(image)
             if image.members is not None:
-                content = dump_record.serialize_members(image.members)
-                self._folder.replace(dump_files.members_name(image), content)
-            self._folder.replace(image.id, dump_record.serialize(image))
+                content = members.serialize(image.members)
+                self._folder.replace(layout.members_name(image), content)
+            self._folder.replace(image.id, records.serialize(image))
 
     def _forget_members(self, image: image_record.Image) -> None:
-        """Keep no members but those of today."""
-        name = dump_files.members_name(image)
+        """Remove the file of members where the image has none any more."""
+        name = layout.members_name(image)
         if image.members is None:
             with self._named_in_errors(name):
                 self._folder.remove(name)
-
-
-def _fill(fd: int, body: places.Body) -> None:
-    """Write data where it is not written yet, and wait for the disk."""
-    kept = os.fstat(fd).st_size
-    position = 0
-    for block in map(bytes, body):
-        if position + len(block) > kept:
-            for place, piece in _pieces(block, position):
-                folder.write(fd, piece, place)
-        position += len(block)
-    os.ftruncate(fd, position)
-    os.fsync(fd)
-
-
-def _pieces(block: bytes, position: int) -> Iterator[tuple[int, bytes]]:
-    """Give what is not zero of a block, with its position in the file.
-
-    :param position: of the block; holes begin and end at multiples of their
-        size, as the file system keeps them
-    """
-    start = 0
-    first = -position % len(_HOLE)
-    for offset in range(first, len(block), len(_HOLE)):
-        if block.startswith(_HOLE, offset):
-            if start < offset:
-                yield position + start, block[start:offset]
-            start = offset + len(_HOLE)
-    if start < len(block):
-        yield position + start, block[start:]

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The files of one directory, opened so that nothing outside is touched."""
+"""The files of one directory, with no access to anything outside it."""
 
 from collections.abc import Iterator
 import contextlib
@@ -23,17 +23,17 @@ _FILE_MODE = 0o600
 _DIRECTORY_MODE = 0o700
 
 #: Bytes that are read at a time.
-_BLOCK = 1024 * 1024
+_READ_SIZE = 1024 * 1024
 
-#: Other hands may have put links and pipes there: they are not followed, and
-#: waited for by nobody.
+#: Others may have put links and pipes there: no link is followed, and no pipe
+#: waited for.
 _CAREFULLY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Folder:
     """The regular files right inside a directory.
 
-    All methods raise OSError, for what is no regular file too.
+    All methods raise OSError, also for what is no regular file.
 
     :param path: of the directory, which may itself be a link
     :param create: make the directory if there is none
@@ -47,7 +47,7 @@ class Folder:
         self._fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def names(self) -> list[str]:
-        """Give the names of all that is there, files or not."""
+        """Return the names of all that is there, files or not."""
         return os.listdir(self._fd)
 
     @contextlib.contextmanager
@@ -65,7 +65,7 @@ class Folder:
             os.close(fd)
 
     def status(self, name: str) -> os.stat_result | None:
-        """Give what the system says of a file; None where there is none."""
+        """Return the status of a file; None where there is none."""
         try:
             status = os.stat(name, dir_fd=self._fd, follow_symlinks=False)
         except FileNotFoundError:
@@ -74,20 +74,22 @@ class Folder:
         return status
 
     def read(self, name: str, most: int) -> bytes:
-        """Give the content of a file.
+        """Return the content of a file.
 
         :param most: bytes that it may have
         """
         content = b''
         with self.open(name) as fd:
-            while block := os.read(fd, min(most + 1 - len(content), _BLOCK)):
+            while block := os.read(
+                fd, min(most + 1 - len(content), _READ_SIZE)
+            ):
                 content += block
         if len(content) > most:
             raise OSError(errno.EFBIG, f'more than {most} bytes')
         return content
 
     def replace(self, name: str, content: bytes) -> None:
-        """Write a file so that it is all there or as it was before."""
+        """Write a file atomically: it is complete, or as it was before."""
         part = f'{name}.part'
         self.remove(part)
         with self.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as fd:
@@ -96,7 +98,7 @@ class Folder:
         self.rename(part, name)
 
     def rename(self, old: str, new: str) -> None:
-        """Give a file another name, for good."""
+        """Rename a file, durably."""
         os.rename(old, new, src_dir_fd=self._fd, dst_dir_fd=self._fd)
         os.fsync(self._fd)
 
@@ -106,43 +108,43 @@ class Folder:
             os.unlink(name, dir_fd=self._fd)
 
     def unshare(self, name: str) -> None:
-        """Remove a file that has other names, too, before it is written to.
+        """Remove a file that has other hard links before it is written to.
 
-        A snapshot made of links would change with it.
+        A snapshot made of them would change with it.
         """
         status = self.status(name)
         if status and status.st_nlink > 1:
             self.remove(name)
 
     def free(self) -> int:
-        """Give the bytes that this user may still write there."""
+        """Return the number of bytes that this user may still write."""
         system = os.fstatvfs(self._fd)
         return system.f_bavail * system.f_frsize
 
 
 class Absent(Folder):
-    """A directory that is not there, and so has no files."""
+    """A directory that does not exist, and so has no files."""
 
     def __init__(self) -> None:
         pass
 
     def names(self) -> list[str]:
-        """Give none."""
+        """Return none."""
         return []
 
     def status(self, name: str) -> None:
-        """Give none."""
+        """Return None, as for any missing file."""
 
 
 def make_private(fd: int) -> None:
-    """Let nobody but its owner read a file that others may have made."""
-    # Not all file systems have modes, and it may be somebody else's.
+    """Deny all but the owner access to a file that others may have made."""
+    # Not all file systems have modes, and another user may own the file.
     with contextlib.suppress(OSError):
         os.fchmod(fd, _FILE_MODE)
 
 
 def write(fd: int, content: bytes, position: int | None = None) -> None:
-    """Write all bytes, at a position or where the file stands."""
+    """Write all bytes, at a position or at the current one."""
     rest = memoryview(content)
     while rest:
         if position is None:

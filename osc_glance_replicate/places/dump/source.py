@@ -10,28 +10,29 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The images of a dump directory, to be read (SPEC, "A dump directory")."""
+"""A dump directory, as a source (SPEC, "A dump directory")."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 import contextlib
 import dataclasses
 import functools
-import json
 import os
+from typing import TypeVar
 
 from osc_glance_replicate import errors
-from osc_glance_replicate.model import image_members
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import ownership
 from osc_glance_replicate.model import results
 from osc_glance_replicate import places
-from osc_glance_replicate.places.dump import files as dump_files
 from osc_glance_replicate.places.dump import folder
-from osc_glance_replicate.places.dump import record as dump_record
+from osc_glance_replicate.places.dump import layout
+from osc_glance_replicate.places.dump import members
+from osc_glance_replicate.places.dump import projects
+from osc_glance_replicate.places.dump import reader
+from osc_glance_replicate.places.dump import records
 
-#: Bytes that a file of members may have: hundreds of them.
-_MOST_MEMBERS = 1024 * 1024
+_Content = TypeVar('_Content')
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -42,8 +43,8 @@ class Flaw:
     reason: str
 
 
-class Directory:
-    """A dump, as a source.
+class Source:
+    """The images of a dump.
 
     :param path: of the directory
     :raises PlaceError: it cannot be opened
@@ -60,12 +61,12 @@ class Directory:
         return folder.Folder(path)
 
     def require_dump(self) -> None:
-        """Refuse a directory that looks like one where nothing is mounted.
+        """Refuse a directory that looks like an empty mount point.
 
         :raises RefusedError: no dump was ever made into it
         """
         if not any(
-            name == dump_files.LOCK or image_record.is_id(name)
+            name == layout.LOCK or image_record.is_id(name)
             for name in self.files()
         ):
             raise errors.RefusedError(
@@ -77,7 +78,7 @@ class Directory:
     def images(
         self, selection: image_selection.Selection | None = None
     ) -> Iterator[image_record.Image]:
-        """Give all images in ascending order of their IDs.
+        """Yield all images in ascending order of their IDs.
 
         A record or a file that cannot be used is an image with a flaw.
         """
@@ -87,12 +88,12 @@ class Directory:
             yield self._image(name)
 
     def named(self, name: str) -> Sequence[image_record.Image]:
-        """Give the images that bear this name."""
+        """Return the images with this name."""
         return [image for image in self.images() if image.name == name]
 
     def find(self, image_id: str) -> image_record.Image | None:
-        """Give the image of this ID, or None where there is no record."""
-        # What it is, if no file, is told by the flaw of the image.
+        """Return the image with this ID, or None where there is no record."""
+        # What is there, but no file, becomes the flaw of the image.
         with contextlib.suppress(OSError):
             if self._folder.status(image_id) is None:
                 return None
@@ -100,57 +101,17 @@ class Directory:
 
     def _image(self, image_id: str) -> image_record.Image:
         try:
-            content = self._folder.read(image_id, dump_record.MOST)
+            content = self._folder.read(image_id, records.MAX_SIZE)
         except OSError as exc:
             flaw = f'its file cannot be read: {exc.strerror}'
             return image_record.Image({'id': image_id}, flaw)
-        image = dump_record.parse(content, image_id)
-        return image if image.defect else self._held_against_data(image)
+        image = records.parse(content, image_id)
+        return image if image.defect else self._check_data(image)
 
-    def members(self, image: image_record.Image) -> Mapping[str, str] | None:
-        """Give the members of a shared image: project ID → status.
+    def _check_data(self, image: image_record.Image) -> image_record.Image:
+        """Flaw an image whose data is not as long as its record says.
 
-        :returns: None where they were not dumped
-        :raises DataError: the file that holds them is damaged
-        """
-        name = dump_files.members_name(image)
-        with self._named_in_errors(name):
-            if not self._folder.status(name):
-                return None
-            content = self._folder.read(name, _MOST_MEMBERS)
-        try:
-            return image_members.parse(json.loads(content))
-        except (ValueError, RecursionError) as exc:
-            raise errors.DataError(
-                self.name, f'{name} is damaged: {exc}'
-            ) from exc
-
-    def known(self) -> Mapping[str, ownership.Project]:
-        """Give the projects whose names were dumped, by ID.
-
-        :raises DataError: the file that holds them is damaged
-        """
-        return self._known
-
-    @functools.cached_property
-    def _known(self) -> Mapping[str, ownership.Project]:
-        with self._named_in_errors(dump_files.PROJECTS):
-            if not self._folder.status(dump_files.PROJECTS):
-                return {}
-            content = self._folder.read(dump_files.PROJECTS, dump_record.MOST)
-        try:
-            return dump_record.parse_projects(content)
-        except (ValueError, RecursionError) as exc:
-            raise errors.DataError(
-                self.name, f'{dump_files.PROJECTS} is damaged: {exc}'
-            ) from exc
-
-    def _held_against_data(
-        self, image: image_record.Image
-    ) -> image_record.Image:
-        """Find fault with an image whose data is not as long as it should be.
-
-        What was not active when it was dumped has no data.
+        One that was not active when it was dumped has no data.
         """
         if image.status not in image_record.SETTLED:
             return image
@@ -158,11 +119,11 @@ class Directory:
         return dataclasses.replace(image, flaw=flaw.reason if flaw else '')
 
     def flaw(self, image: image_record.Image) -> Flaw | None:
-        """Look at the data of an image, without reading it.
+        """Check the data of an image, without reading it.
 
         :returns: what is wrong, if anything is
         """
-        name = dump_files.data_name(image)
+        name = layout.data_name(image)
         try:
             status = self._folder.status(name)
         except OSError as exc:
@@ -179,12 +140,56 @@ class Directory:
             wrong_length(image, status.st_size),
         )
 
+    def members(self, image: image_record.Image) -> Mapping[str, str] | None:
+        """Return the members of a shared image: project ID → status.
+
+        :returns: None where they were not dumped
+        :raises DataError: the file that holds them is damaged
+        """
+        return self._parsed(
+            layout.members_name(image), members.MAX_SIZE, members.parse
+        )
+
+    def known(self) -> Mapping[str, ownership.Project]:
+        """Return the projects whose names were dumped, by ID.
+
+        :raises DataError: the file that holds them is damaged
+        """
+        return self._known
+
+    @functools.cached_property
+    def _known(self) -> Mapping[str, ownership.Project]:
+        return (
+            self._parsed(layout.PROJECTS, projects.MAX_SIZE, projects.parse)
+            or {}
+        )
+
+    def _parsed(
+        self, name: str, limit: int, parse: Callable[[bytes], _Content]
+    ) -> _Content | None:
+        """Read a file that lies beside the records.
+
+        :param limit: bytes that it may have
+        :returns: None where there is no such file
+        :raises DataError: it is damaged
+        """
+        with self._named_in_errors(name):
+            if not self._folder.status(name):
+                return None
+            content = self._folder.read(name, limit)
+        try:
+            return parse(content)
+        except (ValueError, RecursionError) as exc:
+            raise errors.DataError(
+                self.name, f'{name} is damaged: {exc}'
+            ) from exc
+
     def is_closed(self, image: image_record.Image) -> bool:
-        """Say whether this user may not read the files of an image."""
+        """Return whether this user may not read the files of an image."""
         for name in (
             image.id,
-            dump_files.data_name(image),
-            dump_files.members_name(image),
+            layout.data_name(image),
+            layout.members_name(image),
         ):
             try:
                 with self._folder.open(name):
@@ -192,12 +197,15 @@ class Directory:
             except PermissionError:
                 return True
             except OSError:
-                # Another user would not fare better.
+                # It would not help to be another user.
                 continue
         return False
 
     def files(self) -> dict[str, int | None]:
-        """Give the sizes of all that is there; None for what is no file."""
+        """Return the names and sizes of all that is in the directory.
+
+        :returns: name → size in bytes; None for what is no regular file
+        """
         found: dict[str, int | None] = {}
         with self._named_in_errors():
             names = self._folder.names()
@@ -220,17 +228,17 @@ class Directory:
         """
         size = image.size or 0
         with contextlib.ExitStack() as stack:
-            name = dump_files.data_name(image)
+            name = layout.data_name(image)
             with self._named_in_errors(name):
                 fd = stack.enter_context(self._folder.open(name))
             length = os.fstat(fd).st_size
             if length != size:
                 raise errors.DataError(self.name, wrong_length(image, length))
-            yield Reader(self.name, fd, start, size)
+            yield reader.Reader(self.name, fd, start, size)
 
     @contextlib.contextmanager
     def _named_in_errors(self, name: str = '') -> Iterator[None]:
-        """Name the place, and the file if any, in errors of the system.
+        """Turn OSErrors into errors that name the place, and the file if any.
 
         :raises RefusedError: for every OSError: files do not mend themselves
         """
@@ -243,60 +251,12 @@ class Directory:
             ) from exc
 
 
-class Reader:
-    """A piece of a file, as data.
-
-    :param place: name of the place
-    :param fd: of the open file
-    :param start: where the piece starts
-    :param end: where it ends
-    """
-
-    unwanted = 0
-
-    def __init__(self, place: str, fd: int, start: int, end: int) -> None:
-        self._place = place
-        self._fd = fd
-        self._start = start
-        self._position = start
-        self._end = end
-        self._before = _fingerprint(fd)
-
-    def read(self, most: int) -> bytes:
-        """Give bytes, as ``places.Data`` does.
-
-        :raises DataError: at the end: the file was changed meanwhile
-        :raises RefusedError: the disk is broken
-        """
-        most = min(most, self._end - self._position)
-        try:
-            data = os.pread(self._fd, most, self._position)
-        except OSError as exc:
-            raise errors.RefusedError(self._place, exc.strerror) from exc
-        self._position += len(data)
-        if not data and _fingerprint(self._fd) != self._before:
-            raise errors.DataError(self._place, 'changed while it was read')
-        return data
-
-    def rewind(self) -> None:
-        """Start again; a change since the first time still counts."""
-        self._position = self._start
-
-    def fileno(self) -> None:
-        """Tell nothing: a file that has to be read from a disk is ready."""
-
-    def interrupt(self) -> None:
-        """Do nothing: a file does not let anybody wait."""
-
-
 def wrong_length(image: image_record.Image, length: int) -> str:
-    """Say that there is more data, or less, than there should be."""
+    """Return a message that there is more or less data than recorded.
+
+    :param length: bytes that there are
+    """
     return (
-        f'{dump_files.data_name(image)} has {length} bytes, {image.size} are '
+        f'{layout.data_name(image)} has {length} bytes, {image.size} are '
         'recorded'
     )
-
-
-def _fingerprint(fd: int) -> tuple[int, int]:
-    status = os.fstat(fd)
-    return status.st_size, status.st_mtime_ns

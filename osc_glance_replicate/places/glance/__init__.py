@@ -11,3 +11,8 @@
 # under the License.
 
 """A cloud's Glance, as either end of a replication."""
+
+from osc_glance_replicate.places.glance.destination import Destination
+from osc_glance_replicate.places.glance.source import Source
+
+__all__ = ('Destination', 'Source')

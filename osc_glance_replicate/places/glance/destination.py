@@ -10,42 +10,32 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""A cloud's Glance as a source or a destination of images."""
+"""A cloud's Glance, as a destination."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-import contextlib
-import functools
-import heapq
-import operator
 from typing import Any
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
-from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import options
 from osc_glance_replicate.model import plan
 from osc_glance_replicate import places
-from osc_glance_replicate.places.glance import filters
 from osc_glance_replicate.places.glance import image_api
 from osc_glance_replicate.places.glance import imports
-from osc_glance_replicate.places.glance import listing
-from osc_glance_replicate.places.glance import members as image_members
-from osc_glance_replicate.places.glance import patch
-from osc_glance_replicate.places.glance import reader as download
-from osc_glance_replicate.places.glance import record
-from osc_glance_replicate.places.glance import writer as upload
+from osc_glance_replicate.places.glance import members
+from osc_glance_replicate.places.glance import records
+from osc_glance_replicate.places.glance import source
+from osc_glance_replicate.places.glance import writer
 
 
-class Glance:
-    """The images of one cloud, as one user of it sees them.
+class Destination(source.Source, places.Destination):
+    """The images of one cloud, to which replicas are added.
 
     :param api: the cloud's image API
-    :param project: ID of the user's project, whose new images are; None where
-        there is none
+    :param project: ID of the user's project, which owns new images; None
+        where there is none
     :param delivery: how data gets there
     """
 
-    dates = True
     inspects = True
 
     def __init__(
@@ -54,8 +44,7 @@ class Glance:
         project: str | None = None,
         delivery: options.Delivery = options.Delivery(),
     ) -> None:
-        self.name = api.name
-        self._api = api
+        super().__init__(api)
         self._project = project
         self._delivery = delivery
         #: IDs of the replicas whose data an interrupted run has staged.
@@ -63,78 +52,17 @@ class Glance:
 
     @property
     def imports(self) -> bool:
-        """Whether it does something of its own to the data."""
+        """Whether it processes the data by itself."""
         return self._delivery.imports
 
     @property
     def fetch(self) -> places.Fetch | None:
-        """Have it download from the source's region, if it is to."""
+        """How it downloads from the source's region, if it is to."""
         downloads = self._delivery.method is options.Method.DOWNLOAD
         return self._import if downloads else None
 
-    def images(
-        self, selection: image_selection.Selection | None = None
-    ) -> Iterator[image_record.Image]:
-        """Give all images, hidden ones too, in ascending order of their IDs.
-
-        :param selection: images that it does not match may be left out
-        """
-        asked = filters.of(selection) if selection else {}
-        return heapq.merge(
-            listing.images(self._api, asked),
-            listing.images(self._api, {**asked, 'os_hidden': 'true'}),
-            key=operator.attrgetter('key'),
-        )
-
-    def named(self, name: str) -> Sequence[image_record.Image]:
-        """Give the images that bear this name, hidden ones too."""
-        return [
-            image
-            for hidden in ('false', 'true')
-            # Without the operator, Glance would take what stands before a
-            # colon in the name for one.
-            for image in listing.images(
-                self._api, {'name': f'eq:{name}', 'os_hidden': hidden}
-            )
-            if image.name == name
-        ]
-
-    def find(self, image_id: str) -> image_record.Image | None:
-        """Give the image of this ID, or None where it cannot be seen."""
-        response = self._api.get(image_api.path(image_id), expect=(200, 404))
-        if response.status_code == 404:
-            return None
-        return image_record.Image(self._api.json(response))
-
-    def read(
-        self, image: image_record.Image, start: int = 0
-    ) -> contextlib.AbstractContextManager[places.Data]:
-        """Open an image's data.
-
-        :param start: number of bytes to leave out; fewer than there are
-        :raises DataError: the record promises data and there is none, or
-            of another length
-        """
-        return download.read(self._api, image, start)
-
-    @functools.cached_property
-    def formats(self) -> Mapping[str, Collection[str]]:
-        """The formats that this Glance knows, by field.
-
-        None are given where its schema does not say.
-        """
-        document = self._api.json(self._api.get('/schemas/image'))
-        found = {}
-        for field in 'disk_format', 'container_format':
-            try:
-                known = document['properties'][field]['enum']
-                found[field] = frozenset(filter(None, known))
-            except (KeyError, TypeError):
-                continue
-        return found
-
     def stage(self, action: plan.Action) -> None:
-        """Make a private record without data, or complete one that is there.
+        """Create a private record without data, or complete one.
 
         :raises TakenError: the ID is in use, perhaps by a deleted image
         :raises RefusedError: the record is not accepted as it should be, or
@@ -143,11 +71,11 @@ class Glance:
         image, replica = action.wanted, action.replica
         wanted = {**image.portable, **image_record.PUBLISHED}
         if replica is None:
-            record.create(self._api, image.id, wanted)
+            records.create(self._api, image.id, wanted)
         else:
             self._note_staged(image, replica)
             imports.refuse_locked(self._api, replica, self._delivery_of(image))
-            changes = patch.completion(action, replica)
+            changes = _completion(action, replica)
             # Glance would take '/visibility ' for the visibility itself.
             mistaken = [
                 field
@@ -161,13 +89,13 @@ class Glance:
                     f'{image.id} is queued there, and Glance lets nobody set '
                     f'{", ".join(map(repr, mistaken))} of it any more',
                 )
-            record.change(self._api, replica.id, changes)
-        record.rehearse(self._api, image.id, self._publication(action))
+            records.change(self._api, replica.id, changes)
+        records.probe(self._api, image.id, self._publication(action))
 
     def _note_staged(
         self, image: image_record.Image, replica: image_record.Image
     ) -> None:
-        """Remember that data is staged, and has only to be imported."""
+        """Remember whether data is staged, which has only to be imported."""
         self._staged.discard(image.id)
         if not replica.staged:
             return
@@ -185,51 +113,43 @@ class Glance:
         staged = image.id in self._staged
         return self._delivery.of_staged if staged else self._delivery
 
-    def kept(
-        self, image: image_record.Image
-    ) -> contextlib.AbstractContextManager[tuple[places.Data, int]]:
-        """Give nothing: Glance drops what an interrupted upload has sent."""
-        return contextlib.nullcontext((places.Nothing(), 0))
-
     def write(self, image: image_record.Image, body: places.Body) -> None:
-        """Send the data of a staged replica, and have it imported.
+        """Send the data of a staged replica, and have it imported if asked.
 
-        :raises BusyError: another upload or import of it is going on
+        :raises BusyError: another upload or import of it is in progress
         :raises TransientError: it may be tried again
         """
         if image.id not in self._staged:
-            upload.send(self._api, image, body, self._delivery)
+            writer.send(self._api, image, body, self._delivery)
         if self.imports or image.id in self._staged:
             self._import(image)
 
     def _import(self, image: image_record.Image) -> None:
-        """Have an image made of what is staged, or of what it fetches."""
+        """Import what is staged, or what Glance downloads."""
         imports.run(self._api, image, self._delivery_of(image))
         self._staged.discard(image.id)
 
     def publish(self, action: plan.Action) -> None:
         """Set owner, visibility, protected and os_hidden, in one request.
 
-        Members come after it: what is not shared yet can have none.
+        Members come after it: an image that is not shared yet can have none.
         """
         image_id = action.image.id
         changes = self._publication(action)
         replica = self.find(image_id) if self.imports else None
         if replica:
             # Its Glance has brought along what it likes to (FACTS.md).
-            changes = {**patch.completion(action, replica), **changes}
-        record.change(self._api, image_id, changes)
-        members = action.wanted.members
+            changes = {**_completion(action, replica), **changes}
+        records.change(self._api, image_id, changes)
+        wanted = action.wanted.members
         # What is completed may have some that an earlier run has set.
-        if members or (members is not None and action.exact):
-            refused = image_members.write(
-                self._api, image_id, members, action.exact
-            )
+        if wanted or (wanted is not None and action.exact):
+            refused = members.write(self._api, image_id, wanted, action.exact)
             if refused:
                 raise errors.RefusedError(self.name, '; '.join(refused))
 
     def _publication(self, action: plan.Action) -> dict[str, Any]:
-        """Give what distinguishes a published replica from a staged one."""
+        """Return the fields in which a published replica differs."""
         wanted = action.wanted.portable
         changes = {
             field: wanted[field]
@@ -243,41 +163,54 @@ class Glance:
     def update(self, action: plan.Action) -> None:
         """Change fields of a replica that has its data.
 
-        :raises RefusedError: names what could not be changed; all else was
+        :raises RefusedError: names the fields that could not be changed; the
+            others were
         """
         image_id = action.image.id
-        asked, members = {}, None
+        asked, wanted = {}, None
         for change in action.changes:
             if change.is_of_members:
-                members = change.wanted
+                wanted = change.wanted
             else:
                 asked[change.field] = change.wanted
         status = asked.pop('status', None)
         refused: list[str] = []
         # What is withdrawn is withdrawn before it is, perhaps, published.
         if status == 'deactivated':
-            refused += record.set_status_if_possible(
-                self._api, image_id, status
-            )
-        refused += record.change_what_is_possible(self._api, image_id, asked)
-        if members is not None:
-            refused += image_members.write(
-                self._api, image_id, members, action.exact
-            )
+            with records.noting_refusal('status', refused):
+                records.set_status(self._api, image_id, status)
+        refused += records.change_what_is_possible(self._api, image_id, asked)
+        if wanted is not None:
+            refused += members.write(self._api, image_id, wanted, action.exact)
         if status == 'active':
-            refused += record.set_status_if_possible(
-                self._api, image_id, status
-            )
+            with records.noting_refusal('status', refused):
+                records.set_status(self._api, image_id, status)
         if refused:
             owner = action.replica.owner if action.replica else None
             if self._project and owner not in (None, self._project):
                 refused.append(f'it belongs to project {owner} there')
             raise errors.RefusedError(self.name, '; '.join(refused))
 
-    def members(self, image: image_record.Image) -> Mapping[str, str]:
-        """Give the members of a shared image: project ID → status."""
-        return image_members.read(self._api, image.id)
-
     def quarantine(self, image: image_record.Image) -> None:
         """Deactivate a replica."""
-        record.set_status(self._api, image.id, 'deactivated')
+        records.set_status(self._api, image.id, 'deactivated')
+
+
+def _completion(
+    action: plan.Action, replica: image_record.Image
+) -> dict[str, Any]:
+    """Return the changes that an unpublished replica needs."""
+    wanted = {**action.wanted.portable, **image_record.PUBLISHED}
+    have = replica.portable
+    # As in an update, what only the replica has is kept.
+    if not action.exact:
+        wanted['tags'] = sorted({*wanted['tags'], *have['tags']})
+    # What an earlier run has sent and this one leaves out is removed.
+    for field in have.keys():
+        if action.exact or field in action.image.properties:
+            wanted.setdefault(field, None)
+    return {
+        field: value
+        for field, value in wanted.items()
+        if have.get(field) != value
+    }

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The ways in which data gets to a Glance, and which of them it offers."""
+"""The import methods and the stores that a Glance offers."""
 
 from typing import Any
 
@@ -18,37 +18,19 @@ from osc_glance_replicate import errors
 from osc_glance_replicate.model import options
 from osc_glance_replicate.places.glance import image_api
 
-
-#: What Glance calls them.
-_NAMES = {
+#: What Glance calls the methods that are imports.
+METHODS = {
     options.Method.IMPORT: 'glance-direct',
     options.Method.DOWNLOAD: 'glance-download',
 }
 
 
-def request(delivery: options.Delivery, image_id: str) -> dict[str, Any]:
-    """Write it as Glance wants to be asked."""
-    method = {'name': _NAMES[delivery.method]}
-    if delivery.method is options.Method.DOWNLOAD:
-        method['glance_region'] = delivery.region
-        method['glance_image_id'] = image_id
-        method['glance_service_interface'] = 'public'
-    document: dict[str, Any] = {'method': method}
-    if delivery.all_stores:
-        document['all_stores'] = True
-    elif delivery.stores:
-        document['stores'] = list(delivery.stores)
-    if delivery.all_stores or delivery.stores:
-        document['all_stores_must_succeed'] = True
-    return document
-
-
 def check(api: image_api.ImageApi, delivery: options.Delivery) -> None:
-    """Find out whether a Glance offers what a delivery takes.
+    """Check that a Glance offers what a delivery needs.
 
     :raises CloudError: it does not; says what it offers
     """
-    name = _NAMES.get(delivery.method)
+    name = METHODS.get(delivery.method)
     if name and name not in (offered := _methods(api)):
         raise errors.CloudError(
             api.name,
@@ -73,31 +55,22 @@ def check(api: image_api.ImageApi, delivery: options.Delivery) -> None:
 
 
 def _methods(api: image_api.ImageApi) -> list[str]:
-    """Ask which ways to import there are; old Glances know of none."""
-    response = api.get('/info/import', expect=(200, 404))
-    if response.status_code == 404:
-        return []
-    methods = api.json(response).get('import-methods')
+    """Return the names of the import methods; old Glances have none."""
+    methods = _info(api, 'import').get('import-methods')
     value = methods.get('value') if isinstance(methods, dict) else None
     return list(map(str, value)) if isinstance(value, list) else []
 
 
 def _stores(api: image_api.ImageApi) -> list[str]:
-    """Ask for the IDs of the stores; none where there is but one."""
-    response = api.get('/info/stores', expect=(200, 404))
-    if response.status_code == 404:
-        return []
+    """Return the IDs of the stores to choose from, if there are several."""
     return [
         str(store.get('id'))
-        for store in objects(api.json(response).get('stores'))
+        for store in image_api.objects(_info(api, 'stores').get('stores'))
         if store.get('read-only') != 'true'
     ]
 
 
-def objects(listed: object) -> list[dict[str, Any]]:
-    """Give what of a document is a list of objects."""
-    return [
-        each
-        for each in (listed if isinstance(listed, list) else ())
-        if isinstance(each, dict)
-    ]
+def _info(api: image_api.ImageApi, what: str) -> dict[str, Any]:
+    """Return what a Glance says of itself; nothing if it is too old."""
+    response = api.get(f'/info/{what}', expect=(200, 404))
+    return {} if response.status_code == 404 else api.json(response)

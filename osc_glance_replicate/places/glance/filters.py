@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What a selection is in the words of Glance's listing."""
+"""A selection of images in the terms of Glance's listing."""
 
 import datetime
 
@@ -20,22 +20,21 @@ from osc_glance_replicate.model import image_selection
 def of(
     selection: image_selection.Selection,
 ) -> dict[str, str | list[str]]:
-    """Say in Glance's words as much of a selection as it can be trusted with.
+    """Return as much of a selection as Glance can be trusted to filter.
 
-    Glance strips tags, and takes the names of its own parameters and
-    columns for those rather than for properties; what it does not filter
-    is filtered by the planner.
+    Glance strips tags, and takes properties that are named like its own
+    parameters and columns for those; the planner filters the rest.
     """
     filters: dict[str, str | list[str]] = {}
     for key, value in selection.properties:
-        # Glance takes what ends like this for a range.
+        # Glance takes a name with one of these endings for a range.
         if key.startswith(('hw_', 'os_')) and not key.endswith(
             ('_min', '_max')
         ):
             filters[key] = value
     if tags := [tag for tag in selection.tags if tag == tag.strip()]:
         filters['tag'] = tags
-    # To Glance, "shared" is about memberships, too.
+    # To Glance, "shared" is about memberships as well.
     visibilities = set(selection.visibilities)
     if len(visibilities) == 1 and 'shared' not in visibilities:
         (filters['visibility'],) = visibilities

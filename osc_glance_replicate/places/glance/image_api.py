@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""One request to an image service: an answer, or one of our own errors."""
+"""Requests to an image service: an answer, or one of our own errors."""
 
 from collections.abc import Collection
 import email.utils
@@ -35,11 +35,11 @@ LOG = logging.getLogger(__name__)
 #: Seconds to wait for a connection.
 CONNECT_TIMEOUT = 30
 
-#: Seconds of silence to put up with: until a peer gives or takes anything.
+#: Seconds that a peer may take until it sends or accepts anything.
 IDLE_TIMEOUT = 60
 
 #: Bytes that are read of an answer that is an error.
-_LONGEST_ERROR = 16 * 1024
+_MAX_ERROR_BODY = 16 * 1024
 
 #: Further tries of what only reads; it is not the transfer of an image.
 _RETRIES = 3
@@ -48,7 +48,8 @@ _RETRIES = 3
 #: new token was tried.
 _PASSING = frozenset((401, 408, 429, 500, 502, 503, 504))
 
-_LONGEST_PROBLEM = 400
+#: Characters of Glance's own words that become part of an error.
+_MAX_DETAILS = 400
 
 
 class ImageApi:
@@ -72,21 +73,21 @@ class ImageApi:
         expect: Collection[int] = (200,),
         **options: Any,
     ) -> requests.Response:
-        """Send one request; redirects are not followed, with no token.
+        """Send one request; redirects are not followed.
 
         :param path: below /v2, with a leading slash
         :param expect: the statuses that are returned rather than raised
         :param options: passed on to keystoneauth's session; with
             ``stream=True``, an answer that is expected is not read yet
-        :raises PlaceError: no answer, or one that is not expected;
-            TransientError and RefusedError where the status tells
+        :raises PlaceError: there is no answer, or it is not expected; a
+            TransientError or RefusedError where the status shows which
         """
         streamed = options.pop('stream', False)
         options = {
             'redirect': False,
             'skip_cache': True,
-            # It would log what documents hold, such as locations with
-            # credentials, and read any of them whole for it.
+            # It would log documents, whose locations may hold credentials,
+            # and read each of them whole for it.
             'log': False,
             'stream': True,
             # We retry ourselves, or do not: see FACTS.md on consumed bodies.
@@ -113,33 +114,32 @@ class ImageApi:
             _request_id(response),
         )
         if response.status_code not in expect:
-            self._load(response, _LONGEST_ERROR, cut=True)
+            self._load(response, _MAX_ERROR_BODY, cut=True)
             raise self._error(response)
         if not streamed:
             self._load(response, limits.LONGEST_DOCUMENT)
         return response
 
     def _failure(self, exc: Exception) -> errors.PlaceError:
-        """Say why there is no answer."""
-        error: type[errors.PlaceError] = errors.PlaceError
+        """Return the error that says why there is no answer."""
         passing = (
             ksa_exceptions.ConnectionError,
-            # Of Keystone, when it was asked for a new token.
+            # From Keystone, when it was asked for a new token.
             ksa_exceptions.HttpServerError,
         )
         if isinstance(exc, passing) and (
             'CERTIFICATE_VERIFY_FAILED' not in str(exc)
         ):
-            error = errors.TransientError
-        return error(self.name, errors.explain(exc))
+            return errors.TransientError(self.name, errors.explain(exc))
+        return errors.PlaceError(self.name, errors.explain(exc))
 
     def _load(
         self, response: requests.Response, most: int, cut: bool = False
     ) -> None:
         """Read an answer, as ``limits.load`` does.
 
-        :raises PlaceError: it has no end
-        :raises TransientError: it broke off
+        :raises PlaceError: the answer is too long
+        :raises TransientError: the answer broke off
         """
         try:
             limits.load(response, most, cut)
@@ -167,7 +167,10 @@ class ImageApi:
         return self.request('GET', path, expect=expect, params=params)
 
     def json(self, response: requests.Response) -> dict[str, Any]:
-        """Decode an answer that has to be a JSON object."""
+        """Return the JSON object that an answer has to be.
+
+        :raises PlaceError: it is none
+        """
         try:
             document = response.json()
         except (ValueError, RecursionError) as exc:
@@ -195,10 +198,19 @@ class ImageApi:
         return errors.PlaceError(self.name, problem)
 
 
-def path(image_id: str) -> str:
-    """Give the path of an image; its ID may come from a hostile cloud.
+def objects(listed: object) -> list[dict[str, Any]]:
+    """Return the objects in what should be a list of them."""
+    return [
+        each
+        for each in (listed if isinstance(listed, list) else ())
+        if isinstance(each, dict)
+    ]
 
-    :raises SelectionError: it is no UUID, and could lead anywhere
+
+def path(image_id: str) -> str:
+    """Return the path of an image; its ID may come from a hostile cloud.
+
+    :raises SelectionError: the ID is no UUID, and could lead anywhere
     """
     if not image_record.is_id(image_id):
         raise errors.SelectionError(f'{image_id!r} is not an image ID')
@@ -206,10 +218,9 @@ def path(image_id: str) -> str:
 
 
 def _details(response: requests.Response) -> str:
-    """Get Glance's own words out of an answer, with the request ID.
+    """Return Glance's own words in an answer, with the request ID.
 
-    What openstacksdk does for it takes minutes where the page is a hostile
-    one.
+    openstacksdk's way to extract them takes minutes on a hostile page.
     """
     try:
         page = _message(response.json())
@@ -217,11 +228,11 @@ def _details(response: requests.Response) -> str:
         page = response.text
     words = ' '.join(_Words(page).found) or str(response.reason)
     words = ' '.join(words.split())
-    return words[:_LONGEST_PROBLEM] + _request_id(response)
+    return words[:_MAX_DETAILS] + _request_id(response)
 
 
 def _message(document: object) -> str:
-    """Find the message in what services wrap it in."""
+    """Return the message of an error, within whatever a service wraps it."""
     while isinstance(document, dict):
         if isinstance(message := document.get('message'), str):
             return message
@@ -251,7 +262,7 @@ class _Words(html.parser.HTMLParser):
 
 
 def _host(url: str) -> str:
-    """Give the host of a URL, the rest of which may be a signature."""
+    """Return the host of a URL, whose other parts may be a signature."""
     try:
         return urllib.parse.urlsplit(url).hostname or 'nowhere'
     except ValueError:
@@ -259,13 +270,13 @@ def _host(url: str) -> str:
 
 
 def _request_id(response: requests.Response) -> str:
-    """Give what administrators find a request by in their logs."""
+    """Return the ID by which administrators find a request in their logs."""
     request_id = response.headers.get('x-openstack-request-id', '')
     return f' ({request_id:.80})' if request_id else ''
 
 
 def _retry_after(response: requests.Response) -> float:
-    """Give the seconds that a Retry-After header asks for; 0 without one."""
+    """Return the seconds that a Retry-After header asks for, or 0."""
     value = response.headers.get('retry-after', '')
     if value.isascii() and value.isdecimal():
         return float(value)

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What a Glance makes by itself of what was staged, or of what it fetches."""
+"""Images that a Glance imports from what was staged, or downloads itself."""
 
 from collections.abc import Collection, Mapping
 import datetime
@@ -20,23 +20,24 @@ from typing import Any
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import options
-from osc_glance_replicate.places.glance import discovery as ways
+from osc_glance_replicate.places.glance import discovery
 from osc_glance_replicate.places.glance import image_api
+from osc_glance_replicate.places.glance import records
 from osc_glance_replicate import retry
 
-#: The record's field that names the task which nothing else may disturb.
-_LOCK = 'os_glance_import_task'
-
-#: Seconds between two looks at an import, at first and at the most.
-_SOON, _LATE = 0.2, 10.0
-
-#: Seconds in which nothing changes before an import is no longer watched,
-#: and bytes that may take one more: a download shows nothing on its way.
-_SILENCE = 600.0
-_SLOWEST = 10 * 1024**2
+#: The record's field that names the task which has the image to itself.
+_LOCK_FIELD = 'os_glance_import_task'
 
 #: How long a task that has failed keeps others from its image.
-_LOCKED = datetime.timedelta(hours=1)
+_LOCK_LIFETIME = datetime.timedelta(hours=1)
+
+#: Seconds between two looks at an import, at first and at most.
+_MIN_INTERVAL, _MAX_INTERVAL = 0.2, 10.0
+
+#: Seconds without any change after which an import is no longer awaited, and
+#: bytes that may take one more: a download shows nothing on its way.
+_STALL_TIMEOUT = 600.0
+_SLOWEST_RATE = 10 * 1024**2
 
 #: Tries to begin an import where answers get lost.
 _TRIES = 3
@@ -47,29 +48,29 @@ def refuse_locked(
     image: image_record.Image,
     delivery: options.Delivery,
 ) -> None:
-    """Refuse a record that Glance takes no import for.
+    """Refuse a record of which Glance accepts no import.
 
     Data that was staged for it could not get any further.
 
-    :raises RefusedError: an import of it has failed lately
+    :raises RefusedError: an import of it has failed within the last hour
     """
-    if _LOCK not in image.record or not delivery.imports:
+    if _LOCK_FIELD not in image.record or not delivery.imports:
         return
-    lock = str(image.record[_LOCK])
+    lock = str(image.record[_LOCK_FIELD])
     tasks = _tasks(api, image.id)
-    if _ended(tasks, lock) and not _is_old(tasks[lock]):
+    if _has_failed(tasks, lock) and not _is_old(tasks[lock]):
         raise _failure(api, image, delivery, tasks, lock)
 
 
 def _is_old(task: Mapping[str, Any]) -> bool:
-    """Say whether Glance lets another task take the place of this one."""
+    """Return whether Glance lets another task replace this one."""
     try:
         ended = datetime.datetime.fromisoformat(str(task.get('updated_at')))
     except ValueError:
         return False
-    # It does not say that it is in UTC.
+    # It is in UTC, without saying so.
     ended = ended.replace(tzinfo=datetime.UTC)
-    return datetime.datetime.now(datetime.UTC) - ended > _LOCKED
+    return datetime.datetime.now(datetime.UTC) - ended > _LOCK_LIFETIME
 
 
 def run(
@@ -79,14 +80,14 @@ def run(
 ) -> None:
     """Have an image imported, and wait until it is.
 
-    :raises BusyError: someone else's import of it is going on
-    :raises TransientError: it failed, and may be tried again
-    :raises RefusedError: it failed, and cannot be tried again like this
-    :raises PlaceError: it has not ended after a long silence
+    :raises BusyError: someone else's import of it is in progress
+    :raises TransientError: the import failed, and may be tried again
+    :raises RefusedError: the import failed, and would again
+    :raises PlaceError: the import has shown no change for a long time
     """
     before = _tasks(api, image.id)
     _begin(api, image, delivery)
-    _Watch(api, image, delivery, before).wait()
+    _wait(api, image, delivery, before)
 
 
 def _begin(
@@ -102,7 +103,7 @@ def _begin(
                 'POST',
                 f'{image_api.path(image.id)}/import',
                 expect=(202, 409),
-                json=ways.request(delivery, image.id),
+                json=_request(delivery, image.id),
             )
         except errors.TransientError as exc:
             trouble = exc
@@ -117,80 +118,83 @@ def _begin(
         raise trouble
 
 
-class _Watch:
-    """An import that has begun, looked at until it has ended.
+def _request(delivery: options.Delivery, image_id: str) -> dict[str, Any]:
+    """Return the document that asks for an import."""
+    method = {'name': discovery.METHODS[delivery.method]}
+    if delivery.method is options.Method.DOWNLOAD:
+        method['glance_region'] = delivery.region
+        method['glance_image_id'] = image_id
+        method['glance_service_interface'] = 'public'
+    document: dict[str, Any] = {'method': method}
+    if delivery.all_stores:
+        document['all_stores'] = True
+    elif delivery.stores:
+        document['stores'] = list(delivery.stores)
+    if delivery.all_stores or delivery.stores:
+        document['all_stores_must_succeed'] = True
+    return document
 
-    :param before: its tasks, by ID, that are not of this import
+
+def _wait(
+    api: image_api.ImageApi,
+    image: image_record.Image,
+    delivery: options.Delivery,
+    before: Collection[str],
+) -> None:
+    """Wait until an import has ended; raise as run() does.
+
+    :param before: IDs of the image's tasks that belong to other imports
     """
-
-    def __init__(
-        self,
-        api: image_api.ImageApi,
-        image: image_record.Image,
-        delivery: options.Delivery,
-        before: Collection[str],
-    ) -> None:
-        self._api = api
-        self._image = image
-        self._delivery = delivery
-        self._before = before
-        self._limit = _SILENCE + (image.size or 0) / _SLOWEST
-
-    def wait(self) -> None:
-        """Wait for the end; raise as run() does."""
-        seen = None
-        delay = _SOON
-        while True:
-            # In this order: a task ends after it has changed the record.
-            tasks = {
-                key: task
-                for key, task in _tasks(self._api, self._image.id).items()
-                if key not in self._before
-            }
-            record = self._record()
-            if record.status in image_record.SETTLED:
-                return
-            if failed := self._failed(record, tasks):
-                raise failed
-            state = record.record, tasks
-            now = time.monotonic()
-            if state != seen:
-                seen, since = state, now
-            elif now - since > self._limit:
-                raise errors.PlaceError(
-                    self._api.name,
-                    f'the import of {self._image.id} has shown nothing new '
-                    f'for {self._limit:.0f} s; it may still end by itself: '
-                    'run again then',
-                )
-            time.sleep(delay)
-            delay = min(delay * 1.5, _LATE)
-
-    def _record(self) -> image_record.Image:
-        path = image_api.path(self._image.id)
-        response = self._api.get(path, expect=(200, 404))
-        if response.status_code == 404:
+    limit = _STALL_TIMEOUT + (image.size or 0) / _SLOWEST_RATE
+    seen = None
+    delay = _MIN_INTERVAL
+    while True:
+        # In this order, as a task ends after it has changed the record.
+        tasks = {
+            key: task
+            for key, task in _tasks(api, image.id).items()
+            if key not in before
+        }
+        record = records.find(api, image.id)
+        if record is None:
             raise errors.RefusedError(
-                self._api.name,
-                f'{self._image.id} was deleted there while it was imported',
+                api.name,
+                f'{image.id} was deleted there while it was imported',
             )
-        return image_record.Image(self._api.json(response))
+        if record.status in image_record.SETTLED:
+            return
+        if failed := _failed(api, record, delivery, tasks):
+            raise failed
+        state = record.record, tasks
+        now = time.monotonic()
+        if state != seen:
+            seen, since = state, now
+        elif now - since > limit:
+            raise errors.PlaceError(
+                api.name,
+                f'the import of {image.id} has shown nothing new for '
+                f'{limit:.0f} s; it may still end by itself: run again then',
+            )
+        time.sleep(delay)
+        delay = min(delay * 1.5, _MAX_INTERVAL)
 
-    def _failed(
-        self,
-        record: image_record.Image,
-        tasks: Mapping[str, Mapping[str, Any]],
-    ) -> errors.PlaceError | None:
-        """Say whether the import has failed."""
-        for key in tasks:
-            if _ended(tasks, key):
-                return _failure(self._api, record, self._delivery, tasks, key)
-        # Where tasks are not shown, the record has to tell.
-        stores = record.record.get('os_glance_failed_import')
-        busy = record.record.get('os_glance_importing_to_stores')
-        if not tasks and stores and not busy:
-            return _failure(self._api, record, self._delivery, {}, '')
-        return None
+
+def _failed(
+    api: image_api.ImageApi,
+    record: image_record.Image,
+    delivery: options.Delivery,
+    tasks: Mapping[str, Mapping[str, Any]],
+) -> errors.PlaceError | None:
+    """Return the error of an import, if it has failed."""
+    for key in tasks:
+        if _has_failed(tasks, key):
+            return _failure(api, record, delivery, tasks, key)
+    # Where tasks are not shown, only the record tells.
+    stores = record.record.get('os_glance_failed_import')
+    busy = record.record.get('os_glance_importing_to_stores')
+    if not tasks and stores and not busy:
+        return _failure(api, record, delivery, {}, '')
+    return None
 
 
 def _failure(
@@ -200,7 +204,7 @@ def _failure(
     tasks: Mapping[str, Mapping[str, Any]],
     key: str,
 ) -> errors.PlaceError:
-    """Say how an import failed, and what can be done about it.
+    """Return an error that says how an import failed, and what may help.
 
     :param key: ID of its task
     """
@@ -227,7 +231,7 @@ def _failure(
             "to set it back to 'queued' in Glance's database, after which "
             '--method upload completes it',
         )
-    if record.record.get(_LOCK):
+    if record.record.get(_LOCK_FIELD):
         now = 'run again then'
         if not record.staged:
             now = '--method upload completes it now'
@@ -239,18 +243,17 @@ def _failure(
     return errors.TransientError(api.name, problem)
 
 
-def _ended(tasks: Mapping[str, Mapping[str, Any]], key: str) -> bool:
-    """Say whether a task has failed."""
+def _has_failed(tasks: Mapping[str, Mapping[str, Any]], key: str) -> bool:
     return key in tasks and tasks[key].get('status') == 'failure'
 
 
 def _tasks(api: image_api.ImageApi, image_id: str) -> dict[str, Any]:
-    """Give an image's tasks by ID; none where Glance does not show them."""
+    """Return an image's tasks by ID; none where Glance does not show them."""
     path = f'{image_api.path(image_id)}/tasks'
     response = api.get(path, expect=(200, 403, 404))
     if response.status_code != 200:
         return {}
     return {
         str(task.get('id')): task
-        for task in ways.objects(api.json(response).get('tasks'))
+        for task in image_api.objects(api.json(response).get('tasks'))
     }

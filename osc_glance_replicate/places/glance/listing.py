@@ -10,18 +10,18 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The listing of an image service, page by page, in the order of the IDs."""
+"""Images as a Glance lists them, page by page, in the order of their IDs."""
 
 from collections.abc import Iterator, Mapping
 import dataclasses
 from typing import Any
 
-from osc_glance_replicate import background as workers
+from osc_glance_replicate import background
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.places.glance import image_api
 
-#: The most records that Glance gives in one answer (FACTS.md, "Listing").
+#: Maximum number of records in one answer of Glance (FACTS.md, "Listing").
 PAGE = 1000
 
 #: Parameters of GET /v2/images; a list is a parameter that is repeated.
@@ -30,19 +30,19 @@ Filters = Mapping[str, str | list[str]]
 #: How often a listing starts again because its marker was deleted.
 _RESTARTS = 10
 
-#: Images that a listing may have: what has more has no end.
-_MOST = 1_000_000
+#: Images that a listing may have: one that has more has no end.
+_MAX_IMAGES = 1_000_000
 
-#: Such an image cannot be brought together with those of other places.
-_LATE = 'it is not listed in the order of the IDs: give its ID'
+#: Such an image cannot be aligned with those of other places.
+_OUT_OF_ORDER = 'it is not listed in the order of the IDs: give its ID'
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Page:
     """One answer.
 
-    :param more: whether Glance has more images after these
-    :param again: the listing has started again with this page
+    :param more: whether there are more images after these
+    :param again: whether the listing has started again with this page
     """
 
     images: list[image_record.Image]
@@ -55,8 +55,8 @@ def images(
 ) -> Iterator[image_record.Image]:
     """List images in ascending order of their IDs.
 
-    The first page is asked for at once, and each further one while the
-    images before it are looked at.
+    The first page is requested at once, and each further one while the images
+    before it are consumed.
 
     :param filters: of GET /v2/images
     :returns: the images; one that comes out of order, as an ID with capital
@@ -64,7 +64,7 @@ def images(
     :raises PlaceError: while iterating
     """
     pages = _pages(api, filters)
-    coming = workers.start(next, pages)
+    coming = background.start(next, pages)
 
     def listing() -> Iterator[image_record.Image]:
         nonlocal coming
@@ -74,7 +74,7 @@ def images(
         while more:
             page = coming.result()
             if more := page.more:
-                coming = workers.start(next, pages)
+                coming = background.start(next, pages)
             if page.again:
                 done = last
             for image in page.images:
@@ -83,15 +83,17 @@ def images(
                     last = image.key
                     yield image
                 elif image.key > done:
-                    aside.append(dataclasses.replace(image, flaw=_LATE))
-        # Not before the end: what is merged has to come in order.
+                    aside.append(
+                        dataclasses.replace(image, flaw=_OUT_OF_ORDER)
+                    )
+        # At the end, as listings can only be merged in order.
         yield from aside
 
     return listing()
 
 
 def _pages(api: image_api.ImageApi, filters: Filters) -> Iterator[_Page]:
-    """Fetch the pages one after the other; the last has no more after it."""
+    """Yield the pages one after the other, up to one without ``more``."""
     marker = ''
     restarts = 0
     count = 0
@@ -110,13 +112,14 @@ def _pages(api: image_api.ImageApi, filters: Filters) -> Iterator[_Page]:
             again = True
             continue
         count += len(page.images)
-        if count > _MOST:
+        if count > _MAX_IMAGES:
             raise errors.PlaceError(
-                api.name, f'lists more than {_MOST} images; is it a Glance?'
+                api.name,
+                f'lists more than {_MAX_IMAGES} images; is it a Glance?',
             )
         if more := page.more:
             last = page.images[-1].id
-            # Either as computers sort capital letters, or as people do.
+            # Databases sort capital letters before others, or among them.
             if last <= marker and last.lower() <= marker.lower():
                 raise errors.PlaceError(
                     api.name, f'lists the images up to {last} again and again'
@@ -129,7 +132,7 @@ def _pages(api: image_api.ImageApi, filters: Filters) -> Iterator[_Page]:
 def _page(
     api: image_api.ImageApi, marker: str, filters: Filters
 ) -> _Page | None:
-    """Fetch the images after a marker; None where that has been deleted."""
+    """Return the images after a marker; None where it has been deleted."""
     params: dict[str, Any] = {
         'limit': PAGE,
         'sort_key': 'id',

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The members of a shared image: read, and brought to what is wanted."""
+"""The members of a shared image in a Glance: read, and changed."""
 
 from collections.abc import Mapping
 import urllib.parse
@@ -18,10 +18,11 @@ import urllib.parse
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_members
 from osc_glance_replicate.places.glance import image_api
+from osc_glance_replicate.places.glance import records
 
 
 def read(api: image_api.ImageApi, image_id: str) -> dict[str, str]:
-    """Give the members that Glance has: project ID → status."""
+    """Return the members that Glance has: project ID → status."""
     try:
         return image_members.parse(
             api.json(api.get(_path(image_id))).get('members')
@@ -38,17 +39,18 @@ def write(
 ) -> list[str]:
     """Remove, add, accept and reject members.
 
-    Those that are there are looked at now: some may have been hidden
-    while the image was not shared (FACTS.md, "Also").
+    The present ones are read anew: some may have been hidden while the image
+    was not shared (FACTS.md, "Also").
 
+    :param wanted: project ID → status
     :param exact: remove those that are not wanted
-    :returns: what was refused, and how
+    :returns: what was refused, and why
     """
     have = read(api, image_id)
     unwanted = have.keys() - wanted.keys() if exact else ()
-    refused = []
+    refused: list[str] = []
     for project in (*unwanted, *wanted):
-        try:
+        with records.noting_refusal(f'member {project}', refused):
             _write_one(
                 api,
                 _path(image_id),
@@ -56,8 +58,6 @@ def write(
                 have.get(project),
                 wanted.get(project),
             )
-        except errors.RefusedError as exc:
-            refused.append(f'member {project}: {exc.problem}')
     return refused
 
 
@@ -68,7 +68,7 @@ def _write_one(
     have: str | None,
     wanted: str | None,
 ) -> None:
-    """Give one project the status that is wanted; None for no member."""
+    """Set the status of one project; None stands for no member."""
     member = f'{path}/{urllib.parse.quote(project, safe="")}'
     if wanted is None:
         api.request('DELETE', member, expect=(204, 404))

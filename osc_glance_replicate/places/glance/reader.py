@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The data of one image as it comes from a Glance."""
+"""The data of one image, read from a Glance."""
 
 from collections.abc import Callable, Iterator
 import contextlib
@@ -24,14 +24,14 @@ from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.places.glance import image_api
 
-#: Bytes of a block that is worth passing on.
-_SMALL = 128 * 1024
+#: Bytes of a block that is large enough to be passed on.
+_ENOUGH_BYTES = 128 * 1024
 
 #: Bytes per second at which a larger block is worth waiting for.
-_FAST = 10e6
+_FAST_RATE = 10e6
 
 
-class Download:
+class Reader:
     """The body of an answer, read as it arrives.
 
     :param unwanted: number of bytes that were not asked for
@@ -43,8 +43,8 @@ class Download:
         self.unwanted = unwanted
         self._place = place
         self._raw = response.raw
-        # TLS and chunks have buffers of their own, of which a socket knows
-        # nothing.
+        # TLS and chunked encoding have buffers of their own, which a poll of
+        # the socket does not see.
         encrypted = response.url.startswith('https:')
         self._plain = not (encrypted or response.raw.chunked)
         self._gathers = False
@@ -61,11 +61,11 @@ class Download:
             self._raw.shutdown()
 
     def read(self, most: int) -> bytes:
-        """Give what has arrived; what comes fast in small pieces is gathered.
+        """Return what has arrived, but gather fast and small pieces.
 
-        Of TLS, 16 KiB arrive at a time, and small blocks cost three times the
-        CPU (FACTS.md). Who watches the descriptor does not wait for a second
-        piece.
+        TLS delivers 16 KiB at a time, and small blocks cost three times the
+        CPU (FACTS.md). A caller that polls the descriptor does not wait for a
+        second piece.
         """
         if self._plain:
             return self._read(self._raw.read1, most)
@@ -73,41 +73,40 @@ class Download:
         data = self._read(
             self._raw.read if self._gathers else self._raw.read1, most
         )
-        fast = len(data) > _FAST * (time.monotonic() - start)
-        self._gathers = fast and (self._gathers or len(data) < _SMALL)
+        fast = len(data) > _FAST_RATE * (time.monotonic() - start)
+        self._gathers = fast and (self._gathers or len(data) < _ENOUGH_BYTES)
         return data
 
     def _read(self, read: Callable[..., bytes | None], most: int) -> bytes:
         try:
-            data = read(most, decode_content=False) or b''
+            return read(most, decode_content=False) or b''
         except (urllib3.exceptions.HTTPError, OSError) as exc:
             if isinstance(exc.__cause__, urllib3.exceptions.IncompleteRead):
-                # Whoever reads knows how much there should be.
+                # The caller knows how much there should be.
                 return b''
             raise errors.TransientError(
                 self._place, f'broke off while sending: {errors.explain(exc)}'
             ) from exc
-        return data
 
 
 @contextlib.contextmanager
 def read(
     api: image_api.ImageApi, image: image_record.Image, start: int
-) -> Iterator[Download]:
+) -> Iterator[Reader]:
     """Open an image's data.
 
-    Not every store can begin in the middle (FACTS.md, "Download"): then
-    what is not asked for comes as well, and has to be dropped.
+    Not every store can begin in the middle (FACTS.md, "Download"): then the
+    bytes before it come as well, and have to be dropped.
 
     :param start: number of bytes to leave out; fewer than there are
-    :raises DataError: the record promises data and there is none, or of
-        another length
+    :raises DataError: the record promises data, and there is none or its
+        length differs
     """
     response = _request(api, image, start)
     with response:
         partial = response.status_code == 206
         size = image.size or 0
-        # What is chunked is counted when it has been read.
+        # Chunked data is counted when it has been read.
         expected = str(size - start if partial else size)
         offered = response.headers.get('Content-Length', expected)
         if response.status_code == 204:
@@ -118,14 +117,13 @@ def read(
                 f'the data of {image.id} is lost or damaged: {expected} '
                 f'bytes are recorded, {offered} offered',
             )
-        unwanted = 0 if partial else start
-        yield Download(api.name, response, unwanted)
+        yield Reader(api.name, response, unwanted=0 if partial else start)
 
 
 def _request(
     api: image_api.ImageApi, image: image_record.Image, start: int
 ) -> requests.Response:
-    """Ask for data, of which the answer leaves out the start or not."""
+    """Ask for data from a byte on; the answer may begin at the first."""
     headers = {'Accept-Encoding': 'identity'}
     if start:
         headers['Range'] = f'bytes={start}-'

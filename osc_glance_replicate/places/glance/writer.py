@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The data of one image as it goes to a Glance."""
+"""The data of one image, written to a Glance."""
 
 import requests
 
@@ -20,8 +20,8 @@ from osc_glance_replicate.model import options
 from osc_glance_replicate import places
 from osc_glance_replicate.places.glance import image_api
 
-#: Seconds that a destination may take to answer after the last byte, while
-#: its store commits.
+#: Seconds that a Glance may take to answer after the last byte, while its
+#: store commits.
 _COMMIT_TIMEOUT = 600
 
 
@@ -31,13 +31,13 @@ def send(
     body: places.Body,
     delivery: options.Delivery,
 ) -> None:
-    """Send data to a store, or to be staged for an import.
+    """Send data to a store, or have it staged for an import.
 
-    The body is sent once: keystoneauth would otherwise answer a 401 or 503
+    The body is sent once: keystoneauth would otherwise react to a 401 or 503
     by sending what is left of it, that is nothing, and Glance would make an
     empty image active (FACTS.md).
 
-    :raises BusyError: another upload of it is going on
+    :raises BusyError: another upload of it is in progress
     :raises TransientError: also where the token has expired: the next
         request gets a new one
     """
@@ -90,6 +90,6 @@ def _put(
         data=body if len(body) else b''.join(body),
         headers=headers,
         allow_reauth=False,
-        # The first of the two is urllib3's limit while it sends, too.
+        # The first of the two is also urllib3's limit while it sends.
         timeout=(image_api.IDLE_TIMEOUT, _COMMIT_TIMEOUT),
     )

@@ -19,8 +19,8 @@ import testtools
 
 from osc_glance_replicate.engine import verify
 from osc_glance_replicate.model import image_selection as selection
-from osc_glance_replicate.places.dump import record as dump_record
-from osc_glance_replicate.places.dump import source as directory
+from osc_glance_replicate.places import dump
+from osc_glance_replicate.places.dump import records
 from osc_glance_replicate.reporting import verify_report
 from osc_glance_replicate.tests.doubles import records as base
 
@@ -31,7 +31,7 @@ class DirectoryTest(testtools.TestCase):
         # Who waits for a pipe waits for ever.
         self.useFixture(fixtures.Timeout(30, gentle=True))
         self.path = self.useFixture(fixtures.TempDir()).path
-        self.place = directory.Directory(self.path)
+        self.place = dump.Source(self.path)
         self.addCleanup(os.close, self.place._folder._fd)
 
     def at(self, name):
@@ -43,7 +43,7 @@ class DirectoryTest(testtools.TestCase):
 
     def put_image(self, number=1, data=b'data', **fields):
         image = base.image(number, data, **fields)
-        self.put(image.id, dump_record.serialize(image))
+        self.put(image.id, records.serialize(image))
         self.put(f'{image.id}.img', data)
         return image
 

@@ -31,9 +31,9 @@ from keystoneauth1 import session
 import openstack.connection
 import testtools
 
-from osc_glance_replicate.clouds import login as clouds
-from osc_glance_replicate.places.glance import destination as glance
-from osc_glance_replicate.places.glance import image_api as api
+from osc_glance_replicate.clouds import login
+from osc_glance_replicate.places import glance
+from osc_glance_replicate.places.glance import image_api
 
 
 @dataclasses.dataclass
@@ -126,9 +126,9 @@ class FakeGlance(fixtures.Fixture):
             image_api_version='2',
         )
         self.addCleanup(connection.close)
-        clouds.limit(connection)
-        self.api = api.ImageApi('slave', connection)
-        self.endpoint = lambda: clouds.endpoint(connection)
+        login.limit(connection)
+        self.api = image_api.ImageApi('slave', connection)
+        self.endpoint = lambda: login.endpoint(connection)
 
     def _serve(self, handler: http.server.BaseHTTPRequestHandler) -> None:
         url = urllib.parse.urlsplit(handler.path)
@@ -182,4 +182,4 @@ class FakeGlance(fixtures.Fixture):
 class GlanceTest(testtools.TestCase):
     def serve(self, answer):
         self.fake = self.useFixture(FakeGlance(answer))
-        return glance.Glance(self.fake.api)
+        return glance.Destination(self.fake.api)

@@ -43,8 +43,8 @@ class ImportTest(testtools.TestCase):
         self.api = self.fake.api
         for module, name, value in (
             (retry, '_FIRST', 0.001),
-            (imports, '_SOON', 0.001),
-            (imports, '_SILENCE', 0.3),
+            (imports, '_MIN_INTERVAL', 0.001),
+            (imports, '_STALL_TIMEOUT', 0.3),
         ):
             patcher = mock.patch.object(module, name, value)
             patcher.start()

@@ -29,8 +29,8 @@ from osc_glance_replicate.engine import verify
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_selection as selection
 from osc_glance_replicate.model import plan
-from osc_glance_replicate.places.dump import record as dump_record
-from osc_glance_replicate.places.dump import source as directory
+from osc_glance_replicate.places import dump
+from osc_glance_replicate.places.dump import records
 from osc_glance_replicate.planning import decisions as planning
 from osc_glance_replicate.reporting import verify_report
 from osc_glance_replicate.tests.doubles import records as base
@@ -66,9 +66,9 @@ _OLD = {
 
 #: A good dump: three images, one by the tool of 2012.
 FILES = {
-    _MODERN.id: dump_record.serialize(_MODERN),
+    _MODERN.id: records.serialize(_MODERN),
     f'{_MODERN.id}.img': b'some data of some length',
-    _WEAK.id: dump_record.serialize(_WEAK),
+    _WEAK.id: records.serialize(_WEAK),
     f'{_WEAK.id}.img': b'other data',
     _OLD['id']: json.dumps(_OLD).encode(),
     f'{_OLD["id"]}.img': _OLD_DATA,
@@ -447,7 +447,7 @@ class TestChangedDump(testtools.TestCase):
 
     @contextlib.contextmanager
     def source(self):
-        source = directory.Directory(self.path)
+        source = dump.Source(self.path)
         try:
             yield source
         finally:

@@ -18,7 +18,7 @@ import fixtures
 from osc_glance_replicate.engine import verify
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_selection as selection
-from osc_glance_replicate.places.dump import record as dump_record
+from osc_glance_replicate.places.dump import records
 from osc_glance_replicate.reporting import progress
 from osc_glance_replicate.reporting import verify_report
 from osc_glance_replicate.tests.doubles import dumps
@@ -144,7 +144,7 @@ class TestImages(dumps.VerifyTest):
 
     def test_image_that_had_no_data_is_no_damage(self):
         image = base.image(status='queued', size=None)
-        self.put(image.id, dump_record.serialize(image))
+        self.put(image.id, records.serialize(image))
         self.assertEqual(
             ('skipped', 'no data: status is queued'), self.verify_one()
         )
@@ -161,7 +161,7 @@ class TestRecords(dumps.VerifyTest):
         for content, word in (
             (b'', 'JSON'),
             (b'[]', 'object'),
-            (dump_record.serialize(base.image(2)), base.image(2).id),
+            (records.serialize(base.image(2)), base.image(2).id),
             (b'[' * 10**6, 'JSON'),
         ):
             self.put(image.id, content)

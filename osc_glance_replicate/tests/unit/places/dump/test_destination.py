@@ -26,9 +26,10 @@ from osc_glance_replicate import errors
 from osc_glance_replicate.execution import task
 from osc_glance_replicate.model import image_selection as selection
 from osc_glance_replicate.model import plan
-from osc_glance_replicate.places.dump import destination as dump
+from osc_glance_replicate.places import dump
 from osc_glance_replicate.places.dump import folder
-from osc_glance_replicate.places.dump import record as dump_record
+from osc_glance_replicate.places.dump import records
+from osc_glance_replicate.places.dump import writer
 from osc_glance_replicate.planning import decisions as planning
 from osc_glance_replicate.planning import rules
 from osc_glance_replicate import retry
@@ -145,7 +146,7 @@ class DumpTest(testtools.TestCase):
     def start_again(self):
         """Make what the next run would make."""
         self.end()
-        self.dump = dump.Dump(self.path)
+        self.dump = dump.Destination(self.path)
         self.dump.open()
 
     def end(self):
@@ -198,7 +199,7 @@ class DumpTest(testtools.TestCase):
         )
         self.assertEqual(b'some data', self.content(self.data_path))
         self.assertEqual(
-            dump_record.serialize(self.image),
+            records.serialize(self.image),
             self.content(self.at(self.image.id)),
         )
 
@@ -470,7 +471,7 @@ class TestKept(DumpTest):
             'is_public': False,
             'properties': {},
         }
-        content = dump_record.serialize(type(self.image)(record))
+        content = records.serialize(type(self.image)(record))
         for data, starts in ((b'some', [4]), (b'SOME', [4, 0]), (None, [0])):
             self.put(self.image.id, content)
             if data is not None:
@@ -492,7 +493,7 @@ class TestKept(DumpTest):
 
     def test_image_that_has_data_by_now(self):
         queued = base.image(data=b'', status='queued', size=None)
-        self.put(self.image.id, dump_record.serialize(queued))
+        self.put(self.image.id, records.serialize(queued))
         self.assertEqual(('copied', ''), self.carry_out())
         self.assert_whole()
 
@@ -541,7 +542,7 @@ class TestHoles(DumpTest):
             size = sizes[len(blocks) % len(sizes)]
             blocks.append(data[position : position + size])
             position += size
-        with mock.patch.object(dump, '_HOLE', bytes(16)):
+        with mock.patch.object(writer, '_HOLE', bytes(16)):
             self.assertEqual(data, self.write(blocks, round(kept * len(data))))
 
     def test_runs_of_zeros_take_no_room(self):
@@ -575,12 +576,12 @@ class TestHoles(DumpTest):
 class TestDirectory(DumpTest):
     def test_looking_makes_nothing(self):
         path = self.at('new')
-        looked = dump.Dump(path)
+        looked = dump.Destination(path)
         self.assertEqual([], list(looked.images()))
         self.assertIsNone(looked.find(self.image.id))
         self.assertEqual({}, looked.files())
         self.assertFalse(os.path.exists(path))
-        looked = dump.Dump(self.path)
+        looked = dump.Destination(self.path)
         self.assertEqual([], list(looked.images()))
         self.assertEqual({'.lock'}, set(os.listdir(self.path)))
 
@@ -588,7 +589,7 @@ class TestDirectory(DumpTest):
         self.assertEqual(0o700, stat.S_IMODE(os.stat(self.path).st_mode))
 
     def test_two_dumps_do_not_meet(self):
-        other = dump.Dump(self.path)
+        other = dump.Destination(self.path)
         error = self.assertRaises(errors.RefusedError, other.open)
         self.assertIn(f'{self.path}: another dump', str(error))
         # Looking and reading harm nobody.
@@ -608,12 +609,14 @@ class TestDirectory(DumpTest):
     def test_what_is_no_directory(self):
         self.put('file', b'')
         for path in (self.at('file'), self.at('file/dump')):
-            error = self.assertRaises(errors.RefusedError, dump.Dump, path)
+            error = self.assertRaises(
+                errors.RefusedError, dump.Destination, path
+            )
             self.assertIn(path, str(error))
 
-    def make_room(self, free, actions):
+    def require_room(self, free, actions):
         with mock.patch.object(folder.Folder, 'free', lambda _: free):
-            self.dump.make_room(actions)
+            self.dump.require_room(actions)
 
     def test_room_for_what_is_to_be_written(self):
         images = [base.image(n, bytes(10 * n)) for n in range(1, 7)]
@@ -626,10 +629,10 @@ class TestDirectory(DumpTest):
             for image, verb in zip(images, verbs, strict=True)
         ]
         needed = 10 + (20 - 5) + (30 - 7)
-        self.make_room(needed, actions)
-        self.make_room(0, [])
+        self.require_room(needed, actions)
+        self.require_room(0, [])
         error = self.assertRaises(
-            errors.RefusedError, self.make_room, needed - 1, actions
+            errors.RefusedError, self.require_room, needed - 1, actions
         )
         self.assertEqual(self.path, error.place)
         self.assertIn(f'{needed} bytes', str(error))
@@ -639,7 +642,7 @@ class TestDirectory(DumpTest):
         huge = base.image(size=2**62)
         action = plan.Action(huge, self.path, plan.Verb.COPY)
         error = self.assertRaises(
-            errors.RefusedError, self.dump.make_room, [action]
+            errors.RefusedError, self.dump.require_room, [action]
         )
         self.assertIn('no room', str(error))
 

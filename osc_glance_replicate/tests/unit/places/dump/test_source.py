@@ -19,8 +19,8 @@ import fixtures
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import results
-from osc_glance_replicate.places.dump import record as dump_record
-from osc_glance_replicate.places.dump import source as directory
+from osc_glance_replicate.places import dump
+from osc_glance_replicate.places.dump import records
 from osc_glance_replicate.tests.doubles import dumps
 from osc_glance_replicate.tests.doubles import records as base
 from osc_glance_replicate.transfer import upload_body as transfer
@@ -59,13 +59,13 @@ class TestImages(dumps.DirectoryTest):
             image.id.replace('-', ''),
             image.id.replace('0', '\u0660'),
         ):
-            self.put(name, dump_record.serialize(image))
+            self.put(name, records.serialize(image))
         self.assertEqual([], list(self.place.images()))
 
     def test_image_without_data_of_its_own_has_no_flaw(self):
         for number, status in enumerate(('queued', 'killed', 'saving')):
             image = base.image(number, status=status, size=None)
-            self.put(image.id, dump_record.serialize(image))
+            self.put(image.id, records.serialize(image))
         for image in self.place.images():
             self.assertIsNone(image.defect)
 
@@ -77,7 +77,7 @@ class TestImages(dumps.DirectoryTest):
 
     def test_record_of_another_image(self):
         image, other = base.image(1), base.image(2)
-        self.put(image.id, dump_record.serialize(other))
+        self.put(image.id, records.serialize(other))
         self.put(f'{image.id}.img', b'data')
         (found,) = self.place.images()
         self.assertEqual(image.id, found.id)
@@ -87,7 +87,7 @@ class TestImages(dumps.DirectoryTest):
         outside = self.useFixture(fixtures.TempDir()).path
         record = os.path.join(outside, 'record')
         with open(record, 'wb') as file:
-            file.write(dump_record.serialize(base.image(1)))
+            file.write(records.serialize(base.image(1)))
         os.symlink(record, self.at(base.image(1).id))
         os.mkfifo(self.at(base.image(2).id))
         os.mkdir(self.at(base.image(3).id))
@@ -106,16 +106,14 @@ class TestImages(dumps.DirectoryTest):
         image = self.put_image()
         size = os.stat(self.at(image.id)).st_size
         for most, is_good in ((size, True), (size - 1, False)):
-            with mock.patch.object(dump_record, 'MOST', most):
+            with mock.patch.object(records, 'MAX_SIZE', most):
                 (found,) = self.place.images()
             self.assertEqual(is_good, found.defect is None)
 
     def test_directory_that_is_not_there(self):
         for path in (self.at('nothing'), self.at('file')):
             self.put('file', b'')
-            error = self.assertRaises(
-                errors.RefusedError, directory.Directory, path
-            )
+            error = self.assertRaises(errors.RefusedError, dump.Source, path)
             self.assertIn(path, str(error))
 
 
@@ -206,7 +204,7 @@ class TestDamage(dumps.DirectoryTest):
         os.mkdir(self.at('directory'))
         os.mkfifo(self.at('pipe'))
         os.symlink(f'{image.id}.img', self.at('link'))
-        record = len(dump_record.serialize(image))
+        record = len(records.serialize(image))
         self.assertEqual(
             {
                 image.id: record,

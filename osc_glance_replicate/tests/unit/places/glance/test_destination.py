@@ -19,7 +19,7 @@ from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_selection as selection
 from osc_glance_replicate.model import options
 from osc_glance_replicate.model import plan
-from osc_glance_replicate.places.glance import destination as glance
+from osc_glance_replicate.places import glance
 from osc_glance_replicate.planning import decisions as planning
 from osc_glance_replicate.tests.doubles import fake_glance
 from osc_glance_replicate.tests.doubles import importing
@@ -136,7 +136,7 @@ FAILED = {
 
 class TestDestination(importing.ImportTest):
     def stage(self, way, place=None, **record):
-        place = place or glance.Glance(self.api, None, way)
+        place = place or glance.Destination(self.api, None, way)
         planner = planning.Planner(selection.Selection())
         replica = base.image(**{'status': 'queued', 'size': None, **record})
         place.stage(planner.decide(self.image, replica, 'slave'))
@@ -179,7 +179,7 @@ class TestDestination(importing.ImportTest):
 
     def test_one_store_of_an_upload(self):
         self.write(
-            glance.Glance(self.api, None, options.Delivery(stores=('s',)))
+            glance.Destination(self.api, None, options.Delivery(stores=('s',)))
         )
         (put,) = self.asked('PUT')
         self.assertEqual('s', put.headers['X-Image-Meta-Store'])
@@ -190,6 +190,6 @@ class TestDestination(importing.ImportTest):
         error = self.assertRaises(
             errors.RefusedError,
             self.write,
-            glance.Glance(self.api, None, IMPORT),
+            glance.Destination(self.api, None, IMPORT),
         )
         self.assertIn('--method upload does without', str(error))

@@ -12,7 +12,7 @@
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import options
-from osc_glance_replicate.places.glance import discovery as ways
+from osc_glance_replicate.places.glance import discovery
 from osc_glance_replicate.tests.doubles import importing
 
 Method = options.Method
@@ -27,7 +27,9 @@ class TestCheck(importing.ImportTest):
 
     def refused(self, way):
         return str(
-            self.assertRaises(errors.CloudError, ways.check, self.api, way)
+            self.assertRaises(
+                errors.CloudError, discovery.check, self.api, way
+            )
         )
 
     def test_methods(self):
@@ -47,8 +49,8 @@ class TestCheck(importing.ImportTest):
                     self.assertIn(words, line)
         value = ['glance-direct', 'glance-download']
         self.info['import'] = {'import-methods': {'value': value}}
-        ways.check(self.api, IMPORT)
-        ways.check(self.api, DOWNLOAD)
+        discovery.check(self.api, IMPORT)
+        discovery.check(self.api, DOWNLOAD)
 
     def test_stores(self):
         some = options.Delivery(stores=('fast', 'web', 'ghost'))
@@ -65,11 +67,11 @@ class TestCheck(importing.ImportTest):
         line = self.refused(some)
         for words in "'slave'", 'no store web, ghost:', 'are fast, slow':
             self.assertIn(words, line)
-        ways.check(self.api, every)
-        ways.check(self.api, options.Delivery(stores=('slow',)))
+        discovery.check(self.api, every)
+        discovery.check(self.api, options.Delivery(stores=('slow',)))
 
     def test_plain_upload_asks_nothing(self):
-        ways.check(self.api, options.Delivery())
+        discovery.check(self.api, options.Delivery())
         self.assertEqual([], self.fake.requests)
 
     def test_hostile_answers(self):

@@ -119,7 +119,7 @@ class TestRun(importing.ImportTest):
             for number in range(100)
             for _ in range(2)
         ] + [{'status': 'active'}]
-        with mock.patch.object(imports, '_LATE', 0.01):
+        with mock.patch.object(imports, '_MAX_INTERVAL', 0.01):
             self.run_import()
 
     def test_deleted_meanwhile(self):

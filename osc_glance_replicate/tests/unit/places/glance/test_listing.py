@@ -96,7 +96,9 @@ class TestListing(fake_glance.GlanceTest):
             self.assertLess(len(self.fake.requests), 50)
 
     def test_listing_without_end_is_given_up(self):
-        self.useFixture(fixtures.MonkeyPatch(f'{listing.__name__}._MOST', 9))
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{listing.__name__}._MAX_IMAGES', 9)
+        )
         number = itertools.count(1)
 
         def pages(marker):

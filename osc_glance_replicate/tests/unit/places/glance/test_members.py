@@ -12,7 +12,7 @@
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import plan
-from osc_glance_replicate.places.glance import destination as glance
+from osc_glance_replicate.places import glance
 from osc_glance_replicate.tests.doubles import fake_glance
 from osc_glance_replicate.tests.doubles import records as base
 
@@ -30,7 +30,7 @@ class TestMembers(fake_glance.GlanceTest):
         wanted,
         exact=False,
         refuse=(),
-        act=glance.Glance.update,
+        act=glance.Destination.update,
     ):
         """Have members set.
 
@@ -83,13 +83,13 @@ class TestMembers(fake_glance.GlanceTest):
         self.assertNotIn('member q', problem)
 
     def test_those_of_others_stay_unless_it_is_to_be_exact(self):
-        for act in glance.Glance.update, glance.Glance.publish:
+        for act in glance.Destination.update, glance.Destination.publish:
             self.set_members({'old': 'accepted'}, {}, act=act)
             self.assertEqual([], self.sent)
 
     def test_published_exactly_without_members_has_none(self):
         self.set_members(
-            {'old': 'accepted'}, {}, exact=True, act=glance.Glance.publish
+            {'old': 'accepted'}, {}, exact=True, act=glance.Destination.publish
         )
         ((method, name, _),) = self.sent
         self.assertEqual(('DELETE', 'old'), (method, name))

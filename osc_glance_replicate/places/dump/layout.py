@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What the files of a dump are called, and which others lie beside them."""
+"""The names of the files in a dump, and files that do not belong there."""
 
 from collections.abc import Iterator, Mapping
 import dataclasses
@@ -19,10 +19,10 @@ from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import results
 from osc_glance_replicate.places.dump import checksums
 
-#: Held by whoever writes to a dump; there since the first one.
+#: Locked by the process that writes to a dump; there since the first one.
 LOCK = '.lock'
 
-#: The file of the names of projects.
+#: The file that holds the names of projects.
 PROJECTS = 'projects.json'
 
 _OURS = frozenset((LOCK, PROJECTS, *checksums.FILES.values()))
@@ -32,25 +32,25 @@ _ENDS = frozenset(('', 'img', 'members'))
 
 
 def data_name(image: image_record.Image) -> str:
-    """Give the name of the file that holds an image's data."""
+    """Return the name of the file that holds an image's data."""
     return f'{image.id}.img'
 
 
 def part_name(image: image_record.Image) -> str:
-    """Give the name of the file that holds data on its way."""
+    """Return the name of the file in which an image's data grows."""
     return f'{data_name(image)}.part'
 
 
 def members_name(image: image_record.Image) -> str:
-    """Give the name of the file that holds an image's members."""
+    """Return the name of the file that holds an image's members."""
     return f'{image.id}.members'
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Stray:
-    """A file that is no record, nor belongs to one or to the whole dump.
+    """A file that is no record, and belongs to no record or the whole dump.
 
-    :param image_id: of the image that it is named by, if it is
+    :param image_id: ID of the image after which it is named, if it is
     :param size: in bytes; None for what is no file
     """
 
@@ -61,7 +61,7 @@ class Stray:
 
 
 def strays(files: Mapping[str, int | None]) -> Iterator[Stray]:
-    """Name the files that are no record of an image, nor its data.
+    """Yield the files that do not belong to a whole dump.
 
     :param files: name → size of all that is in the directory
     """
@@ -82,7 +82,7 @@ def strays(files: Mapping[str, int | None]) -> Iterator[Stray]:
 
 
 def unfinished(files: Mapping[str, int | None]) -> list[str]:
-    """Give the IDs of images that have data, or a part of it, and no record.
+    """Return the IDs of images with data, or a part of it, but no record.
 
     :param files: name → size of all that is in the directory
     """

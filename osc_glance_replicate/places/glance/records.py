@@ -10,9 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The record of one image in a Glance: made, and changed."""
+"""The record of one image in a Glance: found, created and changed."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+import contextlib
 import json
 from typing import Any
 import uuid
@@ -20,14 +21,25 @@ import uuid
 import requests
 
 from osc_glance_replicate import errors
+from osc_glance_replicate.model import image_record
 from osc_glance_replicate.places.glance import image_api
-from osc_glance_replicate.places.glance import patch
+
+#: The type of a JSON patch that Glance accepts.
+_MEDIA_TYPE = 'application/openstack-images-v2.1-json-patch'
+
+
+def find(api: image_api.ImageApi, image_id: str) -> image_record.Image | None:
+    """Return the image with this ID, or None where it cannot be seen."""
+    response = api.get(image_api.path(image_id), expect=(200, 404))
+    if response.status_code == 404:
+        return None
+    return image_record.Image(api.json(response))
 
 
 def create(
     api: image_api.ImageApi, image_id: str, wanted: Mapping[str, Any]
 ) -> None:
-    """Make a record, without those fields that are None.
+    """Create a record, without those fields that are None.
 
     :raises TakenError: the ID is in use, perhaps by a deleted image
     :raises RefusedError: it is not accepted as it should be
@@ -55,17 +67,17 @@ def create(
     _check_heeded(api, api.json(response), wanted)
 
 
-def rehearse(
+def probe(
     api: image_api.ImageApi, image_id: str, changes: Mapping[str, Any]
 ) -> None:
-    """Find out whether this user may make changes, and make none.
+    """Check that this user may make changes, without making any.
 
-    :raises RefusedError: he may not
+    :raises RefusedError: the user may not
     """
     if not changes:
         return
-    # To remove a property that is not there is refused with 409 after the
-    # operations before it were found to be allowed (FACTS.md, "Also").
+    # The removal of a property that does not exist is refused with 409, after
+    # the operations before it were found to be allowed (FACTS.md, "Also").
     nowhere = f'osc_glance_replicate_{uuid.uuid4().hex}'
     response = _patch(
         api,
@@ -86,7 +98,7 @@ def change(
 ) -> None:
     """Change fields, all of them or none; None removes a property.
 
-    :raises RefusedError: they are not accepted, or ignored
+    :raises RefusedError: the changes are not accepted, or are ignored
     """
     if not changes:
         return
@@ -97,43 +109,43 @@ def change(
 def change_what_is_possible(
     api: image_api.ImageApi, image_id: str, changes: Mapping[str, Any]
 ) -> list[str]:
-    """Change all fields at once or, if refused, one by one.
+    """Change all fields at once or, if that is refused, one by one.
 
-    :returns: what was refused, and how
+    :returns: what was refused, and why
     """
     try:
         change(api, image_id, changes)
         return []
     except errors.RefusedError:
-        refused = []
+        refused: list[str] = []
     for field, value in changes.items():
-        try:
+        with noting_refusal(field, refused):
             change(api, image_id, {field: value})
-        except errors.RefusedError as exc:
-            refused.append(f'{field}: {exc.problem}')
     return refused
 
 
 def set_status(api: image_api.ImageApi, image_id: str, status: str) -> None:
-    """Withdraw an image, or give it back: deactivated, or active."""
+    """Deactivate or reactivate an image.
+
+    :param status: the new one: deactivated, or active
+    """
     act = 'reactivate' if status == 'active' else 'deactivate'
     api.request(
         'POST', f'{image_api.path(image_id)}/actions/{act}', expect=(204,)
     )
 
 
-def set_status_if_possible(
-    api: image_api.ImageApi, image_id: str, status: str
-) -> list[str]:
-    """Change the status.
+@contextlib.contextmanager
+def noting_refusal(what: str, refused: list[str]) -> Iterator[None]:
+    """Add a RefusedError to what was refused, instead of raising it.
 
-    :returns: how it was refused, if it was
+    :param what: what it is that may be refused
+    :param refused: what was refused so far, and why
     """
     try:
-        set_status(api, image_id, status)
-        return []
+        yield
     except errors.RefusedError as exc:
-        return [f'status: {exc.problem}']
+        refused.append(f'{what}: {exc.problem}')
 
 
 def _patch(
@@ -146,9 +158,24 @@ def _patch(
         'PATCH',
         image_api.path(image_id),
         expect=expect,
-        headers={'Content-Type': patch.MEDIA_TYPE},
-        data=json.dumps(patch.operations(changes)),
+        headers={'Content-Type': _MEDIA_TYPE},
+        data=json.dumps(_operations(changes)),
     )
+
+
+def _operations(changes: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return changes as the operations of a JSON patch (RFC 6902)."""
+    found: list[dict[str, Any]] = []
+    for field, value in changes.items():
+        path = '/' + field.replace('~', '~0').replace('/', '~1')
+        if image_record.is_property(field):
+            if value is None:
+                found.append({'op': 'remove', 'path': path})
+            else:
+                found.append({'op': 'add', 'path': path, 'value': value})
+        else:
+            found.append({'op': 'replace', 'path': path, 'value': value})
+    return found
 
 
 def _check_heeded(
@@ -156,8 +183,14 @@ def _check_heeded(
     answer: Mapping[str, Any],
     asked: Mapping[str, Any],
 ) -> None:
-    """Hold what Glance says that it stored against what was asked."""
-    if ignored := patch.ignored(answer, asked):
+    """Raise RefusedError where Glance has stored other than was asked."""
+    stored = {
+        **image_record.Image(answer).portable,
+        'owner': answer.get('owner'),
+    }
+    if ignored := [
+        field for field, value in asked.items() if stored.get(field) != value
+    ]:
         raise errors.RefusedError(
             api.name, f'does not change {", ".join(ignored)}'
         )

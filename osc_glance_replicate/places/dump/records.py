@@ -10,27 +10,25 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The record of an image in a dump: JSON as Glance gave it, v2 or v1."""
+"""The file of a dump that holds an image's record, as Glance gave it."""
 
 from collections.abc import Mapping, Sequence
-import dataclasses
 import json
 from typing import Any, NoReturn
 
 from osc_glance_replicate.model import image_record
-from osc_glance_replicate.model import ownership
 
 #: Bytes that a record may have: 128 properties of 64 KiB each (Glance's
 #: default quota, and its column), and half as much again.
-MOST = 12 * 1024 * 1024
+MAX_SIZE = 12 * 1024 * 1024
 
 #: Fields that a record may have: Glance's default quota is 128 properties.
-_MOST_FIELDS = 10_000
+_MAX_FIELDS = 10_000
 
-#: What can hold the credentials of a store.
+#: Fields that can hold the credentials of a store.
 _SECRET = frozenset(('locations', 'direct_url'))
 
-#: What v1 and v2 have in common (FACTS.md, "The 2012 dump format").
+#: Fields that v1 and v2 have in common (FACTS.md, "The 2012 dump format").
 _V1_FIELDS = frozenset(
     (
         'checksum',
@@ -51,7 +49,7 @@ _V1_FIELDS = frozenset(
 
 
 def serialize(image: image_record.Image) -> bytes:
-    """Write a record, without what can hold credentials."""
+    """Return the content of the file, without fields that hold secrets."""
     record = {
         field: value
         for field, value in image.record.items()
@@ -60,51 +58,12 @@ def serialize(image: image_record.Image) -> bytes:
     return json.dumps(record, sort_keys=True).encode() + b'\n'
 
 
-def serialize_members(members: Mapping[str, str]) -> bytes:
-    """Write the members of an image, as Glance lists them."""
-    listed = [
-        {'member_id': project, 'status': status}
-        for project, status in sorted(members.items())
-    ]
-    return json.dumps(listed).encode() + b'\n'
-
-
-def serialize_projects(projects: Mapping[str, ownership.Project]) -> bytes:
-    """Write the names of projects and of their domains."""
-    document = {
-        project_id: dataclasses.asdict(project)
-        for project_id, project in projects.items()
-    }
-    return json.dumps(document, sort_keys=True, indent=1).encode() + b'\n'
-
-
-def parse_projects(content: bytes) -> dict[str, ownership.Project]:
-    """Read what ``serialize_projects`` wrote, or somebody else.
-
-    :raises ValueError: it is nothing of the kind
-    :raises RecursionError: it is a bomb
-    """
-    document = json.loads(content)
-    if not isinstance(document, dict):
-        raise ValueError('it is not a JSON object')
-    found = {}
-    for project_id, fields in document.items():
-        if (
-            not isinstance(fields, dict)
-            or type(fields.get('name')) is not str
-            or type(fields.get('domain')) is not str
-        ):
-            raise ValueError(f'project {project_id!r:.40} is {fields!r:.40}')
-        found[project_id] = ownership.Project(fields['name'], fields['domain'])
-    return found
-
-
 def parse(content: bytes, image_id: str) -> image_record.Image:
-    """Read a record that may have been made by anyone.
+    """Return the record in a file that may have been made by anyone.
 
-    :param image_id: which it has to be of
-    :returns: the record as a Glance of today would give it; one that cannot
-        be used has a flaw
+    :param image_id: the ID that it has to have
+    :returns: the record in the shape of Images API v2, whichever it was
+        dumped in; one that cannot be used has a flaw
     """
 
     def flawed(flaw: str) -> image_record.Image:
@@ -118,7 +77,7 @@ def parse(content: bytes, image_id: str) -> image_record.Image:
         return flawed(f'it is not JSON: {exc}')
     if not isinstance(record, dict):
         return flawed('it is not a JSON object')
-    if len(record) > _MOST_FIELDS:
+    if len(record) > _MAX_FIELDS:
         return flawed(f'it has {len(record)} fields')
     if record.get('id') != image_id:
         return flawed(f'it is the record of {record.get("id")!r:.40}')
@@ -131,12 +90,12 @@ def parse(content: bytes, image_id: str) -> image_record.Image:
 
 
 def _modern(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Make a v2 record of a v1 one.
+    """Turn a v1 record into a v2 one.
 
-    :raises ValueError: it cannot be said in v2
+    :raises ValueError: v2 cannot express it
     """
     properties = record.get('properties')
-    if not isinstance(properties, dict) or len(properties) > _MOST_FIELDS:
+    if not isinstance(properties, dict) or len(properties) > _MAX_FIELDS:
         raise ValueError(f'properties is {properties!r:.40}')
     for name in properties:
         if not image_record.is_property(name):

@@ -15,7 +15,7 @@ import json
 
 import testtools
 
-from osc_glance_replicate.places.dump import record as dump_record
+from osc_glance_replicate.places.dump import records
 from osc_glance_replicate.tests.doubles import records as base
 
 ID = base.image().id
@@ -44,7 +44,7 @@ V1 = {
 
 
 def parse(record):
-    return dump_record.parse(json.dumps(record).encode(), ID)
+    return records.parse(json.dumps(record).encode(), ID)
 
 
 class TestV2(testtools.TestCase):
@@ -56,8 +56,8 @@ class TestV2(testtools.TestCase):
             stores='fast',
             kernel_id=None,
         )
-        content = dump_record.serialize(image)
-        self.assertEqual(image, dump_record.parse(content, image.id))
+        content = records.serialize(image)
+        self.assertEqual(image, records.parse(content, image.id))
         self.assertTrue(content.endswith(b'}\n'))
         self.assertEqual(1, content.count(b'\n'))
         self.assertTrue(content.isascii())
@@ -66,24 +66,22 @@ class TestV2(testtools.TestCase):
         image = base.image()
         turned = base.image()
         turned = type(turned)(dict(reversed(turned.record.items())))
-        self.assertEqual(
-            dump_record.serialize(image), dump_record.serialize(turned)
-        )
+        self.assertEqual(records.serialize(image), records.serialize(turned))
 
     def test_credentials_are_not_written(self):
         image = base.image(
             direct_url='swift://user:key@host',
             locations=[{'url': 'swift://user:key@host'}],
         )
-        content = dump_record.serialize(image)
+        content = records.serialize(image)
         self.assertNotIn(b'key', content)
-        self.assertEqual(base.image(), dump_record.parse(content, ID))
+        self.assertEqual(base.image(), records.parse(content, ID))
 
     def test_properties_of_v1_are_nothing_special(self):
         """A record with a visibility is one of v2, whatever else it has."""
         image = base.image(is_public='yes', properties='many')
-        content = dump_record.serialize(image)
-        self.assertEqual(image, dump_record.parse(content, ID))
+        content = records.serialize(image)
+        self.assertEqual(image, records.parse(content, ID))
         self.assertIsNone(image.defect)
 
 
@@ -183,7 +181,7 @@ class TestV1(testtools.TestCase):
 
 class TestBadRecords(testtools.TestCase):
     def flaw(self, content):
-        image = dump_record.parse(content, ID)
+        image = records.parse(content, ID)
         self.assertEqual(ID, image.id)
         self.assertIsNotNone(image.defect, content[:80])
         return image.defect
@@ -280,11 +278,9 @@ class TestBadRecords(testtools.TestCase):
 
     def test_case_of_the_id_matters(self):
         lower = base.image(0xABC)
-        content = dump_record.serialize(lower)
-        self.assertIsNone(dump_record.parse(content, lower.id).defect)
-        self.assertIsNotNone(
-            dump_record.parse(content, lower.id.upper()).defect
-        )
+        content = records.serialize(lower)
+        self.assertIsNone(records.parse(content, lower.id).defect)
+        self.assertIsNotNone(records.parse(content, lower.id.upper()).defect)
 
     def test_odd_types(self):
         for field, value in (
@@ -325,4 +321,4 @@ class TestBadRecords(testtools.TestCase):
 
     def test_other_unicode_encodings_are_no_harm(self):
         content = json.dumps(self.record()).encode('utf-16')
-        self.assertIsNone(dump_record.parse(content, ID).defect)
+        self.assertIsNone(records.parse(content, ID).defect)

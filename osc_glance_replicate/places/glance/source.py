@@ -1,0 +1,104 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A cloud's Glance, as a source."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+import contextlib
+import functools
+import heapq
+import operator
+
+from osc_glance_replicate.model import image_record
+from osc_glance_replicate.model import image_selection
+from osc_glance_replicate import places
+from osc_glance_replicate.places.glance import filters
+from osc_glance_replicate.places.glance import image_api
+from osc_glance_replicate.places.glance import listing
+from osc_glance_replicate.places.glance import members
+from osc_glance_replicate.places.glance import reader
+from osc_glance_replicate.places.glance import records
+
+
+class Source:
+    """The images of one cloud, as one user of it sees them.
+
+    :param api: the cloud's image API
+    """
+
+    dates = True
+
+    def __init__(self, api: image_api.ImageApi) -> None:
+        self.name = api.name
+        self._api = api
+
+    def images(
+        self, selection: image_selection.Selection | None = None
+    ) -> Iterator[image_record.Image]:
+        """Yield all images, hidden ones too, in ascending order of their IDs.
+
+        :param selection: images that do not match it may be left out
+        """
+        asked = filters.of(selection) if selection else {}
+        return heapq.merge(
+            listing.images(self._api, asked),
+            listing.images(self._api, {**asked, 'os_hidden': 'true'}),
+            key=operator.attrgetter('key'),
+        )
+
+    def named(self, name: str) -> Sequence[image_record.Image]:
+        """Return the images with this name, hidden ones too."""
+        return [
+            image
+            for hidden in ('false', 'true')
+            # Without the operator, Glance would take what stands before a
+            # colon in the name for one.
+            for image in listing.images(
+                self._api, {'name': f'eq:{name}', 'os_hidden': hidden}
+            )
+            if image.name == name
+        ]
+
+    def find(self, image_id: str) -> image_record.Image | None:
+        """Return the image with this ID, or None where it cannot be seen."""
+        return records.find(self._api, image_id)
+
+    def members(self, image: image_record.Image) -> Mapping[str, str]:
+        """Return the members of a shared image: project ID → status."""
+        return members.read(self._api, image.id)
+
+    def read(
+        self, image: image_record.Image, start: int = 0
+    ) -> contextlib.AbstractContextManager[places.Data]:
+        """Open an image's data.
+
+        :param start: number of bytes to leave out; fewer than there are
+        :raises DataError: the record promises data, and there is none or its
+            length differs
+        """
+        return reader.read(self._api, image, start)
+
+    @functools.cached_property
+    def formats(self) -> Mapping[str, Collection[str]]:
+        """The formats that this Glance knows, by field.
+
+        A field of which its schema does not say any is missing.
+        """
+        document = self._api.json(self._api.get('/schemas/image'))
+        found = {}
+        for field in 'disk_format', 'container_format':
+            try:
+                known = document['properties'][field]['enum']
+                found[field] = frozenset(filter(None, known))
+            except (KeyError, TypeError):
+                continue
+        return found
