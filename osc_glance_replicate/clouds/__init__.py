@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""From a name in clouds.yaml to a connection, and what it may do to us.
+"""From a name in clouds.yaml to a connection, and the limits of it.
 
 Nothing here knows of images.
 """

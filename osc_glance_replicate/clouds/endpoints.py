@@ -10,14 +10,14 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Which entries of clouds.yaml lead to one and the same image service."""
+"""The image services that clouds lead to, compared by their URLs."""
 
 from collections.abc import Sequence
 import urllib.parse
 
 import openstack.connection
 
-from osc_glance_replicate.clouds import login as clouds
+from osc_glance_replicate.clouds import login
 from osc_glance_replicate import errors
 
 _DEFAULT_PORTS = {'http': 80, 'https': 443}
@@ -27,14 +27,14 @@ def refuse_same(
     names: Sequence[str],
     connections: Sequence[openstack.connection.Connection],
 ) -> None:
-    """Refuse two clouds whose image endpoints are the same.
+    """Refuse clouds of which two have the same image endpoint.
 
     :param names: of the clouds, the source first
     :raises CloudError: names the endpoint
     """
     seen: dict[tuple[object, ...], str] = {}
     for name, connection in zip(names, connections, strict=True):
-        url = clouds.endpoint(connection)
+        url = login.endpoint(connection)
         service = _service(url)
         if service in seen:
             raise errors.CloudError(
@@ -51,10 +51,10 @@ def shared_region(
     to: str,
     destination: openstack.connection.Connection,
 ) -> str:
-    """Find the region of a source in the catalogue of a destination.
+    """Return the region of a source, as the destination's catalogue has it.
 
-    Clouds that have nothing to do with each other may well call their regions
-    the same: so the endpoints have to be the same, too.
+    Regions of unrelated clouds may well have the same name, so the endpoints
+    have to be the same as well.
 
     :param to: name of the destination
     :raises CloudError: the destination's Glance could not find it there
@@ -90,8 +90,8 @@ def shared_region(
 def _catalogued(
     name: str, connection: openstack.connection.Connection, region: str
 ) -> str:
-    """Give the public endpoint of a region's image service, or nothing."""
-    with clouds.named_in_errors(name):
+    """Return the public endpoint of a region's image service, if any."""
+    with login.named_in_errors(name):
         url = connection.session.get_endpoint(
             service_type='image', interface='public', region_name=region
         )
@@ -99,7 +99,7 @@ def _catalogued(
 
 
 def _service(url: str) -> tuple[object, ...]:
-    """Reduce an endpoint to what tells one service from another."""
+    """Return the parts of an endpoint that tell services apart."""
     parts = urllib.parse.urlsplit(url)
     path = parts.path.rstrip('/')
     head, _, version = path.rpartition('/')

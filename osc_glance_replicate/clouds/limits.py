@@ -10,10 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What a peer may take of us: time, memory, and where it may lead.
+"""Limits of the time and memory that a peer may take, and of redirects.
 
-All requests go through here, those of keystoneauth and openstacksdk, too,
-which set no limits but to the silence between two bytes.
+They hold for all requests, also those of keystoneauth and openstacksdk, which
+limit nothing but the silence between two bytes.
 """
 
 import concurrent.futures
@@ -27,30 +27,29 @@ from keystoneauth1 import session as ksa_session
 import requests
 import urllib3
 
-from osc_glance_replicate import background as workers
+from osc_glance_replicate import background
 
 #: Seconds in which an answer has to begin; an upload's after its last byte.
-_PATIENCE = 300.0
-_PATIENCE_WITH_UPLOADS = 660.0
+_ANSWER_TIMEOUT = 300.0
+_UPLOAD_ANSWER_TIMEOUT = 660.0
 
 #: Seconds that a document may take to arrive.
 _DOCUMENT_TIMEOUT = 300.0
 
-#: Bytes of a document at the most: a page of a thousand records, each of
-#: which may have 128 properties (FACTS.md, "Fields").
-LONGEST_DOCUMENT = 64 * 1024**2
+#: Maximum bytes of a document: a page of a thousand records, each of which may
+#: have 128 properties (FACTS.md, "Fields").
+MAX_DOCUMENT = 64 * 1024**2
 
-#: The header that holds where a redirect leads to, if it is not to be
-#: followed.
+#: The header that holds the target of a redirect that must not be followed.
 LOCATION = 'X-Osc-Glance-Replicate-Location'
 
 
 class TooLongError(requests.exceptions.RequestException):
-    """An answer has no end."""
+    """An answer is longer than it may be."""
 
 
 class Adapter(ksa_session.TCPKeepAliveAdapter):
-    """Sends requests, with limits."""
+    """A transport adapter with limits."""
 
     def send(
         self,
@@ -62,34 +61,33 @@ class Adapter(ksa_session.TCPKeepAliveAdapter):
         proxies: dict[str, str] | None = None,
     ) -> requests.Response:
         """Send a request; unless it is streamed, load its answer."""
-        # What is small may become huge when it is unpacked, and is loaded
-        # as it comes.
+        # A small answer may become huge when it is decompressed.
         request.headers['Accept-Encoding'] = 'identity'
-        call = workers.start(
+        call = background.start(
             super().send, request, stream, timeout, verify, cert, proxies
         )
         response = _await(call, request)
         if response.is_redirect and (
-            # Whoever streams follows no redirect, and requests would read
-            # all that comes with it, and fail where the URL is none.
+            # What is streamed follows no redirect, and requests would read
+            # all that comes with it, and fail where its URL is invalid.
             stream or _leads_elsewhere(request, response)
         ):
             response.headers[LOCATION] = response.headers.pop('Location')
         if not stream:
-            load(response, LONGEST_DOCUMENT)
+            load(response, MAX_DOCUMENT)
         return response
 
 
 def load(response: requests.Response, most: int, cut: bool = False) -> None:
-    """Read an answer, as much as is reasonable and while it takes.
+    """Read an answer, within limits of size and time.
 
-    :param most: number of bytes
-    :param cut: leave out what is more
-    :raises TooLongError: it is more
+    :param most: maximum number of bytes
+    :param cut: leave out any further bytes, instead of raising
+    :raises TooLongError: there are more bytes
     :raises requests.exceptions.ConnectionError: it broke off, or took too
         long
     """
-    call = workers.start(_read, response, most, cut)
+    call = background.start(_read, response, most, cut)
     try:
         document = call.result(_DOCUMENT_TIMEOUT)
     except TimeoutError as exc:
@@ -122,7 +120,7 @@ def _await(
     call: concurrent.futures.Future[requests.Response],
     request: requests.PreparedRequest,
 ) -> requests.Response:
-    """Wait for an answer to begin, even if it is only never silent."""
+    """Wait until an answer begins, however the peer stays busy till then."""
     start = time.monotonic()
     while True:
         try:
@@ -130,17 +128,17 @@ def _await(
         except TimeoutError:
             if call.done():
                 raise
-        # Of an upload, when it has given its last byte so far.
+        # When an upload has passed on its latest byte.
         given: float | None = getattr(request.body, 'given', None)
-        patience = _PATIENCE if given is None else _PATIENCE_WITH_UPLOADS
-        if time.monotonic() > (given or start) + patience:
+        limit = _ANSWER_TIMEOUT if given is None else _UPLOAD_ANSWER_TIMEOUT
+        if time.monotonic() > (given or start) + limit:
             raise requests.exceptions.ReadTimeout('it never answers')
 
 
 def _leads_elsewhere(
     request: requests.PreparedRequest, response: requests.Response
 ) -> bool:
-    """Say whether a token, or a password, would go to another server."""
+    """Return whether a token or a password would go to another server."""
     try:
         here = urllib.parse.urlsplit(str(request.url))
         there = urllib.parse.urlsplit(

@@ -14,32 +14,30 @@
 
 from collections.abc import Callable, Iterator, Sequence
 import contextlib
-import dataclasses
 import importlib.metadata
 import logging
 import time
 
 from keystoneauth1 import exceptions as ksa_exceptions
 import openstack
-import openstack.config
 import openstack.connection
 
-from osc_glance_replicate import background as workers
+from osc_glance_replicate import background
 from osc_glance_replicate.clouds import limits
 from osc_glance_replicate import errors
 from osc_glance_replicate import retry
 
 LOG = logging.getLogger(__name__)
 
-#: Seconds that a service may be silent where clouds.yaml gives no api_timeout.
-TIMEOUT = 60.0
+#: Seconds that a service may be silent where clouds.yaml has no api_timeout.
+API_TIMEOUT = 60.0
 
 #: Further tries to log in.
 _RETRIES = 2
 
 _APP = 'osc-glance-replicate'
 
-#: What to do about a problem, by what is found in its message.
+#: What to do about a problem, by a part of its message.
 _HINTS = {
     'CERTIFICATE_VERIFY_FAILED': "give the file of its authority as 'cacert' "
     'in clouds.yaml',
@@ -56,8 +54,8 @@ _HINTS = {
 def hush() -> None:
     """Keep keystoneauth from warning of what an error is about to say.
 
-    It does when it cannot discover the versions of a Keystone that it then
-    cannot log in to either.
+    It warns when it cannot discover the versions of a Keystone, to which it
+    then cannot log in either.
     """
     logging.getLogger('keystoneauth.identity').setLevel(logging.ERROR)
 
@@ -66,8 +64,8 @@ def hush() -> None:
 def named_in_errors(cloud: str) -> Iterator[None]:
     """Turn whatever goes wrong with a cloud into a CloudError that names it.
 
-    What a bad entry or a bad password raises comes from unrelated trees of
-    exceptions, and names no cloud (FACTS.md, "openstackclient").
+    The exceptions for a bad entry or a bad password are unrelated, and name
+    no cloud (FACTS.md, "openstackclient").
 
     :raises CloudError: for every Exception
     """
@@ -85,17 +83,17 @@ def named_in_errors(cloud: str) -> Iterator[None]:
 def connect(
     own: Callable[[], openstack.connection.Connection], to: Sequence[str]
 ) -> list[openstack.connection.Connection]:
-    """Connect to all clouds of a run, side by side.
+    """Connect to all clouds of a run, in parallel.
 
-    Nothing of the source's settings reaches a destination: it is made from
-    its entry in clouds.yaml alone.
+    No setting of the source reaches a destination, which depends on its entry
+    in clouds.yaml alone.
 
     :param own: connects to the command's own cloud
     :param to: the destinations, CLOUD or CLOUD:REGION
     :returns: the connections, the command's own first
     :raises CloudError: one of them cannot be used
     """
-    others = [workers.start(connect_to, name) for name in to]
+    others = [background.start(connect_to, name) for name in to]
     return [own(), *(other.result() for other in others)]
 
 
@@ -114,7 +112,7 @@ def connect_to(name: str) -> openstack.connection.Connection:
             app_version=importlib.metadata.version(_APP),
         )
         if connection.session.timeout is None:
-            connection.session.timeout = TIMEOUT
+            connection.session.timeout = API_TIMEOUT
         limit(connection)
         return log_in(lambda: connection)
 
@@ -122,11 +120,11 @@ def connect_to(name: str) -> openstack.connection.Connection:
 def log_in(
     connect: Callable[[], openstack.connection.Connection],
 ) -> openstack.connection.Connection:
-    """Log in to a cloud and find its image service, patiently.
+    """Log in to a cloud and find its image service, in several tries.
 
     keystoneauth tries nothing again on the way to a token.
 
-    :param connect: gives the connection to it; may itself log in already
+    :param connect: returns the connection; may itself log in already
     :raises Exception: whatever went wrong the last time
     """
     for _, delay in zip(range(_RETRIES), retry.delays(), strict=False):
@@ -146,7 +144,7 @@ def log_in(
 
 
 def _may_pass(trouble: BaseException | None) -> bool:
-    """Say whether a login may succeed in a moment.
+    """Return whether a login may succeed in a moment.
 
     A host that does not answer at all has been waited for long enough.
     """
@@ -159,7 +157,7 @@ def _may_pass(trouble: BaseException | None) -> bool:
 
 
 def endpoint(connection: openstack.connection.Connection) -> str:
-    """Resolve the URL of a cloud's image service; logs in to find it.
+    """Return the URL of a cloud's image service; log in to find it.
 
     :raises LookupError: the cloud's catalogue has none
     """
@@ -173,73 +171,13 @@ def endpoint(connection: openstack.connection.Connection) -> str:
     return str(url)
 
 
-def warn_of_environment(connection: openstack.connection.Connection) -> None:
-    """Say so where OS_AUTH_URL has won over the entry in clouds.yaml.
-
-    It does for the command's own cloud (FACTS.md, "openstackclient"), which
-    may then be a third one.
-    """
-    name = connection.config.name
-    used = connection.config.auth.get('auth_url')
-    clouds = openstack.config.OpenStackConfig().cloud_config['clouds']
-    auth = clouds.get(name, {}).get('auth', {})
-    if auth.get('auth_url') not in (None, used):
-        LOG.warning(
-            "The cloud '%s' is taken to be at %s: OS_AUTH_URL in the "
-            'environment wins over clouds.yaml; unset it to use the entry',
-            errors.printable(name),
-            errors.printable(used),
-        )
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Identity:
-    """What tells two entries of the same name apart, on two machines.
-
-    :param project: ID of the project that it is for
-    :param region: its region, where it has one
-    """
-
-    project: str | None
-    region: str
-
-    def __str__(self) -> str:
-        return f'project {self.project} in region {self.region or "(none)"}'
-
-
-def identity(connection: openstack.connection.Connection) -> Identity:
-    """Tell which cloud this is, whatever it is called."""
-    return Identity(
-        connection.current_project_id,
-        connection.config.get_region_name('image') or '',
-    )
-
-
-def entry(connection: openstack.connection.Connection) -> str:
-    """Name a cloud so that another machine finds it in its clouds.yaml.
-
-    :returns: CLOUD or CLOUD:REGION
-    :raises CloudError: it is from the environment or the command line
-    """
-    name = connection.config.name
-    clouds = openstack.config.OpenStackConfig().cloud_config['clouds']
-    if name not in clouds or name == 'envvars':
-        raise errors.CloudError(
-            name,
-            '--scheduler has workers find it in their own clouds.yaml: give '
-            'it an entry there, and here, and name it with --os-cloud',
-        )
-    region = connection.config.get_region_name('image')
-    return f'{name}:{region}' if region else str(name)
-
-
 def limit(
     connection: openstack.connection.Connection, transfers: int = 1
 ) -> None:
-    """Set limits to what a cloud may take.
+    """Limit what a cloud may take of this process.
 
-    :param transfers: each of them keeps a connection of its own; beyond
-        ten, urllib3 would warn the user of every one that it discards
+    :param transfers: how many run at a time; each keeps a connection of its
+        own, and beyond ten, urllib3 would warn of every one that it discards
     """
     session = connection.session.session
     for scheme in 'http', 'https':

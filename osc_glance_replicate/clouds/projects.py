@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The projects of a cloud, as far as its user may know of them."""
+"""The projects of a cloud that its user may see."""
 
 from collections.abc import Mapping
 import functools
@@ -19,23 +19,22 @@ from typing import Any
 import openstack.connection
 from openstack import exceptions as sdk_exceptions
 
-from osc_glance_replicate.clouds import login as clouds
+from osc_glance_replicate.clouds import login
 from osc_glance_replicate.model import ownership
-
 
 #: Further tries to ask Keystone.
 _RETRIES = 3
 
 
 def find_id(connection: openstack.connection.Connection, project: str) -> str:
-    """Find a project by its name or ID.
+    """Return the ID of a project that is given by name or ID.
 
-    An ordinary user can look up no project but his own (FACTS.md, "Also");
+    An ordinary user can look up no project but their own (FACTS.md, "Also");
     what looks like an ID is taken for one then.
 
     :raises CloudError: it cannot be found
     """
-    with clouds.named_in_errors(connection.config.name):
+    with login.named_in_errors(connection.config.name):
         own = connection.current_project
         if project in (own.id, own.name):
             return str(own.id)
@@ -54,8 +53,8 @@ def find_id(connection: openstack.connection.Connection, project: str) -> str:
         return str(found.id)
 
 
-class Projects:
-    """The projects of a cloud that its user can know of.
+class KeystoneProjects:
+    """The projects of a cloud that its user may see, by Keystone.
 
     :param name: of the cloud, as the user named it
     """
@@ -68,7 +67,7 @@ class Projects:
 
     @functools.cached_property
     def _known(self) -> Mapping[str, ownership.Project]:
-        with clouds.named_in_errors(self.name):
+        with login.named_in_errors(self.name):
             domains = self._domains()
             return {
                 project['id']: ownership.Project(
@@ -79,14 +78,14 @@ class Projects:
             }
 
     def known(self) -> Mapping[str, ownership.Project]:
-        """Give the projects by ID; asks Keystone, once.
+        """Return the projects by ID; ask Keystone once.
 
         :raises CloudError: it does not answer
         """
         return self._known
 
     def _domains(self) -> dict[str, str]:
-        """Give the names of the domains by ID."""
+        """Return the names of the domains by ID."""
         found = {
             domain['id']: domain['name'] for domain in self._list('domains')
         }
@@ -97,9 +96,11 @@ class Projects:
         return found
 
     def _list(self, what: str) -> list[Any]:
-        """List all there are, or those that this user has a role in.
+        """Return all projects or domains, or those where the user has a role.
 
         An ordinary user may not list all (FACTS.md, "Also").
+
+        :param what: 'projects' or 'domains'
         """
         identity = _identity(self._connection)
         for path in f'/{what}', f'/auth/{what}':
@@ -112,7 +113,7 @@ class Projects:
 
 
 def _identity(connection: openstack.connection.Connection) -> Any:
-    """Give what asks Keystone, and does so again where that may help."""
+    """Return the proxy of Keystone, set to try failed requests again."""
     identity: Any = connection.identity
     identity.connect_retries = _RETRIES
     identity.status_code_retries = _RETRIES

@@ -17,7 +17,7 @@ import importlib.util
 from typing import TYPE_CHECKING
 import uuid
 
-from osc_glance_replicate.clouds import login
+from osc_glance_replicate.clouds import entries
 from osc_glance_replicate import errors
 
 if TYPE_CHECKING:
@@ -52,9 +52,9 @@ def from_scheduler(address: str, request: 'options.Request') -> 'routes.Hire':
         brief = worker.Brief(
             str(uuid.uuid4()),
             worker.version(),
-            login.entry(connections[0]),
+            entries.portable_name(connections[0]),
             request,
-            tuple(map(login.identity, connections)),
+            tuple(map(entries.cloud_id, connections)),
         )
         return functools.partial(_crew, address, brief)
 

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 import distributed
 
+from osc_glance_replicate.clouds import entries
 from osc_glance_replicate.clouds import login
 from osc_glance_replicate.engine import engine
 from osc_glance_replicate.engine import routes
@@ -57,7 +58,7 @@ class Brief:
     version: str
     source: str
     request: options.Request
-    identities: tuple[login.Identity, ...]
+    identities: tuple[entries.CloudId, ...]
 
 
 class Answer(NamedTuple):
@@ -241,7 +242,7 @@ def _engine(brief: Brief) -> engine.Engine:
     for name, connection, there in zip(
         [brief.source, *names], connections, brief.identities, strict=True
     ):
-        here = login.identity(connection)
+        here = entries.cloud_id(connection)
         if here != there:
             raise errors.CloudError(
                 name,

@@ -41,5 +41,5 @@ def connect(verb: 'command.Command') -> 'openstack.connection.Connection':
     with login.named_in_errors(name):
         if app.cloud.config.get('api_timeout') is None:
             # As if it were a global option, which openstackclient lacks.
-            app.options.api_timeout = login.TIMEOUT
+            app.options.api_timeout = login.API_TIMEOUT
         return login.log_in(prepare)

@@ -80,7 +80,9 @@ def template(
     """
     whose = ownership.Owners()
     if asked.owner is options.Owner.BY_NAME:
-        whose = ownership.ByName(source, projects.Projects(to, connection))
+        whose = ownership.ByName(
+            source, projects.KeystoneProjects(to, connection)
+        )
     elif asked.owner is options.Owner.SAME:
         whose = ownership.Same()
     if asked.map_owners:

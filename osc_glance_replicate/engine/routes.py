@@ -19,6 +19,7 @@ import logging
 import openstack.connection
 
 from osc_glance_replicate.clouds import endpoints
+from osc_glance_replicate.clouds import entries
 from osc_glance_replicate.clouds import login
 from osc_glance_replicate.clouds import projects
 from osc_glance_replicate.engine import criteria
@@ -75,7 +76,7 @@ def between(
     name = own.config.name
     names = [to.name for to in request.to]
     endpoints.refuse_same([name, *names], connections)
-    login.warn_of_environment(own)
+    entries.warn_of_environment(own)
     source = glance.Source(_image_api(name, own, request))
     where = [
         criteria.delivered(to, own, connection)
@@ -86,7 +87,7 @@ def between(
         for to, connection in zip(where, others, strict=True)
     ]
     selection = criteria.selection_of(own, source, request.selection)
-    known = projects.Projects(name, own)
+    known = projects.KeystoneProjects(name, own)
     holds = {
         to.name: _rules(to, known, connection, place)
         for to, connection, place in zip(
@@ -125,7 +126,7 @@ def to_dump(own: Own, request: options.Request) -> engine.Engine:
     (to,) = request.to
     destination = dump.Destination(to.name)
     (connection,) = login.connect(own, ())
-    login.warn_of_environment(connection)
+    entries.warn_of_environment(connection)
     name = connection.config.name
     source = glance.Source(_image_api(name, connection, request))
     template = replica_template.Template(
@@ -136,7 +137,7 @@ def to_dump(own: Own, request: options.Request) -> engine.Engine:
     selection = criteria.selection_of(connection, source, request.selection)
     return engine.DumpEngine(
         source,
-        projects.Projects(name, connection),
+        projects.KeystoneProjects(name, connection),
         destination,
         _planner(request, selection, holds),
         request,
@@ -159,7 +160,7 @@ def from_dump(own: Own, request: options.Request, path: str) -> engine.Engine:
             unfinished[0],
         )
     (connection,) = login.connect(own, ())
-    login.warn_of_environment(connection)
+    entries.warn_of_environment(connection)
     name = connection.config.name
     (to,) = request.to
     to = dataclasses.replace(to, name=name)

@@ -117,7 +117,7 @@ class ImageApi:
             self._load(response, _MAX_ERROR_BODY, cut=True)
             raise self._error(response)
         if not streamed:
-            self._load(response, limits.LONGEST_DOCUMENT)
+            self._load(response, limits.MAX_DOCUMENT)
         return response
 
     def _failure(self, exc: Exception) -> errors.PlaceError:

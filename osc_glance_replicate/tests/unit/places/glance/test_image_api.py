@@ -45,7 +45,7 @@ class TestAnswers(fake_glance.GlanceTest):
     def test_answer_without_end_is_not_read(self):
         answer = Answer(document={'id': 'x' * 1000})
         error = self.assertRaises(
-            errors.PlaceError, self.find, answer, LONGEST_DOCUMENT=999
+            errors.PlaceError, self.find, answer, MAX_DOCUMENT=999
         )
         self.assertIn('slave: answers with more than 999', str(error))
 
@@ -95,7 +95,7 @@ class TestAnswers(fake_glance.GlanceTest):
                 errors.TransientError,
                 self.find,
                 answer,
-                _PATIENCE=1.0,
+                _ANSWER_TIMEOUT=1.0,
                 _DOCUMENT_TIMEOUT=1.0,
             )
             answer.over.set()

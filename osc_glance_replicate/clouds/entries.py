@@ -1,0 +1,86 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What the entries of clouds.yaml say of the clouds that are connected to."""
+
+import dataclasses
+import logging
+from typing import Any
+
+import openstack.config
+import openstack.connection
+
+from osc_glance_replicate import errors
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CloudId:
+    """Tells apart the clouds that two machines call by the same name.
+
+    :param project: ID of the project that is logged in to
+    :param region: its region, where it has one
+    """
+
+    project: str | None
+    region: str
+
+    def __str__(self) -> str:
+        return f'project {self.project} in region {self.region or "(none)"}'
+
+
+def cloud_id(connection: openstack.connection.Connection) -> CloudId:
+    """Return which cloud this is, whatever its name in clouds.yaml."""
+    return CloudId(
+        connection.current_project_id,
+        connection.config.get_region_name('image') or '',
+    )
+
+
+def portable_name(connection: openstack.connection.Connection) -> str:
+    """Return the name under which another machine finds the cloud.
+
+    :returns: CLOUD or CLOUD:REGION
+    :raises CloudError: it is from the environment or the command line
+    """
+    name = connection.config.name
+    if name not in _entries() or name == 'envvars':
+        raise errors.CloudError(
+            name,
+            '--scheduler has workers find it in their own clouds.yaml: give '
+            'it an entry there, and here, and name it with --os-cloud',
+        )
+    region = connection.config.get_region_name('image')
+    return f'{name}:{region}' if region else str(name)
+
+
+def warn_of_environment(connection: openstack.connection.Connection) -> None:
+    """Log a warning where OS_AUTH_URL wins over the entry in clouds.yaml.
+
+    It does for the command's own cloud (FACTS.md, "openstackclient"), which
+    may then be a third one.
+    """
+    name = connection.config.name
+    used = connection.config.auth.get('auth_url')
+    auth = _entries().get(name, {}).get('auth', {})
+    if auth.get('auth_url') not in (None, used):
+        LOG.warning(
+            "The cloud '%s' is taken to be at %s: OS_AUTH_URL in the "
+            'environment wins over clouds.yaml; unset it to use the entry',
+            errors.printable(name),
+            errors.printable(used),
+        )
+
+
+def _entries() -> dict[str, Any]:
+    return dict(openstack.config.OpenStackConfig().cloud_config['clouds'])
