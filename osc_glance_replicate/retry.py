@@ -10,81 +10,79 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""How long to wait between two tries, and when to give up."""
+"""How often something is tried again, and how long to wait before."""
 
-from collections.abc import Iterator
+import dataclasses
 import random
 import time
 
 from osc_glance_replicate import errors
 
 #: Seconds before the second try; doubled with each one after it.
-_FIRST = 1.0
+_FIRST_DELAY = 1.0
 
-#: Seconds that are waited at the most, of one's own accord.
-_LONGEST = 60.0
+#: Seconds between two tries at the most, unless a place asks for more.
+_MAX_DELAY = 60.0
 
-#: Seconds that are waited at the most when a place asks for it.
-_LONGEST_ASKED = 300.0
+#: Seconds at the most that are waited because a place asks for it.
+_MAX_RETRY_AFTER = 300.0
 
 #: Seconds that someone else's upload is waited for.
-_BUSY_LIMIT = 300.0
+_BUSY_TIMEOUT = 300.0
 
-#: Seconds between two looks at it, at the most.
-_BUSY_LONGEST = 10.0
+#: Seconds between two looks at that upload, at the most.
+_MAX_BUSY_DELAY = 10.0
 
-
-def delays() -> Iterator[float]:
-    """Give the seconds before each further try, growing without end."""
-    delay = _FIRST
-    while True:
-        # Jitter, so that two runs that met do not meet again.
-        yield min(delay, _LONGEST) * random.uniform(0.5, 1)  # noqa: S311
-        delay *= 2
+#: Doublings after which every delay is at its maximum.
+_MAX_DOUBLINGS = 16
 
 
-def wait(delay: float, trouble: errors.TransientError) -> float:
-    """Give the seconds to wait, respecting what the place asked for."""
-    return max(delay, min(trouble.retry_after, _LONGEST_ASKED))
+@dataclasses.dataclass(frozen=True, slots=True)
+class Retries:
+    """The tries that are left, as a value; like Retry of urllib3.
 
+    Each failed try makes a new value of it. While someone else is uploading
+    the image, time is counted instead of tries.
 
-class Patience:
-    """What one image at one destination may still cost.
-
-    What fails is tried again so many times; while someone else is uploading
-    it, time counts instead.
-
-    :param retries: further tries
+    :param total: further tries after the first one
+    :param failed: tries that have failed so far
+    :param delay: seconds to wait before the next try
+    :param looks: how often in a row someone else's upload was met
+    :param busy_since: when it was first met, as of time.monotonic
     """
 
-    def __init__(self, retries: int) -> None:
-        self._left = retries
-        self._delays = delays()
-        self._busy_since: float | None = None
+    total: int
+    failed: int = 0
+    delay: float = 0.0
+    looks: int = 0
+    busy_since: float = 0.0
 
-    def after(self, trouble: errors.TransientError) -> float:
-        """Give the seconds to wait after a try that failed.
+    @property
+    def exhausted(self) -> bool:
+        """Whether there is no further try."""
+        return self.failed >= self.total
 
-        :raises TransientError: this trouble, where enough is enough
+    def after(self, trouble: Exception) -> 'Retries':
+        """Return what is left after a try that failed.
+
+        :param trouble: what it failed with
+        :raises Exception: this trouble, where no further try is left
         """
         if isinstance(trouble, errors.BusyError):
             return self._while_busy(trouble)
-        self._busy_since = None
         if isinstance(trouble, errors.DroppedError):
             # It was not even tried alone.
-            return next(delays())
-        if not self._left:
+            return Retries(self.total, self.failed, backoff(0))
+        if self.exhausted:
             raise trouble
-        self._left -= 1
-        return wait(next(self._delays), trouble)
+        delay = with_retry_after(backoff(self.failed), trouble)
+        return Retries(self.total, self.failed + 1, delay)
 
-    def _while_busy(self, trouble: errors.BusyError) -> float:
+    def _while_busy(self, trouble: errors.BusyError) -> 'Retries':
         now = time.monotonic()
-        if self._busy_since is None:
-            self._busy_since = now
-            self._looks = delays()
-        waited = now - self._busy_since
-        if waited >= _BUSY_LIMIT:
+        since = self.busy_since if self.looks else now
+        waited = now - since
+        if waited >= _BUSY_TIMEOUT:
             raise errors.TransientError(
                 trouble.place,
                 f'{trouble.problem}, for {waited:.0f} s by now: run again '
@@ -92,4 +90,23 @@ class Patience:
                 'has to delete what is left of it in the store, and to set '
                 "it back to 'queued' in Glance's database",
             ) from trouble
-        return min(next(self._looks), _BUSY_LONGEST)
+        return dataclasses.replace(
+            self,
+            delay=min(backoff(self.looks), _MAX_BUSY_DELAY),
+            looks=self.looks + 1,
+            busy_since=since,
+        )
+
+
+def backoff(failed: int) -> float:
+    """Return the seconds to wait after so many tries that failed before."""
+    delay = _FIRST_DELAY * 2.0 ** min(failed, _MAX_DOUBLINGS)
+    # Jitter, so that two runs that met do not meet again.
+    return min(delay, _MAX_DELAY) * random.uniform(0.5, 1)  # noqa: S311
+
+
+def with_retry_after(delay: float, trouble: Exception) -> float:
+    """Return the seconds to wait, respecting what the place asked for."""
+    if isinstance(trouble, errors.TransientError):
+        return max(delay, min(trouble.retry_after, _MAX_RETRY_AFTER))
+    return delay

@@ -127,20 +127,19 @@ def log_in(
     :param connect: returns the connection; may itself log in already
     :raises Exception: whatever went wrong the last time
     """
-    for _, delay in zip(range(_RETRIES), retry.delays(), strict=False):
+    retries = retry.Retries(_RETRIES)
+    while True:
         try:
             connection = connect()
             endpoint(connection)
         except Exception as exc:
             if not _may_pass(exc):
                 raise
+            retries = retries.after(exc)
             LOG.info('Tries to log in again: %s', errors.explain(exc))
-            time.sleep(delay)
+            time.sleep(retries.delay)
         else:
             return connection
-    connection = connect()
-    endpoint(connection)
-    return connection
 
 
 def _may_pass(trouble: BaseException | None) -> bool:

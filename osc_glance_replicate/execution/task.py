@@ -86,7 +86,7 @@ class Task:
             self._shared = None
 
     def _try_and_try_again(self) -> outcomes.Outcome:
-        patience = retry.Patience(self._reading.retries)
+        retries = retry.Retries(self._reading.retries)
         again = False
         while not self._stop.is_set():
             try:
@@ -96,11 +96,11 @@ class Task:
                 return self._try()
             except errors.TransientError as exc:
                 self._leave()
-                delay = patience.after(exc)
+                retries = retries.after(exc)
                 self._listener.retried(self._action, exc)
                 LOG.debug('%s: trying again: %s', self._action.image.id, exc)
                 again = True
-                self._stop.wait(delay)
+                self._stop.wait(retries.delay)
         raise errors.StoppedError(self._destination.name, 'interrupted')
 
     def _decide_again(self) -> None:

@@ -66,7 +66,8 @@ class Resuming:
     ) -> None:
         self._source = source
         self._image = image
-        self._retries = retries
+        self._retries = retry.Retries(retries)
+        self._trusted = 0
         self._limit = limit
         self._kept = kept
         self._start = start
@@ -80,12 +81,6 @@ class Resuming:
         self._opened = 0
         self._spent, self._got = 0.0, 0
         self._interrupted = threading.Event()
-        self._trust()
-
-    def _trust(self) -> None:
-        self._left = self._retries
-        self._delays = retry.delays()
-        self._trusted = self._position
 
     def read(self, most: int) -> bytes:
         """Give what has arrived, as ``places.Data`` does.
@@ -222,16 +217,17 @@ class Resuming:
         """
         self._close()
         if self._position - self._trusted >= _PROGRESS:
-            self._trust()
-        if not self._left:
-            tries = self._retries + 1
-            problem = f'{trouble.problem}; given up after {tries} tries'
+            self._retries = retry.Retries(self._retries.total)
+            self._trusted = self._position
+        if self._retries.exhausted:
+            tries = self._retries.total + 1
+            given_up = f'; given up after {tries} tries' if tries > 1 else ''
             raise errors.PlaceError(
-                trouble.place, problem if self._retries else trouble.problem
+                trouble.place, f'{trouble.problem}{given_up}'
             ) from trouble
-        self._left -= 1
+        self._retries = self._retries.after(trouble)
         LOG.debug('%s: going on at byte %s', trouble, self._position)
-        self._interrupted.wait(retry.wait(next(self._delays), trouble))
+        self._interrupted.wait(self._retries.delay)
 
     def rewind(self) -> None:
         """Start again.

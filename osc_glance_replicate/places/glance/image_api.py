@@ -159,12 +159,13 @@ class ImageApi:
 
         :param params: of the query
         """
-        for _, delay in zip(range(_RETRIES), retry.delays(), strict=False):
+        retries = retry.Retries(_RETRIES)
+        while True:
             try:
                 return self.request('GET', path, expect=expect, params=params)
             except errors.TransientError as exc:
-                time.sleep(retry.wait(delay, exc))
-        return self.request('GET', path, expect=expect, params=params)
+                retries = retries.after(exc)
+                time.sleep(retries.delay)
 
     def json(self, response: requests.Response) -> dict[str, Any]:
         """Return the JSON object that an answer has to be.

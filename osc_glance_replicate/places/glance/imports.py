@@ -39,8 +39,8 @@ _MIN_INTERVAL, _MAX_INTERVAL = 0.2, 10.0
 _STALL_TIMEOUT = 600.0
 _SLOWEST_RATE = 10 * 1024**2
 
-#: Tries to begin an import where answers get lost.
-_TRIES = 3
+#: Further tries to begin an import where answers get lost.
+_RETRIES = 2
 
 
 def refuse_locked(
@@ -96,8 +96,8 @@ def _begin(
     delivery: options.Delivery,
 ) -> None:
     """Ask for an import, once more where the answer got lost."""
-    trouble: errors.TransientError | None = None
-    for _, delay in zip(range(_TRIES), retry.delays(), strict=False):
+    retries = retry.Retries(_RETRIES)
+    while True:
         try:
             response = api.request(
                 'POST',
@@ -106,16 +106,14 @@ def _begin(
                 json=_request(delivery, image.id),
             )
         except errors.TransientError as exc:
-            trouble = exc
-            time.sleep(retry.wait(delay, exc))
+            retries = retries.after(exc)
+            time.sleep(retries.delay)
             continue
-        if response.status_code == 409 and not trouble:
+        if response.status_code == 409 and not retries.failed:
             raise errors.BusyError(
                 api.name, f'{image.id} is being imported by someone else'
             )
         return
-    if trouble:
-        raise trouble
 
 
 def _request(delivery: options.Delivery, image_id: str) -> dict[str, Any]:

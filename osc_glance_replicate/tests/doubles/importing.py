@@ -42,7 +42,7 @@ class ImportTest(testtools.TestCase):
         self.fake = self.useFixture(fake_glance.FakeGlance(self._answer))
         self.api = self.fake.api
         for module, name, value in (
-            (retry, '_FIRST', 0.001),
+            (retry, '_FIRST_DELAY', 0.001),
             (imports, '_MIN_INTERVAL', 0.001),
             (imports, '_STALL_TIMEOUT', 0.3),
         ):

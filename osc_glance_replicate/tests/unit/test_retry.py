@@ -18,7 +18,7 @@ from osc_glance_replicate import retry
 
 class TestRetry(testtools.TestCase):
     def test_delays_grow_up_to_a_limit(self):
-        delays = [delay for delay, _ in zip(retry.delays(), range(12))]
+        delays = [retry.backoff(number) for number in range(12)]
         for number, delay in enumerate(delays):
             longest = min(2**number, 60)
             self.assertTrue(longest / 2 <= delay <= longest, delay)
@@ -26,4 +26,4 @@ class TestRetry(testtools.TestCase):
     def test_retry_after_is_honoured_and_capped(self):
         for asked, waited in ((0, 2), (1, 2), (120, 120), (10**6, 300)):
             trouble = errors.TransientError('slave', 'x', retry_after=asked)
-            self.assertEqual(waited, retry.wait(2, trouble))
+            self.assertEqual(waited, retry.with_retry_after(2, trouble))

@@ -33,7 +33,7 @@ class TestTask(testtools.TestCase):
         super().setUp()
         self.image = base.image()
         self.planner = planning.Planner(selection.Selection())
-        for name, value in (('_FIRST', 0.001), ('_BUSY_LIMIT', 0.1)):
+        for name, value in (('_FIRST_DELAY', 0.001), ('_BUSY_TIMEOUT', 0.1)):
             patcher = mock.patch.object(retry, name, value)
             patcher.start()
             self.addCleanup(patcher.stop)

@@ -37,7 +37,7 @@ class TestFan(testtools.TestCase):
         for name, value in (
             (f'{fan.__name__}._PATIENCE', _PATIENCE),
             (f'{fan.__name__}._BUFFER', 2000),
-            (f'{retry.__name__}._FIRST', 0.01),
+            (f'{retry.__name__}._FIRST_DELAY', 0.01),
         ):
             self.useFixture(fixtures.MonkeyPatch(name, value))
         self.image = base.image(data=DATA)

@@ -73,7 +73,9 @@ class Broken(base.Data):
 class TestResuming(testtools.TestCase):
     def setUp(self):
         super().setUp()
-        self.useFixture(fixtures.MonkeyPatch(f'{retry.__name__}._FIRST', 0))
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{retry.__name__}._FIRST_DELAY', 0)
+        )
         self.image = base.image(data=DATA)
 
     def read(self, source, retries=3, **kept):
@@ -184,7 +186,9 @@ class TestArrived(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.useFixture(fixtures.MonkeyPatch(f'{retry.__name__}._FIRST', 0))
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{retry.__name__}._FIRST_DELAY', 0)
+        )
         self.wires = [Wire(), Wire()]
         for wire in self.wires:
             self.addCleanup(wire.close)

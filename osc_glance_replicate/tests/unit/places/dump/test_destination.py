@@ -128,7 +128,7 @@ class DumpTest(testtools.TestCase):
         # Who waits for a pipe or a lock waits for ever.
         self.useFixture(fixtures.Timeout(60, gentle=True))
         self.useFixture(
-            fixtures.MonkeyPatch(f'{retry.__name__}._FIRST', 0.001)
+            fixtures.MonkeyPatch(f'{retry.__name__}._FIRST_DELAY', 0.001)
         )
         # The disk is not waited for a thousand times.
         self.useFixture(fixtures.MonkeyPatch('os.fsync', lambda fd: None))

@@ -31,7 +31,9 @@ Answer = fake_glance.Answer
 class TestFind(fake_glance.GlanceTest):
     def test_reading_is_tried_again(self):
         self.useFixture(
-            fixtures.MonkeyPatch('osc_glance_replicate.retry._FIRST', 0.001)
+            fixtures.MonkeyPatch(
+                'osc_glance_replicate.retry._FIRST_DELAY', 0.001
+            )
         )
         answers = iter([Answer(503), Answer(502)])
         place = self.serve(

@@ -31,7 +31,7 @@ class TestAnswers(fake_glance.GlanceTest):
         :param limit: another value for one of the limits
         """
         self.useFixture(
-            fixtures.MonkeyPatch('osc_glance_replicate.retry._FIRST', 0)
+            fixtures.MonkeyPatch('osc_glance_replicate.retry._FIRST_DELAY', 0)
         )
         place = self.serve(lambda request: answer)
         # The versions are asked for before.
