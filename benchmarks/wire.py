@@ -44,11 +44,12 @@ import openstack.connection
 import published
 
 from osc_glance_replicate.model import image_record
+from osc_glance_replicate.model import options
 from osc_glance_replicate.places import glance
 from osc_glance_replicate.places.glance import image_api
 from osc_glance_replicate.sandbox import tls
-from osc_glance_replicate.transfer import upload_body as transfer
-from osc_glance_replicate.transfer import verified_reader as checked
+from osc_glance_replicate.transfer import image_reading
+from osc_glance_replicate.transfer import upload_body
 
 #: By name of what was measured.
 Results = dict[str, list[measuring.Run]]
@@ -111,10 +112,10 @@ class Wire:
     def ours(self, checksum: bool) -> None:
         """Do what a task does between the record and its publication."""
         source, sink = self._places
-        reading = checked.Reading(source, 0, checked.Checks(checksum))
+        reading = image_reading.Reading(source, 0, options.Checks(checksum))
         with reading.open(self.image, sink.inspects) as data:
             data.look_ahead()
-            sink.write(self.image, transfer.Body(data, self._size))
+            sink.write(self.image, upload_body.UploadBody(data, self._size))
 
     def bare(self) -> None:
         """Receive and send, and nothing else."""

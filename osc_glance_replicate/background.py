@@ -22,7 +22,7 @@ _Parameters = ParamSpec('_Parameters')
 _Result = TypeVar('_Result')
 
 
-class Worker:
+class Executor:
     """A thread that makes one call after the other, until it is closed.
 
     The interpreter waits at its end for the threads of a ThreadPoolExecutor,
@@ -40,7 +40,7 @@ class Worker:
         while call := self._calls.get():
             call()
 
-    def start(
+    def submit(
         self,
         function: Callable[_Parameters, _Result],
         *args: _Parameters.args,
@@ -71,7 +71,7 @@ def start(
     **kwargs: _Parameters.kwargs,
 ) -> concurrent.futures.Future[_Result]:
     """Call a function in a thread of its own."""
-    worker = Worker()
-    future = worker.start(function, *args, **kwargs)
-    worker.close()
+    executor = Executor()
+    future = executor.submit(function, *args, **kwargs)
+    executor.close()
     return future

@@ -33,9 +33,6 @@ _BUSY_TIMEOUT = 300.0
 #: Seconds between two looks at that upload, at the most.
 _MAX_BUSY_DELAY = 10.0
 
-#: Doublings after which every delay is at its maximum.
-_MAX_DOUBLINGS = 16
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Retries:
@@ -100,7 +97,8 @@ class Retries:
 
 def backoff(failed: int) -> float:
     """Return the seconds to wait after so many tries that failed before."""
-    delay = _FIRST_DELAY * 2.0 ** min(failed, _MAX_DOUBLINGS)
+    # More doublings make it no longer, and overflow some day.
+    delay = _FIRST_DELAY * 2.0 ** min(failed, 16)
     # Jitter, so that two runs that met do not meet again.
     return min(delay, _MAX_DELAY) * random.uniform(0.5, 1)  # noqa: S311
 

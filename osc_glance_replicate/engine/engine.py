@@ -38,7 +38,7 @@ from osc_glance_replicate.planning import alignment
 from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.planning import order
 from osc_glance_replicate.transfer import bandwidth
-from osc_glance_replicate.transfer import verified_reader as checked
+from osc_glance_replicate.transfer import image_reading
 
 LOG = logging.getLogger(__name__)
 
@@ -79,18 +79,15 @@ class Engine:
         self.to = [place.name for place in destinations] or [source.name]
 
     @functools.cached_property
-    def reading(self) -> checked.Reading:
+    def reading(self) -> image_reading.Reading:
         """How the data of images is read."""
-        return checked.Reading(
+        return image_reading.Reading(
             self._source,
             self._run.retries,
-            checked.Checks(
-                self._request.checks.checksum,
-                self._request.checks.formats,
-                self._read_through,
-            ),
+            self._request.checks,
             bandwidth.Bandwidth(self._run.bandwidth),
-            checked.fair_block(self._run.transfers),
+            image_reading.fair_block(self._run.transfers),
+            self._read_through,
         )
 
     def actions(self) -> Iterator[plan.Action]:

@@ -30,7 +30,7 @@ from osc_glance_replicate.places import dump
 from osc_glance_replicate.places.dump import layout
 from osc_glance_replicate.planning import alignment
 from osc_glance_replicate.planning import decisions
-from osc_glance_replicate.transfer import verified_reader as checked
+from osc_glance_replicate.transfer import image_reading
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def verify(
     crew = thread_crew.ThreadCrew(
         {'': _Nowhere('')},
         decisions.Planner(selection),
-        checked.Reading(source, retries=0),
+        image_reading.Reading(source, retries=0),
         listener,
     )
     rows = alignment.rows(source, [], selection)

@@ -26,8 +26,8 @@ from osc_glance_replicate import places
 from osc_glance_replicate.planning import decisions
 from osc_glance_replicate import retry
 from osc_glance_replicate.transfer import fan_out
+from osc_glance_replicate.transfer import image_reading
 from osc_glance_replicate.transfer import upload_body
-from osc_glance_replicate.transfer import verified_reader
 
 LOG = logging.getLogger(__name__)
 
@@ -47,8 +47,8 @@ class Task:
         action: plan.Action,
         destination: places.Destination,
         planner: decisions.Planner,
-        reading: verified_reader.Reading,
-        shared: fan_out.Fan | None = None,
+        reading: image_reading.Reading,
+        shared: fan_out.FanOut | None = None,
         listener: events.Listener = events.Listener(),
     ) -> None:
         self._action = action
@@ -186,7 +186,7 @@ class Task:
             if not kept:
                 data.look_ahead()
             sent = functools.partial(self._listener.sent, self._action)
-            body = upload_body.Body(data, image.size or 0, sent)
+            body = upload_body.UploadBody(data, image.size or 0, sent)
             self._destination.stage(self._action)
             try:
                 self._destination.write(image, body)

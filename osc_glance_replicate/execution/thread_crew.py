@@ -24,7 +24,7 @@ from osc_glance_replicate.model import plan
 from osc_glance_replicate import places
 from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.transfer import fan_out
-from osc_glance_replicate.transfer import verified_reader
+from osc_glance_replicate.transfer import image_reading
 
 
 class ThreadCrew:
@@ -39,7 +39,7 @@ class ThreadCrew:
         self,
         destinations: Mapping[str, places.Destination],
         planner: decisions.Planner,
-        reading: verified_reader.Reading,
+        reading: image_reading.Reading,
         listener: events.Listener = events.Listener(),
     ) -> None:
         self.to = list(destinations)
@@ -69,7 +69,7 @@ class ThreadCrew:
         """Do nothing: threads end by themselves."""
 
     def _task(
-        self, action: plan.Action, shared: fan_out.Fan | None
+        self, action: plan.Action, shared: fan_out.FanOut | None
     ) -> task.Task:
         return task.Task(
             action,
@@ -80,7 +80,7 @@ class ThreadCrew:
             self._listener,
         )
 
-    def _share(self, group: backlog.Group) -> fan_out.Fan | None:
+    def _share(self, group: backlog.Group) -> fan_out.FanOut | None:
         """Read an image once if it is to be copied several times."""
         to = [
             action.to
@@ -91,6 +91,6 @@ class ThreadCrew:
         if len(to) < 2:
             return None
         inspect = any(self._destinations[name].inspects for name in to)
-        return fan_out.Fan(
+        return fan_out.FanOut(
             functools.partial(self._reading.open, group[0].image, inspect), to
         )

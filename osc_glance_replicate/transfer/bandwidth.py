@@ -16,7 +16,7 @@ import threading
 import time
 
 #: Seconds for which a reader gets bytes at a time: it is silent no longer.
-_SLICE = 0.25
+_GRANTED_SECONDS = 0.25
 
 
 class Bandwidth:
@@ -44,7 +44,7 @@ class Bandwidth:
         with self._lock:
             self._waiting += 1
             # The more wait, the less each of them gets, and the sooner.
-            share = rate * _SLICE / self._waiting
+            share = rate * _GRANTED_SECONDS / self._waiting
             granted = max(1, min(most, int(share)))
             delay = self._take(rate, granted)
         time.sleep(delay)
@@ -60,12 +60,12 @@ class Bandwidth:
         now = time.monotonic()
         filled = self._level + (now - self._filled) * rate
         # What was not used is not saved up.
-        self._level = min(filled, rate * _SLICE) - count
+        self._level = min(filled, rate * _GRANTED_SECONDS) - count
         self._filled = now
         return max(0.0, -self._level / rate)
 
     def give_back(self, count: int) -> None:
-        """Give back what was granted and not read."""
+        """Return what was granted and not read."""
         if self.rate is not None:
             with self._lock:
                 self._level += count

@@ -15,7 +15,7 @@
 import concurrent.futures
 import hashlib
 
-from osc_glance_replicate import background as workers
+from osc_glance_replicate import background
 from osc_glance_replicate.model import image_record
 
 
@@ -31,28 +31,22 @@ class Digest:
     def __init__(self, image: image_record.Image | None) -> None:
         hashed = image.recorded_hash if image else None
         self._algorithm, self._expected = hashed or ('', '')
-
-    def __enter__(self) -> 'Digest':
         if self._algorithm:
             self._hash = hashlib.new(self._algorithm, usedforsecurity=False)
-            self._worker = workers.Worker()
-            self._pending: concurrent.futures.Future[None] | None = None
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        if self._algorithm:
-            self._worker.close()
+        self._pending: concurrent.futures.Future[None] | None = None
 
     def update(self, block: bytes) -> None:
-        """Hash a block; waits until the one before it is done."""
+        """Hash a block; wait until the one before it is done."""
         if not self._algorithm:
             return
         if self._pending:
             self._pending.result()
-        self._pending = self._worker.start(self._hash.update, block)
+        else:
+            self._executor = background.Executor()
+        self._pending = self._executor.submit(self._hash.update, block)
 
     def problem(self) -> str:
-        """Say how the hash of all blocks differs from the recorded one."""
+        """Return how the hash of all blocks differs from the recorded one."""
         if not self._algorithm:
             return ''
         if self._pending:
@@ -64,3 +58,8 @@ class Digest:
             f'its {self._algorithm} is {actual:.16}…, '
             f'{self._expected:.16}… is recorded'
         )
+
+    def close(self) -> None:
+        """End the thread."""
+        if self._pending:
+            self._executor.close()

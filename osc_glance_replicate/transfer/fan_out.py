@@ -17,16 +17,16 @@ from collections.abc import Callable, Collection, Sequence
 import concurrent.futures
 import threading
 
-from osc_glance_replicate import background as workers
+from osc_glance_replicate import background
 from osc_glance_replicate import errors
-from osc_glance_replicate.transfer import verified_reader as checked
+from osc_glance_replicate.transfer import verified_reader
 
 #: Bytes that the quickest destination may be ahead of the slowest.
-_BUFFER = 16 * 1024 * 1024
+_MAX_LEAD = 16 * 1024 * 1024
 
 #: Seconds that the others wait for one destination. Some servers drop a
 #: silent peer after four (FACTS.md, "Upload").
-_PATIENCE = 2.0
+_STRAGGLER_TIMEOUT = 2.0
 
 
 class Branch:
@@ -50,11 +50,11 @@ class Branch:
         self._error: Exception | None = None
 
     def look_ahead(self) -> None:
-        """Wait for the first bytes, as ``checked.Checked`` does."""
+        """Wait for the first bytes, as VerifiedReader does."""
         self.begun.result()
 
     def read(self, seconds: float) -> bytes | None:
-        """Give the next block, as ``checked.Checked`` does.
+        """Return the next block, as VerifiedReader does.
 
         :raises DroppedError: the others could not wait
         """
@@ -82,7 +82,7 @@ class Branch:
     @property
     def is_full(self) -> bool:
         """Whether it has to take some before there is more."""
-        return self.is_served and self._size >= _BUFFER
+        return self.is_served and self._size >= _MAX_LEAD
 
     @property
     def is_starving(self) -> bool:
@@ -90,7 +90,7 @@ class Branch:
         return self.is_served and not self._blocks
 
     def drop(self) -> None:
-        """Give nothing more: the others cannot wait."""
+        """Pass nothing more on: the others cannot wait."""
         self.end(
             errors.DroppedError(
                 self.to, 'held up the other destinations; it is served alone'
@@ -98,7 +98,7 @@ class Branch:
         )
 
     def end(self, error: Exception) -> None:
-        """Raise this where data is waited for."""
+        """Have this raised where data is waited for."""
         self._error = error
         if not self.begun.done():
             self.begun.set_exception(error)
@@ -117,7 +117,7 @@ class Branch:
             self._changed.notify_all()
 
 
-class Fan:
+class FanOut:
     """Reads an image's data once, for all destinations that keep up.
 
     :param open_data: gets ready to read it
@@ -125,7 +125,9 @@ class Fan:
     """
 
     def __init__(
-        self, open_data: Callable[[], checked.Checked], to: Collection[str]
+        self,
+        open_data: Callable[[], verified_reader.VerifiedReader],
+        to: Collection[str],
     ) -> None:
         self._open_data = open_data
         self._expected = set(to)
@@ -135,7 +137,7 @@ class Fan:
         self._trouble: Exception | None = None
 
     def branch(self, to: str) -> Branch | None:
-        """Give a destination its share; None where it comes too late."""
+        """Return a destination's share; None where it comes too late."""
         with self._changed:
             if to not in self._expected:
                 return None
@@ -147,7 +149,7 @@ class Fan:
             elif self._has_begun:
                 branch.begun.set_result(None)
             if len(self._branches) == 1:
-                workers.start(self._read)
+                background.start(self._read)
             return branch
 
     def leave(self, to: str) -> None:
@@ -157,7 +159,7 @@ class Fan:
             self._changed.notify_all()
 
     def _read(self) -> None:
-        """Read, and give each destination what was read."""
+        """Read, and pass on to each destination what was read."""
         try:
             with self._open_data() as data:
                 data.look_ahead()
@@ -181,7 +183,7 @@ class Fan:
                     or self._all_there()
                 )
             )
-            self._changed.wait_for(self._all_there, _PATIENCE)
+            self._changed.wait_for(self._all_there, _STRAGGLER_TIMEOUT)
             self._expected.clear()
             for branch in self._branches:
                 if not branch.ready:
@@ -192,7 +194,7 @@ class Fan:
             branch.ready or branch.left for branch in self._branches
         )
 
-    def _pass_on(self, data: checked.Checked) -> None:
+    def _pass_on(self, data: verified_reader.VerifiedReader) -> None:
         block: bytes | None = None
         while block != b'' and (served := self._served()):
             block = data.read(1.0)
@@ -206,7 +208,8 @@ class Fan:
     def _make_room(self, served: Sequence[Branch]) -> None:
         """Wait for the slowest, but not while others have nothing left."""
         while not self._changed.wait_for(
-            lambda: not any(branch.is_full for branch in served), _PATIENCE
+            lambda: not any(branch.is_full for branch in served),
+            _STRAGGLER_TIMEOUT,
         ):
             if any(branch.is_starving for branch in served):
                 for branch in served:

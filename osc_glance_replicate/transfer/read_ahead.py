@@ -15,14 +15,14 @@
 from collections.abc import Callable
 import queue
 
-from osc_glance_replicate import background as workers
-from osc_glance_replicate.transfer import resuming_reader as resume
+from osc_glance_replicate import background
+from osc_glance_replicate.transfer import resuming_reader
 
 
 class ReadAhead:
-    """Data that a thread of its own reads, where that may take time.
+    """Data that a thread of its own reads, where it has to be waited for.
 
-    What has arrived already is read without it: to hand a block over costs a
+    What has arrived already is read without it: handing a block over costs a
     fifth of a transfer. Where that cannot be known, the thread is one block
     ahead. A second block ahead gained nothing.
 
@@ -30,7 +30,9 @@ class ReadAhead:
     :param most: number of bytes of a block, at the most
     """
 
-    def __init__(self, opened: resume.Resuming, most: int) -> None:
+    def __init__(
+        self, opened: resuming_reader.ResumingReader, most: int
+    ) -> None:
         self._opened = opened
         self._most = most
         # Two queues cost a third of what a future for each block does.
@@ -44,7 +46,7 @@ class ReadAhead:
         self._ordered = False
 
     def read(self, seconds: float) -> bytes | None:
-        """Give the next block.
+        """Return the next block.
 
         :param seconds: to wait for it
         :returns: b'' at the end; None where nothing has come yet
@@ -64,7 +66,7 @@ class ReadAhead:
 
     def _order(self, what: Callable[[], bytes]) -> None:
         if not self._begun:
-            workers.start(self._work)
+            background.start(self._work)
             self._begun = True
         self._orders.put(what)
         self._ordered = True
@@ -99,7 +101,7 @@ class ReadAhead:
         :raises io.UnsupportedOperation: it cannot be given twice
         """
         if self._ordered:
-            # It is nothing, beyond the end.
+            # An empty block, beyond the end.
             self._take()
         self._order(self._rewind)
         self._take()
@@ -109,12 +111,6 @@ class ReadAhead:
         self._opened.nudge()
 
     def close(self) -> None:
-        """Read no more; does not wait for what is being read."""
+        """Read no more, without waiting for what is being read."""
         self._opened.interrupt()
         self._orders.put(None)
-
-    def __enter__(self) -> 'ReadAhead':
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()

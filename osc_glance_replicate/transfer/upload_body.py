@@ -19,13 +19,13 @@ from typing import Protocol
 
 #: Bytes sent at a time, at the most: they have to be taken within the time
 #: that a destination may be silent.
-_MOST = 1024 * 1024
+_MAX_PIECE = 1024 * 1024
 
 #: Bytes sent at a time, at the least, where that takes long.
-_LEAST = 16 * 1024
+_MIN_PIECE = 16 * 1024
 
 #: Seconds that a block may take before smaller ones are sent.
-_SLOW = 5.0
+_SLOW_PIECE = 5.0
 
 #: Bytes that are held back, at the least: enough to feed a destination with
 #: for hours while nothing comes.
@@ -33,20 +33,20 @@ _RESERVE = 64 * 1024
 
 #: Seconds of silence before a destination is fed. Some servers drop a peer
 #: after four (FACTS.md, "Upload").
-_SILENCE = 1.0
+_FEED_AFTER = 1.0
 
 
 class Blocks(Protocol):
     """An image's bytes, checked."""
 
     def look_ahead(self) -> None:
-        """Wait for the first ones, as ``checked.Checked`` does."""
+        """Wait for the first ones, as VerifiedReader does."""
 
     def read(self, seconds: float) -> bytes | None:
-        """Give the next block, as ``checked.Checked`` does."""
+        """Return the next block, as VerifiedReader does."""
 
 
-class Body:
+class UploadBody:
     """What is sent to a destination: one image's bytes, once.
 
     The length is known, so that a destination can refuse it at once, and
@@ -60,8 +60,6 @@ class Body:
     :param blocks: the data of the image
     :param size: number of its bytes
     :param sent: told how many bytes more have been given out
-    :ivar given: when the last of them so far were given out, as of
-        time.monotonic
     """
 
     def __init__(
@@ -73,38 +71,37 @@ class Body:
         self._blocks = blocks
         self._size = size
         self._tell = sent
-        self._sent = False
-        self.given = time.monotonic()
+        self._was_sent = False
+        self._sent_at = time.monotonic()
 
     def __len__(self) -> int:
         return self._size
 
     def __iter__(self) -> Iterator[bytes | memoryview]:
-        if self._sent:
+        if self._was_sent:
             # Not a ReplicateError: sending half an image again is a defect
             # of ours that nothing should catch and try once more.
             raise RuntimeError('the data of an image is sent twice')
-        self._sent = True
-        return _paced(self._held_back())
+        self._was_sent = True
+        return _paced(self._noted(self._held_back()))
 
     def _held_back(self) -> Iterator[bytes]:
         held = _Held()
-        while (block := self._blocks.read(_SILENCE / 2)) != b'':
+        while (block := self._blocks.read(_FEED_AFTER / 2)) != b'':
             if block:
                 held.add(block)
             pieces = held.surplus()
-            if not pieces and time.monotonic() - self.given >= _SILENCE:
+            if not pieces and time.monotonic() - self._sent_at >= _FEED_AFTER:
                 pieces = held.piece()
-            for piece in pieces:
-                yield piece
-                self._note(piece)
-        for piece in held.rest():
-            yield piece
-            self._note(piece)
+            yield from pieces
+        yield from held.rest()
 
-    def _note(self, piece: bytes) -> None:
-        self.given = time.monotonic()
-        self._tell(len(piece))
+    def _noted(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """Note when each piece has been taken."""
+        for piece in pieces:
+            yield piece
+            self._sent_at = time.monotonic()
+            self._tell(len(piece))
 
 
 class _Held:
@@ -120,7 +117,7 @@ class _Held:
         self._size += len(block)
 
     def surplus(self) -> list[bytes]:
-        """Give what need not be held back."""
+        """Return what need not be held back."""
         given = []
         while self._blocks and self._size - len(self._blocks[0]) >= _RESERVE:
             self._size -= len(self._blocks[0])
@@ -128,7 +125,7 @@ class _Held:
         return given
 
     def piece(self) -> list[bytes]:
-        """Give a byte, unless it is the last one."""
+        """Return a byte, unless it is the last one."""
         if self._size < 2:
             return []
         block = self._blocks.popleft()
@@ -138,13 +135,13 @@ class _Held:
         return [block[:1]]
 
     def rest(self) -> Iterator[bytes]:
-        """Give all."""
+        """Return all."""
         return iter(self._blocks)
 
 
 def _paced(blocks: Iterator[bytes]) -> Iterator[bytes | memoryview]:
     """Cut blocks so that a slow destination takes each of them in time."""
-    most = 4 * _LEAST
+    most = 4 * _MIN_PIECE
     for block in blocks:
         view = memoryview(block)
         position = 0
@@ -152,8 +149,8 @@ def _paced(blocks: Iterator[bytes]) -> Iterator[bytes | memoryview]:
             piece = view[position : position + most]
             start = time.monotonic()
             yield piece
-            if time.monotonic() - start > _SLOW:
-                most = max(most // 2, _LEAST)
+            if time.monotonic() - start > _SLOW_PIECE:
+                most = max(most // 2, _MIN_PIECE)
             else:
-                most = min(most * 2, _MOST)
+                most = min(most * 2, _MAX_PIECE)
             position += len(piece)

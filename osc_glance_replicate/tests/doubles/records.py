@@ -20,9 +20,11 @@ import uuid
 
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import plan
-from osc_glance_replicate.transfer import read_ahead as readahead
-from osc_glance_replicate.transfer import upload_body as transfer
-from osc_glance_replicate.transfer import verified_reader as checked
+from osc_glance_replicate.transfer import data_verification
+from osc_glance_replicate.transfer import image_reading
+from osc_glance_replicate.transfer import read_ahead
+from osc_glance_replicate.transfer import upload_body
+from osc_glance_replicate.transfer import verified_reader
 
 #: The run goes on.
 GO = threading.Event()
@@ -71,14 +73,15 @@ def body(
     record: image_record.Image,
     checksum: bool = True,
     stop: threading.Event = GO,
-    **options: Any,
-) -> transfer.Body:
+    inspect: bool = False,
+) -> upload_body.UploadBody:
     """Make a body of opened data, whose source is called master."""
-    ahead = readahead.ReadAhead(data, checked.BLOCK)
-    blocks = checked.Checked(
-        ahead, record, 'master', checksum, stop, **options
+    ahead = read_ahead.ReadAhead(data, image_reading.MAX_BLOCK)
+    verification = data_verification.Verification(
+        record, 'master', checksum, inspect
     )
-    return transfer.Body(blocks, record.size or 0)
+    blocks = verified_reader.VerifiedReader(ahead, verification, stop)
+    return upload_body.UploadBody(blocks, record.size or 0)
 
 
 def image(

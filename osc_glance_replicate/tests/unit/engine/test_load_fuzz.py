@@ -35,8 +35,8 @@ from osc_glance_replicate.planning import decisions as planning
 from osc_glance_replicate.reporting import verify_report
 from osc_glance_replicate.tests.doubles import records as base
 from osc_glance_replicate.tests.unit.planning import test_plan_properties
-from osc_glance_replicate.transfer import upload_body as transfer
-from osc_glance_replicate.transfer import verified_reader as checked
+from osc_glance_replicate.transfer import image_reading
+from osc_glance_replicate.transfer import upload_body
 
 _MODERN = base.image(0xA, b'some data of some length')
 _WEAK = base.image(
@@ -482,8 +482,10 @@ class TestChangedDump(testtools.TestCase):
         self.assertIn(image, source.named(image.name))
 
     def read(self, source, image):
-        with checked.Reading(source, 0, block=9).open(image, False) as data:
-            return b''.join(transfer.Body(data, image.size or 0))
+        with image_reading.Reading(source, 0, block=9).open(
+            image, False
+        ) as data:
+            return b''.join(upload_body.UploadBody(data, image.size or 0))
 
     @test_plan_properties.settings(250)
     @hypothesis.example([('edit', _OLD['id'], (set_field, 'size', '16'))])

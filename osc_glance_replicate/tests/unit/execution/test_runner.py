@@ -26,7 +26,7 @@ from osc_glance_replicate.model import image_selection as selection
 from osc_glance_replicate.planning import decisions as planning
 from osc_glance_replicate.tests.doubles import places
 from osc_glance_replicate.tests.doubles import records as base
-from osc_glance_replicate.transfer import verified_reader as checked
+from osc_glance_replicate.transfer import image_reading
 
 _PATIENCE = 10  # seconds
 _RUNNER = runner.__name__
@@ -38,7 +38,7 @@ class TestRunner(testtools.TestCase):
         crew = thread_crew.ThreadCrew(
             {'slave': slave},
             self.planner,
-            checked.Reading(source or places.Place('master'), 0),
+            image_reading.Reading(source or places.Place('master'), 0),
         )
         return runner.Runner(
             crew,

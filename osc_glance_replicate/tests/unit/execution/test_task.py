@@ -19,11 +19,12 @@ from osc_glance_replicate.execution import events
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.execution import task
 from osc_glance_replicate.model import image_selection as selection
+from osc_glance_replicate.model import options
 from osc_glance_replicate.planning import decisions as planning
 from osc_glance_replicate import retry
 from osc_glance_replicate.tests.doubles import places
 from osc_glance_replicate.tests.doubles import records as base
-from osc_glance_replicate.transfer import verified_reader as checked
+from osc_glance_replicate.transfer import image_reading
 
 BUSY = errors.TransientError('slave', 'busy')
 
@@ -54,10 +55,11 @@ class TestTask(testtools.TestCase):
             self.planner.decide(self.image, replica, 'slave'),
             slave,
             self.planner,
-            checked.Reading(
+            image_reading.Reading(
                 source or places.Place('master'),
                 retries,
-                checked.Checks(checksum, format_check, check_first),
+                options.Checks(checksum, format_check),
+                read_through=check_first,
             ),
             listener=listener,
         ).carry_out()

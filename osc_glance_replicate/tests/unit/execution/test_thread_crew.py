@@ -19,12 +19,13 @@ from osc_glance_replicate import errors
 from osc_glance_replicate.execution import runner
 from osc_glance_replicate.execution import thread_crew
 from osc_glance_replicate.model import image_selection as selection
+from osc_glance_replicate.model import options
 from osc_glance_replicate.planning import decisions as planning
 from osc_glance_replicate import retry
 from osc_glance_replicate.tests.doubles import places
 from osc_glance_replicate.tests.doubles import records as base
-from osc_glance_replicate.transfer import fan_out as fan
-from osc_glance_replicate.transfer import verified_reader as checked
+from osc_glance_replicate.transfer import fan_out
+from osc_glance_replicate.transfer import image_reading
 
 _PATIENCE = 10  # seconds
 DATA = bytes(range(256)) * 400
@@ -35,8 +36,8 @@ class TestFan(testtools.TestCase):
     def setUp(self):
         super().setUp()
         for name, value in (
-            (f'{fan.__name__}._PATIENCE', _PATIENCE),
-            (f'{fan.__name__}._BUFFER', 2000),
+            (f'{fan_out.__name__}._STRAGGLER_TIMEOUT', _PATIENCE),
+            (f'{fan_out.__name__}._MAX_LEAD', 2000),
             (f'{retry.__name__}._FIRST_DELAY', 0.01),
         ):
             self.useFixture(fixtures.MonkeyPatch(name, value))
@@ -45,12 +46,12 @@ class TestFan(testtools.TestCase):
         self.source.images[self.image.id] = self.image
         self.places = {name: places.Place(name) for name in NAMES}
 
-    def copy(self, retries=0, checks=checked.Checks()):
+    def copy(self, retries=0, checks=options.Checks()):
         planner = planning.Planner(selection.Selection())
         crew = thread_crew.ThreadCrew(
             self.places,
             planner,
-            checked.Reading(self.source, retries, checks, block=1000),
+            image_reading.Reading(self.source, retries, checks, block=1000),
         )
         run = runner.Runner(crew, transfers=1, fail_fast=False)
         actions = [
@@ -92,7 +93,9 @@ class TestFan(testtools.TestCase):
             self.assertEqual(['read'], self.source.calls)
 
     def test_one_that_blocks_is_served_alone(self):
-        self.useFixture(fixtures.MonkeyPatch(f'{fan.__name__}._PATIENCE', 1))
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{fan_out.__name__}._STRAGGLER_TIMEOUT', 1)
+        )
         others = threading.Barrier(3)
         for name in 'bc':
             self._call_when_published(self.places[name], others)
@@ -112,7 +115,9 @@ class TestFan(testtools.TestCase):
         self.assertEqual(['read', 'read'], self.source.calls)
 
     def test_one_that_comes_late_is_served_alone(self):
-        self.useFixture(fixtures.MonkeyPatch(f'{fan.__name__}._PATIENCE', 1))
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{fan_out.__name__}._STRAGGLER_TIMEOUT', 1)
+        )
         others = threading.Barrier(3)
         for name in 'bc':
             self._call_when_published(self.places[name], others)

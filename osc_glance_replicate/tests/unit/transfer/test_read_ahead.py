@@ -10,6 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import contextlib
 import threading
 
 import testtools
@@ -18,8 +19,9 @@ from osc_glance_replicate import errors
 from osc_glance_replicate.tests.doubles import places
 from osc_glance_replicate.tests.doubles import records as base
 from osc_glance_replicate.transfer import bandwidth
-from osc_glance_replicate.transfer import read_ahead as readahead
-from osc_glance_replicate.transfer import resuming_reader as resume
+from osc_glance_replicate.transfer import read_ahead
+from osc_glance_replicate.transfer import resuming_reader
+from osc_glance_replicate.transfer import source_data
 
 DATA = b'0123456789'
 
@@ -57,7 +59,7 @@ class Silent:
 class TestReadAhead(testtools.TestCase):
     def test_a_read_that_waits_is_ended(self):
         silent = Silent()
-        with readahead.ReadAhead(silent, 100) as data:
+        with contextlib.closing(read_ahead.ReadAhead(silent, 100)) as data:
             self.assertIsNone(data.read(0.001))
             self.assertTrue(silent.waits.wait(10))
         self.assertTrue(silent.closed.wait(10))
@@ -65,13 +67,14 @@ class TestReadAhead(testtools.TestCase):
     def test_errors_are_passed_on(self):
         for error in BROKEN, TimeoutError('of the source'):
             image = base.image(data=DATA)
-            source = resume.Resuming(
-                places.Place('master', DATA, read=[error]),
-                image,
+            source = resuming_reader.ResumingReader(
+                source_data.SourceData(
+                    places.Place('master', DATA, read=[error]), image
+                ),
                 0,
                 bandwidth.Bandwidth(),
             )
-            with readahead.ReadAhead(source, 100) as data:
+            with contextlib.closing(read_ahead.ReadAhead(source, 100)) as data:
                 self.assertRaises(
                     (errors.PlaceError, TimeoutError), data.read, 10
                 )

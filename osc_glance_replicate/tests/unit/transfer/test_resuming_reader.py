@@ -17,13 +17,14 @@ import threading
 import fixtures
 import testtools
 
-from osc_glance_replicate import background as workers
+from osc_glance_replicate import background
 from osc_glance_replicate import errors
 from osc_glance_replicate import retry
 from osc_glance_replicate.tests.doubles import records as base
 from osc_glance_replicate.transfer import bandwidth
-from osc_glance_replicate.transfer import read_ahead as readahead
-from osc_glance_replicate.transfer import resuming_reader as resume
+from osc_glance_replicate.transfer import read_ahead
+from osc_glance_replicate.transfer import resuming_reader
+from osc_glance_replicate.transfer import source_data
 
 DATA = b'0123456789'
 
@@ -78,9 +79,12 @@ class TestResuming(testtools.TestCase):
         )
         self.image = base.image(data=DATA)
 
-    def read(self, source, retries=3, **kept):
-        data = resume.Resuming(
-            source, self.image, retries, bandwidth.Bandwidth(), **kept
+    def read(self, source, retries=3, kept=None, start=0):
+        data = resuming_reader.ResumingReader(
+            source_data.SourceData(source, self.image),
+            retries,
+            bandwidth.Bandwidth(),
+            (kept, start) if kept else None,
         )
         return b''.join(iter(lambda: data.read(100), b''))
 
@@ -106,7 +110,9 @@ class TestResuming(testtools.TestCase):
 
     def test_some_progress_earns_new_tries(self):
         self.useFixture(
-            fixtures.MonkeyPatch(f'{resume.__name__}._PROGRESS', 2)
+            fixtures.MonkeyPatch(
+                f'{resuming_reader.__name__}._MIN_PROGRESS', 2
+            )
         )
         source = Source(self.image, 2, 2, 2, 2, 2)
         self.assertEqual(DATA, self.read(source, retries=1))
@@ -209,8 +215,10 @@ class TestArrived(testtools.TestCase):
         yield wire
 
     def opened(self):
-        data = resume.Resuming(self, self.image, 3, self.limit)
-        ahead = readahead.ReadAhead(data, 4)
+        data = resuming_reader.ResumingReader(
+            source_data.SourceData(self, self.image), 3, self.limit
+        )
+        ahead = read_ahead.ReadAhead(data, 4)
         self.addCleanup(ahead.close)
         return ahead
 
@@ -263,7 +271,7 @@ class TestArrived(testtools.TestCase):
 
     def test_a_dribble_is_a_break(self):
         self.useFixture(
-            fixtures.MonkeyPatch(f'{resume.__name__}._WINDOW', 0.2)
+            fixtures.MonkeyPatch(f'{source_data.__name__}._RATE_WINDOW', 0.2)
         )
         data = self.opened()
         ended = threading.Event()
@@ -274,7 +282,7 @@ class TestArrived(testtools.TestCase):
                 self.wires[0].theirs.send(bytes([byte]))
                 ended.wait(0.04)
 
-        workers.start(dribble)
+        background.start(dribble)
         given = 0
         while len(self.starts) < 2:
             given += len(data.read(0.01) or b'')

@@ -16,11 +16,11 @@ import threading
 import fixtures
 import testtools
 
-from osc_glance_replicate import background as workers
+from osc_glance_replicate import background
 from osc_glance_replicate import errors
 from osc_glance_replicate.tests.doubles import records as base
-from osc_glance_replicate.transfer import upload_body as transfer
-from osc_glance_replicate.transfer import verified_reader as checked
+from osc_glance_replicate.transfer import image_reading
+from osc_glance_replicate.transfer import upload_body
 
 
 class TestBody(testtools.TestCase):
@@ -97,7 +97,7 @@ class TestBody(testtools.TestCase):
 
     def test_it_stops_when_told(self):
         self.useFixture(
-            fixtures.MonkeyPatch(f'{transfer.__name__}._RESERVE', 1)
+            fixtures.MonkeyPatch(f'{upload_body.__name__}._RESERVE', 1)
         )
         body = self.body(b'some data', base.image(data=b'some data'))
         blocks = iter(body)
@@ -123,7 +123,7 @@ class TestPace(testtools.TestCase):
         self.useFixture(fixtures.MonkeyPatch('time.monotonic', lambda: now[0]))
         data = bytes(9 * 1024 * 1024)
         image = base.image(data=data)
-        body = base.body(base.Data(data, checked.BLOCK), image)
+        body = base.body(base.Data(data, image_reading.MAX_BLOCK), image)
         sizes = []
         for number, block in enumerate(body):
             sizes.append(len(block))
@@ -146,9 +146,9 @@ class TestFeeding(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
-        for name, value in (('_SILENCE', 0.01), ('_RESERVE', 4)):
+        for name, value in (('_FEED_AFTER', 0.01), ('_RESERVE', 4)):
             self.useFixture(
-                fixtures.MonkeyPatch(f'{transfer.__name__}.{name}', value)
+                fixtures.MonkeyPatch(f'{upload_body.__name__}.{name}', value)
             )
         self.go = threading.Event()
 
@@ -175,7 +175,7 @@ class TestFeeding(testtools.TestCase):
         blocks = iter(self.body(DATA))
         given = [next(blocks) for _ in range(5)]
         self.assertEqual(b'01234', b''.join(given))
-        coming = workers.start(next, blocks)
+        coming = background.start(next, blocks)
         self.assertRaises(TimeoutError, coming.result, 0.1)
         self.go.set()
         self.assertEqual(b'5', coming.result())

@@ -14,27 +14,27 @@ import testtools
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.tests.doubles import records as base
-from osc_glance_replicate.transfer import read_ahead as readahead
-from osc_glance_replicate.transfer import upload_body as transfer
-from osc_glance_replicate.transfer import verified_reader as checked
-
-
-class TestBlocks(testtools.TestCase):
-    def test_all_transfers_share_some_memory(self):
-        for transfers, kib in (1, 1024), (3, 1024), (8, 384), (64, 128):
-            self.assertEqual(kib * 1024, checked.fair_block(transfers))
+from osc_glance_replicate.transfer import data_verification
+from osc_glance_replicate.transfer import image_reading
+from osc_glance_replicate.transfer import read_ahead
+from osc_glance_replicate.transfer import upload_body
+from osc_glance_replicate.transfer import verified_reader
 
 
 class TestFirst(testtools.TestCase):
-    def first(self, data, **options):
+    def first(self, data, checksum):
         """Read all of it first."""
-        ahead = readahead.ReadAhead(data, checked.BLOCK)
+        ahead = read_ahead.ReadAhead(data, image_reading.MAX_BLOCK)
         image = base.image(data=b'some data')
-        with checked.Checked(
-            ahead, image, 'dump', stop=base.GO, first=True, **options
+        first, again = (
+            data_verification.Verification(image, 'dump', hashed)
+            for hashed in (True, checksum)
+        )
+        with verified_reader.VerifiedReader(
+            ahead, first, base.GO, again
         ) as blocks:
             blocks.look_ahead()
-            return b''.join(transfer.Body(blocks, 9))
+            return b''.join(upload_body.UploadBody(blocks, 9))
 
     def test_what_was_checked_is_checked_again(self):
         class Changing(base.Data):

@@ -36,8 +36,9 @@ from osc_glance_replicate import retry
 from osc_glance_replicate.tests.doubles import places
 from osc_glance_replicate.tests.doubles import records as base
 from osc_glance_replicate.tests.unit.planning import test_plan_properties
-from osc_glance_replicate.transfer import upload_body as transfer
-from osc_glance_replicate.transfer import verified_reader as checked
+from osc_glance_replicate.transfer import image_reading
+from osc_glance_replicate.transfer import upload_body
+from osc_glance_replicate.transfer import verified_reader
 
 NO_SPACE = (errno.ENOSPC, 'No space left on device')
 
@@ -189,7 +190,7 @@ class DumpTest(testtools.TestCase):
             ),
             self.dump,
             self.planner,
-            checked.Reading(self.source, retries),
+            image_reading.Reading(self.source, retries),
         ).carry_out()
         return outcome.result, outcome.reason
 
@@ -346,8 +347,8 @@ class TestKept(DumpTest):
 
     def test_next_run_goes_on(self):
         for name in (
-            f'{transfer.__name__}._RESERVE',
-            f'{checked.__name__}._HEAD',
+            f'{upload_body.__name__}._RESERVE',
+            f'{verified_reader.__name__}._HEAD',
         ):
             self.useFixture(fixtures.MonkeyPatch(name, 1))
         result, reason = self.carry_out(Source(breaks=(7,)), retries=0)

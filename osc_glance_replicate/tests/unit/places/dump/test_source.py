@@ -23,8 +23,8 @@ from osc_glance_replicate.places import dump
 from osc_glance_replicate.places.dump import records
 from osc_glance_replicate.tests.doubles import dumps
 from osc_glance_replicate.tests.doubles import records as base
-from osc_glance_replicate.transfer import upload_body as transfer
-from osc_glance_replicate.transfer import verified_reader as checked
+from osc_glance_replicate.transfer import image_reading
+from osc_glance_replicate.transfer import upload_body
 
 
 class TestImages(dumps.DirectoryTest):
@@ -221,7 +221,7 @@ class TestRead(dumps.DirectoryTest):
     def setUp(self):
         super().setUp()
         self.useFixture(
-            fixtures.MonkeyPatch(f'{transfer.__name__}._RESERVE', 1)
+            fixtures.MonkeyPatch(f'{upload_body.__name__}._RESERVE', 1)
         )
         # Nothing but the file itself tells that it has changed.
         self.image = self.put_image(
@@ -241,9 +241,9 @@ class TestRead(dumps.DirectoryTest):
         got = b''
         try:
             before = base.Data(b'some data'[:start])
-            reading = checked.Reading(self.place, 0, block=3)
+            reading = image_reading.Reading(self.place, 0, block=3)
             with reading.open(self.image, False, before, start) as data:
-                body = transfer.Body(data, 9)
+                body = upload_body.UploadBody(data, 9)
                 for number, block in enumerate(body, 1):
                     got += block
                     if number == 1:

@@ -13,12 +13,13 @@
 import fixtures
 import testtools
 
-from osc_glance_replicate import background as workers
+from osc_glance_replicate import background
 from osc_glance_replicate import errors
 from osc_glance_replicate.tests.doubles import fake_glance
 from osc_glance_replicate.tests.doubles import records as base
-from osc_glance_replicate.transfer import upload_body as transfer
-from osc_glance_replicate.transfer import verified_reader as checked
+from osc_glance_replicate.transfer import image_reading
+from osc_glance_replicate.transfer import upload_body
+from osc_glance_replicate.transfer import verified_reader
 
 Answer = fake_glance.Answer
 
@@ -26,7 +27,9 @@ Answer = fake_glance.Answer
 class TestRead(fake_glance.GlanceTest):
     def test_source_that_gives_anything_but_data_is_opened_again(self):
         self.useFixture(
-            fixtures.MonkeyPatch(f'{checked.__name__}._SILENCE', 0.5)
+            fixtures.MonkeyPatch(
+                f'{verified_reader.__name__}._SILENCE_TIMEOUT', 0.5
+            )
         )
         image = base.image(data=b'the data')
         rambling = Answer(
@@ -41,15 +44,17 @@ class TestRead(fake_glance.GlanceTest):
             return Answer(document=image.record)
 
         place = self.serve(answer)
-        with checked.Reading(place, 1).open(image, False) as data:
-            self.assertEqual(b'the data', b''.join(transfer.Body(data, 8)))
+        with image_reading.Reading(place, 1).open(image, False) as data:
+            self.assertEqual(
+                b'the data', b''.join(upload_body.UploadBody(data, 8))
+            )
 
     def test_read_that_waits_is_ended(self):
         answer = Answer(headers={'Transfer-Encoding': 'chunked'}, endless=b'0')
         self.addCleanup(answer.over.set)
         place = self.serve(lambda request: answer)
         with place.read(base.image()) as data:
-            reading = workers.start(data.read, 100)
+            reading = background.start(data.read, 100)
             self.assertRaises(TimeoutError, reading.result, 0.2)
             data.interrupt()
             reading.exception(10)
@@ -82,7 +87,7 @@ class TestRead(fake_glance.GlanceTest):
         place = self.serve(
             lambda request: Answer(200, 'x', {'Content-Length': '9'})
         )
-        with checked.Reading(place, 0).open(image, False) as data:
+        with image_reading.Reading(place, 0).open(image, False) as data:
             self.assertEqual(b'"x"', data.read(10))
             error = self.assertRaises(errors.PlaceError, data.read, 10)
         self.assertEqual(

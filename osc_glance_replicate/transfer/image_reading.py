@@ -1,0 +1,108 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""How the data of images is read in a run."""
+
+from collections.abc import Callable
+import dataclasses
+import functools
+import threading
+
+from osc_glance_replicate.model import image_record
+from osc_glance_replicate.model import options
+from osc_glance_replicate import places
+from osc_glance_replicate.transfer import bandwidth
+from osc_glance_replicate.transfer import data_verification
+from osc_glance_replicate.transfer import read_ahead
+from osc_glance_replicate.transfer import resuming_reader
+from osc_glance_replicate.transfer import source_data
+from osc_glance_replicate.transfer import verified_reader
+
+#: Bytes read at a time, at the most: larger blocks are no faster.
+MAX_BLOCK = 1024 * 1024
+
+#: At the least: 16 KiB cost three times the CPU (FACTS.md).
+_MIN_BLOCK = 128 * 1024
+
+#: Bytes that are read at a time by all transfers. Each has three such blocks.
+_ALL_BLOCKS = 3 * 1024 * 1024
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Reading:
+    """How the data of images is read in a run.
+
+    :param source: where it is
+    :param retries: how often to open it again where it breaks
+    :param checks: what it is held against
+    :param limit: of the bytes per second that are read
+    :param block: number of bytes to read at a time
+    :param read_through: whether to read all of it before anything is made of
+        it; the source must be able to give it again
+    :ivar stop: to be set when the run is to end
+    """
+
+    source: places.Source
+    retries: int
+    checks: options.Checks = dataclasses.field(default_factory=options.Checks)
+    limit: bandwidth.Bandwidth = dataclasses.field(
+        default_factory=bandwidth.Bandwidth
+    )
+    block: int = MAX_BLOCK
+    read_through: bool = False
+    stop: threading.Event = dataclasses.field(default_factory=threading.Event)
+
+    def open(
+        self,
+        image: image_record.Image,
+        inspect: bool,
+        kept: places.Data | None = None,
+        start: int = 0,
+        tell: Callable[[int], None] = lambda count: None,
+    ) -> verified_reader.VerifiedReader:
+        """Get ready to read an image's data.
+
+        :param inspect: whether the destination takes nothing but what is of
+            the format that the record says
+        :param kept: what an interrupted run has left of the data
+        :param start: number of bytes that are kept
+        :param tell: told how far it is where all is read through first
+        """
+        source = source_data.SourceData(self.source, image)
+        part = (kept, start) if kept else None
+        data = resuming_reader.ResumingReader(
+            source, self.retries, self.limit, part, self.read_through
+        )
+        verify = functools.partial(
+            data_verification.Verification,
+            image,
+            self.source.name,
+            inspect=inspect and self.checks.formats,
+        )
+        # Nobody knows who has written what was kept.
+        checksum = self.checks.checksum or start > 0
+        return verified_reader.VerifiedReader(
+            read_ahead.ReadAhead(data, self.block),
+            verify(checksum=checksum or self.read_through),
+            self.stop,
+            verify(checksum=checksum) if self.read_through else None,
+            tell,
+        )
+
+
+def fair_block(transfers: int) -> int:
+    """Return a size of blocks that keeps the memory of a run within bounds.
+
+    :param transfers: number of images at a time
+    :returns: bytes
+    """
+    return max(_MIN_BLOCK, min(MAX_BLOCK, _ALL_BLOCKS // transfers))
