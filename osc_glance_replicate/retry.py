@@ -27,7 +27,8 @@ _MAX_DELAY = 60.0
 #: Seconds at the most that are waited because a place asks for it.
 _MAX_RETRY_AFTER = 300.0
 
-#: Seconds that someone else's upload is waited for.
+#: Seconds that someone else's upload is waited for. One whose Glance was
+#: killed never ends: see fact-killed-glance.
 _BUSY_TIMEOUT = 300.0
 
 #: Seconds between two looks at that upload, at the most.

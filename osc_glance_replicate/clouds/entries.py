@@ -67,8 +67,8 @@ def portable_name(connection: openstack.connection.Connection) -> str:
 def warn_of_environment(connection: openstack.connection.Connection) -> None:
     """Log a warning where OS_AUTH_URL wins over the entry in clouds.yaml.
 
-    It does for the command's own cloud (FACTS.md, "openstackclient"), which
-    may then be a third one.
+    It does for the command's own cloud (see fact-os-auth-url), which may
+    then be a third one.
     """
     name = connection.config.name
     used = connection.config.auth.get('auth_url')

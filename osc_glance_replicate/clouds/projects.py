@@ -98,7 +98,7 @@ class KeystoneProjects:
     def _list(self, what: str) -> list[Any]:
         """Return all projects or domains, or those where the user has a role.
 
-        An ordinary user may not list all (FACTS.md, "Also").
+        An ordinary user may not list all (see fact-other-projects).
 
         :param what: 'projects' or 'domains'
         """

@@ -22,7 +22,7 @@ import time
 
 import distributed
 
-from osc_glance_replicate import background as workers
+from osc_glance_replicate import background
 from osc_glance_replicate.cluster import scheduler
 from osc_glance_replicate.cluster import worker
 from osc_glance_replicate import errors
@@ -96,7 +96,7 @@ class DaskCrew:
         except BaseException:
             self.close()
             raise
-        workers.start(self._watch)
+        background.start(self._watch)
 
     def carry_out(
         self, group: backlog.Group

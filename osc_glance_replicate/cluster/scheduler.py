@@ -20,7 +20,7 @@ from typing import TypeVar, TypeVarTuple
 import dask.config
 import distributed
 
-from osc_glance_replicate import background as workers
+from osc_glance_replicate import background
 from osc_glance_replicate import errors
 
 LOG = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class Scheduler:
 
         :raises Exception: of whatever kind; it does not answer
         """
-        asked = workers.start(self._client.nthreads)
+        asked = background.start(self._client.nthreads)
         return set(asked.result(_CONNECT_TIMEOUT))
 
     @property
@@ -80,7 +80,7 @@ class Scheduler:
 
     def tell(self, function: Callable[..., object], *args: object) -> None:
         """Call a function in every worker, as far as they can be reached."""
-        told = workers.start(
+        told = background.start(
             self._client.run, function, *args, on_error='ignore'
         )
         try:

@@ -13,5 +13,6 @@
 """One thin cliff class per verb, and the options that they share.
 
 The openstack command imports these modules at every start, whatever it is
-asked to do, so nothing heavy is imported at module level here.
+asked to do (see fact-command-imports), so nothing heavy is imported at module
+level here.
 """

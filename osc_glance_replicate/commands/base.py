@@ -34,7 +34,7 @@ class ReplicateCommand(command.Lister):
     """A list of rows on stdout, a summary on stderr, an exit code."""
 
     # openstackclient would log in before the command runs, and its errors
-    # name no cloud; own_cloud() does it instead.
+    # name no cloud, see fact-cloud-errors; own_cloud() does it instead.
     auth_required = False
 
     #: What one may type, for the end of --help: as a shell takes it.

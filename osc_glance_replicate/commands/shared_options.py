@@ -28,7 +28,7 @@ def accept_any_order(
     """Let options and images be mixed on the command line.
 
     argparse refuses ``image1 --to slave image2`` unless it is asked to
-    parse intermixed; cliff calls parse_args.
+    parse intermixed, see fact-arguments; cliff calls parse_args.
 
     :param check: says what is wrong with options that are given together
     """

@@ -27,7 +27,8 @@ _SCHEME = b'ec2-image-id:v1:'
 #: By container_format; all others are machine images.
 _KINDS = {'aki': 'aki', 'kernel': 'aki', 'ari': 'ari', 'ramdisk': 'ari'}
 
-#: Nova's column holds 31 bits, and nova counts on from the highest ID.
+#: Nova's column holds 31 bits, and nova counts on from the highest ID:
+#: see fact-nova-ids.
 _SHORT_MASK = 2**30 - 1
 
 

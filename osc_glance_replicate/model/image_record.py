@@ -22,7 +22,7 @@ from typing import Any
 
 #: Fields of a v2 record that are Glance's own. They are never sent to a
 #: destination and never compared: Glance refuses some, and stores others,
-#: os_hash_value for one, as junk (FACTS.md, "Fields").
+#: os_hash_value for one, as junk (see fact-own-fields).
 BOOKKEEPING = frozenset(
     (
         'checksum',
@@ -59,7 +59,8 @@ PUBLISHED: Mapping[str, Any] = {
     'os_hidden': False,
 }
 
-#: What a record that lacks the field means (older Glances, v1 records).
+#: What a record that lacks the field means: those of older Glances do,
+#: see fact-os-hidden, and v1 records.
 DEFAULTS: Mapping[str, Any] = {
     'name': None,
     'container_format': None,
@@ -70,10 +71,10 @@ DEFAULTS: Mapping[str, Any] = {
     **PUBLISHED,
 }
 
-#: Glance decides these when data arrives and never changes them after.
+#: Glance lets nobody change these once there is data: see fact-formats.
 _FIXED_WITH_DATA = frozenset(('container_format', 'disk_format'))
 
-#: Properties that a PATCH takes for something else (FACTS.md, "Also").
+#: Properties that a PATCH takes for others (see fact-mistaken-names).
 _MISTAKEN = frozenset(('member', 'image_id', 'extra_properties', 'base'))
 
 #: Statuses of an image whose data is whole and does not change any more.
@@ -149,8 +150,8 @@ def is_id(text: str) -> bool:
 class Image:
     """One record as a place gave it: the raw v2 JSON, not the SDK's Image.
 
-    The SDK's class renames and coerces (FACTS.md), which would turn the
-    property value '064' into a number.
+    The SDK's class renames and coerces (see fact-sdk-image), which would
+    turn the property value '064' into a number.
 
     :param record: the decoded JSON object; untrusted, see :attr:`defect`
     :param flaw: why the place that gave it says that it cannot be used
@@ -267,7 +268,10 @@ class Image:
 
     @property
     def properties(self) -> dict[str, Any]:
-        """The custom properties; one that is null counts as absent."""
+        """The custom properties; one that is null counts as absent.
+
+        Glance takes none that is null: see fact-property-limits.
+        """
         return {
             field: value
             for field, value in self.record.items()
@@ -290,7 +294,7 @@ class Image:
     def staged(self) -> bool:
         """Whether there is data that has only to be imported.
 
-        Glance notes the size when it has all of it.
+        Glance notes the size when it has all of it: see fact-staged-size.
         """
         return self.status == 'uploading' and self.size is not None
 
@@ -322,7 +326,7 @@ def same_data(one: Image, other: Image) -> tuple[bool, str]:
     """Return whether two records are of the same bytes.
 
     The strongest evidence that both records bear decides: os_hash_value of
-    the same algorithm, else md5, else the size (SPEC, "What a replica is").
+    the same algorithm, else md5, else the size (see fact-hashes).
 
     :returns: (whether they do, what was compared: the name of the
         algorithm, or ``size``)

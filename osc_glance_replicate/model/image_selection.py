@@ -26,7 +26,7 @@ class Selection:
 
     What it does not match is left alone altogether. What it matches may
     still not be copied, being hidden or not active; a replica that exists
-    is kept up to date even so (SPEC, "Which images").
+    is kept up to date even so (doc/source/user/selection.rst).
 
     :param images: names and IDs given on the command line; empty for all
     :param names: globs, of which the name must match one

@@ -23,7 +23,7 @@ from osc_glance_replicate.model import ownership
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Template:
-    """How replicas differ from their sources (SPEC, "What a replica is").
+    """How replicas differ from their sources (doc/source/user/replica.rst).
 
     :param left_out: globs of the names of properties that are left out
     :param properties: that are added to every replica, or override its own

@@ -172,7 +172,8 @@ class Destination(Place, Protocol):
     def write(self, image: image_record.Image, body: Body) -> None:
         """Write the data of a staged replica, from the start.
 
-        Errors raised by the body itself are passed through.
+        Errors raised by the body itself are passed through, which only our
+        own are: see fact-body-errors.
         """
 
     def publish(self, action: plan.Action) -> None:

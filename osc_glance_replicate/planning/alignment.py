@@ -119,7 +119,8 @@ def align(
         row: list[image_record.Image | None] = [None] * len(listings)
         for _, index, image in group:
             if row[index]:
-                # IDs that differ in case only are two images to most Glances.
+                # IDs that differ in case only are two images to most Glances:
+                # see fact-id-case.
                 yield row
                 row = [None] * len(listings)
             row[index] = image
@@ -168,8 +169,8 @@ def _refuse_aliases(
 ) -> None:
     """Refuse two places that are one service, reached by different URLs.
 
-    Nobody can set created_at (FACTS.md), so two services do not bear the
-    same one on all the images that both have: unless one run has made the
+    Nobody can set created_at (see fact-created-at), so two services do not
+    bear the same one on all the images that both have: unless one run made the
     replicas at both, in the same seconds. The owners, which two Keystones do
     not share, and updated_at tell then; and of two destinations it takes many
     images, as no harm is done until then.

@@ -171,8 +171,8 @@ def _stuck(replica: image_record.Image) -> str:
     if status in _DEAD:
         return f'status there is {status}'
     if status == 'queued' and record.get('checksum'):
-        # Tried: Glance keeps the data that it has refused (FACTS.md,
-        # "poisoned"), and finds its ID taken in the store ever after.
+        # Glance keeps the data that it has refused, and finds its ID taken
+        # in the store ever after: see fact-poisoned-record.
         return (
             'an upload was refused there, after which Glance takes no data '
             f'for this record any more: its administrator has to {_FREE}'

@@ -77,7 +77,8 @@ class Rules:
         """Return whether a record without data is another project's.
 
         An administrator sees it, and could fill it; but whoever owns it
-        would see the data before it is verified, or send other data.
+        would see the data before it is verified, or send other data:
+        see fact-other-owner.
         """
         return (
             replica.status == 'queued'

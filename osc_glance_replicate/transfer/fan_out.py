@@ -25,7 +25,7 @@ from osc_glance_replicate.transfer import verified_reader
 _MAX_LEAD = 16 * 1024 * 1024
 
 #: Seconds that the others wait for one destination. Some servers drop a
-#: silent peer after four (FACTS.md, "Upload").
+#: silent peer after four (see fact-upload-silence).
 _STRAGGLER_TIMEOUT = 2.0
 
 

@@ -13,7 +13,8 @@
 """Whether data is of the format that its record says, judged as Glance does.
 
 A Glance that finds it is not refuses the data, and can never take any for
-that record again (FACTS.md, "Upload").
+that record again (see fact-poisoned-record). It judges by the same inspector
+(see fact-format-inspection).
 """
 
 import io

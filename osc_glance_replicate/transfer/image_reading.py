@@ -30,7 +30,7 @@ from osc_glance_replicate.transfer import verified_reader
 #: Bytes read at a time, at the most: larger blocks are no faster.
 MAX_BLOCK = 1024 * 1024
 
-#: At the least: 16 KiB cost three times the CPU (FACTS.md).
+#: At the least: 16 KiB cost three times the CPU (see fact-block-size).
 _MIN_BLOCK = 128 * 1024
 
 #: Bytes that are read at a time by all transfers. Each has three such blocks.

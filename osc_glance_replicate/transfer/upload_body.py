@@ -32,7 +32,7 @@ _SLOW_PIECE = 5.0
 _RESERVE = 64 * 1024
 
 #: Seconds of silence before a destination is fed. Some servers drop a peer
-#: after four (FACTS.md, "Upload").
+#: after four (see fact-upload-silence).
 _FEED_AFTER = 1.0
 
 
@@ -49,12 +49,12 @@ class Blocks(Protocol):
 class UploadBody:
     """What is sent to a destination: one image's bytes, once.
 
-    The length is known, so that a destination can refuse it at once, and
-    the blocks are our own, both of which a generator would not give
-    (FACTS.md, "keystoneauth, requests"). The last ones are only given out
-    when all bytes have proved to be the recorded ones, so that a corrupt
-    stream never becomes an active image. While nothing comes from the source
-    they are given out byte by byte, all but the last, so that the
+    The length is known, so that a destination can refuse it at once
+    (see fact-upload-length), and the blocks are our own, both of which a
+    generator would not give (see fact-body-object). The last ones are only
+    given out when all bytes have proved to be the recorded ones, so that a
+    corrupt stream never becomes an active image. While nothing comes from
+    the source they are given out byte by byte, all but the last, so that the
     destination goes on waiting.
 
     :param blocks: the data of the image

@@ -18,7 +18,7 @@ import errno
 import os
 import stat
 
-#: Files of a dump are for their owner alone (SPEC, "A dump directory").
+#: Files of a dump are for their owner alone (doc/source/user/dump.rst).
 _FILE_MODE = 0o600
 _DIRECTORY_MODE = 0o700
 

@@ -138,7 +138,7 @@ class Destination(source.Source, places.Destination):
         changes = self._publication(action)
         replica = self.find(image_id) if self.imports else None
         if replica:
-            # Its Glance has brought along what it likes to (FACTS.md).
+            # What its Glance likes to bring: see fact-download-properties.
             changes = {**_completion(action, replica), **changes}
         records.change(self._api, image_id, changes)
         wanted = action.wanted.members

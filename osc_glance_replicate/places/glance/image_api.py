@@ -90,7 +90,7 @@ class ImageApi:
             # and read each of them whole for it.
             'log': False,
             'stream': True,
-            # We retry ourselves, or do not: see FACTS.md on consumed bodies.
+            # We retry ourselves, or do not: see fact-consumed-body.
             'connect_retries': 0,
             'status_code_retries': 0,
             'timeout': (CONNECT_TIMEOUT, IDLE_TIMEOUT),

@@ -28,7 +28,8 @@ from osc_glance_replicate import retry
 #: The record's field that names the task which has the image to itself.
 _LOCK_FIELD = 'os_glance_import_task'
 
-#: How long a task that has failed keeps others from its image.
+#: How long a task that has failed keeps others from its image:
+#: see fact-import-lock.
 _LOCK_LIFETIME = datetime.timedelta(hours=1)
 
 #: Seconds between two looks at an import, at first and at most.
@@ -216,7 +217,7 @@ def _failure(
         problem += f' ({request:.80})'
     problem += '; the log of its Glance tells more'
     if delivery.method is options.Method.DOWNLOAD and not stores:
-        # It did not even get the record.
+        # It did not even get the record: see fact-download-filter.
         problem += (
             f'. It fetches from {delivery.region} itself: its '
             '[import_filtering_opts] has to allow the host and the port of '

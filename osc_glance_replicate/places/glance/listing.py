@@ -27,7 +27,8 @@ PAGE = 1000
 #: Parameters of GET /v2/images; a list is a parameter that is repeated.
 Filters = Mapping[str, str | list[str]]
 
-#: How often a listing starts again because its marker was deleted.
+#: How often a listing starts again because its marker was deleted:
+#: see fact-listing-page.
 _RESTARTS = 10
 
 #: Images that a listing may have: one that has more has no end.
@@ -78,7 +79,8 @@ def images(
             if page.again:
                 done = last
             for image in page.images:
-                # Databases do not agree on where capital letters belong.
+                # Databases do not agree on where capital letters belong:
+                # see fact-id-case.
                 if image.key > last and image.id == image.key:
                     last = image.key
                     yield image
@@ -137,6 +139,8 @@ def _page(
         'limit': PAGE,
         'sort_key': 'id',
         'sort_dir': 'asc',
+        # Others' community images are left out without it:
+        # see fact-listing-visible.
         'visibility': 'all',
         **filters,
         **({'marker': marker} if marker else {}),

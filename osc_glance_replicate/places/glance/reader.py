@@ -56,7 +56,8 @@ class Reader:
         return self._raw.fileno() if self._plain else None
 
     def interrupt(self) -> None:
-        # It may have come to its end meanwhile.
+        # From another thread, see fact-read-shutdown: it may have come to its
+        # end meanwhile.
         with contextlib.suppress(ValueError, RuntimeError, OSError):
             self._raw.shutdown()
 

@@ -42,6 +42,7 @@ def create(
     """Create a record, without those fields that are None.
 
     :raises TakenError: the ID is in use, perhaps by a deleted image
+        (see fact-id-taken)
     :raises RefusedError: it is not accepted as it should be
     """
     fields = {

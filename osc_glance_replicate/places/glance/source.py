@@ -61,7 +61,7 @@ class Source:
             image
             for hidden in ('false', 'true')
             # Without the operator, Glance would take what stands before a
-            # colon in the name for one.
+            # colon in the name for one: see fact-filters.
             for image in listing.images(
                 self._api, {'name': f'eq:{name}', 'os_hidden': hidden}
             )

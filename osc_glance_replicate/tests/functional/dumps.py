@@ -130,7 +130,7 @@ class DumpTest(base.FunctionalTest):
     def put_v1(self, data=b'data', **fields):
         """Lay an image into the directory as glance-replicator did.
 
-        The format is FACTS.md's, "The 2012 dump format".
+        For the format see fact-v1-record.
 
         :param data: None for no file
         :param fields: put over what would stand in its record

@@ -257,7 +257,8 @@ class TestBeyondMending(CompareTest):
         self.slave.create(None, id=image.id)
         self.slave.sql("UPDATE images SET status = 'killed'")
         to = ('--to', 'slave')
-        # Glance lists no killed image: it has to be asked for.
+        # Glance lists no killed image, see fact-listing-visible: it has to be
+        # asked for.
         (row,) = self.replicate('compare', *to, image.id, expect=3).rows
         self.assertEqual('incomplete', row['Difference'])
         self.assertEqual('status there is killed', row['Detail'])

@@ -12,7 +12,8 @@
 
 """A model of what Glance does when a plan is carried out.
 
-It is written from SPEC.md and FACTS.md and shares no code with the engine;
+It is written from what doc/source/user/replica.rst promises and from the
+facts in doc/source/contributor/facts.rst, and shares no code with the engine;
 tests/functional/test_model.py holds it against real Glances.
 """
 
@@ -55,7 +56,7 @@ OWN = frozenset(
 FIXED = frozenset(('container_format', 'disk_format'))
 
 #: Properties that a POST stores and no PATCH can set: 404, 500, or a 200
-#: that changed nothing (FACTS.md, "Also").
+#: that changed nothing (see fact-mistaken-names).
 UNPATCHABLE = frozenset(('member', 'image_id', 'extra_properties', 'base'))
 
 
@@ -89,7 +90,7 @@ def properties(record: Mapping[str, Any]) -> dict[str, str]:
 
 
 def hashes(data: bytes, algorithm: str | None) -> dict[str, Any]:
-    """Give the fields that Glance fills from data.
+    """Give the fields that Glance fills from data: see fact-hashes.
 
     :param algorithm: that it is configured for; None before Rocky
     """

@@ -44,7 +44,7 @@ class TestVectors(testtools.TestCase):
 
     @given(strategies.uuids())
     def test_rule(self, image_id):
-        """As SPEC has it, in other words."""
+        """As doc/source/user/ec2ids.rst has it, in other words."""
         text = hashlib.sha256(b'ec2-image-id:v1:' + image_id.bytes).hexdigest()
         self.assertEqual(text[:17], ec2_id.digits(str(image_id)))
         self.assertEqual(
