@@ -13,7 +13,7 @@
 """Limits of the time and memory that a peer may take, and of redirects.
 
 They hold for all requests, also those of keystoneauth and openstacksdk, which
-limit nothing but the silence between two bytes.
+limit nothing but the silence between two bytes (see fact-timeouts).
 """
 
 import concurrent.futures
@@ -37,7 +37,7 @@ _UPLOAD_ANSWER_TIMEOUT = 660.0
 _DOCUMENT_TIMEOUT = 300.0
 
 #: Maximum bytes of a document: a page of a thousand records, each of which may
-#: have 128 properties (FACTS.md, "Fields").
+#: have 128 properties (see fact-property-limits).
 MAX_DOCUMENT = 64 * 1024**2
 
 #: The header that holds the target of a redirect that must not be followed.
@@ -69,7 +69,8 @@ class Adapter(ksa_session.TCPKeepAliveAdapter):
         response = _await(call, request)
         if response.is_redirect and (
             # What is streamed follows no redirect, and requests would read
-            # all that comes with it, and fail where its URL is invalid.
+            # all that comes with it, and fail where its URL is invalid:
+            # see fact-redirects.
             stream or _leads_elsewhere(request, response)
         ):
             response.headers[LOCATION] = response.headers.pop('Location')
@@ -138,7 +139,10 @@ def _await(
 def _leads_elsewhere(
     request: requests.PreparedRequest, response: requests.Response
 ) -> bool:
-    """Return whether a token or a password would go to another server."""
+    """Return whether a token or a password would go to another server.
+
+    keystoneauth would take it there: see fact-redirects.
+    """
     try:
         here = urllib.parse.urlsplit(str(request.url))
         there = urllib.parse.urlsplit(

@@ -65,7 +65,7 @@ def named_in_errors(cloud: str) -> Iterator[None]:
     """Turn whatever goes wrong with a cloud into a CloudError that names it.
 
     The exceptions for a bad entry or a bad password are unrelated, and name
-    no cloud (FACTS.md, "openstackclient").
+    no cloud (see fact-cloud-errors).
 
     :raises CloudError: for every Exception
     """
@@ -86,7 +86,7 @@ def connect(
     """Connect to all clouds of a run, in parallel.
 
     No setting of the source reaches a destination, which depends on its entry
-    in clouds.yaml alone.
+    in clouds.yaml alone (see fact-os-auth-url).
 
     :param own: connects to the command's own cloud
     :param to: the destinations, CLOUD or CLOUD:REGION
@@ -177,6 +177,7 @@ def limit(
 
     :param transfers: how many run at a time; each keeps a connection of its
         own, and beyond ten, urllib3 would warn of every one that it discards
+        (see fact-connection-pool)
     """
     session = connection.session.session
     for scheme in 'http', 'https':

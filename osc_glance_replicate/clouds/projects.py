@@ -29,8 +29,8 @@ _RETRIES = 3
 def find_id(connection: openstack.connection.Connection, project: str) -> str:
     """Return the ID of a project that is given by name or ID.
 
-    An ordinary user can look up no project but their own (FACTS.md, "Also");
-    what looks like an ID is taken for one then.
+    An ordinary user can look up no project but their own; what looks like an
+    ID is taken for one then (see fact-other-projects).
 
     :raises CloudError: it cannot be found
     """

@@ -117,6 +117,8 @@ class ReplicateCommand(command.Lister):
     def run(self, parsed_args: argparse.Namespace) -> int:
         """Run the command, then say how it went.
 
+        cliff would exit with 0 in any case: see fact-exit-code.
+
         :returns: the exit code
         """
         from osc_glance_replicate.commands import streams

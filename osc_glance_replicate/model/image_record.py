@@ -132,7 +132,7 @@ def can_change(field: str) -> bool:
     """Return whether Glance lets a field of an image with data be changed.
 
     Glance strips the names in a PATCH: ``'visibility '`` would change the
-    visibility.
+    visibility (see fact-mistaken-names).
     """
     return (
         field == field.strip()

@@ -130,7 +130,8 @@ class Destination(Place, Protocol):
     def imports(self) -> bool:
         """Whether it processes the data by itself.
 
-        Its bytes can only be verified afterwards then.
+        Its bytes can only be verified afterwards then: a Glance may convert
+        them (see fact-import-converts).
         """
         return False
 

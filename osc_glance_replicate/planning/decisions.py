@@ -177,6 +177,7 @@ def _stuck(replica: image_record.Image) -> str:
             'an upload was refused there, after which Glance takes no data '
             f'for this record any more: its administrator has to {_FREE}'
         )
+    # It does not end by itself: see fact-import-end.
     failed = record.get('os_glance_failed_import')
     if status == 'importing' and (
         failed and not record.get('os_glance_importing_to_stores')

@@ -53,8 +53,9 @@ class UploadBody:
     (see fact-upload-length), and the blocks are our own, both of which a
     generator would not give (see fact-body-object). The last ones are only
     given out when all bytes have proved to be the recorded ones, so that a
-    corrupt stream never becomes an active image. While nothing comes from
-    the source they are given out byte by byte, all but the last, so that the
+    corrupt stream never becomes an active image: without them, the record can
+    be filled again (see fact-broken-upload). While nothing comes from the
+    source they are given out byte by byte, all but the last, so that the
     destination goes on waiting.
 
     :param blocks: the data of the image

@@ -127,7 +127,7 @@ class Destination(source.Source, places.Destination):
         """Treat an image without all of its data as an interrupted copy.
 
         One that was not active when it was dumped has no data either, and may
-        have some now.
+        have some now (see fact-v1-order).
         """
         if image.status in image_record.SETTLED:
             flaw = self.flaw(image)

@@ -18,8 +18,8 @@ from typing import Any, NoReturn
 
 from osc_glance_replicate.model import image_record
 
-#: Bytes that a record may have: 128 properties of 64 KiB each (Glance's
-#: default quota, and its column), and half as much again.
+#: Bytes that a record may have: 128 properties of 64 KiB each, and half as
+#: much again (see fact-property-limits).
 MAX_SIZE = 12 * 1024 * 1024
 
 #: Fields that a record may have: Glance's default quota is 128 properties.
@@ -28,7 +28,7 @@ _MAX_FIELDS = 10_000
 #: Fields that can hold the credentials of a store.
 _SECRET = frozenset(('locations', 'direct_url'))
 
-#: Fields that v1 and v2 have in common (FACTS.md, "The 2012 dump format").
+#: Fields that v1 and v2 have in common (see fact-v1-record).
 _V1_FIELDS = frozenset(
     (
         'checksum',

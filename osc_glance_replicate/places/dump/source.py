@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""A dump directory, as a source (SPEC, "A dump directory")."""
+"""A dump directory, as a source (doc/source/user/dump.rst)."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 import contextlib

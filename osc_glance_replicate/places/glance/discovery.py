@@ -10,7 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The import methods and the stores that a Glance offers."""
+"""The import methods and the stores that a Glance offers.
+
+Its version does not tell: see fact-import-offers.
+"""
 
 from typing import Any
 

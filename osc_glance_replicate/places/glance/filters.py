@@ -23,7 +23,8 @@ def of(
     """Return as much of a selection as Glance can be trusted to filter.
 
     Glance strips tags, and takes properties that are named like its own
-    parameters and columns for those; the planner filters the rest.
+    parameters and columns for those (see fact-filters); the planner filters
+    the rest.
     """
     filters: dict[str, str | list[str]] = {}
     for key, value in selection.properties:

@@ -221,7 +221,8 @@ def path(image_id: str) -> str:
 def _details(response: requests.Response) -> str:
     """Return Glance's own words in an answer, with the request ID.
 
-    openstacksdk's way to extract them takes minutes on a hostile page.
+    openstacksdk's way to extract them takes minutes on a hostile page:
+    see fact-error-page.
     """
     try:
         page = _message(response.json())

@@ -148,7 +148,8 @@ def _wait(
     seen = None
     delay = _MIN_INTERVAL
     while True:
-        # In this order, as a task ends after it has changed the record.
+        # In this order, as a task ends after it has changed the record:
+        # see fact-import-end.
         tasks = {
             key: task
             for key, task in _tasks(api, image.id).items()

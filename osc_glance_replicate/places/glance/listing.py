@@ -21,7 +21,7 @@ from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.places.glance import image_api
 
-#: Maximum number of records in one answer of Glance (FACTS.md, "Listing").
+#: Maximum number of records in one answer (see fact-listing-page).
 PAGE = 1000
 
 #: Parameters of GET /v2/images; a list is a parameter that is repeated.

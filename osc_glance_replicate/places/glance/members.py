@@ -40,7 +40,7 @@ def write(
     """Remove, add, accept and reject members.
 
     The present ones are read anew: some may have been hidden while the image
-    was not shared (FACTS.md, "Also").
+    was not shared (see fact-hidden-members).
 
     :param wanted: project ID → status
     :param exact: remove those that are not wanted

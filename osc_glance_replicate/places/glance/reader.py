@@ -65,8 +65,8 @@ class Reader:
         """Return what has arrived, but gather fast and small pieces.
 
         TLS delivers 16 KiB at a time, and small blocks cost three times the
-        CPU (FACTS.md). A caller that polls the descriptor does not wait for a
-        second piece.
+        CPU (see fact-block-size). A caller that polls the descriptor does not
+        wait for a second piece.
         """
         if self._plain:
             return self._read(self._raw.read1, most)
@@ -96,8 +96,9 @@ def read(
 ) -> Iterator[Reader]:
     """Open an image's data.
 
-    Not every store can begin in the middle (FACTS.md, "Download"): then the
-    bytes before it come as well, and have to be dropped.
+    Not every store can begin in the middle (see fact-range): then the bytes
+    before it come as well, and have to be dropped. Glance reports no error
+    for data that is lost (see fact-lost-data).
 
     :param start: number of bytes to leave out; fewer than there are
     :raises DataError: the record promises data, and there is none or its

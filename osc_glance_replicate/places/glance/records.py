@@ -78,7 +78,7 @@ def probe(
     if not changes:
         return
     # The removal of a property that does not exist is refused with 409, after
-    # the operations before it were found to be allowed (FACTS.md, "Also").
+    # the operations before it were found to be allowed: see fact-probe.
     nowhere = f'osc_glance_replicate_{uuid.uuid4().hex}'
     response = _patch(
         api,
@@ -98,6 +98,8 @@ def change(
     api: image_api.ImageApi, image_id: str, changes: Mapping[str, Any]
 ) -> None:
     """Change fields, all of them or none; None removes a property.
+
+    Glance guarantees that for one request: see fact-whole-patch.
 
     :raises RefusedError: the changes are not accepted, or are ignored
     """

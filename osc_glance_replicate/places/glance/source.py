@@ -46,6 +46,8 @@ class Source:
     ) -> Iterator[image_record.Image]:
         """Yield all images, hidden ones too, in ascending order of their IDs.
 
+        Hidden ones have a listing of their own: see fact-listing-visible.
+
         :param selection: images that do not match it may be left out
         """
         asked = filters.of(selection) if selection else {}
@@ -89,7 +91,7 @@ class Source:
 
     @functools.cached_property
     def formats(self) -> Mapping[str, Collection[str]]:
-        """The formats that this Glance knows, by field.
+        """The formats that this Glance knows, by field: see fact-formats.
 
         A field of which its schema does not say any is missing.
         """

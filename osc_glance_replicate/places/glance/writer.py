@@ -35,9 +35,10 @@ def send(
 
     The body is sent once: keystoneauth would otherwise react to a 401 or 503
     by sending what is left of it, that is nothing, and Glance would make an
-    empty image active (FACTS.md).
+    empty image active: see fact-consumed-body, fact-empty-upload.
 
     :raises BusyError: another upload of it is in progress
+        (see fact-two-uploads)
     :raises TransientError: also where the token has expired: the next
         request gets a new one
     """
@@ -78,6 +79,7 @@ def _put(
 ) -> requests.Response:
     headers = {
         'Content-Type': 'application/octet-stream',
+        # Besides Content-Length: see fact-upload-length.
         'X-OpenStack-Image-Size': str(len(body)),
     }
     if delivery.stores and not delivery.imports:
@@ -90,6 +92,7 @@ def _put(
         data=body if len(body) else b''.join(body),
         headers=headers,
         allow_reauth=False,
-        # The first of the two is also urllib3's limit while it sends.
+        # The first of the two is also urllib3's limit while it sends:
+        # see fact-timeouts.
         timeout=(image_api.IDLE_TIMEOUT, _COMMIT_TIMEOUT),
     )

@@ -38,20 +38,20 @@ _ELSEWHERE = re.compile(r'\b(?:FACT[S]|SPE[C])\b')
 
 
 def _sources():
-    """Give the Python files in which facts are cited."""
+    """Yield the Python files in which facts are cited."""
     for directory in 'osc_glance_replicate', 'benchmarks', 'tools':
         yield from (_ROOT / directory).rglob('*.py')
 
 
 def _pages():
-    """Give the pages that cite facts, other than the page of the facts."""
+    """Yield the pages that cite facts, other than the page of the facts."""
     for page in _PAGES.glob('*.rst'):
         if page != _FACTS:
             yield page
 
 
 def _citations(paths):
-    """Give the labels that are cited, and where: label → lines."""
+    """Return the labels that are cited, and where: label → lines."""
     found = collections.defaultdict(list)
     for path in paths:
         lines = path.read_text().splitlines()
@@ -101,7 +101,7 @@ class TestFacts(testtools.TestCase):
 
 
 def _tests():
-    """Give all tests: class and name."""
+    """Yield all tests: class and name."""
     for path in _TESTS.rglob('test_*.py'):
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, ast.ClassDef):
