@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""A dump directory that tests fill by hand."""
+"""Directories that tests fill by hand, dumps among them."""
 
 import os
 
@@ -25,14 +25,19 @@ from osc_glance_replicate.reporting import verify_report
 from osc_glance_replicate.tests.doubles import records as base
 
 
-class DirectoryTest(testtools.TestCase):
+class FilesTest(testtools.TestCase):
+    """Files in a directory of their own.
+
+    :cvar patience: seconds: who waits for a pipe or a lock waits for ever
+    :ivar path: the directory; a name may be absolute, too
+    """
+
+    patience = 30
+
     def setUp(self):
         super().setUp()
-        # Who waits for a pipe waits for ever.
-        self.useFixture(fixtures.Timeout(30, gentle=True))
+        self.useFixture(fixtures.Timeout(self.patience, gentle=True))
         self.path = self.useFixture(fixtures.TempDir()).path
-        self.place = dump.Source(self.path)
-        self.addCleanup(os.close, self.place._folder._fd)
 
     def at(self, name):
         return os.path.join(self.path, name)
@@ -40,6 +45,22 @@ class DirectoryTest(testtools.TestCase):
     def put(self, name, content):
         with open(self.at(name), 'wb') as file:
             file.write(content)
+
+    def content(self, name):
+        with open(self.at(name), 'rb') as file:
+            return file.read()
+
+
+class DirectoryTest(FilesTest):
+    """A dump, empty at first.
+
+    :ivar place: it, to be read
+    """
+
+    def setUp(self):
+        super().setUp()
+        self.place = dump.Source(self.path)
+        self.addCleanup(os.close, self.place._folder._fd)
 
     def put_image(self, number=1, data=b'data', **fields):
         image = base.image(number, data, **fields)
@@ -49,6 +70,8 @@ class DirectoryTest(testtools.TestCase):
 
 
 class VerifyTest(DirectoryTest):
+    """A dump that is verified."""
+
     def verify(self, **options):
         return list(verify.verify(self.place, selection.Selection(**options)))
 

@@ -180,6 +180,8 @@ class FakeGlance(fixtures.Fixture):
 
 
 class GlanceTest(testtools.TestCase):
+    """A place whose Glance answers to order."""
+
     def serve(self, answer):
         self.fake = self.useFixture(FakeGlance(answer))
         return glance.Destination(self.fake.api)

@@ -53,6 +53,8 @@ class Reader(html.parser.HTMLParser):
 
 
 class PageTest(testtools.TestCase):
+    """A run is heard of, and its page is read."""
+
     def setUp(self):
         super().setUp()
         directory = self.useFixture(fixtures.TempDir()).path

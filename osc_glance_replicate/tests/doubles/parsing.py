@@ -21,6 +21,8 @@ from osc_glance_replicate.commands import livecopy
 
 
 class ParserTest(testtools.TestCase):
+    """Arguments are read, or refused as argparse refuses them."""
+
     def parse(self, *arguments, command=livecopy.LivecopyImages):
         parser = command(None, None).get_parser('replicate')
         return parser.parse_args(arguments)

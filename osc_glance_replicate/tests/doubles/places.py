@@ -26,6 +26,8 @@ class Place:
     inspects = True
     imports = False
     fetch = None
+    #: How many bytes are read at a time.
+    piece = 3
 
     def __init__(self, name, data=b'data', **troubles):
         self.name = name
@@ -47,7 +49,7 @@ class Place:
     @contextlib.contextmanager
     def read(self, image, start=0):
         self._call('read')
-        yield base.Data(self.data[start:])
+        yield base.Data(self.data[start:], self.piece)
 
     def kept(self, image):
         return contextlib.nullcontext((base.Data(self.part), len(self.part)))
@@ -68,3 +70,43 @@ class Place:
 
     def quarantine(self, image):
         self._call('quarantine')
+
+
+class BreakingSource(Place):
+    """A source that breaks while it is read.
+
+    :param ends: for each reading: how many bytes it gives, or an error
+        instead of any; all there are, where nothing is said
+    :param error: raised after those bytes; None to end without a word
+    :ivar starts: where each reading has begun
+    """
+
+    def __init__(self, data, ends=(), error=None):
+        super().__init__('master', data)
+        self.starts = []
+        self._ends = iter(ends)
+        self._error = error
+
+    @contextlib.contextmanager
+    def read(self, image, start=0):
+        self.starts.append(start)
+        end = next(self._ends, None)
+        if isinstance(end, Exception):
+            raise end
+        if end is None:
+            yield base.Data(self.data[start:])
+        else:
+            yield _Broken(self.data[start : start + end], self._error)
+
+
+class _Broken(base.Data):
+    def __init__(self, data, error):
+        super().__init__(data)
+        self._error = error
+
+    def read(self, most):
+        if data := super().read(most):
+            return data
+        if self._error:
+            raise self._error
+        return b''

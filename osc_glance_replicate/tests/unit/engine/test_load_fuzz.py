@@ -20,10 +20,8 @@ import os
 import shutil
 import sys
 
-import fixtures
 import hypothesis
 from hypothesis import strategies
-import testtools
 
 from osc_glance_replicate.engine import verify
 from osc_glance_replicate import errors
@@ -33,8 +31,9 @@ from osc_glance_replicate.places import dump
 from osc_glance_replicate.places.dump import records
 from osc_glance_replicate.planning import decisions as planning
 from osc_glance_replicate.reporting import verify_report
+from osc_glance_replicate.tests.doubles import dumps
 from osc_glance_replicate.tests.doubles import records as base
-from osc_glance_replicate.tests.unit.planning import test_plan_properties
+from osc_glance_replicate.tests.oracle import examples
 from osc_glance_replicate.transfer import image_reading
 from osc_glance_replicate.transfer import upload_body
 
@@ -336,14 +335,13 @@ def _mutations():
     )
 
 
-class TestChangedDump(testtools.TestCase):
+class TestChangedDump(dumps.FilesTest):
+    patience = 300
+
     def setUp(self):
         super().setUp()
-        # Who waits for a pipe waits for ever.
-        self.useFixture(fixtures.Timeout(300, gentle=True))
-        top = self.useFixture(fixtures.TempDir()).path
-        self.path = os.path.join(top, 'dump')
-        self.outside = os.path.join(top, 'outside')
+        self.outside = self.at('outside')
+        self.path = self.at('dump')
         os.mkdir(self.outside)
         self.put(f'{self.outside}/file', b'other data')
         self.put(f'{self.outside}/record', FILES[_MODERN.id])
@@ -352,13 +350,6 @@ class TestChangedDump(testtools.TestCase):
         # What is imported or looked up once is so before anything counts.
         with contextlib.suppress(errors.ReplicateError):
             self.look()
-
-    def at(self, name):
-        return os.path.join(self.path, name)
-
-    def put(self, path, content):
-        with open(path, 'wb') as file:
-            file.write(content)
 
     def make_dump(self):
         shutil.rmtree(self.path, ignore_errors=True)
@@ -487,7 +478,7 @@ class TestChangedDump(testtools.TestCase):
         ) as data:
             return b''.join(upload_body.UploadBody(data, image.size or 0))
 
-    @test_plan_properties.settings(250)
+    @examples.settings(250)
     @hypothesis.example([('edit', _OLD['id'], (set_field, 'size', '16'))])
     @hypothesis.example([('edit', _MODERN.id, (set_field, 'name', '\ud800'))])
     @hypothesis.given(strategies.lists(_mutations(), min_size=1, max_size=5))

@@ -42,7 +42,8 @@ class TestFan(testtools.TestCase):
         ):
             self.useFixture(fixtures.MonkeyPatch(name, value))
         self.image = base.image(data=DATA)
-        self.source = Source('master', DATA)
+        self.source = places.Place('master', DATA)
+        self.source.piece = 1000
         self.source.images[self.image.id] = self.image
         self.places = {name: places.Place(name) for name in NAMES}
 
@@ -168,11 +169,3 @@ class TestFan(testtools.TestCase):
         self.assertEqual(dict.fromkeys(NAMES, 'copied'), self.copy(retries=1))
         self.assert_copied(*NAMES)
         self.assertEqual(['read', 'read'], self.source.calls)
-
-
-class Source(places.Place):
-    """A source whose data comes in pieces of some length."""
-
-    def read(self, image, start=0):
-        self._call('read')
-        return base.Data(self.data[start:], 1000)

@@ -14,7 +14,6 @@
 
 import collections
 import copy
-import os
 from unittest import mock
 
 import hypothesis
@@ -27,25 +26,10 @@ from osc_glance_replicate.planning import decisions as planning
 from osc_glance_replicate.planning import order
 from osc_glance_replicate.reporting import plan_report
 from osc_glance_replicate.tests.oracle import catalogues
+from osc_glance_replicate.tests.oracle import examples
 from osc_glance_replicate.tests.oracle import model
 
 WRITES = frozenset((plan.Verb.COPY, plan.Verb.UPDATE))
-
-
-def settings(examples):
-    """Make it repeatable in CI; elsewhere, look further each time."""
-    ci = bool(os.environ.get('CI'))
-    phases = [hypothesis.Phase.explicit, hypothesis.Phase.generate]
-    if not ci:
-        phases.append(hypothesis.Phase.shrink)
-    return hypothesis.settings(
-        max_examples=examples,
-        phases=phases,
-        derandomize=ci,
-        database=None,
-        deadline=None,
-        suppress_health_check=list(hypothesis.HealthCheck),
-    )
 
 
 def make_plan(case):
@@ -88,7 +72,7 @@ def is_taken(case, action):
 
 
 class TestPlanner(testtools.TestCase):
-    @settings(150)
+    @examples.settings(150)
     @hypothesis.given(catalogues.cases(catalogues.Kind()))
     def test_second_plan_is_empty(self, case):
         source = copy.deepcopy(case.source.stored)
@@ -197,7 +181,7 @@ class TestPlanner(testtools.TestCase):
             1 if remaining[plan.Verb.FAIL] else expected, tell.exit_code
         )
 
-    @settings(60)
+    @examples.settings(60)
     @hypothesis.given(
         catalogues.cases(
             catalogues.Kind(formats=True, alike=True), most_destinations=1
@@ -207,7 +191,7 @@ class TestPlanner(testtools.TestCase):
         """Nobody can change them: that is a conflict, not a plan."""
         self._check_converges(case)
 
-    @settings(60)
+    @examples.settings(60)
     @hypothesis.given(
         catalogues.cases(
             catalogues.Kind(unpatchable=True, alike=True), most_destinations=1
@@ -235,7 +219,7 @@ class TestPlanner(testtools.TestCase):
 class TestModel(testtools.TestCase):
     """The model does notice what a plan must not say."""
 
-    @settings(30)
+    @examples.settings(30)
     @hypothesis.given(
         catalogues.cases(catalogues.Kind()),
         strategies.sampled_from(sorted(WRITES, key=str)),

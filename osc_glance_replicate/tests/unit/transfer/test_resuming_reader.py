@@ -20,6 +20,7 @@ import testtools
 from osc_glance_replicate import background
 from osc_glance_replicate import errors
 from osc_glance_replicate import retry
+from osc_glance_replicate.tests.doubles import places
 from osc_glance_replicate.tests.doubles import records as base
 from osc_glance_replicate.transfer import bandwidth
 from osc_glance_replicate.transfer import read_ahead
@@ -31,44 +32,10 @@ DATA = b'0123456789'
 BROKEN = errors.TransientError('master', 'broke')
 
 
-class Source:
-    """A source that breaks.
-
-    :param ends: for each time that it is opened: how many bytes it gives, or
-        an error instead of any
-    """
-
-    name = 'master'
-
+class Source(places.BreakingSource):
     def __init__(self, image, *ends, end=None, data=DATA):
-        self.image = image
-        self.data = data
-        self.starts = []
-        self._ends = iter(ends)
-        self._end = end
-
-    def find(self, image_id):
-        return self.image
-
-    @contextlib.contextmanager
-    def read(self, image, start=0):
-        self.starts.append(start)
-        end = next(self._ends, len(self.data))
-        if isinstance(end, Exception):
-            raise end
-        yield Broken(self.data[start : start + end], self._end)
-
-
-class Broken(base.Data):
-    def __init__(self, data, end):
-        super().__init__(data)
-        self._end = end
-
-    def read(self, most):
-        data = super().read(most)
-        if not data and self._end:
-            raise self._end
-        return data
+        super().__init__(data, ends, end)
+        self.images[image.id] = image
 
 
 class TestResuming(testtools.TestCase):
@@ -90,7 +57,7 @@ class TestResuming(testtools.TestCase):
 
     def test_it_goes_on_where_the_source_broke(self):
         for end in (None, BROKEN):
-            source = Source(self.image, 4, BROKEN, 0, 2, end=end)
+            source = Source(self.image, 4, BROKEN, 0, 2, 9, end=end)
             self.assertEqual(DATA, self.read(source, retries=4))
             self.assertEqual([0, 4, 4, 4, 6], source.starts)
 
@@ -120,13 +87,13 @@ class TestResuming(testtools.TestCase):
         self.assertRaises(errors.PlaceError, self.read, source, 1)
 
     def test_what_is_whole_has_not_broken(self):
-        source = Source(self.image, end=BROKEN)
+        source = Source(self.image, len(DATA), end=BROKEN)
         self.assertEqual(DATA, self.read(source, retries=0))
 
     def test_what_has_changed_is_not_gone_on_with(self):
         for now in (None, base.image(data=b'9876543210')):
             source = Source(self.image, 4)
-            source.image = now
+            source.images[self.image.id] = now
             error = self.assertRaises(errors.DataError, self.read, source)
             self.assertIn('changed or deleted', str(error))
 

@@ -18,18 +18,16 @@ import subprocess
 import time
 
 import fixtures
-import testtools
 
 from osc_glance_replicate.places.dump import checksums
 from osc_glance_replicate.places.dump import folder
+from osc_glance_replicate.tests.doubles import dumps
 from osc_glance_replicate.tests.doubles import records as base
 
 
-class TestChecksums(testtools.TestCase):
+class TestChecksums(dumps.FilesTest):
     def setUp(self):
         super().setUp()
-        self.useFixture(fixtures.Timeout(30, gentle=True))
-        self.path = self.useFixture(fixtures.TempDir()).path
         self.folder = folder.Folder(self.path)
         self.addCleanup(os.close, self.folder._fd)
         self.start_again()
@@ -38,16 +36,8 @@ class TestChecksums(testtools.TestCase):
         """Make what the next run would make."""
         self.checksums = checksums.Checksums(self.folder)
 
-    def at(self, name):
-        return os.path.join(self.path, name)
-
-    def put(self, name, content):
-        with open(self.at(name), 'wb') as file:
-            file.write(content)
-
     def content(self, name='SHA512SUMS'):
-        with open(self.at(name), 'rb') as file:
-            return file.read()
+        return super().content(name)
 
     def add(self, number=1, data=b'data', **fields):
         """Note an image whose data is there.

@@ -20,7 +20,6 @@ from unittest import mock
 import fixtures
 import hypothesis
 from hypothesis import strategies
-import testtools
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import task
@@ -33,9 +32,10 @@ from osc_glance_replicate.places.dump import writer
 from osc_glance_replicate.planning import decisions as planning
 from osc_glance_replicate.planning import rules
 from osc_glance_replicate import retry
+from osc_glance_replicate.tests.doubles import dumps
 from osc_glance_replicate.tests.doubles import places
 from osc_glance_replicate.tests.doubles import records as base
-from osc_glance_replicate.tests.unit.planning import test_plan_properties
+from osc_glance_replicate.tests.oracle import examples
 from osc_glance_replicate.transfer import image_reading
 from osc_glance_replicate.transfer import upload_body
 from osc_glance_replicate.transfer import verified_reader
@@ -46,35 +46,10 @@ NO_SPACE = (errno.ENOSPC, 'No space left on device')
 CHANGES = ('open', 'write', 'pwrite', 'ftruncate', 'fsync', 'rename', 'unlink')
 
 
-class Source(places.Place):
-    """A source that breaks when it is told to.
-
-    :param breaks: for each read: the bytes that come before it breaks
-    """
-
+class Source(places.BreakingSource):
     def __init__(self, data=b'some data', breaks=()):
-        super().__init__('master', data)
-        self.starts = []
-        self._breaks = iter(breaks)
-
-    @contextlib.contextmanager
-    def read(self, image, start=0):
-        self.starts.append(start)
-        end = next(self._breaks, None)
-        yield Broken(self.data[start:], end)
-
-
-class Broken(base.Data):
-    def __init__(self, data, end):
-        super().__init__(data if end is None else data[:end])
-        self._is_broken = end is not None
-
-    def read(self, most):
-        if data := super().read(most):
-            return data
-        if self._is_broken:
-            raise errors.TransientError('master', 'broke')
-        return b''
+        broken = errors.TransientError('master', 'broke')
+        super().__init__(data, breaks, broken)
 
 
 class PowerCut(BaseException):
@@ -123,19 +98,17 @@ class Trouble:
         )
 
 
-class DumpTest(testtools.TestCase):
+class DumpTest(dumps.FilesTest):
+    patience = 60
+
     def setUp(self):
         super().setUp()
-        # Who waits for a pipe or a lock waits for ever.
-        self.useFixture(fixtures.Timeout(60, gentle=True))
         self.useFixture(
             fixtures.MonkeyPatch(f'{retry.__name__}._FIRST_DELAY', 0.001)
         )
         # The disk is not waited for a thousand times.
         self.useFixture(fixtures.MonkeyPatch('os.fsync', lambda fd: None))
-        self.path = os.path.join(
-            self.useFixture(fixtures.TempDir()).path, 'dump'
-        )
+        self.path = self.at('dump')
         self.dump = None
         self.image = base.image(data=b'some data')
         self.planner = planning.Planner(
@@ -155,9 +128,6 @@ class DumpTest(testtools.TestCase):
         if self.dump:
             self.dump._lock.close()
 
-    def at(self, name):
-        return os.path.join(self.path, name)
-
     @property
     def data_path(self):
         return self.at(f'{self.image.id}.img')
@@ -165,14 +135,6 @@ class DumpTest(testtools.TestCase):
     @property
     def part_path(self):
         return self.at(f'{self.image.id}.img.part')
-
-    def put(self, name, content):
-        with open(self.at(name), 'wb') as file:
-            file.write(content)
-
-    def content(self, path):
-        with open(path, 'rb') as file:
-            return file.read()
 
     def names(self):
         return set(os.listdir(self.path)) - {'.lock'}
@@ -518,7 +480,7 @@ class TestHoles(DumpTest):
         self.assertFalse(os.path.exists(self.part_path))
         return self.content(self.data_path)
 
-    @test_plan_properties.settings(150)
+    @examples.settings(150)
     @hypothesis.given(
         strategies.lists(
             strategies.tuples(

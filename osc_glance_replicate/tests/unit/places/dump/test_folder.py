@@ -18,19 +18,16 @@ import stat
 from unittest import mock
 
 import fixtures
-import testtools
 
 from osc_glance_replicate.places.dump import folder
+from osc_glance_replicate.tests.doubles import dumps
 
 NO_SPACE = OSError(errno.ENOSPC, 'No space left on device')
 
 
-class FolderTest(testtools.TestCase):
+class FolderTest(dumps.FilesTest):
     def setUp(self):
         super().setUp()
-        # Who waits for a pipe waits for ever.
-        self.useFixture(fixtures.Timeout(30, gentle=True))
-        self.path = self.useFixture(fixtures.TempDir()).path
         self.outside = os.path.join(
             self.useFixture(fixtures.TempDir()).path, 'outside'
         )
@@ -41,17 +38,6 @@ class FolderTest(testtools.TestCase):
         opened = folder.Folder(path, **options)
         self.addCleanup(os.close, opened._fd)
         return opened
-
-    def at(self, name):
-        return os.path.join(self.path, name)
-
-    def put(self, name, content):
-        with open(self.at(name), 'wb') as file:
-            file.write(content)
-
-    def content(self, name):
-        with open(self.at(name), 'rb') as file:
-            return file.read()
 
     def umask(self, mask):
         self.addCleanup(os.umask, os.umask(mask))
