@@ -13,8 +13,6 @@
 import datetime
 import json
 
-import fixtures
-
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_selection as selection
 from osc_glance_replicate.model import options
@@ -26,29 +24,6 @@ from osc_glance_replicate.tests.doubles import importing
 from osc_glance_replicate.tests.doubles import records as base
 
 Answer = fake_glance.Answer
-
-
-class TestFind(fake_glance.GlanceTest):
-    def test_reading_is_tried_again(self):
-        self.useFixture(
-            fixtures.MonkeyPatch(
-                'osc_glance_replicate.retry._FIRST_DELAY', 0.001
-            )
-        )
-        answers = iter([Answer(503), Answer(502)])
-        place = self.serve(
-            lambda request: next(
-                answers, Answer(200, dict(base.image().record))
-            )
-        )
-        self.assertEqual(base.image(), place.find(base.image().id))
-        self.assertEqual(3, len(self.fake.requests))
-
-    def test_id_that_leads_elsewhere_is_not_asked_for(self):
-        place = self.serve(lambda request: Answer(200, {}))
-        for image_id in ('../../v3/auth/tokens', 'x', ''):
-            self.assertRaises(errors.SelectionError, place.find, image_id)
-        self.assertEqual([], self.fake.requests)
 
 
 class TestUpdate(fake_glance.GlanceTest):
@@ -195,3 +170,42 @@ class TestDestination(importing.ImportTest):
             glance.Destination(self.api, None, IMPORT),
         )
         self.assertIn('--method upload does without', str(error))
+
+
+class TestComplete(fake_glance.GlanceTest):
+    """A record that an earlier run has left is brought to what is wanted."""
+
+    def completed(self, image, replica, exact=False):
+        """Stage an image, and tell what is changed in its record."""
+        stored = dict(replica.record)
+        changed = {}
+
+        def answer(request):
+            for operation in json.loads(request.body):
+                field = operation['path'][1:]
+                if field.startswith('osc_glance_replicate_'):
+                    return Answer(409)
+                changed[field] = stored[field] = operation.get('value')
+            return Answer(200, stored)
+
+        self.serve(answer).stage(
+            plan.Action(image, 'slave', plan.Verb.COPY, replica, exact=exact)
+        )
+        return changed
+
+    def test_what_only_the_replica_has_stays_unless_it_is_to_be_exact(self):
+        image = base.image(tags=['a'], os_distro='debian', name='new')
+        queued = base.image(tags=['b'], own='x', status='queued', size=None)
+        both = {'name': 'new', 'os_distro': 'debian'}
+        self.assertEqual(
+            {**both, 'tags': ['a', 'b']}, self.completed(image, queued)
+        )
+        self.assertEqual(
+            {**both, 'tags': ['a'], 'own': None},
+            self.completed(image, queued, exact=True),
+        )
+
+    def test_nothing_to_do(self):
+        queued = base.image(status='queued', size=None)
+        self.assertEqual({}, self.completed(base.image(), queued))
+        self.assertEqual([], self.fake.requests)

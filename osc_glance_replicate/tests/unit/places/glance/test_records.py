@@ -10,8 +10,11 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import json
+
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import plan
+from osc_glance_replicate.places.glance import records
 from osc_glance_replicate.tests.doubles import fake_glance
 from osc_glance_replicate.tests.doubles import records as base
 
@@ -29,3 +32,40 @@ class TestHeeded(fake_glance.GlanceTest):
             plan.Action(image, 'slave', plan.Verb.COPY),
         )
         self.assertIn('member', str(error))
+
+
+class TestChange(fake_glance.GlanceTest):
+    def change(self, stored, **changes):
+        """Change a record of which something is stored then."""
+        self.serve(lambda request: Answer(200, stored))
+        records.change(self.fake.api, base.image().id, changes)
+
+    def test_fields_are_replaced_and_properties_added_or_removed(self):
+        image = base.image(name='x', **{'a/b~c': 'y'})
+        changes = {'name': 'x', 'a/b~c': 'y', 'gone': None}
+        self.change(dict(image.record), **changes)
+        (patch,) = self.fake.requests
+        self.assertEqual(
+            [
+                {'op': 'replace', 'path': '/name', 'value': 'x'},
+                {'op': 'add', 'path': '/a~1b~0c', 'value': 'y'},
+                {'op': 'remove', 'path': '/gone'},
+            ],
+            json.loads(patch.body),
+        )
+
+    def test_what_is_not_as_asked_is_named(self):
+        stored = dict(base.image(os_distro='debian', owner='p').record)
+        error = self.assertRaises(
+            errors.RefusedError,
+            self.change,
+            stored,
+            name='x',
+            os_distro='debian',
+            owner='q',
+        )
+        self.assertEqual('slave: does not change name, owner', str(error))
+
+    def test_nothing_to_change_asks_nothing(self):
+        self.change({})
+        self.assertEqual([], self.fake.requests)

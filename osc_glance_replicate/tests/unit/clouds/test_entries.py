@@ -1,0 +1,83 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import os
+import types
+
+import fixtures
+import testtools
+
+from osc_glance_replicate.clouds import entries
+from osc_glance_replicate import errors
+
+
+class TestCloudId(testtools.TestCase):
+    def test_words(self):
+        for region, words in (('North', 'North'), ('', '(none)')):
+            self.assertEqual(
+                f'project p in region {words}',
+                str(entries.CloudId('p', region)),
+            )
+
+
+class TestEntries(testtools.TestCase):
+    def setUp(self):
+        super().setUp()
+        path = os.path.join(
+            self.useFixture(fixtures.TempDir()).path, 'clouds.yaml'
+        )
+        with open(path, 'w') as file:
+            file.write(
+                'clouds: {master: {auth: {auth_url: http://x}}, other: {}}'
+            )
+        self.useFixture(
+            fixtures.EnvironmentVariable('OS_CLIENT_CONFIG_FILE', path)
+        )
+
+    def connection(self, name, region=None, auth_url=None):
+        config = types.SimpleNamespace(
+            name=name,
+            auth={'auth_url': auth_url},
+            get_region_name=lambda service: region,
+        )
+        return types.SimpleNamespace(config=config, current_project_id='p')
+
+    def test_name_that_another_machine_can_find(self):
+        for region, name in (None, 'master'), ('North', 'master:North'):
+            connection = self.connection('master', region)
+            self.assertEqual(name, entries.portable_name(connection))
+            self.assertEqual(
+                entries.CloudId('p', region or ''),
+                entries.cloud_id(connection),
+            )
+
+    def test_cloud_without_an_entry(self):
+        for name in 'envvars', 'ghost':
+            error = self.assertRaises(
+                errors.CloudError,
+                entries.portable_name,
+                self.connection(name),
+            )
+            self.assertIn(f"'{name}'", str(error))
+
+    def test_environment_that_wins_is_warned_of(self):
+        for name, used, warns in (
+            ('master', 'http://x', False),
+            ('master', 'http://y', True),
+            ('other', 'http://y', False),
+            ('envvars', 'http://y', False),
+        ):
+            with fixtures.FakeLogger() as log:
+                entries.warn_of_environment(
+                    self.connection(name, auth_url=used)
+                )
+            self.assertEqual(warns, 'OS_AUTH_URL' in log.output, name)

@@ -1,0 +1,121 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import os
+
+from osc_glance_replicate.engine import engine
+from osc_glance_replicate import errors
+from osc_glance_replicate.model import image_selection
+from osc_glance_replicate.model import options
+from osc_glance_replicate.model import plan
+from osc_glance_replicate.places import dump
+from osc_glance_replicate.planning import decisions
+from osc_glance_replicate.tests.doubles import dumps
+from osc_glance_replicate.tests.doubles import projects
+
+
+class EngineTest(dumps.DirectoryTest):
+    """From one dump to another: two places that need no cloud."""
+
+    def setUp(self):
+        super().setUp()
+        self.to = self.at('to')
+
+    def engine(self, **run):
+        return engine.DumpEngine(
+            self.place,
+            projects.MASTER,
+            self.destination(),
+            decisions.Planner(image_selection.Selection()),
+            options.Request(run=options.Run(**run)),
+        )
+
+    def destination(self):
+        return dump.Destination(self.to)
+
+    def results(self, ready):
+        outcomes = list(ready.replicate())
+        ready._dump._lock.close()
+        return {
+            outcome.action.image.id: outcome.result.value
+            for outcome in outcomes
+        }
+
+
+class TestReplicate(EngineTest):
+    def test_second_run_has_nothing_to_do(self):
+        one, two = self.put_image(1), self.put_image(2, b'other data')
+        for result in 'copied', 'unchanged':
+            self.assertEqual(
+                {one.id: result, two.id: result}, self.results(self.engine())
+            )
+        with open(os.path.join(self.to, f'{two.id}.img'), 'rb') as file:
+            self.assertEqual(b'other data', file.read())
+
+    def test_dry_run_makes_nothing(self):
+        image = self.put_image()
+        outcomes = list(self.engine(dry_run=True).replicate())
+        self.assertEqual([image.id], [o.action.image.id for o in outcomes])
+        self.assertEqual(['copy'], [o.result.value for o in outcomes])
+        self.assertFalse(os.path.exists(self.to))
+
+    def test_dump_that_is_being_written_is_left_alone(self):
+        self.put_image()
+        other = self.destination()
+        other.open()
+        self.addCleanup(other._lock.close)
+        self.assertRaises(errors.RefusedError, self.engine().replicate)
+
+
+class TestPlan(EngineTest):
+    def looking(self, destinations):
+        return engine.Engine(
+            self.place,
+            destinations,
+            decisions.Planner(image_selection.Selection()),
+            options.Request(),
+        )
+
+    def test_without_a_destination_all_would_be_copied(self):
+        image = self.put_image()
+        alone = self.looking([])
+        self.assertEqual([self.place.name], alone.to)
+        for actions in alone.actions(), alone.actions_from_scratch():
+            self.assertEqual(
+                [(image.id, plan.Verb.COPY)],
+                [(action.image.id, action.verb) for action in actions],
+            )
+
+    def test_everything_of_all_places(self):
+        image = self.put_image()
+        self.results(self.engine())
+        ready = self.looking([self.destination()])
+        self.assertEqual(
+            [(self.place.name, image.id), (self.to, image.id)],
+            [(place, found.id) for place, found in ready.everything()],
+        )
+
+    def test_one_image_as_it_is_by_now(self):
+        image = self.put_image()
+        ready = self.looking([self.destination()])
+        (action,) = ready.actions_on(image.id, [self.to], False)
+        self.assertIs(plan.Verb.COPY, action.verb)
+        self.assertEqual([], ready.actions_on(image.id, [], False))
+        self.results(self.engine())
+        ready = self.looking([self.destination()])
+        (action,) = ready.actions_on(image.id, [self.to], False)
+        self.assertIs(plan.Verb.UNCHANGED, action.verb)
+        os.unlink(self.at(image.id))
+        error = self.assertRaises(
+            errors.PlaceError, ready.actions_on, image.id, [self.to], False
+        )
+        self.assertIn('not there any more', str(error))

@@ -1,0 +1,40 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import testtools
+
+from osc_glance_replicate.execution import outcomes
+from osc_glance_replicate.model import plan
+from osc_glance_replicate.tests.doubles import records
+
+
+class TestAsPlanned(testtools.TestCase):
+    def test_each_plan_for_a_destination_has_a_result(self):
+        for verb in plan.Verb:
+            if verb is plan.Verb.EXTRA:
+                continue
+            action = plan.Action(records.image(), 'slave', verb, reason='why')
+            outcome = outcomes.as_planned(action)
+            self.assertEqual(verb.value, outcome.result.value)
+            self.assertEqual('why', outcome.reason)
+            self.assertIs(action, outcome.action)
+
+    def test_what_cannot_be_changed_would_fail(self):
+        action = plan.Action(
+            records.image(),
+            'slave',
+            plan.Verb.UPDATE,
+            fixed=(plan.Change('disk_format', 'raw', 'iso'),),
+        )
+        outcome = outcomes.as_planned(action)
+        self.assertEqual('failed', outcome.result.value)
+        self.assertIn('disk_format', outcome.reason)

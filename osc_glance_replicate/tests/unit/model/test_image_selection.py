@@ -1,0 +1,88 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import datetime
+
+import testtools
+
+from osc_glance_replicate.model import image_selection
+from osc_glance_replicate.tests.doubles import records
+
+IMAGE = records.image(
+    name='debian-13',
+    tags=['a', 'b'],
+    os_distro='debian',
+    owner='p',
+    size=100,
+    updated_at='2026-01-02T00:00:00Z',
+)
+DAY = datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)
+SECOND = datetime.timedelta(seconds=1)
+
+
+class TestMatches(testtools.TestCase):
+    def test_each_kind_of_option(self):
+        for option, fitting, other in (
+            ('names', ('x', 'debian-*'), ('Debian-*', 'debian')),
+            ('properties', (('os_distro', 'debian'),), (('os_distro', 'd'),)),
+            ('properties', (), (('os_distro', 'debian'), ('x', 'y'))),
+            ('tags', ('b', 'a'), ('a', 'c')),
+            ('visibilities', ('public', 'private'), ('public',)),
+            ('owner', 'p', 'q'),
+            ('disk_format', 'raw', 'qcow2'),
+            ('min_size', 100, 101),
+            ('max_size', 100, 99),
+            ('max_size', None, 0),
+            ('updated_since', DAY, DAY + SECOND),
+            ('excludes', ('debian',), ('debian*',)),
+            ('excludes', (), (f'{IMAGE.id[:8]}*',)),
+        ):
+            for value, selected in (fitting, True), (other, False):
+                selection = image_selection.Selection(**{option: value})
+                self.assertEqual(
+                    selected, selection.matches(IMAGE), (option, value)
+                )
+
+    def test_all_kinds_have_to_fit(self):
+        selection = image_selection.Selection(names=('*',), tags=('c',))
+        self.assertFalse(selection.matches(IMAGE))
+
+    def test_damaged_record_is_told_of_unless_it_is_excluded(self):
+        damaged = records.image(name='x', size='big')
+        self.assertTrue(image_selection.Selection(('y',)).matches(damaged))
+        excluding = image_selection.Selection(excludes=('x',))
+        self.assertFalse(excluding.matches(damaged))
+
+
+class TestReason(testtools.TestCase):
+    def test_reasons(self):
+        chosen = image_selection.Selection()
+        for fields, words in (
+            ({}, None),
+            ({'status': 'queued'}, 'status is queued'),
+            ({'os_hidden': True}, 'hidden (--include-hidden selects it)'),
+            ({'cinder_encryption_key_id': 'x'}, 'key manager'),
+            ({'block_device_mapping': '[]', 'size': 0}, 'volume-backed'),
+            ({'block_device_mapping': '[]'}, None),
+        ):
+            reason = chosen.reason_not_to_copy(records.image(**fields))
+            if words is None:
+                self.assertIsNone(reason)
+            else:
+                self.assertIn(words, reason)
+
+    def test_hidden_one_that_is_asked_for_or_needed(self):
+        hidden = records.image(os_hidden=True)
+        asking = image_selection.Selection(include_hidden=True)
+        self.assertIsNone(asking.reason_not_to_copy(hidden))
+        chosen = image_selection.Selection()
+        self.assertIsNone(chosen.reason_not_to_copy(hidden, referred=True))

@@ -1,0 +1,52 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import testtools
+
+from osc_glance_replicate.model import plan
+from osc_glance_replicate.model import results
+
+Result = results.Result
+
+
+class TestResult(testtools.TestCase):
+    def test_failures(self):
+        self.assertEqual(
+            {
+                Result.CONFLICT,
+                Result.FAILED,
+                Result.UNREAD,
+                Result.MISSING,
+                Result.SHORT,
+                Result.DAMAGED,
+            },
+            {result for result in Result if result.is_failure},
+        )
+        # Nothing is known of what was not read.
+        self.assertEqual(
+            {Result.UNREAD},
+            {
+                result
+                for result in Result
+                if result.is_failure and not result.needs_attention
+            },
+        )
+
+    def test_what_was_not_read_whole_has_not_arrived(self):
+        self.assertEqual(
+            {Result.COPIED, Result.OK},
+            {result for result in Result if result.has_arrived},
+        )
+
+    def test_dry_run_can_say_what_is_planned(self):
+        for verb in set(plan.Verb) - {plan.Verb.EXTRA}:
+            self.assertEqual(verb.value, str(Result(verb.value)))

@@ -1,0 +1,42 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import fixtures
+
+from osc_glance_replicate import errors
+from osc_glance_replicate.tests.doubles import fake_glance
+from osc_glance_replicate.tests.doubles import records as base
+
+Answer = fake_glance.Answer
+
+
+class TestFind(fake_glance.GlanceTest):
+    def test_reading_is_tried_again(self):
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'osc_glance_replicate.retry._FIRST_DELAY', 0.001
+            )
+        )
+        answers = iter([Answer(503), Answer(502)])
+        place = self.serve(
+            lambda request: next(
+                answers, Answer(200, dict(base.image().record))
+            )
+        )
+        self.assertEqual(base.image(), place.find(base.image().id))
+        self.assertEqual(3, len(self.fake.requests))
+
+    def test_id_that_leads_elsewhere_is_not_asked_for(self):
+        place = self.serve(lambda request: Answer(200, {}))
+        for image_id in ('../../v3/auth/tokens', 'x', ''):
+            self.assertRaises(errors.SelectionError, place.find, image_id)
+        self.assertEqual([], self.fake.requests)

@@ -1,0 +1,64 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import testtools
+
+from osc_glance_replicate import errors
+from osc_glance_replicate.tests.doubles import records
+from osc_glance_replicate.transfer import data_verification
+
+
+class TestVerification(testtools.TestCase):
+    def verify(self, image, *blocks, checksum=True, inspect=False):
+        verification = data_verification.Verification(
+            image, 'master', checksum, inspect
+        )
+        self.addCleanup(verification.close)
+        for block in blocks:
+            verification.add(block)
+        verification.finish()
+
+    def problem(self, *args, **options):
+        error = self.assertRaises(
+            errors.DataError, self.verify, *args, **options
+        )
+        self.assertTrue(str(error).startswith('master: '), error)
+        return str(error)
+
+    def test_good_data(self):
+        for data in b'', b'data':
+            self.verify(records.image(data=data), data)
+        self.verify(records.image(), b'da', b'ta')
+
+    def test_length(self):
+        image = records.image()
+        for checksum in True, False:
+            told = self.problem(image, b'dat', checksum=checksum)
+            self.assertIn(f'sent 3 of the 4 bytes of {image.id}', told)
+            told = self.problem(image, b'dat', b'a!', checksum=checksum)
+            self.assertIn(f'sent more than the 4 bytes of {image.id}', told)
+
+    def test_hash(self):
+        image = records.image()
+        told = self.problem(image, b'dada')
+        self.assertIn(f'the data of {image.id} is damaged: its sha512', told)
+        self.verify(image, b'dada', checksum=False)
+
+    def test_format(self):
+        image = records.image(disk_format='qcow2')
+        self.verify(image, b'data')
+        told = self.problem(image, b'data', inspect=True)
+        for words in (
+            'it is raw, and disk_format is qcow2',
+            '--no-format-check',
+        ):
+            self.assertIn(words, told)
