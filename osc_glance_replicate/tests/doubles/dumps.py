@@ -22,7 +22,7 @@ from osc_glance_replicate.model import image_selection as selection
 from osc_glance_replicate.places import dump
 from osc_glance_replicate.places.dump import records
 from osc_glance_replicate.reporting import verify_report
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 
 
 class FilesTest(testtools.TestCase):
@@ -63,7 +63,7 @@ class DirectoryTest(FilesTest):
         self.addCleanup(os.close, self.place._folder._fd)
 
     def put_image(self, number=1, data=b'data', **fields):
-        image = base.image(number, data, **fields)
+        image = samples.image(number, data, **fields)
         self.put(image.id, records.serialize(image))
         self.put(f'{image.id}.img', data)
         return image

@@ -19,7 +19,7 @@ import testtools
 from osc_glance_replicate.places.glance import imports
 from osc_glance_replicate import retry
 from osc_glance_replicate.tests.doubles import fake_glance
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 
 Answer = fake_glance.Answer
 
@@ -33,7 +33,7 @@ class ImportTest(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.image = base.image()
+        self.image = samples.image()
         self.records = [{}]
         self.tasks = [{'tasks': []}]
         self.posted = [202]

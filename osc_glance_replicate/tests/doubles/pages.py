@@ -22,7 +22,7 @@ from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.model import results
 from osc_glance_replicate.reporting import page
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 
 _VOID = {'meta'}
 
@@ -75,7 +75,7 @@ class PageTest(testtools.TestCase):
     def hear(self, listening, number, result, reason='', **fields):
         verb = plan.Verb.UNCHANGED if result == 'unchanged' else plan.Verb.COPY
         action = plan.Action(
-            base.image(number, **fields),
+            samples.image(number, **fields),
             'slave',
             verb,
             routine=result == 'unchanged',

@@ -14,7 +14,7 @@
 
 import contextlib
 
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 
 
 class Place:
@@ -49,17 +49,19 @@ class Place:
     @contextlib.contextmanager
     def read(self, image, start=0):
         self._call('read')
-        yield base.Data(self.data[start:], self.piece)
+        yield samples.Data(self.data[start:], self.piece)
 
     def kept(self, image):
-        return contextlib.nullcontext((base.Data(self.part), len(self.part)))
+        return contextlib.nullcontext(
+            (samples.Data(self.part), len(self.part))
+        )
 
     def stage(self, action):
         self._call('stage')
 
     def write(self, image, body):
         written = b''.join(body)
-        self.images[image.id] = base.image(data=written)
+        self.images[image.id] = samples.image(data=written)
         self._call('write')
 
     def publish(self, action):
@@ -94,12 +96,12 @@ class BreakingSource(Place):
         if isinstance(end, Exception):
             raise end
         if end is None:
-            yield base.Data(self.data[start:])
+            yield samples.Data(self.data[start:])
         else:
             yield _Broken(self.data[start : start + end], self._error)
 
 
-class _Broken(base.Data):
+class _Broken(samples.Data):
     def __init__(self, data, error):
         super().__init__(data)
         self._error = error

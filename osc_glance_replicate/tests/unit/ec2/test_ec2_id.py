@@ -22,7 +22,7 @@ from osc_glance_replicate.model import image_selection as selection
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.planning import decisions as planning
 from osc_glance_replicate.tests.doubles import ec2_ids
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 
 ONE, TWO, THREE = ec2_ids.ONE, ec2_ids.TWO, ec2_ids.THREE
 
@@ -64,20 +64,22 @@ class TestScheme(testtools.TestCase):
             ('bare', 'ami'),
             (None, 'ami'),
         ):
-            image = base.image(container_format=container_format)
+            image = samples.image(container_format=container_format)
             found = ec2_id.Scheme().identify(image, 'master')
             self.assertEqual(f'{kind}-{ec2_id.digits(image.id)}', found.ec2_id)
 
     def test_kept_ids(self):
-        image = base.image(0xA)
-        capital = base.image(id=image.id.upper())
+        image = samples.image(0xA)
+        capital = samples.image(id=image.id.upper())
         scheme = ec2_id.Scheme(short=True, kept={image.id: '00000005'})
         for given_image in image, capital:
             found = scheme.identify(given_image, 'master')
             self.assertEqual('ami-00000005', found.ec2_id)
             self.assertEqual(given_image.id, found.image_id)
-        other = scheme.identify(base.image(2), 'master')
-        self.assertEqual(ec2_id.short_digits(base.image(2).id), other.digits)
+        other = scheme.identify(samples.image(2), 'master')
+        self.assertEqual(
+            ec2_id.short_digits(samples.image(2).id), other.digits
+        )
 
 
 class TestMeant(testtools.TestCase):
@@ -91,12 +93,12 @@ class TestMeant(testtools.TestCase):
             (False, {'os_hidden': True, 'cinder_encryption_key_id': 'x'}),
             (False, {'status': 'queued'}),
         ):
-            action = planner.decide(base.image(**fields), None, 'master')
+            action = planner.decide(samples.image(**fields), None, 'master')
             self.assertEqual(meant, ec2_id.is_selected(action), fields)
 
     def test_image_whose_kernel_is_gone(self):
         action = plan.Action(
-            base.image(), 'master', plan.Verb.FAIL, reason='not there'
+            samples.image(), 'master', plan.Verb.FAIL, reason='not there'
         )
         self.assertTrue(ec2_id.is_selected(action))
 

@@ -32,18 +32,18 @@ from osc_glance_replicate.places.dump import records
 from osc_glance_replicate.planning import decisions as planning
 from osc_glance_replicate.reporting import verify_report
 from osc_glance_replicate.tests.doubles import dumps
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 from osc_glance_replicate.tests.oracle import examples
 from osc_glance_replicate.transfer import image_reading
 from osc_glance_replicate.transfer import upload_body
 
-_MODERN = base.image(0xA, b'some data of some length')
-_WEAK = base.image(
+_MODERN = samples.image(0xA, b'some data of some length')
+_WEAK = samples.image(
     0xB, b'other data', name='', os_hash_algo=None, os_hash_value=None
 )
 _OLD_DATA = b'data of long ago'
 _OLD = {
-    'id': base.image(0xC).id,
+    'id': samples.image(0xC).id,
     'name': 'old',
     'status': 'active',
     'size': len(_OLD_DATA),
@@ -140,7 +140,7 @@ watch = functools.cache(Watch)
 def _names():
     """File names: those of the dump, such as look like it, and any other."""
     ids = strategies.sampled_from(
-        [*_RECORDS, *map(str.upper, _RECORDS), base.image(0xD).id]
+        [*_RECORDS, *map(str.upper, _RECORDS), samples.image(0xD).id]
     )
     ends = strategies.sampled_from(
         ['', '.img', '.img.part', '.part', '.members', '.', '\n', ' ', '.IMG']

@@ -17,7 +17,7 @@ import fixtures
 from osc_glance_replicate.engine import routes
 from osc_glance_replicate import errors
 from osc_glance_replicate.tests.doubles import dumps
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 
 
 class TestFromDump(dumps.DirectoryTest):
@@ -35,9 +35,9 @@ class TestFromDump(dumps.DirectoryTest):
         # What the next dump goes on with, and what is none of ours.
         self.put(f'{whole.id}.img.part', b'da')
         self.put('notes.img', b'x')
-        self.put(f'{base.image(9).id}.members', b'[]')
+        self.put(f'{samples.image(9).id}.members', b'[]')
         self.assertEqual('', self.warning())
-        one, two = base.image(2).id, base.image(3).id
+        one, two = samples.image(2).id, samples.image(3).id
         for name in f'{one}.img.part', f'{two}.img', f'{two}.img.part':
             self.put(name, b'data')
         told = self.warning()

@@ -22,7 +22,7 @@ from osc_glance_replicate.places.dump import records
 from osc_glance_replicate.reporting import progress
 from osc_glance_replicate.reporting import verify_report
 from osc_glance_replicate.tests.doubles import dumps
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 
 
 class TestImages(dumps.VerifyTest):
@@ -143,7 +143,7 @@ class TestImages(dumps.VerifyTest):
             self.assertIn('not a regular file', reason)
 
     def test_image_that_had_no_data_is_no_damage(self):
-        image = base.image(status='queued', size=None)
+        image = samples.image(status='queued', size=None)
         self.put(image.id, records.serialize(image))
         self.assertEqual(
             ('skipped', 'no data: status is queued'), self.verify_one()
@@ -161,7 +161,7 @@ class TestRecords(dumps.VerifyTest):
         for content, word in (
             (b'', 'JSON'),
             (b'[]', 'object'),
-            (records.serialize(base.image(2)), base.image(2).id),
+            (records.serialize(samples.image(2)), samples.image(2).id),
             (b'[' * 10**6, 'JSON'),
         ):
             self.put(image.id, content)
@@ -204,7 +204,7 @@ class TestRecords(dumps.VerifyTest):
 class TestSelection(dumps.VerifyTest):
     def test_image_that_is_not_there_is_told_before_any_other(self):
         one = self.put_image(1)
-        for missing in ('nothing', base.image(2).id):
+        for missing in ('nothing', samples.image(2).id):
             findings = verify.verify(
                 self.place, selection.Selection(images=(one.id, missing))
             )
@@ -218,7 +218,7 @@ class TestSelection(dumps.VerifyTest):
         error = self.assertRaises(
             errors.SelectionError, self.verify, images=('debian',)
         )
-        self.assertIn(base.image(2).id, str(error))
+        self.assertIn(samples.image(2).id, str(error))
 
     def test_only_what_is_named_is_read(self):
         one = self.put_image(1, name='debian')
@@ -296,7 +296,7 @@ class TestOthers(dumps.VerifyTest):
         self.assertEqual(0, self.exit_code())
 
     def test_leftovers_are_told(self):
-        image, other = self.put_image(1), base.image(2).id
+        image, other = self.put_image(1), samples.image(2).id
         names = [
             f'{image.id}.img.part',
             f'{image.id}.part',
@@ -341,7 +341,7 @@ class TestOthers(dumps.VerifyTest):
         image = self.put_image(1, name='debian')
         self.put('foreign', b'')
         self.put(f'{image.id}.img.part', b'')
-        self.put(f'{base.image(2).id}.img', b'')
+        self.put(f'{samples.image(2).id}.img', b'')
         self.assertEqual(3, len(self.others()))
         for options in (
             {'images': ('debian',)},

@@ -14,12 +14,12 @@ import testtools
 
 from osc_glance_replicate.execution import backlog
 from osc_glance_replicate.model import plan
-from osc_glance_replicate.tests.doubles import records
+from osc_glance_replicate.tests.doubles import samples
 
 
 def copy(number, size=4, to='slave', after=()):
-    image = records.image(number, size=size)
-    ids = tuple(records.image(other).id for other in after)
+    image = samples.image(number, size=size)
+    ids = tuple(samples.image(other).id for other in after)
     return plan.Action(image, to, plan.Verb.COPY, after=ids)
 
 
@@ -40,7 +40,7 @@ class TestBacklog(testtools.TestCase):
     def test_what_moves_no_data_comes_first_and_then_the_largest(self):
         small, large = self.add(copy(1, 1), copy(2, 9))
         (update,) = self.add(
-            plan.Action(records.image(3, size=5), 'slave', plan.Verb.UPDATE)
+            plan.Action(samples.image(3, size=5), 'slave', plan.Verb.UPDATE)
         )
         self.assertEqual(
             [update, large, small], [self.take() for _ in range(3)]

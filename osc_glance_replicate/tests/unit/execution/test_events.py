@@ -18,9 +18,9 @@ from osc_glance_replicate import errors
 from osc_glance_replicate.execution import events
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import plan
-from osc_glance_replicate.tests.doubles import records
+from osc_glance_replicate.tests.doubles import samples
 
-ACTION = plan.Action(records.image(), 'slave', plan.Verb.COPY)
+ACTION = plan.Action(samples.image(), 'slave', plan.Verb.COPY)
 HEARD = {
     'planned': ([ACTION],),
     'all_planned': (),

@@ -14,7 +14,7 @@ import testtools
 
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import plan
-from osc_glance_replicate.tests.doubles import records
+from osc_glance_replicate.tests.doubles import samples
 
 
 class TestAsPlanned(testtools.TestCase):
@@ -22,7 +22,7 @@ class TestAsPlanned(testtools.TestCase):
         for verb in plan.Verb:
             if verb is plan.Verb.EXTRA:
                 continue
-            action = plan.Action(records.image(), 'slave', verb, reason='why')
+            action = plan.Action(samples.image(), 'slave', verb, reason='why')
             outcome = outcomes.as_planned(action)
             self.assertEqual(verb.value, outcome.result.value)
             self.assertEqual('why', outcome.reason)
@@ -30,7 +30,7 @@ class TestAsPlanned(testtools.TestCase):
 
     def test_what_cannot_be_changed_would_fail(self):
         action = plan.Action(
-            records.image(),
+            samples.image(),
             'slave',
             plan.Verb.UPDATE,
             fixed=(plan.Change('disk_format', 'raw', 'iso'),),

@@ -25,7 +25,7 @@ from osc_glance_replicate.execution import thread_crew
 from osc_glance_replicate.model import image_selection as selection
 from osc_glance_replicate.planning import decisions as planning
 from osc_glance_replicate.tests.doubles import places
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 from osc_glance_replicate.transfer import image_reading
 
 _PATIENCE = 10  # seconds
@@ -48,7 +48,7 @@ class TestRunner(testtools.TestCase):
 
     def actions(self, number, end=None):
         for index in range(1, number + 1):
-            yield self.planner.decide(base.image(index), None, 'slave')
+            yield self.planner.decide(samples.image(index), None, 'slave')
         if end:
             raise end
 
@@ -71,7 +71,7 @@ class TestRunner(testtools.TestCase):
     def test_what_is_to_land_first_is_waited_for(self):
         slave = places.Place('slave')
         published = []
-        slow = base.image(1).id
+        slow = samples.image(1).id
 
         def publish(action):
             if action.image.id == slow:
@@ -98,7 +98,7 @@ class TestRunner(testtools.TestCase):
 
     def test_what_the_plan_does_not_do_is_passed_on(self):
         runner = self.runner(places.Place('slave'))
-        hidden = base.image(os_hidden=True)
+        hidden = samples.image(os_hidden=True)
         action = self.planner.decide(hidden, None, 'slave')
         (outcome,) = runner.run([action])
         self.assertEqual('skipped', outcome.result)
@@ -108,7 +108,7 @@ class TestRunner(testtools.TestCase):
         failed = threading.Event()
 
         def stage(action):
-            if action.image.id == base.image(1).id:
+            if action.image.id == samples.image(1).id:
                 failed.set()
                 raise errors.RefusedError('slave', 'no')
             failed.wait(_PATIENCE)
@@ -159,15 +159,15 @@ class TestRunner(testtools.TestCase):
         slave.stage = stage
         slave.update = lambda action: begun.append('update')
         source = places.Place('master')
-        source.read = lambda image, start: base.Data(b'x' * image.size)
+        source.read = lambda image, start: samples.Data(b'x' * image.size)
         runner = self.runner(slave, source=source, transfers=1)
 
         def actions():
             for number, size in enumerate((1, 5, 9, 7, 9)):
-                image = base.image(number, data=b'x' * size)
+                image = samples.image(number, data=b'x' * size)
                 yield self.planner.decide(image, None, 'slave')
-            image = base.image(6)
-            old = base.image(6, name='old')
+            image = samples.image(6)
+            old = samples.image(6, name='old')
             yield self.planner.decide(image, old, 'slave')
             planned.set()
 

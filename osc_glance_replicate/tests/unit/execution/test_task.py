@@ -23,7 +23,7 @@ from osc_glance_replicate.model import options
 from osc_glance_replicate.planning import decisions as planning
 from osc_glance_replicate import retry
 from osc_glance_replicate.tests.doubles import places
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 from osc_glance_replicate.transfer import image_reading
 
 BUSY = errors.TransientError('slave', 'busy')
@@ -32,7 +32,7 @@ BUSY = errors.TransientError('slave', 'busy')
 class TestTask(testtools.TestCase):
     def setUp(self):
         super().setUp()
-        self.image = base.image()
+        self.image = samples.image()
         self.planner = planning.Planner(selection.Selection())
         for name, value in (('_FIRST_DELAY', 0.001), ('_BUSY_TIMEOUT', 0.1)):
             patcher = mock.patch.object(retry, name, value)
@@ -72,7 +72,7 @@ class TestTask(testtools.TestCase):
 
     def test_data_of_another_format_makes_no_record(self):
         slave = places.Place('slave')
-        self.image = base.image(disk_format='qcow2')
+        self.image = samples.image(disk_format='qcow2')
         result, reason = self.carry_out(slave)
         self.assertEqual('failed', result)
         for words in 'it is raw', 'disk_format is qcow2', '--no-format-check':
@@ -116,14 +116,14 @@ class TestTask(testtools.TestCase):
 
     def test_size_only_is_said(self):
         slave = places.Place('slave')
-        self.image = base.image(
+        self.image = samples.image(
             os_hash_algo=None, os_hash_value=None, checksum=None
         )
         self.assertEqual(('copied', 'size only'), self.carry_out(slave))
 
     def test_update(self):
         slave = places.Place('slave')
-        replica = base.image(name='old')
+        replica = samples.image(name='old')
         self.assertEqual(
             ('updated', 'name'), self.carry_out(slave, replica=replica)
         )
@@ -131,14 +131,14 @@ class TestTask(testtools.TestCase):
 
     def test_update_that_leaves_a_difference_has_failed(self):
         slave = places.Place('slave')
-        replica = base.image(name='old', disk_format='iso')
+        replica = samples.image(name='old', disk_format='iso')
         result, reason = self.carry_out(slave, replica=replica)
         self.assertEqual('failed', result)
         self.assertIn('disk_format', reason)
         self.assertEqual(['update'], slave.calls)
 
     def test_rehearsal_foretells_it(self):
-        replica = base.image(name='old', disk_format='iso')
+        replica = samples.image(name='old', disk_format='iso')
         action = self.planner.decide(self.image, replica, 'slave')
         outcome = outcomes.as_planned(action)
         self.assertEqual('failed', outcome.result)
@@ -208,7 +208,7 @@ class TestTask(testtools.TestCase):
         write_again = slave.write
 
         def write(image, body):
-            slave.images[image.id] = base.image(status='uploading')
+            slave.images[image.id] = samples.image(status='uploading')
             slave.write = write_again
             raise BUSY
 
@@ -218,13 +218,13 @@ class TestTask(testtools.TestCase):
 
     def test_staged_data_is_waited_for_by_nobody(self):
         slave = places.Place('slave')
-        staged = base.image(status='uploading')
+        staged = samples.image(status='uploading')
         self.assertEqual(('copied', ''), self.carry_out(slave, replica=staged))
 
     def test_replica_that_is_not_active_is_not_published(self):
         slave = places.Place('slave')
         slave.write = lambda image, body: slave.images.update(
-            {image.id: base.image(status='saving')}
+            {image.id: samples.image(status='saving')}
         )
         result, reason = self.carry_out(slave, retries=1)
         self.assertEqual('failed', result)
@@ -247,7 +247,7 @@ class TestTask(testtools.TestCase):
         def write(image, body):
             next(iter(body))
             slave.write = slave.write_once
-            slave.images[image.id] = base.image(
+            slave.images[image.id] = samples.image(
                 status='queued', size=None, checksum=None
             )
             raise BUSY
@@ -292,11 +292,11 @@ class TestTask(testtools.TestCase):
         taken = errors.TakenError('slave', 'taken')
         for winner, expected in ((b'data', 'unchanged'), (b'x', 'conflict')):
             slave = places.Place('slave', stage=[taken])
-            slave.images[self.image.id] = base.image(data=winner)
+            slave.images[self.image.id] = samples.image(data=winner)
             self.assertEqual(expected, self.carry_out(slave, retries=0)[0])
 
     def test_record_that_someone_else_fills_is_waited_for(self):
-        saving = base.image(status='saving', size=None)
+        saving = samples.image(status='saving', size=None)
         slave = places.Place('slave')
         slave.images[self.image.id] = self.image
         self.assertEqual('unchanged', self.carry_out(slave, replica=saving)[0])

@@ -23,7 +23,7 @@ from osc_glance_replicate.model import options
 from osc_glance_replicate.planning import decisions as planning
 from osc_glance_replicate import retry
 from osc_glance_replicate.tests.doubles import places
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 from osc_glance_replicate.transfer import fan_out
 from osc_glance_replicate.transfer import image_reading
 
@@ -41,7 +41,7 @@ class TestFan(testtools.TestCase):
             (f'{retry.__name__}._FIRST_DELAY', 0.01),
         ):
             self.useFixture(fixtures.MonkeyPatch(name, value))
-        self.image = base.image(data=DATA)
+        self.image = samples.image(data=DATA)
         self.source = places.Place('master', DATA)
         self.source.piece = 1000
         self.source.images[self.image.id] = self.image

@@ -13,12 +13,12 @@
 import testtools
 
 from osc_glance_replicate.model import image_record
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 
 
 class TestPortable(testtools.TestCase):
     def test_bookkeeping_is_left_behind(self):
-        image = base.image(
+        image = samples.image(
             stores='fast',
             direct_url='file:///secret',
             locations=[{'url': 'swift://user:key@host'}],
@@ -46,16 +46,16 @@ class TestPortable(testtools.TestCase):
         )
 
     def test_null_property_counts_as_absent(self):
-        self.assertNotIn('kernel_id', base.image(kernel_id=None).portable)
+        self.assertNotIn('kernel_id', samples.image(kernel_id=None).portable)
 
     def test_tags_have_no_order(self):
         self.assertEqual(
-            base.image(tags=['b', 'a']).portable,
-            base.image(tags=['a', 'b', 'a']).portable,
+            samples.image(tags=['b', 'a']).portable,
+            samples.image(tags=['a', 'b', 'a']).portable,
         )
 
     def test_old_record_without_hidden_is_not_hidden(self):
-        record = dict(base.image().record)
+        record = dict(samples.image().record)
         del record['os_hidden']
         image = image_record.Image(record)
         self.assertIs(False, image.portable['os_hidden'])
@@ -64,7 +64,7 @@ class TestPortable(testtools.TestCase):
 
 class TestDefect(testtools.TestCase):
     def test_good_record(self):
-        self.assertIsNone(base.image(note='064').defect)
+        self.assertIsNone(samples.image(note='064').defect)
 
     def test_bad_records(self):
         for field, value, word in (
@@ -84,30 +84,30 @@ class TestDefect(testtools.TestCase):
             ('os_hash_value', 5, 'os_hash_value'),
             ('property', {'nested': 1}, 'property'),
         ):
-            defect = base.image(**{field: value}).defect
+            defect = samples.image(**{field: value}).defect
             self.assertIsNotNone(defect, (field, value))
             self.assertIn(word, defect)
 
 
 class TestSameData(testtools.TestCase):
     def test_evidence(self):
-        image = base.image(data=b'data')
+        image = samples.image(data=b'data')
         for other, verdict in (
-            (base.image(data=b'data'), (True, 'sha512')),
-            (base.image(data=b'DATA'), (False, 'sha512')),
-            (base.image(data=b'longer'), (False, 'size')),
+            (samples.image(data=b'data'), (True, 'sha512')),
+            (samples.image(data=b'DATA'), (False, 'sha512')),
+            (samples.image(data=b'longer'), (False, 'size')),
             (
-                base.image(os_hash_algo='sha256', os_hash_value='00'),
+                samples.image(os_hash_algo='sha256', os_hash_value='00'),
                 (True, 'md5'),
             ),
             (
-                base.image(
+                samples.image(
                     data=b'DATA', os_hash_algo='sha256', os_hash_value='00'
                 ),
                 (False, 'md5'),
             ),
             (
-                base.image(
+                samples.image(
                     os_hash_algo=None, os_hash_value=None, checksum=None
                 ),
                 (True, 'size'),
@@ -116,8 +116,10 @@ class TestSameData(testtools.TestCase):
             self.assertEqual(verdict, image_record.same_data(image, other))
 
     def test_case_of_hex_digits_does_not_matter(self):
-        image = base.image()
-        upper = base.image(os_hash_value=image.record['os_hash_value'].upper())
+        image = samples.image()
+        upper = samples.image(
+            os_hash_value=image.record['os_hash_value'].upper()
+        )
         self.assertEqual(
             (True, 'sha512'), image_record.same_data(image, upper)
         )

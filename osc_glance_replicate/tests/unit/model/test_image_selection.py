@@ -15,9 +15,9 @@ import datetime
 import testtools
 
 from osc_glance_replicate.model import image_selection
-from osc_glance_replicate.tests.doubles import records
+from osc_glance_replicate.tests.doubles import samples
 
-IMAGE = records.image(
+IMAGE = samples.image(
     name='debian-13',
     tags=['a', 'b'],
     os_distro='debian',
@@ -57,7 +57,7 @@ class TestMatches(testtools.TestCase):
         self.assertFalse(selection.matches(IMAGE))
 
     def test_damaged_record_is_told_of_unless_it_is_excluded(self):
-        damaged = records.image(name='x', size='big')
+        damaged = samples.image(name='x', size='big')
         self.assertTrue(image_selection.Selection(('y',)).matches(damaged))
         excluding = image_selection.Selection(excludes=('x',))
         self.assertFalse(excluding.matches(damaged))
@@ -74,14 +74,14 @@ class TestReason(testtools.TestCase):
             ({'block_device_mapping': '[]', 'size': 0}, 'volume-backed'),
             ({'block_device_mapping': '[]'}, None),
         ):
-            reason = chosen.reason_not_to_copy(records.image(**fields))
+            reason = chosen.reason_not_to_copy(samples.image(**fields))
             if words is None:
                 self.assertIsNone(reason)
             else:
                 self.assertIn(words, reason)
 
     def test_hidden_one_that_is_asked_for_or_needed(self):
-        hidden = records.image(os_hidden=True)
+        hidden = samples.image(os_hidden=True)
         asking = image_selection.Selection(include_hidden=True)
         self.assertIsNone(asking.reason_not_to_copy(hidden))
         chosen = image_selection.Selection()

@@ -13,7 +13,7 @@
 import testtools
 
 from osc_glance_replicate.model import plan
-from osc_glance_replicate.tests.doubles import records
+from osc_glance_replicate.tests.doubles import samples
 
 Verb = plan.Verb
 
@@ -36,7 +36,7 @@ class TestChange(testtools.TestCase):
 
 class TestAction(testtools.TestCase):
     def action(self, verb, replica=None, **fields):
-        return plan.Action(records.image(), 'slave', verb, replica, **fields)
+        return plan.Action(samples.image(), 'slave', verb, replica, **fields)
 
     def test_what_will_be_missing_there(self):
         for verb, alone, beside in (
@@ -47,23 +47,23 @@ class TestAction(testtools.TestCase):
             (Verb.FAIL, True, True),
         ):
             self.assertEqual(alone, self.action(verb).fails)
-            there = self.action(verb, records.image())
+            there = self.action(verb, samples.image())
             self.assertEqual(beside, there.fails)
 
     def test_record_without_data(self):
         for status, incomplete in (('queued', True), ('active', False)):
-            action = self.action(Verb.COPY, records.image(status=status))
+            action = self.action(Verb.COPY, samples.image(status=status))
             self.assertEqual(incomplete, action.incomplete)
         self.assertFalse(self.action(Verb.COPY).incomplete)
 
     def test_wanted_is_what_the_options_make_of_the_image(self):
-        shaped = records.image(name='other')
+        shaped = samples.image(name='other')
         action = self.action(Verb.COPY)
         self.assertEqual(action.image, action.wanted)
         self.assertIs(shaped, self.action(Verb.COPY, shaped=shaped).wanted)
 
     def test_other_verb(self):
-        action = self.action(Verb.COPY, records.image(), owner='p')
+        action = self.action(Verb.COPY, samples.image(), owner='p')
         failed = action.with_verb(Verb.FAIL, 'why', routine=True)
         self.assertEqual((Verb.FAIL, 'why'), (failed.verb, failed.reason))
         self.assertTrue(failed.routine)

@@ -14,7 +14,7 @@ import testtools
 
 from osc_glance_replicate.model import replica_template as replica
 from osc_glance_replicate.tests.doubles import projects
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 
 BY_NAME = projects.BY_NAME
 
@@ -24,7 +24,7 @@ class TestTemplate(testtools.TestCase):
         template = replica.Template(
             left_out=['hw_*', 'name'], properties={'site': 'b', 'os': 'x'}
         )
-        image = base.image(hw_disk='1', hw_vif='2', os='linux', keep='3')
+        image = samples.image(hw_disk='1', hw_vif='2', os='linux', keep='3')
         shaped, owner = template.apply(image)
         self.assertEqual(
             {'os': 'x', 'keep': '3', 'site': 'b'}, shaped.properties
@@ -34,7 +34,7 @@ class TestTemplate(testtools.TestCase):
 
     def test_visibility(self):
         shaped, _ = replica.Template(visibility='community').apply(
-            base.image()
+            samples.image()
         )
         self.assertEqual('community', shaped.visibility)
 
@@ -45,7 +45,7 @@ class TestTemplate(testtools.TestCase):
             ('shared', {'s1': 'accepted', 's2': 'pending'}),
             ('private', None),
         ):
-            image = base.image(
+            image = samples.image(
                 owner='m1', members=members, visibility=visibility
             )
             shaped, owner = template.apply(image)
@@ -53,7 +53,7 @@ class TestTemplate(testtools.TestCase):
             self.assertEqual('s1', owner)
 
     def test_members_that_nothing_maps(self):
-        image = base.image(members={'m1': 'pending'}, visibility='shared')
+        image = samples.image(members={'m1': 'pending'}, visibility='shared')
         template = replica.Template(members=True)
         error = self.assertRaises(LookupError, template.apply, image)
         self.assertIn('m1', str(error))

@@ -17,7 +17,7 @@ import testtools
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_selection as selection
 from osc_glance_replicate.planning import alignment as catalogue
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 
 
 class Listing:
@@ -41,21 +41,21 @@ class Listing:
 
 class TestAlign(testtools.TestCase):
     def test_rows_hold_the_records_of_one_id(self):
-        one, two, three = (base.image(number) for number in (1, 2, 3))
+        one, two, three = (samples.image(number) for number in (1, 2, 3))
         self.assertEqual(
             [[one, one, None], [two, None, None], [None, three, three]],
             list(catalogue.align([[one, two], [one, three], [three]])),
         )
 
     def test_ids_that_differ_in_case_are_two_images(self):
-        lower, upper = (base.image(id='a' * 8 + c * 28) for c in 'bB')
+        lower, upper = (samples.image(id='a' * 8 + c * 28) for c in 'bB')
         self.assertEqual(
             [[upper, None], [lower, lower]],
             list(catalogue.align([[upper, lower], [lower]])),
         )
 
     def test_listings_are_read_as_rows_are_asked_for(self):
-        endless = (base.image(number) for number in itertools.count())
+        endless = (samples.image(number) for number in itertools.count())
         rows = catalogue.align([endless, []])
         self.assertEqual(3, len(list(itertools.islice(rows, 3))))
 
@@ -63,8 +63,8 @@ class TestAlign(testtools.TestCase):
 class TestRows(testtools.TestCase):
     def setUp(self):
         super().setUp()
-        self.one = base.image(1)
-        self.two = base.image(2)
+        self.one = samples.image(1)
+        self.two = samples.image(2)
         self.source = Listing('master', self.one, self.two)
 
     def test_names_and_ids_are_looked_up_and_come_once(self):
@@ -86,7 +86,7 @@ class TestRows(testtools.TestCase):
         self.assertIn("'ghost' in master", str(error))
 
     def test_ambiguous_name_is_an_error_that_gives_the_ids(self):
-        twin = base.image(3, name='image 1')
+        twin = samples.image(3, name='image 1')
         source = Listing('master', self.one, twin)
         error = self.assertRaises(
             errors.SelectionError,
@@ -111,7 +111,7 @@ class TestRows(testtools.TestCase):
         self.assertIn("'master'", str(error))
 
     def test_aliases_among_destinations_are_refused(self):
-        images = [base.image(number) for number in range(10, 20)]
+        images = [samples.image(number) for number in range(10, 20)]
         a, b = (Listing(name, *images) for name in 'ab')
         self.assertRaises(
             errors.CloudError,
@@ -122,12 +122,12 @@ class TestRows(testtools.TestCase):
         )
 
     def test_replicas_made_in_the_same_second_are_no_alias(self):
-        few = [base.image(number) for number in range(10, 19)]
+        few = [samples.image(number) for number in range(10, 19)]
         images = [
-            base.image(number, updated_at=f'2026-01-01T00:00:{number}Z')
+            samples.image(number, updated_at=f'2026-01-01T00:00:{number}Z')
             for number in range(10, 20)
         ]
-        others = [*images[1:], base.image(10)]
+        others = [*images[1:], samples.image(10)]
         for a, b in ((few, few), (images, others)):
             rows = catalogue.rows(
                 self.source,
@@ -137,7 +137,7 @@ class TestRows(testtools.TestCase):
             self.assertEqual(self.one, next(rows)[0])
 
     def test_id_that_is_none_is_looked_up_nowhere(self):
-        evil = base.image(id='../../v3/auth/tokens')
+        evil = samples.image(id='../../v3/auth/tokens')
         slave = Listing('slave')
         slave.find = self.fail
         rows = catalogue.rows(
@@ -148,14 +148,14 @@ class TestRows(testtools.TestCase):
         self.assertEqual([[evil, None]], list(rows))
 
     def test_replicas_of_one_run_at_another_keystone_are_no_alias(self):
-        replicas = [base.image(n, owner='another') for n in (1, 2)]
+        replicas = [samples.image(n, owner='another') for n in (1, 2)]
         rows = catalogue.rows(
             self.source, [Listing('slave', *replicas)], selection.Selection()
         )
         self.assertEqual(2, len(list(rows)))
 
     def test_one_replica_of_another_time_shows_another_service(self):
-        replica = base.image(2, created_at='2026-02-02T00:00:00Z')
+        replica = samples.image(2, created_at='2026-02-02T00:00:00Z')
         slave = Listing('slave', self.one, replica)
         rows = catalogue.rows(self.source, [slave], selection.Selection())
         self.assertEqual(

@@ -22,7 +22,7 @@ from osc_glance_replicate.model import replica_template
 from osc_glance_replicate.planning import decisions as planning
 from osc_glance_replicate.planning import rules
 from osc_glance_replicate.tests.doubles import projects
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 
 BY_NAME = projects.BY_NAME
 
@@ -49,16 +49,16 @@ class TestDecide(testtools.TestCase):
         return planner.decide(image, replica, 'slave')
 
     def test_missing_image_is_copied(self):
-        action = self.decide(base.image(), None)
+        action = self.decide(samples.image(), None)
         self.assertEqual((COPY, 'slave'), (action.verb, action.to))
 
     def test_replica_without_data_is_completed(self):
         for status in ('queued', 'saving', 'uploading', 'importing'):
-            replica = base.image(status=status, size=None, checksum=None)
-            self.assertEqual(COPY, self.decide(base.image(), replica).verb)
+            replica = samples.image(status=status, size=None, checksum=None)
+            self.assertEqual(COPY, self.decide(samples.image(), replica).verb)
 
     def test_record_of_another_project_is_not_filled(self):
-        replica = base.image(
+        replica = samples.image(
             status='queued', size=None, checksum=None, owner='theirs'
         )
         for mine, verb in (
@@ -66,16 +66,16 @@ class TestDecide(testtools.TestCase):
             ('theirs', COPY),
             (None, COPY),
         ):
-            action = self.decide(base.image(), replica, project=mine)
+            action = self.decide(samples.image(), replica, project=mine)
             self.assertEqual(verb, action.verb)
-        action = self.decide(base.image(), replica, project='mine')
+        action = self.decide(samples.image(), replica, project='mine')
         self.assertIn('theirs', action.reason)
 
     def test_equal_replica_is_unchanged(self):
-        replica = base.image(
+        replica = samples.image(
             owner='another', created_at='x', extra='here', tags=['here']
         )
-        action = self.decide(base.image(), replica)
+        action = self.decide(samples.image(), replica)
         self.assertEqual((UNCHANGED, ''), (action.verb, action.reason))
         self.assertTrue(action.routine)
 
@@ -89,8 +89,8 @@ class TestDecide(testtools.TestCase):
             ('os_hidden', True),
             ('os_distro', '064'),
         ):
-            image = base.image(**{field: value})
-            action = self.decide(image, base.image())
+            image = samples.image(**{field: value})
+            action = self.decide(image, samples.image())
             self.assertEqual(UPDATE, action.verb)
             self.assertEqual(
                 [(field, value)],
@@ -100,13 +100,13 @@ class TestDecide(testtools.TestCase):
 
     def test_what_can_never_change_is_named_rather_than_tried(self):
         for field in ('disk_format', 'container_format', 'member', 'x '):
-            image = base.image(**{field: 'other'})
-            action = self.decide(image, base.image())
+            image = samples.image(**{field: 'other'})
+            action = self.decide(image, samples.image())
             self.assertEqual(FAIL, action.verb)
             self.assertIn(field, action.reason)
             self.assertEqual([field], [c.field for c in action.fixed])
-            both = base.image(**{field: 'other', 'name': 'new'})
-            action = self.decide(both, base.image())
+            both = samples.image(**{field: 'other', 'name': 'new'})
+            action = self.decide(both, samples.image())
             self.assertEqual(UPDATE, action.verb)
             self.assertEqual(['name'], [c.field for c in action.changes])
             self.assertEqual([field], [c.field for c in action.fixed])
@@ -126,7 +126,7 @@ class TestDecide(testtools.TestCase):
             ),
             ({**empty, 'status': 'killed'}, 'killed'),
         ):
-            action = self.decide(base.image(), base.image(**fields))
+            action = self.decide(samples.image(), samples.image(**fields))
             self.assertEqual(plan.Verb.CONFLICT, action.verb)
             self.assertIn(words, action.reason)
         for fields in (
@@ -139,11 +139,13 @@ class TestDecide(testtools.TestCase):
                 'os_glance_importing_to_stores': 'fast',
             },
         ):
-            action = self.decide(base.image(), base.image(**fields))
+            action = self.decide(samples.image(), samples.image(**fields))
             self.assertEqual(plan.Verb.COPY, action.verb)
 
     def test_tags_are_added_to_those_that_are_there(self):
-        action = self.decide(base.image(tags=['a']), base.image(tags=['b']))
+        action = self.decide(
+            samples.image(tags=['a']), samples.image(tags=['b'])
+        )
         (change,) = action.changes
         self.assertEqual(plan.Change('tags', ['a'], ['b']), change)
         self.assertEqual(['a', 'b'], change.wanted)
@@ -154,29 +156,31 @@ class TestDecide(testtools.TestCase):
             ('active', 'deactivated'),
         ):
             action = self.decide(
-                base.image(status=here), base.image(status=there)
+                samples.image(status=here), samples.image(status=there)
             )
             self.assertEqual(
                 (plan.Change('status', here, there),), action.changes
             )
-        hidden = self.decide(base.image(os_hidden=True), base.image())
+        hidden = self.decide(samples.image(os_hidden=True), samples.image())
         self.assertEqual(UPDATE, hidden.verb)
 
     def test_other_data_is_a_conflict(self):
-        action = self.decide(base.image(data=b'one'), base.image(data=b'two'))
+        action = self.decide(
+            samples.image(data=b'one'), samples.image(data=b'two')
+        )
         self.assertEqual(CONFLICT, action.verb)
         self.assertIn('sha512', action.reason)
         self.assertFalse(action.routine)
 
     def test_dead_replica_is_a_conflict(self):
-        replica = base.image(status='killed')
-        self.assertEqual(CONFLICT, self.decide(base.image(), replica).verb)
+        replica = samples.image(status='killed')
+        self.assertEqual(CONFLICT, self.decide(samples.image(), replica).verb)
 
     def test_size_only_is_said(self):
         bare = {'os_hash_algo': None, 'os_hash_value': None, 'checksum': None}
-        same = self.decide(base.image(), base.image(**bare))
+        same = self.decide(samples.image(), samples.image(**bare))
         self.assertEqual((UNCHANGED, 'size only'), (same.verb, same.reason))
-        named = self.decide(base.image(name='x'), base.image(**bare))
+        named = self.decide(samples.image(name='x'), samples.image(**bare))
         self.assertEqual('size only, name', named.reason)
 
     def test_what_is_not_replicated(self):
@@ -190,30 +194,30 @@ class TestDecide(testtools.TestCase):
                 'volume-backed snapshot',
             ),
         ):
-            action = self.decide(base.image(**fields), None)
+            action = self.decide(samples.image(**fields), None)
             self.assertEqual(SKIP, action.verb)
             self.assertIn(reason, action.reason)
             self.assertTrue(action.routine)
 
     def test_skip_of_a_named_image_is_shown(self):
         action = self.decide(
-            base.image(os_hidden=True), None, images=['image 1']
+            samples.image(os_hidden=True), None, images=['image 1']
         )
         self.assertEqual((SKIP, False), (action.verb, action.routine))
 
     def test_metadata_only_moves_no_data(self):
-        missing = self.decide(base.image(), None, metadata_only=True)
+        missing = self.decide(samples.image(), None, metadata_only=True)
         self.assertEqual(SKIP, missing.verb)
         differing = self.decide(
-            base.image(name='x'), base.image(), metadata_only=True
+            samples.image(name='x'), samples.image(), metadata_only=True
         )
         self.assertEqual(UPDATE, differing.verb)
 
     def test_bad_record_is_that_images_failure(self):
-        bad = base.image(size='big')
+        bad = samples.image(size='big')
         for image, replica, whose in (
             (bad, None, 'source'),
-            (base.image(), bad, 'destination'),
+            (samples.image(), bad, 'destination'),
         ):
             action = self.decide(image, replica)
             self.assertEqual(FAIL, action.verb)
@@ -244,9 +248,9 @@ class TestWay(testtools.TestCase):
                 selection.Selection(),
                 destinations={'slave': rules.Rules(delivery=way)},
             )
-            action = planner.decide(base.image(), None, 'slave')
+            action = planner.decide(samples.image(), None, 'slave')
             self.assertEqual(words, action.reason)
-            action = planner.decide(base.image(), base.image(), 'slave')
+            action = planner.decide(samples.image(), samples.image(), 'slave')
             self.assertEqual('', action.reason)
 
 
@@ -269,12 +273,12 @@ class TestPlanner(testtools.TestCase):
         }
 
     def test_unmapped_project_fails_in_the_plan(self):
-        action = self.decide(base.image(owner='m4'), owners=BY_NAME)
+        action = self.decide(samples.image(owner='m4'), owners=BY_NAME)
         self.assertEqual(plan.Verb.FAIL, action.verb)
         self.assertIn('m4', action.reason)
 
     def test_owner_counts_when_asked_for(self):
-        image, there = base.image(owner='m1'), base.image(owner='other')
+        image, there = samples.image(owner='m1'), samples.image(owner='other')
         self.assertEqual({}, self.changes(image, there))
         self.assertEqual(
             {'owner': 's1'}, self.changes(image, there, owners=BY_NAME)
@@ -282,7 +286,7 @@ class TestPlanner(testtools.TestCase):
 
     def test_members(self):
         image, there = (
-            base.image(visibility='shared', members=members)
+            samples.image(visibility='shared', members=members)
             for members in (
                 {'p': 'accepted'},
                 {'p': 'pending', 'q': 'pending'},
@@ -304,14 +308,14 @@ class TestPlanner(testtools.TestCase):
             dataclasses.replace(
                 image, record={**image.record, 'members': text}
             )
-            for image, text in ((base.image(), 'a'), (base.image(), 'b'))
+            for image, text in ((samples.image(), 'a'), (samples.image(), 'b'))
         )
         self.assertEqual({'members': 'a'}, self.changes(image, there))
         self.assertEqual({}, self.changes(image, image))
 
     def test_exact(self):
-        image = base.image(tags=['a'], owner='m')
-        there = base.image(tags=['a', 'b'], own='x')
+        image = samples.image(tags=['a'], owner='m')
+        there = samples.image(tags=['a', 'b'], own='x')
         self.assertEqual({}, self.changes(image, there))
         self.assertEqual(
             {'tags': ['a'], 'own': None},

@@ -20,12 +20,12 @@ from osc_glance_replicate.model import replica_template as replica
 from osc_glance_replicate.planning import decisions as planning
 from osc_glance_replicate.planning import order
 from osc_glance_replicate.planning import rules
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 
 COPY, FAIL, UNCHANGED = plan.Verb.COPY, plan.Verb.FAIL, plan.Verb.UNCHANGED
 
-ARI, AKI = base.image(8), base.image(7)
-AMI = base.image(1, kernel_id=AKI.id, ramdisk_id=ARI.id)
+ARI, AKI = samples.image(8), samples.image(7)
+AMI = samples.image(1, kernel_id=AKI.id, ramdisk_id=ARI.id)
 
 
 class OrderTest(testtools.TestCase):
@@ -49,7 +49,7 @@ class OrderTest(testtools.TestCase):
 
 class TestOrder(OrderTest):
     def test_a_defect_is_of_one_image(self):
-        rows = [[base.image(1), None], [base.image(2), None]]
+        rows = [[samples.image(1), None], [samples.image(2), None]]
 
         class Planner(planning.Planner):
             def decide(self, image, *args):
@@ -64,7 +64,7 @@ class TestOrder(OrderTest):
         self.assertEqual(COPY, other.verb)
 
     def test_one_action_per_image_and_destination(self):
-        one, two, other = base.image(1), base.image(2), base.image(3)
+        one, two, other = samples.image(1), samples.image(2), samples.image(3)
         rows = [[one, one, None], [two, None, two], [None, other, None]]
         self.assertEqual(
             [
@@ -81,7 +81,7 @@ class TestOrder(OrderTest):
 
     def test_rows_are_planned_as_they_are_read(self):
         def rows():
-            yield [base.image(1), None]
+            yield [samples.image(1), None]
             self.fail('it was read ahead')
 
         sequence = order.Order(
@@ -104,7 +104,7 @@ class TestReferences(OrderTest):
         self.assertEqual([True, True, False], [a.referred for a in actions])
 
     def test_whatever_is_excluded_or_hidden(self):
-        hidden = base.image(8, os_hidden=True)
+        hidden = samples.image(8, os_hidden=True)
         actions = self.actions(
             [[AMI, None]],
             [[hidden, None], [AKI, None]],
@@ -113,7 +113,7 @@ class TestReferences(OrderTest):
         self.assertEqual([COPY] * 3, [action.verb for action in actions])
 
     def test_hidden_one_that_is_listed(self):
-        hidden = base.image(8, os_hidden=True)
+        hidden = samples.image(8, os_hidden=True)
         rows = [[AMI, None], [hidden, None], [AKI, None]]
         for chosen in (selection.Selection(), only(AMI, hidden, AKI)):
             actions = self.actions(rows, rows, selection=chosen)
@@ -130,8 +130,8 @@ class TestReferences(OrderTest):
             self.assertEqual((ARI.id, AKI.id), actions[-1].after)
 
     def test_two_that_need_the_same(self):
-        twin = base.image(2, kernel_id=AKI.id)
-        single = base.image(1, kernel_id=AKI.id)
+        twin = samples.image(2, kernel_id=AKI.id)
+        single = samples.image(1, kernel_id=AKI.id)
         actions = self.actions(
             [[single, None], [twin, None]],
             [[AKI, None]],
@@ -140,8 +140,8 @@ class TestReferences(OrderTest):
         self.assertEqual([AKI.id, single.id, twin.id], self.ids(actions))
 
     def test_needs_of_what_is_needed(self):
-        kernel = base.image(7, ramdisk_id=ARI.id)
-        image = base.image(1, kernel_id=kernel.id)
+        kernel = samples.image(7, ramdisk_id=ARI.id)
+        image = samples.image(1, kernel_id=kernel.id)
         actions = self.actions(
             [[image, None]],
             [[kernel, None], [ARI, None]],
@@ -156,7 +156,7 @@ class TestReferences(OrderTest):
         self.assertIn('--dont-replicate', action.reason)
 
     def test_one_that_cannot_be_copied_is_a_failure(self):
-        dead = base.image(8, status='deactivated')
+        dead = samples.image(8, status='deactivated')
         *_, action = self.actions([[AMI, None]], [[dead, None], [AKI, None]])
         self.assertEqual(FAIL, action.verb)
         self.assertIn('deactivated', action.reason)
@@ -172,9 +172,9 @@ class TestReferences(OrderTest):
         self.assertEqual((COPY, ()), (action.verb, action.after))
 
     def test_circles_end(self):
-        one = base.image(1, kernel_id=base.image(2).id)
-        two = base.image(2, kernel_id=one.id)
-        itself = base.image(3, kernel_id=base.image(3).id)
+        one = samples.image(1, kernel_id=samples.image(2).id)
+        two = samples.image(2, kernel_id=one.id)
+        itself = samples.image(3, kernel_id=samples.image(3).id)
         rows = [[one, None], [two, None], [itself, None]]
         actions = self.actions(rows, rows)
         self.assertEqual({FAIL}, {action.verb for action in actions})
@@ -183,7 +183,7 @@ class TestReferences(OrderTest):
 
     def test_long_chains_end(self):
         chain = [
-            [base.image(n, kernel_id=base.image(n + 1).id), None]
+            [samples.image(n, kernel_id=samples.image(n + 1).id), None]
             for n in range(1, 2000)
         ]
         actions = self.actions(chain[:1], chain, selection=only(chain[0][0]))
@@ -213,7 +213,7 @@ class TestReferences(OrderTest):
         self.assertEqual((COPY, FAIL), (one.verb, other.verb))
 
     def test_relic_is_no_reference(self):
-        image = base.image(1, kernel_id='aki-12345678', ramdisk_id='')
+        image = samples.image(1, kernel_id='aki-12345678', ramdisk_id='')
         (action,) = self.actions([[image, None]])
         self.assertEqual(COPY, action.verb)
 
@@ -232,11 +232,11 @@ class TestReferences(OrderTest):
     def test_whatever_refers_to_whatever(self, graph, chosen):
         """Each is planned once, and copied after what it needs only."""
         images = [
-            base.image(
+            samples.image(
                 number,
                 status=status,
                 **{
-                    field: base.image(other).id
+                    field: samples.image(other).id
                     for field, other in (('kernel_id', a), ('ramdisk_id', b))
                     if other
                 },

@@ -15,14 +15,14 @@ import testtools
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.model import replica_template
 from osc_glance_replicate.planning import rules
-from osc_glance_replicate.tests.doubles import records
+from osc_glance_replicate.tests.doubles import samples
 
-KERNEL, RAMDISK = (records.image(number).id for number in (2, 3))
+KERNEL, RAMDISK = (samples.image(number).id for number in (2, 3))
 
 
 class TestRules(testtools.TestCase):
     def test_references_that_the_replica_has(self):
-        image = records.image(kernel_id=KERNEL, ramdisk_id=RAMDISK)
+        image = samples.image(kernel_id=KERNEL, ramdisk_id=RAMDISK)
         for template, expected in (
             ({}, {'kernel_id', 'ramdisk_id'}),
             ({'left_out': ['kernel*']}, {'ramdisk_id'}),
@@ -43,14 +43,14 @@ class TestRules(testtools.TestCase):
             return {'disk_format': ['raw'], 'container_format': ['bare']}
 
         there = rules.Rules(formats=formats)
-        self.assertEqual('', there.unknown_format(records.image()))
+        self.assertEqual('', there.unknown_format(samples.image()))
         told = there.unknown_format(
-            records.image(disk_format='ploop', container_format='docker')
+            samples.image(disk_format='ploop', container_format='docker')
         )
         for words in "'ploop' is not known there", "'docker' is not known":
             self.assertIn(words, told)
         self.assertEqual(
-            '', rules.Rules().unknown_format(records.image(disk_format='x'))
+            '', rules.Rules().unknown_format(samples.image(disk_format='x'))
         )
 
     def test_record_of_another_project(self):
@@ -61,6 +61,6 @@ class TestRules(testtools.TestCase):
             (None, 'q', 'queued', False),
             ('p', 'q', 'active', False),
         ):
-            replica = records.image(owner=owner, status=status)
+            replica = samples.image(owner=owner, status=status)
             there = rules.Rules(project=mine)
             self.assertEqual(anothers, there.is_anothers(replica))

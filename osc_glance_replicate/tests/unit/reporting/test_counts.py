@@ -16,7 +16,7 @@ from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.model import results
 from osc_glance_replicate.reporting import counts
-from osc_glance_replicate.tests.doubles import records
+from osc_glance_replicate.tests.doubles import samples
 
 Result = results.Result
 
@@ -27,8 +27,8 @@ class TestCounts(testtools.TestCase):
         self.counts = counts.Counts()
 
     def test_what_is_planned_and_what_has_ended(self):
-        copied = records.action(1)
-        updated = records.action(2, plan.Verb.UPDATE)
+        copied = samples.action(1)
+        updated = samples.action(2, plan.Verb.UPDATE)
         self.counts.plan([copied, updated])
         self.assertEqual(4_000_000, self.counts.size)
         self.assertEqual('0 of 2+ images', self.counts.words)
@@ -45,9 +45,9 @@ class TestCounts(testtools.TestCase):
         )
 
     def test_what_was_not_planned_counts_if_it_needs_attention(self):
-        there = outcomes.Outcome(records.action(1), Result.UNCHANGED)
+        there = outcomes.Outcome(samples.action(1), Result.UNCHANGED)
         self.assertIsNone(self.counts.end(there))
-        clash = outcomes.Outcome(records.action(2), Result.CONFLICT)
+        clash = outcomes.Outcome(samples.action(2), Result.CONFLICT)
         self.assertEqual(0, self.counts.end(clash))
         self.assertEqual('1 of 1+ images, 1 failed', self.counts.words)
 
@@ -59,5 +59,5 @@ class TestTitle(testtools.TestCase):
             ('', '', ''),
             ('a\x1b', 'slave', r' a\x1b to slave'),
         ):
-            action = records.action(name=name, to=to)
+            action = samples.action(name=name, to=to)
             self.assertEqual(action.image.id + words, counts.title(action))

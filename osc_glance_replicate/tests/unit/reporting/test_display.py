@@ -23,9 +23,9 @@ from osc_glance_replicate import errors
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import results
 from osc_glance_replicate.reporting import display
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 
-action = base.action
+action = samples.action
 
 
 class TestDisplay(testtools.TestCase):

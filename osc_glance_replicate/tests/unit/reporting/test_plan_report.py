@@ -14,7 +14,7 @@ import testtools
 
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.reporting import plan_report
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 
 
 class TestDifferences(testtools.TestCase):
@@ -25,7 +25,7 @@ class TestDifferences(testtools.TestCase):
         ):
             told = plan_report.CompareReport()
             skipped = plan.Action(
-                base.image(), 'slave', plan.Verb.SKIP, routine=routine
+                samples.image(), 'slave', plan.Verb.SKIP, routine=routine
             )
             self.assertEqual([], list(told.rows(lambda: [skipped])))
             self.assertEqual(summary, told.summary)
@@ -33,7 +33,7 @@ class TestDifferences(testtools.TestCase):
 
     def test_what_to_do_next(self):
         told = plan_report.CompareReport()
-        failed = plan.Action(base.image(), 'slave', plan.Verb.FAIL, 'why')
+        failed = plan.Action(samples.image(), 'slave', plan.Verb.FAIL, 'why')
         list(told.rows(lambda: [failed]))
         self.assertEqual(
             '1 failed; see Detail, mend it and run the same command again',
@@ -46,7 +46,7 @@ class TestDifferences(testtools.TestCase):
         for verb in plan.Verb.COPY, plan.Verb.CONFLICT:
             told = plan_report.CompareReport()
             queued = plan.Action(
-                base.image(), 'slave', verb, base.image(status='queued')
+                samples.image(), 'slave', verb, samples.image(status='queued')
             )
             ((*_, difference, _),) = told.rows(lambda: [queued])
             self.assertEqual('incomplete', difference)

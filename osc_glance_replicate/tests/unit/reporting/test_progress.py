@@ -25,9 +25,9 @@ from osc_glance_replicate.model import plan
 from osc_glance_replicate.model import results
 from osc_glance_replicate.reporting import display
 from osc_glance_replicate.reporting import progress
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 
-action = base.action
+action = samples.action
 
 
 class TestLines(testtools.TestCase):

@@ -20,12 +20,12 @@ from osc_glance_replicate.model import plan
 from osc_glance_replicate.model import results
 from osc_glance_replicate.reporting import report
 from osc_glance_replicate import signals
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 
 
 def outcome(result, *, routine=False, **fields):
     action = plan.Action(
-        base.image(**fields), 'slave', plan.Verb.COPY, routine=routine
+        samples.image(**fields), 'slave', plan.Verb.COPY, routine=routine
     )
     return outcomes.Outcome(action, results.Result(result), 'why\x1b')
 
@@ -43,12 +43,13 @@ class TestReport(testtools.TestCase):
     def test_row(self):
         (row,) = self.report([outcome('copied', name='a\nb')])
         self.assertEqual(
-            (base.image().id, r'a\nb', 4, 'slave', 'copied', r'why\x1b'), row
+            (samples.image().id, r'a\nb', 4, 'slave', 'copied', r'why\x1b'),
+            row,
         )
 
     def test_no_field_of_a_record_steers_the_terminal(self):
         evil = '\x1b[2J'
-        fields = dict.fromkeys(base.image().record, evil)
+        fields = dict.fromkeys(samples.image().record, evil)
         (row,) = self.report([outcome('failed', **fields)])
         self.assertNotIn('\x1b', ''.join(map(str, row)))
 

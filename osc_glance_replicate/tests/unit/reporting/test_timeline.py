@@ -14,7 +14,7 @@ from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.model import results
 from osc_glance_replicate.tests.doubles import pages
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 
 
 class TestTimeline(pages.PageTest):
@@ -51,7 +51,7 @@ class TestTimeline(pages.PageTest):
         listening = self.page()
         self.at(0, 0, 5, 5, 8, 9, 10)
         actions = [
-            plan.Action(base.image(i), 'slave', plan.Verb.COPY)
+            plan.Action(samples.image(i), 'slave', plan.Verb.COPY)
             for i in range(1, 4)
         ]
         # 1 from 0 to 5, 2 from 0 to 8, 3 from 5 to 9.

@@ -13,7 +13,7 @@
 import testtools
 
 from osc_glance_replicate import errors
-from osc_glance_replicate.tests.doubles import records
+from osc_glance_replicate.tests.doubles import samples
 from osc_glance_replicate.transfer import data_verification
 
 
@@ -36,11 +36,11 @@ class TestVerification(testtools.TestCase):
 
     def test_good_data(self):
         for data in b'', b'data':
-            self.verify(records.image(data=data), data)
-        self.verify(records.image(), b'da', b'ta')
+            self.verify(samples.image(data=data), data)
+        self.verify(samples.image(), b'da', b'ta')
 
     def test_length(self):
-        image = records.image()
+        image = samples.image()
         for checksum in True, False:
             told = self.problem(image, b'dat', checksum=checksum)
             self.assertIn(f'sent 3 of the 4 bytes of {image.id}', told)
@@ -48,13 +48,13 @@ class TestVerification(testtools.TestCase):
             self.assertIn(f'sent more than the 4 bytes of {image.id}', told)
 
     def test_hash(self):
-        image = records.image()
+        image = samples.image()
         told = self.problem(image, b'dada')
         self.assertIn(f'the data of {image.id} is damaged: its sha512', told)
         self.verify(image, b'dada', checksum=False)
 
     def test_format(self):
-        image = records.image(disk_format='qcow2')
+        image = samples.image(disk_format='qcow2')
         self.verify(image, b'data')
         told = self.problem(image, b'data', inspect=True)
         for words in (

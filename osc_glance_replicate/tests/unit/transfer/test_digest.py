@@ -12,7 +12,7 @@
 
 import testtools
 
-from osc_glance_replicate.tests.doubles import records
+from osc_glance_replicate.tests.doubles import samples
 from osc_glance_replicate.transfer import digest
 
 
@@ -26,20 +26,20 @@ class TestDigest(testtools.TestCase):
 
     def test_blocks_are_hashed_in_order(self):
         blocks = [b'%d' % number * 1000 for number in range(200)]
-        image = records.image(data=b''.join(blocks))
+        image = samples.image(data=b''.join(blocks))
         self.assertEqual('', self.problem(image, *blocks))
         self.assertIn('sha512', self.problem(image, *reversed(blocks)))
 
     def test_both_hashes_are_told(self):
-        image = records.image(data=b'data', os_hash_algo=None)
+        image = samples.image(data=b'data', os_hash_algo=None)
         told = self.problem(image, b'dada')
         self.assertIn('its md5 is ', told)
         self.assertIn(f'{image.record["checksum"][:16]}… is recorded', told)
 
     def test_empty_image(self):
-        self.assertEqual('', self.problem(records.image(data=b'')))
+        self.assertEqual('', self.problem(samples.image(data=b'')))
 
     def test_nothing_to_hold_it_against(self):
-        nothing = records.image(os_hash_algo=None, checksum=None)
+        nothing = samples.image(os_hash_algo=None, checksum=None)
         for image in nothing, None:
             self.assertEqual('', self.problem(image, b'whatever'))

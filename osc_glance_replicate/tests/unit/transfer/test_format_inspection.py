@@ -12,7 +12,7 @@
 
 import testtools
 
-from osc_glance_replicate.tests.doubles import records
+from osc_glance_replicate.tests.doubles import samples
 from osc_glance_replicate.transfer import format_inspection
 
 #: The head of a qcow2 file: version 3, 64 KiB clusters, 1 MiB, nothing else.
@@ -26,7 +26,7 @@ QCOW2 = (
 
 class TestInspection(testtools.TestCase):
     def problem(self, data, piece=512, **fields):
-        inspection = format_inspection.Inspection(records.image(**fields))
+        inspection = format_inspection.Inspection(samples.image(**fields))
         for start in range(0, len(data), piece):
             if problem := inspection.feed(data[start : start + piece]):
                 return problem

@@ -17,7 +17,7 @@ import testtools
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.tests.doubles import places
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 from osc_glance_replicate.transfer import bandwidth
 from osc_glance_replicate.transfer import read_ahead
 from osc_glance_replicate.transfer import resuming_reader
@@ -66,7 +66,7 @@ class TestReadAhead(testtools.TestCase):
 
     def test_errors_are_passed_on(self):
         for error in BROKEN, TimeoutError('of the source'):
-            image = base.image(data=DATA)
+            image = samples.image(data=DATA)
             source = resuming_reader.ResumingReader(
                 source_data.SourceData(
                     places.Place('master', DATA, read=[error]), image

@@ -21,7 +21,7 @@ from osc_glance_replicate import background
 from osc_glance_replicate import errors
 from osc_glance_replicate import retry
 from osc_glance_replicate.tests.doubles import places
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 from osc_glance_replicate.transfer import bandwidth
 from osc_glance_replicate.transfer import read_ahead
 from osc_glance_replicate.transfer import resuming_reader
@@ -44,7 +44,7 @@ class TestResuming(testtools.TestCase):
         self.useFixture(
             fixtures.MonkeyPatch(f'{retry.__name__}._FIRST_DELAY', 0)
         )
-        self.image = base.image(data=DATA)
+        self.image = samples.image(data=DATA)
 
     def read(self, source, retries=3, kept=None, start=0):
         data = resuming_reader.ResumingReader(
@@ -91,7 +91,7 @@ class TestResuming(testtools.TestCase):
         self.assertEqual(DATA, self.read(source, retries=0))
 
     def test_what_has_changed_is_not_gone_on_with(self):
-        for now in (None, base.image(data=b'9876543210')):
+        for now in (None, samples.image(data=b'9876543210')):
             source = Source(self.image, 4)
             source.images[self.image.id] = now
             error = self.assertRaises(errors.DataError, self.read, source)
@@ -100,14 +100,14 @@ class TestResuming(testtools.TestCase):
     def test_what_is_kept_comes_first(self):
         for kept in (b'', DATA[:4], DATA):
             source = Source(self.image)
-            given = self.read(source, kept=base.Data(kept), start=len(kept))
+            given = self.read(source, kept=samples.Data(kept), start=len(kept))
             self.assertEqual(DATA, given)
             self.assertEqual(
                 [len(kept)] * (len(kept) < len(DATA)), source.starts
             )
 
     def test_too_much_is_passed_on(self):
-        self.image = base.image(data=DATA[:5])
+        self.image = samples.image(data=DATA[:5])
         self.assertEqual(DATA, self.read(Source(self.image)))
 
     def test_a_source_that_only_dribbles_has_broken(self):
@@ -115,13 +115,13 @@ class TestResuming(testtools.TestCase):
         self.useFixture(
             fixtures.MonkeyPatch('time.monotonic', lambda: next(clock))
         )
-        self.image = base.image(data=DATA * 10)
+        self.image = samples.image(data=DATA * 10)
         source = Source(self.image, data=DATA * 10)
         error = self.assertRaises(errors.PlaceError, self.read, source, 0)
         self.assertIn('sent 18 bytes in 60 s', str(error))
 
 
-class Wire(base.Data):
+class Wire(samples.Data):
     """Data that comes over a socket, as long as it was said to be.
 
     :ivar readers: the thread of each read
@@ -165,7 +165,7 @@ class TestArrived(testtools.TestCase):
         self.wires = [Wire(), Wire()]
         for wire in self.wires:
             self.addCleanup(wire.close)
-        self.image = base.image(data=DATA)
+        self.image = samples.image(data=DATA)
         self.starts = []
         self.limit = bandwidth.Bandwidth()
 

@@ -14,11 +14,11 @@ import testtools
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.tests.doubles import places
-from osc_glance_replicate.tests.doubles import records
+from osc_glance_replicate.tests.doubles import samples
 from osc_glance_replicate.transfer import bandwidth
 from osc_glance_replicate.transfer import source_data
 
-IMAGE = records.image(data=b'some data')
+IMAGE = samples.image(data=b'some data')
 
 
 class TestSourceData(testtools.TestCase):
@@ -43,7 +43,7 @@ class TestSourceData(testtools.TestCase):
 
     def test_what_has_changed_is_not_opened_again(self):
         self.read(0)
-        for now in None, records.image(data=b'other data'):
+        for now in None, samples.image(data=b'other data'):
             self.source.images[IMAGE.id] = now
             error = self.assertRaises(errors.DataError, self.data.open, 5)
             self.assertIn('changed or deleted while', str(error))

@@ -18,7 +18,7 @@ import testtools
 
 from osc_glance_replicate import background
 from osc_glance_replicate import errors
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 from osc_glance_replicate.transfer import image_reading
 from osc_glance_replicate.transfer import upload_body
 
@@ -26,8 +26,8 @@ from osc_glance_replicate.transfer import upload_body
 class TestBody(testtools.TestCase):
     def body(self, data, image, piece=3, checksum=True, inspect=False):
         self.stop = threading.Event()
-        return base.body(
-            base.Data(data, piece),
+        return samples.body(
+            samples.Data(data, piece),
             image,
             checksum=checksum,
             inspect=inspect,
@@ -46,12 +46,12 @@ class TestBody(testtools.TestCase):
 
     def test_right_bytes_pass(self):
         for data in (b'', b'x', b'some data', bytes(100000)):
-            body = self.body(data, base.image(data=data), piece=4096)
+            body = self.body(data, samples.image(data=data), piece=4096)
             self.assertEqual(len(data), len(body))
             self.assertEqual((data, None), self.received(body))
 
     def test_wrong_bytes_are_never_sent_whole(self):
-        image = base.image(data=b'some data')
+        image = samples.image(data=b'some data')
         for data, kind in (
             (b'some dat', errors.DataError),
             (b'', errors.DataError),
@@ -65,12 +65,16 @@ class TestBody(testtools.TestCase):
             self.assertIn(image.id, str(error))
 
     def test_last_block_waits_for_the_hash(self):
-        got, error = self.received(self.body(b'xbc', base.image(data=b'abc')))
+        got, error = self.received(
+            self.body(b'xbc', samples.image(data=b'abc'))
+        )
         self.assertEqual(b'', got)
         self.assertIn('sha512', str(error))
 
     def test_md5_is_used_where_nothing_else_is_recorded(self):
-        image = base.image(data=b'abc', os_hash_algo=None, os_hash_value=None)
+        image = samples.image(
+            data=b'abc', os_hash_algo=None, os_hash_value=None
+        )
         _, error = self.received(self.body(b'xbc', image))
         self.assertIn('md5', str(error))
         self.assertEqual(
@@ -79,19 +83,19 @@ class TestBody(testtools.TestCase):
 
     def test_unknown_algorithm_falls_back_to_md5(self):
         for algorithm in ('sha9000', 'shake_128', 'md4'):
-            image = base.image(data=b'abc', os_hash_algo=algorithm)
+            image = samples.image(data=b'abc', os_hash_algo=algorithm)
             _, error = self.received(self.body(b'xbc', image))
             self.assertIn('md5', str(error))
 
     def test_no_checksum_sends_whatever_has_the_length(self):
-        image = base.image(data=b'abc')
+        image = samples.image(data=b'abc')
         body = self.body(b'xbc', image, checksum=False)
         self.assertEqual((b'xbc', None), self.received(body))
         _, error = self.received(self.body(b'ab', image, checksum=False))
         self.assertIsInstance(error, errors.DataError)
 
     def test_it_refuses_to_be_sent_again(self):
-        body = self.body(b'abc', base.image(data=b'abc'))
+        body = self.body(b'abc', samples.image(data=b'abc'))
         self.received(body)
         self.assertRaises(RuntimeError, iter, body)
 
@@ -99,7 +103,7 @@ class TestBody(testtools.TestCase):
         self.useFixture(
             fixtures.MonkeyPatch(f'{upload_body.__name__}._RESERVE', 1)
         )
-        body = self.body(b'some data', base.image(data=b'some data'))
+        body = self.body(b'some data', samples.image(data=b'some data'))
         blocks = iter(body)
         next(blocks)
         self.stop.set()
@@ -107,7 +111,7 @@ class TestBody(testtools.TestCase):
 
     def test_hash_is_of_all_the_bytes(self):
         data = bytes(range(256)) * 5000
-        image = base.image(
+        image = samples.image(
             data=data,
             os_hash_algo='sha256',
             os_hash_value=hashlib.sha256(data).hexdigest(),
@@ -122,8 +126,8 @@ class TestPace(testtools.TestCase):
         now = [0.0]
         self.useFixture(fixtures.MonkeyPatch('time.monotonic', lambda: now[0]))
         data = bytes(9 * 1024 * 1024)
-        image = base.image(data=data)
-        body = base.body(base.Data(data, image_reading.MAX_BLOCK), image)
+        image = samples.image(data=data)
+        body = samples.body(samples.Data(data, image_reading.MAX_BLOCK), image)
         sizes = []
         for number, block in enumerate(body):
             sizes.append(len(block))
@@ -155,14 +159,14 @@ class TestFeeding(testtools.TestCase):
     def body(self, data, silent_at=6):
         go = self.go
 
-        class Stalling(base.Data):
+        class Stalling(samples.Data):
             def read(self, most):
                 if self._file.tell() == silent_at:
                     go.wait()
                 return super().read(most)
 
-        image = base.image(data=DATA)
-        return base.body(Stalling(data), image)
+        image = samples.image(data=DATA)
+        return samples.body(Stalling(data), image)
 
     def test_what_is_held_back_is_given_byte_by_byte(self):
         blocks = iter(self.body(DATA))

@@ -13,7 +13,7 @@
 import testtools
 
 from osc_glance_replicate import errors
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 from osc_glance_replicate.transfer import data_verification
 from osc_glance_replicate.transfer import image_reading
 from osc_glance_replicate.transfer import read_ahead
@@ -25,25 +25,25 @@ class TestFirst(testtools.TestCase):
     def first(self, data, checksum):
         """Read all of it first."""
         ahead = read_ahead.ReadAhead(data, image_reading.MAX_BLOCK)
-        image = base.image(data=b'some data')
+        image = samples.image(data=b'some data')
         first, again = (
             data_verification.Verification(image, 'dump', hashed)
             for hashed in (True, checksum)
         )
         with verified_reader.VerifiedReader(
-            ahead, first, base.GO, again
+            ahead, first, samples.GO, again
         ) as blocks:
             blocks.look_ahead()
             return b''.join(upload_body.UploadBody(blocks, 9))
 
     def test_what_was_checked_is_checked_again(self):
-        class Changing(base.Data):
+        class Changing(samples.Data):
             def rewind(self):
                 super().rewind()
                 self._file.write(b'evil')
                 super().rewind()
 
-        data = base.Data(b'some data')
+        data = samples.Data(b'some data')
         self.assertEqual(b'some data', self.first(data, checksum=True))
         error = self.assertRaises(
             errors.DataError, self.first, Changing(b'some data'), checksum=True
@@ -51,5 +51,5 @@ class TestFirst(testtools.TestCase):
         self.assertIn('damaged', str(error))
 
     def test_no_checksum_checks_what_can_be_read_twice(self):
-        data = base.Data(b'evil data')
+        data = samples.Data(b'evil data')
         self.assertRaises(errors.DataError, self.first, data, checksum=False)

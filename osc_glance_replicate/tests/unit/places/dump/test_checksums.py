@@ -22,7 +22,7 @@ import fixtures
 from osc_glance_replicate.places.dump import checksums
 from osc_glance_replicate.places.dump import folder
 from osc_glance_replicate.tests.doubles import dumps
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 
 
 class TestChecksums(dumps.FilesTest):
@@ -44,7 +44,7 @@ class TestChecksums(dumps.FilesTest):
 
         :returns: the line that it should have
         """
-        image = base.image(number, data, **fields)
+        image = samples.image(number, data, **fields)
         self.put(f'{image.id}.img', data)
         self.checksums.add(image, f'{image.id}.img')
         digest = hashlib.sha512(data).hexdigest()
@@ -91,7 +91,7 @@ class TestChecksums(dumps.FilesTest):
 
     def test_lines_that_mean_nothing_are_left_out(self):
         first, second, gone = self.add(1), self.add(2), self.add(3)
-        os.unlink(self.at(f'{base.image(3).id}.img'))
+        os.unlink(self.at(f'{samples.image(3).id}.img'))
         self.put('other.img', b'')
         for more in (
             gone,
@@ -128,7 +128,7 @@ class TestChecksums(dumps.FilesTest):
         ):
             value = hashlib.new(algorithm, b'data').hexdigest()
             self.add(number, os_hash_algo=algorithm, os_hash_value=value)
-            line = f'{value}  {base.image(number).id}.img\n'
+            line = f'{value}  {samples.image(number).id}.img\n'
             name = f'{algorithm.upper()}SUMS'
             self.assertEqual(line.encode(), self.content(name))
         self.assertEqual(6, len(self.sums()))

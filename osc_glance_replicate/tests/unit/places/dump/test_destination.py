@@ -34,7 +34,7 @@ from osc_glance_replicate.planning import rules
 from osc_glance_replicate import retry
 from osc_glance_replicate.tests.doubles import dumps
 from osc_glance_replicate.tests.doubles import places
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 from osc_glance_replicate.tests.oracle import examples
 from osc_glance_replicate.transfer import image_reading
 from osc_glance_replicate.transfer import upload_body
@@ -110,7 +110,7 @@ class DumpTest(dumps.FilesTest):
         self.useFixture(fixtures.MonkeyPatch('os.fsync', lambda fd: None))
         self.path = self.at('dump')
         self.dump = None
-        self.image = base.image(data=b'some data')
+        self.image = samples.image(data=b'some data')
         self.planner = planning.Planner(
             selection.Selection(),
             destinations={self.path: rules.Rules(exact=True)},
@@ -272,7 +272,7 @@ class TestCopy(DumpTest):
             self.assertEqual([0], self.source.starts)
 
     def test_empty_image_has_a_file(self):
-        self.image = base.image(data=b'')
+        self.image = samples.image(data=b'')
         self.assertEqual(('copied', ''), self.carry_out(Source(b'')))
         self.assertEqual(b'', self.content(self.data_path))
         self.assertEqual('unchanged', self.carry_out()[0])
@@ -325,7 +325,7 @@ class TestKept(DumpTest):
         self.assert_whole()
 
     def test_part_of_what_has_no_hash_is_not_gone_on_with(self):
-        self.image = base.image(
+        self.image = samples.image(
             data=b'some data',
             os_hash_algo=None,
             os_hash_value=None,
@@ -455,7 +455,7 @@ class TestKept(DumpTest):
         self.assertEqual(b'some data and more', self.content(self.data_path))
 
     def test_image_that_has_data_by_now(self):
-        queued = base.image(data=b'', status='queued', size=None)
+        queued = samples.image(data=b'', status='queued', size=None)
         self.put(self.image.id, records.serialize(queued))
         self.assertEqual(('copied', ''), self.carry_out())
         self.assert_whole()
@@ -476,7 +476,7 @@ class TestHoles(DumpTest):
             part.seek(len(rest) - len(rest.lstrip(b'\0')))
             part.write(rest.lstrip(b'\0'))
             part.truncate(kept)
-        self.dump.write(base.image(data=data), blocks)
+        self.dump.write(samples.image(data=data), blocks)
         self.assertFalse(os.path.exists(self.part_path))
         return self.content(self.data_path)
 
@@ -582,7 +582,7 @@ class TestDirectory(DumpTest):
             self.dump.require_room(actions)
 
     def test_room_for_what_is_to_be_written(self):
-        images = [base.image(n, bytes(10 * n)) for n in range(1, 7)]
+        images = [samples.image(n, bytes(10 * n)) for n in range(1, 7)]
         self.put(f'{images[1].id}.img.part', bytes(5))
         self.put(f'{images[2].id}.img', bytes(7))
         self.put(f'{images[3].id}.img.part', bytes(9999))
@@ -602,7 +602,7 @@ class TestDirectory(DumpTest):
         self.assertIn(f'{needed - 1} are free', str(error))
 
     def test_room_is_that_of_the_disk(self):
-        huge = base.image(size=2**62)
+        huge = samples.image(size=2**62)
         action = plan.Action(huge, self.path, plan.Verb.COPY)
         error = self.assertRaises(
             errors.RefusedError, self.dump.require_room, [action]
@@ -614,7 +614,7 @@ class TestUpdate(DumpTest):
     def test_record_is_written_anew_and_data_is_not(self):
         self.carry_out()
         before = os.stat(self.data_path)
-        self.image = base.image(data=b'some data', name='new', tags=['a'])
+        self.image = samples.image(data=b'some data', name='new', tags=['a'])
         self.assertEqual('updated', self.carry_out()[0])
         self.assertEqual([], self.source.starts)
         self.assert_whole()
@@ -625,15 +625,15 @@ class TestUpdate(DumpTest):
 
     def test_what_the_source_has_no_more_goes(self):
         self.carry_out()
-        self.image = base.image(data=b'some data', os_distro='debian')
+        self.image = samples.image(data=b'some data', os_distro='debian')
         self.carry_out()
-        self.image = base.image(data=b'some data')
+        self.image = samples.image(data=b'some data')
         self.assertEqual('updated', self.carry_out()[0])
         self.assert_whole()
 
     def test_other_data_is_a_conflict(self):
         self.carry_out()
-        self.image = base.image(data=b'SOME DATA')
+        self.image = samples.image(data=b'SOME DATA')
         self.assertEqual('conflict', self.carry_out(Source(b'SOME DATA'))[0])
         self.assertEqual(b'some data', self.content(self.data_path))
 
@@ -648,7 +648,7 @@ class TestUpdate(DumpTest):
         os.unlink(self.at('SHA512SUMS'))
         self.start_again()
         there = self.dump.find(self.image.id)
-        missing = base.image(2)
+        missing = samples.image(2)
         self.dump.catch_up(
             [
                 self.planner.decide(self.image, there, self.path),
@@ -658,19 +658,19 @@ class TestUpdate(DumpTest):
         self.assertEqual(sums, self.content(self.at('SHA512SUMS')))
 
     def test_members_that_were_not_asked_for_are_forgotten(self):
-        self.image = base.image(
+        self.image = samples.image(
             data=b'some data', visibility='shared', members={'p': 'pending'}
         )
         self.carry_out()
         self.assertEqual({'p': 'pending'}, self.dump.members(self.image))
-        self.image = base.image(
+        self.image = samples.image(
             data=b'some data', visibility='shared', name='new'
         )
         self.assertEqual('updated', self.carry_out()[0])
         self.assertIsNone(self.dump.members(self.image))
 
     def test_members_are_forgotten_where_the_record_stays(self):
-        shared = base.image(data=b'some data', visibility='shared')
+        shared = samples.image(data=b'some data', visibility='shared')
         members = {'p': 'pending'}
         self.image = dataclasses.replace(shared, members=members)
         self.carry_out()

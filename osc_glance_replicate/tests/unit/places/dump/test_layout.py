@@ -13,9 +13,9 @@
 import testtools
 
 from osc_glance_replicate.places.dump import layout
-from osc_glance_replicate.tests.doubles import records
+from osc_glance_replicate.tests.doubles import samples
 
-IMAGE, OTHER = records.image(1), records.image(2)
+IMAGE, OTHER = samples.image(1), samples.image(2)
 
 
 class TestNames(testtools.TestCase):
@@ -63,14 +63,14 @@ class TestStrays(testtools.TestCase):
         )
 
     def test_unfinished(self):
-        third = records.image(3)
+        third = samples.image(3)
         names = [
             IMAGE.id,
             layout.part_name(IMAGE),
             layout.part_name(OTHER),
             layout.data_name(OTHER),
             layout.data_name(third),
-            layout.members_name(records.image(4)),
+            layout.members_name(samples.image(4)),
             'SHA512SUMS.part',
             'notes.img',
         ]

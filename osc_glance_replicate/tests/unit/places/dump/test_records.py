@@ -16,9 +16,9 @@ import json
 import testtools
 
 from osc_glance_replicate.places.dump import records
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 
-ID = base.image().id
+ID = samples.image().id
 
 #: As glance-replicator wrote it.
 V1 = {
@@ -49,7 +49,7 @@ def parse(record):
 
 class TestV2(testtools.TestCase):
     def test_record_comes_back_as_it_was(self):
-        image = base.image(
+        image = samples.image(
             name='a\nb\u202e\u5b57',
             tags=['b', 'a'],
             os_distro='064',
@@ -63,23 +63,23 @@ class TestV2(testtools.TestCase):
         self.assertTrue(content.isascii())
 
     def test_same_record_is_the_same_bytes(self):
-        image = base.image()
-        turned = base.image()
+        image = samples.image()
+        turned = samples.image()
         turned = type(turned)(dict(reversed(turned.record.items())))
         self.assertEqual(records.serialize(image), records.serialize(turned))
 
     def test_credentials_are_not_written(self):
-        image = base.image(
+        image = samples.image(
             direct_url='swift://user:key@host',
             locations=[{'url': 'swift://user:key@host'}],
         )
         content = records.serialize(image)
         self.assertNotIn(b'key', content)
-        self.assertEqual(base.image(), records.parse(content, ID))
+        self.assertEqual(samples.image(), records.parse(content, ID))
 
     def test_properties_of_v1_are_nothing_special(self):
         """A record with a visibility is one of v2, whatever else it has."""
-        image = base.image(is_public='yes', properties='many')
+        image = samples.image(is_public='yes', properties='many')
         content = records.serialize(image)
         self.assertEqual(image, records.parse(content, ID))
         self.assertIsNone(image.defect)
@@ -187,7 +187,7 @@ class TestBadRecords(testtools.TestCase):
         return image.defect
 
     def record(self, **fields):
-        return {**base.image().record, **fields}
+        return {**samples.image().record, **fields}
 
     def test_what_is_no_json(self):
         good = json.dumps(self.record()).encode()
@@ -261,7 +261,7 @@ class TestBadRecords(testtools.TestCase):
 
     def test_record_of_another_image(self):
         for other in (
-            base.image(2).id,
+            samples.image(2).id,
             f'{ID} ',
             f'../{ID}',
             ID.replace('-', ''),
@@ -277,7 +277,7 @@ class TestBadRecords(testtools.TestCase):
         self.flaw(b'{}')
 
     def test_case_of_the_id_matters(self):
-        lower = base.image(0xABC)
+        lower = samples.image(0xABC)
         content = records.serialize(lower)
         self.assertIsNone(records.parse(content, lower.id).defect)
         self.assertIsNotNone(records.parse(content, lower.id.upper()).defect)

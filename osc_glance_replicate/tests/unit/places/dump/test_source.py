@@ -22,7 +22,7 @@ from osc_glance_replicate.model import results
 from osc_glance_replicate.places import dump
 from osc_glance_replicate.places.dump import records
 from osc_glance_replicate.tests.doubles import dumps
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 from osc_glance_replicate.transfer import image_reading
 from osc_glance_replicate.transfer import upload_body
 
@@ -30,7 +30,7 @@ from osc_glance_replicate.transfer import upload_body
 class TestImages(dumps.DirectoryTest):
     def test_order_of_ids_is_that_of_every_place(self):
         numbers = [0xB << 124, 0xA << 124, 0xC << 124, 1]
-        ids = [base.image(number).id for number in numbers]
+        ids = [samples.image(number).id for number in numbers]
         ids[0] = ids[0].upper()
         for number, image_id in zip(numbers, ids, strict=True):
             self.put_image(number, id=image_id)
@@ -46,7 +46,7 @@ class TestImages(dumps.DirectoryTest):
         self.assertIsNone(image.defect)
 
     def test_what_is_no_id_is_no_image(self):
-        image = base.image()
+        image = samples.image()
         for name in (
             '.lock',
             'SHA512SUMS',
@@ -64,7 +64,7 @@ class TestImages(dumps.DirectoryTest):
 
     def test_image_without_data_of_its_own_has_no_flaw(self):
         for number, status in enumerate(('queued', 'killed', 'saving')):
-            image = base.image(number, status=status, size=None)
+            image = samples.image(number, status=status, size=None)
             self.put(image.id, records.serialize(image))
         for image in self.place.images():
             self.assertIsNone(image.defect)
@@ -76,7 +76,7 @@ class TestImages(dumps.DirectoryTest):
         self.assertIn('missing', self.place.find(image.id).defect)
 
     def test_record_of_another_image(self):
-        image, other = base.image(1), base.image(2)
+        image, other = samples.image(1), samples.image(2)
         self.put(image.id, records.serialize(other))
         self.put(f'{image.id}.img', b'data')
         (found,) = self.place.images()
@@ -87,15 +87,15 @@ class TestImages(dumps.DirectoryTest):
         outside = self.useFixture(fixtures.TempDir()).path
         record = os.path.join(outside, 'record')
         with open(record, 'wb') as file:
-            file.write(records.serialize(base.image(1)))
-        os.symlink(record, self.at(base.image(1).id))
-        os.mkfifo(self.at(base.image(2).id))
-        os.mkdir(self.at(base.image(3).id))
-        os.symlink('/dev/zero', self.at(base.image(4).id))
-        os.symlink('nowhere', self.at(base.image(5).id))
+            file.write(records.serialize(samples.image(1)))
+        os.symlink(record, self.at(samples.image(1).id))
+        os.mkfifo(self.at(samples.image(2).id))
+        os.mkdir(self.at(samples.image(3).id))
+        os.symlink('/dev/zero', self.at(samples.image(4).id))
+        os.symlink('nowhere', self.at(samples.image(5).id))
         images = list(self.place.images())
         self.assertEqual(
-            [base.image(number).id for number in range(1, 6)],
+            [samples.image(number).id for number in range(1, 6)],
             [image.id for image in images],
         )
         for image in images:
@@ -121,7 +121,7 @@ class TestFind(dumps.DirectoryTest):
     def test_one(self):
         image = self.put_image()
         self.assertEqual(image, self.place.find(image.id))
-        self.assertIsNone(self.place.find(base.image(2).id))
+        self.assertIsNone(self.place.find(samples.image(2).id))
 
     def test_data_alone_is_no_image(self):
         image = self.put_image()
@@ -240,7 +240,7 @@ class TestRead(dumps.DirectoryTest):
         """
         got = b''
         try:
-            before = base.Data(b'some data'[:start])
+            before = samples.Data(b'some data'[:start])
             reading = image_reading.Reading(self.place, 0, block=3)
             with reading.open(self.image, False, before, start) as data:
                 body = upload_body.UploadBody(data, 9)

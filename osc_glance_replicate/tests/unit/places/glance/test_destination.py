@@ -21,19 +21,19 @@ from osc_glance_replicate.places import glance
 from osc_glance_replicate.planning import decisions as planning
 from osc_glance_replicate.tests.doubles import fake_glance
 from osc_glance_replicate.tests.doubles import importing
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 
 Answer = fake_glance.Answer
 
 
 class TestUpdate(fake_glance.GlanceTest):
     def update(self, answer, *changes):
-        replica = base.image()
+        replica = samples.image()
         place = self.serve(answer)
         try:
             place.update(
                 plan.Action(
-                    base.image(),
+                    samples.image(),
                     'slave',
                     plan.Verb.UPDATE,
                     replica,
@@ -60,7 +60,7 @@ class TestUpdate(fake_glance.GlanceTest):
             changed = {o['path'][1:]: o['value'] for o in operations}
             if 'visibility' in changed:
                 return Answer(403, {'message': 'not you'})
-            return Answer(200, {**base.image().record, **changed})
+            return Answer(200, {**samples.image().record, **changed})
 
         problem = self.update(
             answer, ('name', 'x'), ('visibility', 'public'), ('note', 'y')
@@ -73,7 +73,7 @@ class TestUpdate(fake_glance.GlanceTest):
         def answer(request):
             if request.method == 'POST':
                 return Answer(204)
-            return Answer(200, {**base.image().record, 'name': 'x'})
+            return Answer(200, {**samples.image().record, 'name': 'x'})
 
         self.update(answer, ('name', 'x'), ('status', 'deactivated'))
         self.assertEqual('deactivate', self.sent()[0])
@@ -81,7 +81,7 @@ class TestUpdate(fake_glance.GlanceTest):
         self.assertEqual('reactivate', self.sent()[1])
 
     def test_property_that_is_called_members(self):
-        changed = {**base.image().record, 'members': 'x'}
+        changed = {**samples.image().record, 'members': 'x'}
         told = self.update(lambda _: Answer(200, changed), ('members', 'x'))
         self.assertEqual('', told)
         path = {'op': 'add', 'path': '/members', 'value': 'x'}
@@ -115,12 +115,12 @@ class TestDestination(importing.ImportTest):
     def stage(self, way, place=None, **record):
         place = place or glance.Destination(self.api, None, way)
         planner = planning.Planner(selection.Selection())
-        replica = base.image(**{'status': 'queued', 'size': None, **record})
+        replica = samples.image(**{'status': 'queued', 'size': None, **record})
         place.stage(planner.decide(self.image, replica, 'slave'))
         return place
 
     def write(self, place):
-        body = base.body(base.Data(b'data'), self.image)
+        body = samples.body(samples.Data(b'data'), self.image)
         place.write(self.image, body)
 
     def test_nothing_is_staged_for_a_record_that_takes_no_import(self):
@@ -194,8 +194,8 @@ class TestComplete(fake_glance.GlanceTest):
         return changed
 
     def test_what_only_the_replica_has_stays_unless_it_is_to_be_exact(self):
-        image = base.image(tags=['a'], os_distro='debian', name='new')
-        queued = base.image(tags=['b'], own='x', status='queued', size=None)
+        image = samples.image(tags=['a'], os_distro='debian', name='new')
+        queued = samples.image(tags=['b'], own='x', status='queued', size=None)
         both = {'name': 'new', 'os_distro': 'debian'}
         self.assertEqual(
             {**both, 'tags': ['a', 'b']}, self.completed(image, queued)
@@ -206,6 +206,6 @@ class TestComplete(fake_glance.GlanceTest):
         )
 
     def test_nothing_to_do(self):
-        queued = base.image(status='queued', size=None)
-        self.assertEqual({}, self.completed(base.image(), queued))
+        queued = samples.image(status='queued', size=None)
+        self.assertEqual({}, self.completed(samples.image(), queued))
         self.assertEqual([], self.fake.requests)

@@ -19,7 +19,7 @@ import fixtures
 from osc_glance_replicate.clouds import limits
 from osc_glance_replicate import errors
 from osc_glance_replicate.tests.doubles import fake_glance
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 
 Answer = fake_glance.Answer
 
@@ -40,7 +40,7 @@ class TestAnswers(fake_glance.GlanceTest):
             self.useFixture(
                 fixtures.MonkeyPatch(f'{limits.__name__}.{name}', value)
             )
-        return place.find(base.image().id)
+        return place.find(samples.image().id)
 
     def test_answer_without_end_is_not_read(self):
         answer = Answer(document={'id': 'x' * 1000})
@@ -109,7 +109,7 @@ class TestAnswers(fake_glance.GlanceTest):
         self.assertEqual(4, len(self.fake.requests))
 
     def test_nothing_is_unpacked(self):
-        self.find(Answer(document={'id': base.image().id}))
+        self.find(Answer(document={'id': samples.image().id}))
         (request,) = self.fake.requests
         self.assertEqual('identity', request.headers['Accept-Encoding'])
 
@@ -149,5 +149,7 @@ class TestSilence(fake_glance.GlanceTest):
                 )
             )
         start = time.monotonic()
-        self.assertRaises(errors.TransientError, place.find, base.image().id)
+        self.assertRaises(
+            errors.TransientError, place.find, samples.image().id
+        )
         self.assertLess(time.monotonic() - start, 10)

@@ -17,14 +17,14 @@ import fixtures
 from osc_glance_replicate import errors
 from osc_glance_replicate.places.glance import listing
 from osc_glance_replicate.tests.doubles import fake_glance
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 
 Answer = fake_glance.Answer
 
 
 class TestListing(fake_glance.GlanceTest):
     def records(self, *numbers):
-        return [dict(base.image(number).record) for number in numbers]
+        return [dict(samples.image(number).record) for number in numbers]
 
     def listing(self, pages):
         """List images that a server gives by marker."""
@@ -115,11 +115,13 @@ class TestListing(fake_glance.GlanceTest):
         )
         second, late = place.images()
         self.assertIsNone(second.defect)
-        self.assertEqual(base.image(1).id, late.id)
+        self.assertEqual(samples.image(1).id, late.id)
         self.assertIn('order', late.defect)
 
     def test_capital_letters_disturb_no_other_image(self):
-        capital = dict(base.image(1).record, id=base.image(0xF0).id.upper())
+        capital = dict(
+            samples.image(1).record, id=samples.image(0xF0).id.upper()
+        )
 
         def pages(marker):
             answer = self.page([2, 3], more=False)

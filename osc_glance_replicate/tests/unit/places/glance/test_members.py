@@ -14,7 +14,7 @@ from osc_glance_replicate import errors
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.places import glance
 from osc_glance_replicate.tests.doubles import fake_glance
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 
 Answer = fake_glance.Answer
 
@@ -52,12 +52,12 @@ class TestMembers(fake_glance.GlanceTest):
             good = 204 if request.method == 'DELETE' else 200
             return Answer(403 if name in refuse else good, {})
 
-        image = base.image(visibility='shared', members=wanted)
+        image = samples.image(visibility='shared', members=wanted)
         action = plan.Action(
             image,
             'slave',
             plan.Verb.UPDATE,
-            base.image(),
+            samples.image(),
             changes=(plan.Change('members', wanted, {}, exact),),
             exact=exact,
         )
@@ -102,4 +102,6 @@ class TestMembers(fake_glance.GlanceTest):
                     {'members': [{'member_id': project, 'status': 'pending'}]},
                 )
             )
-            self.assertRaises(errors.PlaceError, place.members, base.image())
+            self.assertRaises(
+                errors.PlaceError, place.members, samples.image()
+            )

@@ -16,7 +16,7 @@ import testtools
 from osc_glance_replicate import background
 from osc_glance_replicate import errors
 from osc_glance_replicate.tests.doubles import fake_glance
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 from osc_glance_replicate.transfer import image_reading
 from osc_glance_replicate.transfer import upload_body
 from osc_glance_replicate.transfer import verified_reader
@@ -31,7 +31,7 @@ class TestRead(fake_glance.GlanceTest):
                 f'{verified_reader.__name__}._SILENCE_TIMEOUT', 0.5
             )
         )
-        image = base.image(data=b'the data')
+        image = samples.image(data=b'the data')
         rambling = Answer(
             headers={'Transfer-Encoding': 'chunked'}, endless=b'0'
         )
@@ -53,14 +53,14 @@ class TestRead(fake_glance.GlanceTest):
         answer = Answer(headers={'Transfer-Encoding': 'chunked'}, endless=b'0')
         self.addCleanup(answer.over.set)
         place = self.serve(lambda request: answer)
-        with place.read(base.image()) as data:
+        with place.read(samples.image()) as data:
             reading = background.start(data.read, 100)
             self.assertRaises(TimeoutError, reading.result, 0.2)
             data.interrupt()
             reading.exception(10)
 
     def test_only_the_recorded_length_is_accepted(self):
-        image = base.image(data=b'four')
+        image = samples.image(data=b'four')
         for answer in (Answer(204), Answer(200, 'too long')):
             place = self.serve(lambda request, answer=answer: answer)
             with testtools.ExpectedException(errors.DataError, 'slave: .*'):
@@ -69,7 +69,7 @@ class TestRead(fake_glance.GlanceTest):
 
     def test_encoded_data_is_not_asked_for(self):
         place = self.serve(lambda request: Answer(200, 'four'))
-        with place.read(base.image(data=b'"four"')) as data:
+        with place.read(samples.image(data=b'"four"')) as data:
             self.assertEqual(b'"four"', data.read(10))
         (request,) = self.fake.requests
         self.assertEqual('identity', request.headers['Accept-Encoding'])
@@ -78,12 +78,12 @@ class TestRead(fake_glance.GlanceTest):
         place = self.serve(
             lambda request: Answer(200, 'x', {'Content-Length': '9'})
         )
-        with place.read(base.image(data=b'nine bytes'[:9])) as data:
+        with place.read(samples.image(data=b'nine bytes'[:9])) as data:
             self.assertEqual(b'"x"', data.read(9))
             self.assertEqual(b'', data.read(9))
 
     def test_data_that_always_breaks_off_is_said_to_be_lost(self):
-        image = base.image(data=b'nine bytes'[:9])
+        image = samples.image(data=b'nine bytes'[:9])
         place = self.serve(
             lambda request: Answer(200, 'x', {'Content-Length': '9'})
         )
@@ -98,5 +98,5 @@ class TestRead(fake_glance.GlanceTest):
 
     def test_empty_image_has_no_content(self):
         place = self.serve(lambda request: Answer(204))
-        with place.read(base.image(data=b'')) as data:
+        with place.read(samples.image(data=b'')) as data:
             self.assertEqual(b'', data.read(10))

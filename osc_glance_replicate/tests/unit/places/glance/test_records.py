@@ -16,15 +16,15 @@ from osc_glance_replicate import errors
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.places.glance import records
 from osc_glance_replicate.tests.doubles import fake_glance
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 
 Answer = fake_glance.Answer
 
 
 class TestHeeded(fake_glance.GlanceTest):
     def test_property_that_is_not_changed_is_named(self):
-        image = base.image(member='x')
-        stored = dict(base.image().record)
+        image = samples.image(member='x')
+        stored = dict(samples.image().record)
         place = self.serve(lambda request: Answer(201, stored))
         error = self.assertRaises(
             errors.RefusedError,
@@ -38,10 +38,10 @@ class TestChange(fake_glance.GlanceTest):
     def change(self, stored, **changes):
         """Change a record of which something is stored then."""
         self.serve(lambda request: Answer(200, stored))
-        records.change(self.fake.api, base.image().id, changes)
+        records.change(self.fake.api, samples.image().id, changes)
 
     def test_fields_are_replaced_and_properties_added_or_removed(self):
-        image = base.image(name='x', **{'a/b~c': 'y'})
+        image = samples.image(name='x', **{'a/b~c': 'y'})
         changes = {'name': 'x', 'a/b~c': 'y', 'gone': None}
         self.change(dict(image.record), **changes)
         (patch,) = self.fake.requests
@@ -55,7 +55,7 @@ class TestChange(fake_glance.GlanceTest):
         )
 
     def test_what_is_not_as_asked_is_named(self):
-        stored = dict(base.image(os_distro='debian', owner='p').record)
+        stored = dict(samples.image(os_distro='debian', owner='p').record)
         error = self.assertRaises(
             errors.RefusedError,
             self.change,

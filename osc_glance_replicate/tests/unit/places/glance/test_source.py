@@ -14,7 +14,7 @@ import fixtures
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.tests.doubles import fake_glance
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 
 Answer = fake_glance.Answer
 
@@ -29,10 +29,10 @@ class TestFind(fake_glance.GlanceTest):
         answers = iter([Answer(503), Answer(502)])
         place = self.serve(
             lambda request: next(
-                answers, Answer(200, dict(base.image().record))
+                answers, Answer(200, dict(samples.image().record))
             )
         )
-        self.assertEqual(base.image(), place.find(base.image().id))
+        self.assertEqual(samples.image(), place.find(samples.image().id))
         self.assertEqual(3, len(self.fake.requests))
 
     def test_id_that_leads_elsewhere_is_not_asked_for(self):

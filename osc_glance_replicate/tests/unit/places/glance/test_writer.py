@@ -15,7 +15,7 @@ import email.utils
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.tests.doubles import fake_glance
-from osc_glance_replicate.tests.doubles import records as base
+from osc_glance_replicate.tests.doubles import samples
 
 Answer = fake_glance.Answer
 
@@ -24,9 +24,9 @@ class TestWrite(fake_glance.GlanceTest):
     """A consumed body is never sent again."""
 
     def write(self, answer, data=b'the bytes'):
-        image = base.image(data=data)
+        image = samples.image(data=data)
         place = self.serve(lambda request: answer)
-        body = base.body(base.Data(data), image)
+        body = samples.body(samples.Data(data), image)
         try:
             place.write(image, body)
         finally:
@@ -72,9 +72,9 @@ class TestWrite(fake_glance.GlanceTest):
             raise ConnectionResetError
 
         place = self.serve(hang_up)
-        body = base.body(base.Data(b'data'), base.image())
+        body = samples.body(samples.Data(b'data'), samples.image())
         self.assertRaises(
-            errors.TransientError, place.write, base.image(), body
+            errors.TransientError, place.write, samples.image(), body
         )
         self.assertEqual(1, len(self.fake.requests))
 
