@@ -24,6 +24,19 @@ from osc_glance_replicate.tests.doubles import samples
 Answer = fake_glance.Answer
 
 
+class Clock:
+    """A clock that goes on only while somebody sleeps."""
+
+    def __init__(self):
+        self._now = 0.0
+
+    def monotonic(self):
+        return self._now
+
+    def sleep(self, seconds):
+        self._now += seconds
+
+
 class ImportTest(testtools.TestCase):
     """A Glance that imports as it is told.
 
@@ -45,6 +58,7 @@ class ImportTest(testtools.TestCase):
             (retry, '_FIRST_DELAY', 0.001),
             (imports, '_MIN_INTERVAL', 0.001),
             (imports, '_STALL_TIMEOUT', 0.3),
+            (imports, 'time', Clock()),
         ):
             patcher = mock.patch.object(module, name, value)
             patcher.start()
