@@ -18,7 +18,7 @@ import fixtures
 import testtools
 
 from osc_glance_replicate.engine import verify
-from osc_glance_replicate.model import image_selection as selection
+from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.places import dump
 from osc_glance_replicate.places.dump import records
 from osc_glance_replicate.reporting import verify_report
@@ -73,7 +73,9 @@ class VerifyTest(DirectoryTest):
     """A dump that is verified."""
 
     def verify(self, **options):
-        return list(verify.verify(self.place, selection.Selection(**options)))
+        return list(
+            verify.verify(self.place, image_selection.Selection(**options))
+        )
 
     def verify_one(self):
         (finding,) = self.verify()

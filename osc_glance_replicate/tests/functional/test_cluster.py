@@ -24,7 +24,7 @@ import time
 import distributed
 import fixtures
 
-from osc_glance_replicate.cluster import dask_crew as our_side
+from osc_glance_replicate.cluster import dask_crew
 from osc_glance_replicate.cluster import worker
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import options
@@ -355,7 +355,7 @@ class TestWorkers(base.FunctionalTest):
         """Give a fixture, and our side of it."""
         self.useFixture(
             fixtures.MonkeyPatch(
-                f'{our_side.__name__}._NO_WORKERS_TIMEOUT', 1.0
+                f'{dask_crew.__name__}._NO_WORKERS_TIMEOUT', 1.0
             )
         )
         hired = self.useFixture(cluster.Cluster([{}] * workers))
@@ -364,7 +364,7 @@ class TestWorkers(base.FunctionalTest):
             run=options.Run(retries=0, bandwidth=rate),
         )
         brief = worker.Brief('a run', worker.version(), 'master', request, ())
-        crew = our_side.DaskCrew(hired.address, brief)
+        crew = dask_crew.DaskCrew(hired.address, brief)
         self.addCleanup(crew.close)
         return hired, crew
 

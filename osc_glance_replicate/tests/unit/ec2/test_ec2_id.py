@@ -18,9 +18,9 @@ from hypothesis import strategies
 import testtools
 
 from osc_glance_replicate.ec2 import ec2_id
-from osc_glance_replicate.model import image_selection as selection
+from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import plan
-from osc_glance_replicate.planning import decisions as planning
+from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.tests.doubles import ec2_ids
 from osc_glance_replicate.tests.doubles import samples
 
@@ -84,7 +84,7 @@ class TestScheme(testtools.TestCase):
 
 class TestMeant(testtools.TestCase):
     def test_what_is_not_copied_and_yet_used(self):
-        planner = planning.Planner(selection.Selection())
+        planner = decisions.Planner(image_selection.Selection())
         for meant, fields in (
             (True, {}),
             (True, {'block_device_mapping': '[]', 'data': b''}),

@@ -25,11 +25,11 @@ from hypothesis import strategies
 
 from osc_glance_replicate.engine import verify
 from osc_glance_replicate import errors
-from osc_glance_replicate.model import image_selection as selection
+from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.places import dump
 from osc_glance_replicate.places.dump import records
-from osc_glance_replicate.planning import decisions as planning
+from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.reporting import verify_report
 from osc_glance_replicate.tests.doubles import dumps
 from osc_glance_replicate.tests.doubles import samples
@@ -451,7 +451,7 @@ class TestChangedDump(dumps.FilesTest):
             what verify tells
         """
         loaded = {}
-        planner = planning.Planner(selection.Selection())
+        planner = decisions.Planner(image_selection.Selection())
         with self.source() as source:
             for image in source.images():
                 self.check_image(source, image)
@@ -462,7 +462,9 @@ class TestChangedDump(dumps.FilesTest):
                         loaded[image.id] = image, self.read(source, image)
             tell = verify_report.VerifyReport(for_people=True)
             rows = list(
-                tell.rows(lambda: verify.verify(source, selection.Selection()))
+                tell.rows(
+                    lambda: verify.verify(source, image_selection.Selection())
+                )
             )
         if tell.trouble:
             raise tell.trouble

@@ -17,7 +17,7 @@ import fixtures
 
 from osc_glance_replicate.engine import verify
 from osc_glance_replicate import errors
-from osc_glance_replicate.model import image_selection as selection
+from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.places.dump import records
 from osc_glance_replicate.reporting import progress
 from osc_glance_replicate.reporting import verify_report
@@ -41,7 +41,9 @@ class TestImages(dumps.VerifyTest):
         os.unlink(self.at(f'{none.id}.img'))
         list(
             verify.verify(
-                self.place, selection.Selection(), progress.ProgressLog(stream)
+                self.place,
+                image_selection.Selection(),
+                progress.ProgressLog(stream),
             )
         )
         told = sorted(stream.getvalue().splitlines())
@@ -206,7 +208,7 @@ class TestSelection(dumps.VerifyTest):
         one = self.put_image(1)
         for missing in ('nothing', samples.image(2).id):
             findings = verify.verify(
-                self.place, selection.Selection(images=(one.id, missing))
+                self.place, image_selection.Selection(images=(one.id, missing))
             )
             error = self.assertRaises(errors.SelectionError, next, findings)
             self.assertIn(missing, str(error))

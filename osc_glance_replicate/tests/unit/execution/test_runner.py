@@ -22,8 +22,8 @@ import testtools
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import runner
 from osc_glance_replicate.execution import thread_crew
-from osc_glance_replicate.model import image_selection as selection
-from osc_glance_replicate.planning import decisions as planning
+from osc_glance_replicate.model import image_selection
+from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.tests.doubles import places
 from osc_glance_replicate.tests.doubles import samples
 from osc_glance_replicate.transfer import image_reading
@@ -34,7 +34,7 @@ _RUNNER = runner.__name__
 
 class TestRunner(testtools.TestCase):
     def runner(self, slave, *, source=None, transfers=2, fail_fast=False):
-        self.planner = planning.Planner(selection.Selection())
+        self.planner = decisions.Planner(image_selection.Selection())
         crew = thread_crew.ThreadCrew(
             {'slave': slave},
             self.planner,

@@ -18,9 +18,9 @@ from osc_glance_replicate import errors
 from osc_glance_replicate.execution import events
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.execution import task
-from osc_glance_replicate.model import image_selection as selection
+from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import options
-from osc_glance_replicate.planning import decisions as planning
+from osc_glance_replicate.planning import decisions
 from osc_glance_replicate import retry
 from osc_glance_replicate.tests.doubles import places
 from osc_glance_replicate.tests.doubles import samples
@@ -33,7 +33,7 @@ class TestTask(testtools.TestCase):
     def setUp(self):
         super().setUp()
         self.image = samples.image()
-        self.planner = planning.Planner(selection.Selection())
+        self.planner = decisions.Planner(image_selection.Selection())
         for name, value in (('_FIRST_DELAY', 0.001), ('_BUSY_TIMEOUT', 0.1)):
             patcher = mock.patch.object(retry, name, value)
             patcher.start()

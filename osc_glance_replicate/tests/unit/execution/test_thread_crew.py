@@ -18,9 +18,9 @@ import testtools
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import runner
 from osc_glance_replicate.execution import thread_crew
-from osc_glance_replicate.model import image_selection as selection
+from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import options
-from osc_glance_replicate.planning import decisions as planning
+from osc_glance_replicate.planning import decisions
 from osc_glance_replicate import retry
 from osc_glance_replicate.tests.doubles import places
 from osc_glance_replicate.tests.doubles import samples
@@ -48,7 +48,7 @@ class TestFan(testtools.TestCase):
         self.places = {name: places.Place(name) for name in NAMES}
 
     def copy(self, retries=0, checks=options.Checks()):
-        planner = planning.Planner(selection.Selection())
+        planner = decisions.Planner(image_selection.Selection())
         crew = thread_crew.ThreadCrew(
             self.places,
             planner,

@@ -12,7 +12,7 @@
 
 import testtools
 
-from osc_glance_replicate.model import replica_template as replica
+from osc_glance_replicate.model import replica_template
 from osc_glance_replicate.tests.doubles import projects
 from osc_glance_replicate.tests.doubles import samples
 
@@ -21,7 +21,7 @@ BY_NAME = projects.BY_NAME
 
 class TestTemplate(testtools.TestCase):
     def test_properties(self):
-        template = replica.Template(
+        template = replica_template.Template(
             left_out=['hw_*', 'name'], properties={'site': 'b', 'os': 'x'}
         )
         image = samples.image(hw_disk='1', hw_vif='2', os='linux', keep='3')
@@ -33,14 +33,14 @@ class TestTemplate(testtools.TestCase):
         self.assertIsNone(owner)
 
     def test_visibility(self):
-        shaped, _ = replica.Template(visibility='community').apply(
+        shaped, _ = replica_template.Template(visibility='community').apply(
             samples.image()
         )
         self.assertEqual('community', shaped.visibility)
 
     def test_members_of_shared_images_only(self):
         members = {'m1': 'accepted', 'm2': 'pending'}
-        template = replica.Template(owners=BY_NAME, members=True)
+        template = replica_template.Template(owners=BY_NAME, members=True)
         for visibility, expected in (
             ('shared', {'s1': 'accepted', 's2': 'pending'}),
             ('private', None),
@@ -54,8 +54,8 @@ class TestTemplate(testtools.TestCase):
 
     def test_members_that_nothing_maps(self):
         image = samples.image(members={'m1': 'pending'}, visibility='shared')
-        template = replica.Template(members=True)
+        template = replica_template.Template(members=True)
         error = self.assertRaises(LookupError, template.apply, image)
         self.assertIn('m1', str(error))
-        shaped, _ = replica.Template().apply(image)
+        shaped, _ = replica_template.Template().apply(image)
         self.assertIsNone(shaped.members)

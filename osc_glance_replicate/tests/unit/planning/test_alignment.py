@@ -15,8 +15,8 @@ import itertools
 import testtools
 
 from osc_glance_replicate import errors
-from osc_glance_replicate.model import image_selection as selection
-from osc_glance_replicate.planning import alignment as catalogue
+from osc_glance_replicate.model import image_selection
+from osc_glance_replicate.planning import alignment
 from osc_glance_replicate.tests.doubles import samples
 
 
@@ -44,19 +44,19 @@ class TestAlign(testtools.TestCase):
         one, two, three = (samples.image(number) for number in (1, 2, 3))
         self.assertEqual(
             [[one, one, None], [two, None, None], [None, three, three]],
-            list(catalogue.align([[one, two], [one, three], [three]])),
+            list(alignment.align([[one, two], [one, three], [three]])),
         )
 
     def test_ids_that_differ_in_case_are_two_images(self):
         lower, upper = (samples.image(id='a' * 8 + c * 28) for c in 'bB')
         self.assertEqual(
             [[upper, None], [lower, lower]],
-            list(catalogue.align([[upper, lower], [lower]])),
+            list(alignment.align([[upper, lower], [lower]])),
         )
 
     def test_listings_are_read_as_rows_are_asked_for(self):
         endless = (samples.image(number) for number in itertools.count())
-        rows = catalogue.align([endless, []])
+        rows = alignment.align([endless, []])
         self.assertEqual(3, len(list(itertools.islice(rows, 3))))
 
 
@@ -68,20 +68,20 @@ class TestRows(testtools.TestCase):
         self.source = Listing('master', self.one, self.two)
 
     def test_names_and_ids_are_looked_up_and_come_once(self):
-        rows = catalogue.rows(
+        rows = alignment.rows(
             self.source,
             [Listing('slave')],
-            selection.Selection(['image 2', self.one.id, self.two.id]),
+            image_selection.Selection(['image 2', self.one.id, self.two.id]),
         )
         self.assertEqual([[self.two, None], [self.one, None]], list(rows))
 
     def test_unknown_name_is_an_error(self):
         error = self.assertRaises(
             errors.SelectionError,
-            catalogue.rows,
+            alignment.rows,
             self.source,
             [],
-            selection.Selection(['image 1', 'ghost']),
+            image_selection.Selection(['image 1', 'ghost']),
         )
         self.assertIn("'ghost' in master", str(error))
 
@@ -90,10 +90,10 @@ class TestRows(testtools.TestCase):
         source = Listing('master', self.one, twin)
         error = self.assertRaises(
             errors.SelectionError,
-            catalogue.rows,
+            alignment.rows,
             source,
             [],
-            selection.Selection(['image 1']),
+            image_selection.Selection(['image 1']),
         )
         self.assertIn(self.one.id, str(error))
         self.assertIn(twin.id, str(error))
@@ -102,10 +102,10 @@ class TestRows(testtools.TestCase):
         alias = Listing('slave', self.one, self.two)
         error = self.assertRaises(
             errors.CloudError,
-            catalogue.rows,
+            alignment.rows,
             self.source,
             [alias],
-            selection.Selection(),
+            image_selection.Selection(),
         )
         self.assertIn("'slave'", str(error))
         self.assertIn("'master'", str(error))
@@ -115,10 +115,10 @@ class TestRows(testtools.TestCase):
         a, b = (Listing(name, *images) for name in 'ab')
         self.assertRaises(
             errors.CloudError,
-            catalogue.rows,
+            alignment.rows,
             self.source,
             [a, b],
-            selection.Selection(),
+            image_selection.Selection(),
         )
 
     def test_replicas_made_in_the_same_second_are_no_alias(self):
@@ -129,10 +129,10 @@ class TestRows(testtools.TestCase):
         ]
         others = [*images[1:], samples.image(10)]
         for a, b in ((few, few), (images, others)):
-            rows = catalogue.rows(
+            rows = alignment.rows(
                 self.source,
                 [Listing('a', *a), Listing('b', *b)],
-                selection.Selection(),
+                image_selection.Selection(),
             )
             self.assertEqual(self.one, next(rows)[0])
 
@@ -140,24 +140,28 @@ class TestRows(testtools.TestCase):
         evil = samples.image(id='../../v3/auth/tokens')
         slave = Listing('slave')
         slave.find = self.fail
-        rows = catalogue.rows(
+        rows = alignment.rows(
             Listing('master', evil),
             [slave],
-            selection.Selection(['image 1']),
+            image_selection.Selection(['image 1']),
         )
         self.assertEqual([[evil, None]], list(rows))
 
     def test_replicas_of_one_run_at_another_keystone_are_no_alias(self):
         replicas = [samples.image(n, owner='another') for n in (1, 2)]
-        rows = catalogue.rows(
-            self.source, [Listing('slave', *replicas)], selection.Selection()
+        rows = alignment.rows(
+            self.source,
+            [Listing('slave', *replicas)],
+            image_selection.Selection(),
         )
         self.assertEqual(2, len(list(rows)))
 
     def test_one_replica_of_another_time_shows_another_service(self):
         replica = samples.image(2, created_at='2026-02-02T00:00:00Z')
         slave = Listing('slave', self.one, replica)
-        rows = catalogue.rows(self.source, [slave], selection.Selection())
+        rows = alignment.rows(
+            self.source, [slave], image_selection.Selection()
+        )
         self.assertEqual(
             [[self.one, self.one], [self.two, replica]], list(rows)
         )

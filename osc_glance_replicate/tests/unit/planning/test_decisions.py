@@ -14,12 +14,12 @@ import dataclasses
 
 import testtools
 
-from osc_glance_replicate.model import image_selection as selection
+from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import options
 from osc_glance_replicate.model import ownership
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.model import replica_template
-from osc_glance_replicate.planning import decisions as planning
+from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.planning import rules
 from osc_glance_replicate.tests.doubles import projects
 from osc_glance_replicate.tests.doubles import samples
@@ -41,8 +41,8 @@ FAIL = plan.Verb.FAIL
 
 class TestDecide(testtools.TestCase):
     def decide(self, image, replica, *, images=(), project=None, **options):
-        planner = planning.Planner(
-            selection.Selection(images),
+        planner = decisions.Planner(
+            image_selection.Selection(images),
             destinations={'slave': rules.Rules(project=project)},
             **options,
         )
@@ -244,8 +244,8 @@ class TestWay(testtools.TestCase):
                 'by glance-download from N to all stores',
             ),
         ):
-            planner = planning.Planner(
-                selection.Selection(),
+            planner = decisions.Planner(
+                image_selection.Selection(),
                 destinations={'slave': rules.Rules(delivery=way)},
             )
             action = planner.decide(samples.image(), None, 'slave')
@@ -256,8 +256,8 @@ class TestWay(testtools.TestCase):
 
 class TestPlanner(testtools.TestCase):
     def decide(self, image, there=None, exact=False, **template):
-        planner = planning.Planner(
-            selection.Selection(),
+        planner = decisions.Planner(
+            image_selection.Selection(),
             destinations={
                 'slave': rules.Rules(
                     replica_template.Template(**template), exact

@@ -14,10 +14,10 @@ import hypothesis
 from hypothesis import strategies
 import testtools
 
-from osc_glance_replicate.model import image_selection as selection
+from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import plan
-from osc_glance_replicate.model import replica_template as replica
-from osc_glance_replicate.planning import decisions as planning
+from osc_glance_replicate.model import replica_template
+from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.planning import order
 from osc_glance_replicate.planning import rules
 from osc_glance_replicate.tests.doubles import samples
@@ -35,12 +35,12 @@ class OrderTest(testtools.TestCase):
         :param known: rows that can be looked up
         :param there: what holds at the first destination
         """
-        options.setdefault('selection', selection.Selection())
+        options.setdefault('selection', image_selection.Selection())
         if there:
             options['destinations'] = {to[0]: there}
         found = {row[0].id: row for row in known}
         sequence = order.Order(
-            planning.Planner(**options),
+            decisions.Planner(**options),
             to,
             lambda image_id: found.get(image_id, [None] * (len(to) + 1)),
         )
@@ -51,13 +51,13 @@ class TestOrder(OrderTest):
     def test_a_defect_is_of_one_image(self):
         rows = [[samples.image(1), None], [samples.image(2), None]]
 
-        class Planner(planning.Planner):
+        class Planner(decisions.Planner):
             def decide(self, image, *args):
                 if image.id == rows[0][0].id:
                     raise TypeError('no\nmapping')
                 return super().decide(image, *args)
 
-        planner = Planner(selection.Selection())
+        planner = Planner(image_selection.Selection())
         failed, other = order.Order(planner, ('slave',), None).actions(rows)
         self.assertEqual(FAIL, failed.verb)
         self.assertEqual('unexpected TypeError: no\\nmapping', failed.reason)
@@ -85,7 +85,7 @@ class TestOrder(OrderTest):
             self.fail('it was read ahead')
 
         sequence = order.Order(
-            planning.Planner(selection.Selection()), ['slave'], None
+            decisions.Planner(image_selection.Selection()), ['slave'], None
         )
         self.assertEqual(COPY, next(sequence.actions(rows())).verb)
 
@@ -108,14 +108,16 @@ class TestReferences(OrderTest):
         actions = self.actions(
             [[AMI, None]],
             [[hidden, None], [AKI, None]],
-            selection=selection.Selection(excludes=['image 7', 'image 8']),
+            selection=image_selection.Selection(
+                excludes=['image 7', 'image 8']
+            ),
         )
         self.assertEqual([COPY] * 3, [action.verb for action in actions])
 
     def test_hidden_one_that_is_listed(self):
         hidden = samples.image(8, os_hidden=True)
         rows = [[AMI, None], [hidden, None], [AKI, None]]
-        for chosen in (selection.Selection(), only(AMI, hidden, AKI)):
+        for chosen in (image_selection.Selection(), only(AMI, hidden, AKI)):
             actions = self.actions(rows, rows, selection=chosen)
             verbs = [(a.image.id, a.verb) for a in actions if a.verb is COPY]
             self.assertEqual(
@@ -123,7 +125,7 @@ class TestReferences(OrderTest):
             )
 
     def test_what_is_listed_anyway_is_planned_once(self):
-        for chosen in (selection.Selection(), only(AMI, AKI, ARI)):
+        for chosen in (image_selection.Selection(), only(AMI, AKI, ARI)):
             rows = [[AMI, None], [AKI, None], [ARI, None]]
             actions = self.actions(rows, rows, selection=chosen)
             self.assertEqual([AKI.id, ARI.id, AMI.id], self.ids(actions))
@@ -191,12 +193,12 @@ class TestReferences(OrderTest):
         self.assertEqual({FAIL}, {action.verb for action in actions})
 
     def test_left_out_property_needs_nothing(self):
-        template = replica.Template(left_out=['*_id'])
+        template = replica_template.Template(left_out=['*_id'])
         (action,) = self.actions([[AMI, None]], there=rules.Rules(template))
         self.assertEqual((COPY, ()), (action.verb, action.after))
 
     def test_destinations_may_need_different_images(self):
-        template = replica.Template(left_out=['*_id'])
+        template = replica_template.Template(left_out=['*_id'])
         *_, one, other = self.actions(
             [[AMI, None, None]],
             [[AKI, None, None], [ARI, None, None]],
@@ -263,4 +265,4 @@ class TestReferences(OrderTest):
 
 
 def only(*images):
-    return selection.Selection(images=[image.id for image in images])
+    return image_selection.Selection(images=[image.id for image in images])

@@ -21,8 +21,8 @@ from hypothesis import strategies
 import testtools
 
 from osc_glance_replicate.model import plan
-from osc_glance_replicate.planning import alignment as catalogue
-from osc_glance_replicate.planning import decisions as planning
+from osc_glance_replicate.planning import alignment
+from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.planning import order
 from osc_glance_replicate.reporting import plan_report
 from osc_glance_replicate.tests.oracle import catalogues
@@ -33,17 +33,17 @@ WRITES = frozenset((plan.Verb.COPY, plan.Verb.UPDATE))
 
 
 def make_plan(case):
-    planner = planning.Planner(
+    planner = decisions.Planner(
         case.selection, metadata_only=case.metadata_only, extra=case.extra
     )
-    rows = catalogue.rows(
+    rows = alignment.rows(
         case.source, case.destinations, case.selection, whole=case.extra
     )
     names = [destination.name for destination in case.destinations]
     sequence = order.Order(
         planner,
         names,
-        lambda image_id: catalogue.row(
+        lambda image_id: alignment.row(
             case.source, case.destinations, image_id
         ),
     )

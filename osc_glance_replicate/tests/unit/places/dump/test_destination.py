@@ -23,13 +23,13 @@ from hypothesis import strategies
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import task
-from osc_glance_replicate.model import image_selection as selection
+from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.places import dump
 from osc_glance_replicate.places.dump import folder
 from osc_glance_replicate.places.dump import records
 from osc_glance_replicate.places.dump import writer
-from osc_glance_replicate.planning import decisions as planning
+from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.planning import rules
 from osc_glance_replicate import retry
 from osc_glance_replicate.tests.doubles import dumps
@@ -111,8 +111,8 @@ class DumpTest(dumps.FilesTest):
         self.path = self.at('dump')
         self.dump = None
         self.image = samples.image(data=b'some data')
-        self.planner = planning.Planner(
-            selection.Selection(),
+        self.planner = decisions.Planner(
+            image_selection.Selection(),
             destinations={self.path: rules.Rules(exact=True)},
         )
         self.start_again()

@@ -14,11 +14,11 @@ import datetime
 import json
 
 from osc_glance_replicate import errors
-from osc_glance_replicate.model import image_selection as selection
+from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import options
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.places import glance
-from osc_glance_replicate.planning import decisions as planning
+from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.tests.doubles import fake_glance
 from osc_glance_replicate.tests.doubles import importing
 from osc_glance_replicate.tests.doubles import samples
@@ -114,7 +114,7 @@ FAILED = {
 class TestDestination(importing.ImportTest):
     def stage(self, way, place=None, **record):
         place = place or glance.Destination(self.api, None, way)
-        planner = planning.Planner(selection.Selection())
+        planner = decisions.Planner(image_selection.Selection())
         replica = samples.image(**{'status': 'queued', 'size': None, **record})
         place.stage(planner.decide(self.image, replica, 'slave'))
         return place
