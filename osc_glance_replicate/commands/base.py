@@ -55,14 +55,31 @@ class ReplicateCommand(command.Lister):
         return self._parser
 
     def own_cloud(self) -> 'openstack.connection.Connection':
-        """Connect to the command's own cloud, as openstackclient would.
+        """Connect to the cloud of --os-cloud or of the environment.
+
+        Errors name it, and it is tried as patiently as a destination is.
 
         :raises CloudError: the cloud cannot be used
         """
-        from osc_glance_replicate.commands import own_cloud
+        from osc_glance_replicate.clouds import login
 
-        self.auth_required = True
-        return own_cloud.connect(self)
+        app = self.app
+
+        def prepare() -> 'openstack.connection.Connection':
+            # openstackclient logs in where a command says that it has to.
+            self.auth_required = True
+            app.prepare_to_run_command(self)
+            login.limit(app.client_manager.sdk_connection)
+            return app.client_manager.sdk_connection
+
+        if not app.options.debug:
+            login.hush()
+        name = app.options.cloud or app.cloud.name or 'defaults'
+        with login.named_in_errors(name):
+            if app.cloud.config.get('api_timeout') is None:
+                # As if it were a global option, which openstackclient lacks.
+                app.options.api_timeout = login.API_TIMEOUT
+            return login.log_in(prepare)
 
     def progress_listener(
         self, wanted: bool | None
