@@ -10,11 +10,13 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The frame of every command: rows, a summary, an exit code."""
+"""The frame of every command: help, rows, a summary, an exit code."""
 
 import argparse
 import collections
 from collections.abc import Callable, Iterable, Sequence
+import inspect
+import textwrap
 from typing import Any, ClassVar, TYPE_CHECKING, TypeVar
 
 from osc_lib.command import command
@@ -30,6 +32,19 @@ if TYPE_CHECKING:
 _Item = TypeVar('_Item')
 
 
+class _Paragraphs(argparse.HelpFormatter):
+    """Fill paragraphs one by one, and leave examples as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        fill = super()._fill_text
+        # The two colons are for the command reference, which is reST.
+        paragraphs = text.replace('::\n', ':\n').split('\n\n')
+        return '\n\n'.join(
+            part if part.startswith(' ') else fill(part, width, indent)
+            for part in paragraphs
+        )
+
+
 class ReplicateCommand(command.Lister):
     """A list of rows on stdout, a summary on stderr, an exit code."""
 
@@ -41,17 +56,16 @@ class ReplicateCommand(command.Lister):
     examples: ClassVar[str]
 
     def get_epilog(self) -> str:
-        """Return the end of --help, in reST."""
-        from osc_glance_replicate.commands import help_text
-
-        return help_text.epilog(self.examples, super().get_epilog())
+        """Return the end of --help, in reST: examples, and what cliff says."""
+        examples = textwrap.indent(inspect.cleandoc(self.examples), '  ')
+        return f'Examples::\n\n{examples}\n\n{super().get_epilog().strip()}'
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        """Return a parser whose help keeps the lines of the examples."""
-        from osc_glance_replicate.commands import help_text
-
+        """Return a parser whose help keeps paragraphs and examples."""
         self._parser = super().get_parser(prog_name)
-        help_text.keep_paragraphs(self._parser)
+        usual: Any = self._parser.formatter_class
+        kept: Any = type('HelpFormatter', (_Paragraphs, usual), {})
+        self._parser.formatter_class = kept
         return self._parser
 
     def own_cloud(self) -> 'openstack.connection.Connection':
