@@ -17,8 +17,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from osc_glance_replicate.commands import base
+from osc_glance_replicate.commands import copying_options
 from osc_glance_replicate.commands import requests
-from osc_glance_replicate.commands import selection_options
 from osc_glance_replicate.commands import shared_options
 
 
@@ -43,9 +43,9 @@ class CompareImages(base.ReplicateCommand):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        selection_options.add_selection(parser)
+        shared_options.add_selection(parser)
         shared_options.add_destinations(parser, dump=True)
-        shared_options.add_replica(parser)
+        copying_options.add_replica(parser)
         parser.add_argument(
             '--extra',
             action='store_true',

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The options of the verbs that copy."""
+"""The options of replicas, and of the verbs that make them."""
 
 import argparse
 from collections.abc import Sequence
@@ -44,11 +44,73 @@ def add_copying_to_clouds(
     :param methods: how data may get there
     :param cluster: other machines may do it
     """
-    shared_options.add_replica(parser)
+    add_replica(parser)
     _add_method(parser, methods)
     _add_checks(parser)
     _add_run(parser, cluster)
     shared_options.accept_any_order(parser, _check_stores)
+
+
+def add_replica(parser: argparse.ArgumentParser) -> None:
+    """Add what says how a replica differs from its source."""
+    from osc_glance_replicate.model import options
+
+    group = parser.add_argument_group('what a replica is')
+    shared_options.add_list(
+        group,
+        '--dont-replicate',
+        'left_out',
+        '<glob>',
+        'Leave out the properties whose names fit (repeat for several)',
+        type=values.not_empty,
+    )
+    shared_options.add_list(
+        group,
+        '--set-property',
+        'set_properties',
+        '<key=value>',
+        'Give every replica this property (repeat for several)',
+        type=values.key_value,
+    )
+    group.add_argument(
+        '--visibility',
+        choices=('keep', *shared_options.VISIBILITIES),
+        default='keep',
+        help="Visibility of the replicas (default: keep the source's)",
+    )
+    group.add_argument(
+        '--owner',
+        choices=[owner.value for owner in options.Owner],
+        default=options.Replica().owner.value,
+        help="Whose the replicas are. mine: the destination user's project's "
+        '(default). same: those of the project with the same ID. by-name: '
+        'those of the project with the same name.',
+    )
+    shared_options.add_list(
+        group,
+        '--map-owner',
+        'map_owners',
+        '<source=destination>',
+        'Give the images of this project of the source to that one of the '
+        'destination (names or IDs; repeat for several)',
+        type=values.source_destination,
+    )
+    add_members(group)
+    group.add_argument(
+        '--exact',
+        action='store_true',
+        help='Remove what only a replica has: properties, tags and, with '
+        '--members, members',
+    )
+
+
+def add_members(parser: argparse._ActionsContainer) -> None:
+    """Add what says that members are replicated, too."""
+    parser.add_argument(
+        '--members',
+        action='store_true',
+        help='Replicate the members of shared images, too',
+    )
 
 
 def _add_run(parser: argparse.ArgumentParser, cluster: bool = False) -> None:

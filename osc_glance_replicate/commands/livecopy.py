@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 from osc_glance_replicate.commands import copying
 from osc_glance_replicate.commands import copying_options
 from osc_glance_replicate.commands import requests
-from osc_glance_replicate.commands import selection_options
 from osc_glance_replicate.commands import shared_options
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ class LivecopyImages(copying.CopyCommand):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        selection_options.add_selection(parser)
+        shared_options.add_selection(parser)
         shared_options.add_destinations(parser)
         copying_options.add_copying_to_clouds(parser, cluster=True)
         return parser

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 from osc_glance_replicate.commands import copying
 from osc_glance_replicate.commands import copying_options
 from osc_glance_replicate.commands import requests
-from osc_glance_replicate.commands import selection_options
 from osc_glance_replicate.commands import shared_options
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ class LoadImages(copying.CopyCommand):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         shared_options.add_path(parser)
-        selection_options.add_selection(parser)
+        shared_options.add_selection(parser)
         copying_options.add_copying_to_clouds(
             parser, methods=('upload', 'import')
         )

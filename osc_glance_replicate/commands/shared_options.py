@@ -64,6 +64,105 @@ def add_list(
     )
 
 
+def add_selection(parser: argparse.ArgumentParser) -> None:
+    """Add what says which images."""
+    parser.add_argument(
+        'images',
+        metavar='<image>',
+        nargs='*',
+        # Else argparse calls it required.
+        default=[],
+        help='Image (name or ID; default: all images that are active and not '
+        'hidden)',
+    )
+    group = parser.add_argument_group(
+        'which images', 'An image must fit all kinds of option that are given.'
+    )
+    _add_repeatable(group)
+    _add_visibilities(group)
+    _add_single(group)
+
+
+def _add_repeatable(group: argparse._ArgumentGroup) -> None:
+    add_list(
+        group,
+        '--name',
+        'names',
+        '<glob>',
+        'Only images whose name fits (repeat for alternatives)',
+    )
+    add_list(
+        group,
+        '--exclude',
+        'excludes',
+        '<glob>',
+        'No image whose name or ID fits (repeat for several)',
+    )
+    add_list(
+        group,
+        '--property',
+        'properties',
+        '<key=value>',
+        'Only images with this property (repeat: with all of them)',
+        type=values.key_value,
+    )
+    add_list(
+        group,
+        '--tag',
+        'tags',
+        '<tag>',
+        'Only images with this tag (repeat: with all of them)',
+    )
+
+
+def _add_visibilities(group: argparse._ArgumentGroup) -> None:
+    for visibility in VISIBILITIES:
+        group.add_argument(
+            f'--{visibility}',
+            dest='visibilities',
+            action='append_const',
+            const=visibility,
+            default=[],
+            help=f'Only {visibility} images (several such options: any of '
+            'these)',
+        )
+    group.add_argument(
+        '--include-hidden',
+        action='store_true',
+        help='Choose hidden images, too',
+    )
+
+
+def _add_single(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        '--project',
+        metavar='<project>',
+        type=values.not_empty,
+        help='Only images of this project (name or ID)',
+    )
+    group.add_argument(
+        '--disk-format',
+        metavar='<format>',
+        type=values.not_empty,
+        help='Only images of this disk format',
+    )
+    for bound, words in (('min', 'smaller'), ('max', 'larger')):
+        group.add_argument(
+            f'--{bound}-size',
+            metavar='<size>',
+            type=values.size,
+            help=f'No image {words} than this: bytes, or with k, M, G, Ki, '
+            'Mi, Gi',
+        )
+    group.add_argument(
+        '--updated-since',
+        metavar='<time>',
+        type=values.time,
+        help='Only images changed since: a time (2026-11-21T09:30:00Z), or '
+        'how long ago (36h, 7d)',
+    )
+
+
 def add_destinations(
     parser: argparse.ArgumentParser,
     dump: bool = False,
@@ -102,68 +201,6 @@ def add_path(parser: argparse.ArgumentParser) -> None:
         metavar='<path>',
         type=values.not_empty,
         help='Directory of the dump',
-    )
-
-
-def add_members(parser: argparse._ActionsContainer) -> None:
-    """Add what says that members are replicated, too."""
-    parser.add_argument(
-        '--members',
-        action='store_true',
-        help='Replicate the members of shared images, too',
-    )
-
-
-def add_replica(parser: argparse.ArgumentParser) -> None:
-    """Add what says how a replica differs from its source."""
-    from osc_glance_replicate.model import options
-
-    group = parser.add_argument_group('what a replica is')
-    add_list(
-        group,
-        '--dont-replicate',
-        'left_out',
-        '<glob>',
-        'Leave out the properties whose names fit (repeat for several)',
-        type=values.not_empty,
-    )
-    add_list(
-        group,
-        '--set-property',
-        'set_properties',
-        '<key=value>',
-        'Give every replica this property (repeat for several)',
-        type=values.key_value,
-    )
-    group.add_argument(
-        '--visibility',
-        choices=('keep', *VISIBILITIES),
-        default='keep',
-        help="Visibility of the replicas (default: keep the source's)",
-    )
-    group.add_argument(
-        '--owner',
-        choices=[owner.value for owner in options.Owner],
-        default=options.Replica().owner.value,
-        help="Whose the replicas are. mine: the destination user's project's "
-        '(default). same: those of the project with the same ID. by-name: '
-        'those of the project with the same name.',
-    )
-    add_list(
-        group,
-        '--map-owner',
-        'map_owners',
-        '<source=destination>',
-        'Give the images of this project of the source to that one of the '
-        'destination (names or IDs; repeat for several)',
-        type=values.source_destination,
-    )
-    add_members(group)
-    group.add_argument(
-        '--exact',
-        action='store_true',
-        help='Remove what only a replica has: properties, tags and, with '
-        '--members, members',
     )
 
 

@@ -18,7 +18,6 @@ from typing import Any, TYPE_CHECKING
 
 from osc_glance_replicate.commands import base
 from osc_glance_replicate.commands import requests
-from osc_glance_replicate.commands import selection_options
 from osc_glance_replicate.commands import shared_options
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ class SizeImages(base.ReplicateCommand):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        selection_options.add_selection(parser)
+        shared_options.add_selection(parser)
         shared_options.add_destinations(parser, dump=True, required=False)
         shared_options.accept_any_order(parser)
         return parser

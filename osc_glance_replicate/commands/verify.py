@@ -18,7 +18,6 @@ from typing import Any
 
 from osc_glance_replicate.commands import base
 from osc_glance_replicate.commands import requests
-from osc_glance_replicate.commands import selection_options
 from osc_glance_replicate.commands import shared_options
 
 
@@ -41,7 +40,7 @@ class VerifyImages(base.ReplicateCommand):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         shared_options.add_path(parser)
-        selection_options.add_selection(parser)
+        shared_options.add_selection(parser)
         shared_options.add_progress(parser)
         shared_options.accept_any_order(parser)
         return parser

@@ -40,3 +40,23 @@ class TestOptions(parsing.ParserTest):
             ('--to', 'x', '--store', 'a', '--all-stores'),
         ):
             self.assertWrong(*arguments)
+
+
+class TestSelection(parsing.ParserTest):
+    def test_what_may_be_repeated_keeps_its_order(self):
+        parsed = self.parse(
+            '--to', 'x', '--name', 'b*', '--name', 'a*', '--exclude', 'c',
+            '--tag', 'e', '--tag', 'd', '--property', 'f=g=h',
+        )  # fmt: skip
+        self.assertEqual(['b*', 'a*'], parsed.names)
+        self.assertEqual(['c'], parsed.excludes)
+        self.assertEqual(['e', 'd'], parsed.tags)
+        self.assertEqual([('f', 'g=h')], parsed.properties)
+
+    def test_two_commands_share_no_list(self):
+        for _ in range(2):
+            parsed = self.parse('--to', 'x', '--tag', 'a', '--public')
+            self.assertEqual(['a'], parsed.tags)
+            self.assertEqual(['public'], parsed.visibilities)
+        parsed = self.parse('--to', 'x')
+        self.assertEqual([[], []], [parsed.tags, parsed.visibilities])
