@@ -21,6 +21,8 @@ from typing import Any, ClassVar, TYPE_CHECKING, TypeVar
 
 from osc_lib.command import command
 
+from osc_glance_replicate.commands import streams
+
 if TYPE_CHECKING:
     import contextlib
 
@@ -152,7 +154,6 @@ class ReplicateCommand(command.Lister):
 
         :returns: the exit code
         """
-        from osc_glance_replicate.commands import streams
         from osc_glance_replicate import errors
         from osc_glance_replicate import signals
 
@@ -183,7 +184,6 @@ class ReplicateCommand(command.Lister):
 
     def _print(self, parsed_args: argparse.Namespace) -> None:
         """Print the rows as they come; their reader may be gone."""
-        from osc_glance_replicate.commands import streams
         from osc_glance_replicate import errors
         from osc_glance_replicate import signals
 
