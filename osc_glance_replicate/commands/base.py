@@ -12,6 +12,7 @@
 
 """The frame of every command: help, rows, a summary, an exit code."""
 
+import abc
 import argparse
 import collections
 from collections.abc import Callable, Iterable, Sequence
@@ -63,12 +64,24 @@ class ReplicateCommand(command.Lister):
         return f'Examples::\n\n{examples}\n\n{super().get_epilog().strip()}'
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        """Return a parser whose help keeps paragraphs and examples."""
+        """Return a parser that takes images and options in any order.
+
+        Its help keeps paragraphs, and examples as they are.
+        """
         self._parser = super().get_parser(prog_name)
         usual: Any = self._parser.formatter_class
         kept: Any = type('HelpFormatter', (_Paragraphs, usual), {})
         self._parser.formatter_class = kept
+        # argparse refuses `image1 --to slave image2` unless it is asked to
+        # parse intermixed, see fact-arguments; cliff calls parse_args.
+        intermixed = self._parser.parse_intermixed_args
+        setattr(self._parser, 'parse_args', intermixed)
+        self.add_options(self._parser)
         return self._parser
+
+    @abc.abstractmethod
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        """Add the images and options that the command takes."""
 
     def own_cloud(self) -> 'openstack.connection.Connection':
         """Connect to the cloud of --os-cloud or of the environment.

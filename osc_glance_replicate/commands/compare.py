@@ -41,8 +41,7 @@ class CompareImages(base.ReplicateCommand):
     openstack --os-cloud master image replicate compare --dump /srv/images
     """
 
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
         shared_options.add_selection(parser)
         shared_options.add_destinations(parser, dump=True)
         copying_options.add_replica(parser)
@@ -52,8 +51,6 @@ class CompareImages(base.ReplicateCommand):
             help='Show the images that only a destination has, too',
         )
         shared_options.add_show_all(parser, 'those that are the same')
-        shared_options.accept_any_order(parser)
-        return parser
 
     def take_action(
         self, parsed_args: argparse.Namespace

@@ -14,6 +14,7 @@
 
 import argparse
 from collections.abc import Sequence
+from typing import Any
 
 from osc_glance_replicate.commands import shared_options
 from osc_glance_replicate.commands import values
@@ -26,12 +27,6 @@ _METHODS = {
     'glance-download': 'glance-download: the destination fetches it by '
     'itself from the region of the source; takes one Keystone for both.',
 }
-
-
-def add_copying(parser: argparse.ArgumentParser) -> None:
-    """Add what the verbs that copy have in common."""
-    _add_run(parser)
-    shared_options.accept_any_order(parser)
 
 
 def add_copying_to_clouds(
@@ -47,8 +42,8 @@ def add_copying_to_clouds(
     add_replica(parser)
     _add_method(parser, methods)
     _add_checks(parser)
-    _add_run(parser, cluster)
-    shared_options.accept_any_order(parser, _check_stores)
+    add_run(parser, cluster)
+    _refuse_several_stores(parser)
 
 
 def add_replica(parser: argparse.ArgumentParser) -> None:
@@ -113,7 +108,7 @@ def add_members(parser: argparse._ActionsContainer) -> None:
     )
 
 
-def _add_run(parser: argparse.ArgumentParser, cluster: bool = False) -> None:
+def add_run(parser: argparse.ArgumentParser, cluster: bool = False) -> None:
     """Add what is about the run, wherever the images go."""
     _add_execution(parser, cluster)
     _add_watching(parser)
@@ -245,12 +240,18 @@ def _add_method(
     )
 
 
-def _check_stores(parsed_args: argparse.Namespace) -> str:
-    """Return what is wrong where the method cannot fill the stores, or ''."""
-    several = parsed_args.all_stores or len(parsed_args.stores) > 1
-    if parsed_args.method == 'upload' and several:
-        return (
-            '--method upload puts data into one store: give --method import '
-            'for several'
-        )
-    return ''
+def _refuse_several_stores(parser: argparse.ArgumentParser) -> None:
+    """Have several stores refused where the method cannot fill them."""
+    parse_args = parser.parse_args
+
+    def parse_and_check(*arguments: Any) -> argparse.Namespace:
+        parsed_args: argparse.Namespace = parse_args(*arguments)
+        several = parsed_args.all_stores or len(parsed_args.stores) > 1
+        if parsed_args.method == 'upload' and several:
+            parser.error(
+                '--method upload puts data into one store: give --method '
+                'import for several'
+            )
+        return parsed_args
+
+    setattr(parser, 'parse_args', parse_and_check)

@@ -42,13 +42,11 @@ class DumpImages(copying.CopyCommand):
         --public --updated-since 7d
     """
 
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
         shared_options.add_path(parser)
         shared_options.add_selection(parser)
         copying_options.add_members(parser)
-        copying_options.add_copying(parser)
-        return parser
+        copying_options.add_run(parser)
 
     def engine(self, parsed_args: argparse.Namespace) -> 'engine.Engine':
         from osc_glance_replicate.engine import routes

@@ -40,8 +40,7 @@ class Ec2Ids(base.ReplicateCommand):
     openstack --os-cloud master image replicate ec2ids --to slave --nova-sql
     """
 
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
         shared_options.add_selection(parser)
         parser.add_argument(
             '--to',
@@ -58,8 +57,6 @@ class Ec2Ids(base.ReplicateCommand):
             help="Show short IDs, which fit into nova's table s3_images",
         )
         _add_nova(parser)
-        shared_options.accept_any_order(parser)
-        return parser
 
     def take_action(
         self, parsed_args: argparse.Namespace

@@ -47,12 +47,10 @@ class LivecopyImages(copying.CopyCommand):
         --bandwidth 50M --report /srv/replicate.html
     """
 
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
         shared_options.add_selection(parser)
         shared_options.add_destinations(parser)
         copying_options.add_copying_to_clouds(parser, cluster=True)
-        return parser
 
     def engine(self, parsed_args: argparse.Namespace) -> 'engine.Engine':
         from osc_glance_replicate.cluster import hire

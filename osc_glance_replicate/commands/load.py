@@ -42,14 +42,12 @@ class LoadImages(copying.CopyCommand):
         --dont-replicate 'hw_*'
     """
 
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
         shared_options.add_path(parser)
         shared_options.add_selection(parser)
         copying_options.add_copying_to_clouds(
             parser, methods=('upload', 'import')
         )
-        return parser
 
     def engine(self, parsed_args: argparse.Namespace) -> 'engine.Engine':
         from osc_glance_replicate.engine import routes

@@ -21,29 +21,6 @@ from osc_glance_replicate.commands import values
 VISIBILITIES = ('public', 'private', 'shared', 'community')
 
 
-def accept_any_order(
-    parser: argparse.ArgumentParser,
-    check: Callable[[argparse.Namespace], str] = lambda parsed_args: '',
-) -> None:
-    """Let options and images be mixed on the command line.
-
-    argparse refuses ``image1 --to slave image2`` unless it is asked to
-    parse intermixed, see fact-arguments; cliff calls parse_args.
-
-    :param check: says what is wrong with options that are given together
-    """
-
-    def parse_args(*arguments: Any) -> argparse.Namespace:
-        parsed_args: argparse.Namespace = parser.parse_intermixed_args(
-            *arguments
-        )
-        if problem := check(parsed_args):
-            parser.error(problem)
-        return parsed_args
-
-    setattr(parser, 'parse_args', parse_args)
-
-
 def add_list(
     group: argparse._ActionsContainer,
     name: str,

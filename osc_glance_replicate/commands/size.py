@@ -43,12 +43,9 @@ class SizeImages(base.ReplicateCommand):
         -f value -c Bytes
     """
 
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
         shared_options.add_selection(parser)
         shared_options.add_destinations(parser, dump=True, required=False)
-        shared_options.accept_any_order(parser)
-        return parser
 
     def take_action(
         self, parsed_args: argparse.Namespace

@@ -37,13 +37,10 @@ class VerifyImages(base.ReplicateCommand):
     openstack image replicate verify /srv/images --name 'debian-*' -f json
     """
 
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
         shared_options.add_path(parser)
         shared_options.add_selection(parser)
         shared_options.add_progress(parser)
-        shared_options.accept_any_order(parser)
-        return parser
 
     def take_action(
         self, parsed_args: argparse.Namespace
