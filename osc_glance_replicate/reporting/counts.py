@@ -12,14 +12,17 @@
 
 """How much of a run is done, while it goes on."""
 
+import threading
+
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import backlog
+from osc_glance_replicate.execution import events
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import plan
 
 
-class Counts:
-    """How much there is to do, and how much of it is done.
+class CountingListener(events.Listener):
+    """Counts how much there is to do, and how much of it is done.
 
     :ivar images: to be done, as far as is known; each destination counts
     :ivar done: of them, whatever became of them
@@ -29,20 +32,34 @@ class Counts:
 
     def __init__(self) -> None:
         self.images = self.done = self.size = 0
-        self.failed = self.retried = 0
+        self.failed = self.retries = 0
         self.complete = False
+        self._lock = threading.Lock()
         self._to_do: dict[plan.Key, int] = {}
 
-    def plan(self, group: backlog.Group) -> None:
-        for action in group:
-            size = action.image.size or 0
-            moved = size if action.verb is plan.Verb.COPY else 0
-            self._to_do[action.key] = moved
-            self.images += 1
-            self.size += moved
+    def planned(self, group: backlog.Group) -> None:
+        with self._lock:
+            for action in group:
+                size = action.image.size or 0
+                moved = size if action.verb is plan.Verb.COPY else 0
+                self._to_do[action.key] = moved
+                self.images += 1
+                self.size += moved
+            self._show_counts()
 
-    def end(self, outcome: outcomes.Outcome) -> int | None:
-        """Return the bytes that were to be sent; None: not to be shown."""
+    def all_planned(self) -> None:
+        with self._lock:
+            self.complete = True
+            self._show_counts()
+
+    def _show_counts(self) -> None:
+        """Show the counts, which have changed; the lock is held."""
+
+    def count(self, outcome: outcomes.Outcome) -> int | None:
+        """Count an action that has ended; the lock is held.
+
+        :returns: the bytes that were to be sent; None: it is not to be shown
+        """
         size = self._to_do.pop(outcome.action.key, None)
         if size is None:
             if not outcome.result.needs_attention:
@@ -61,8 +78,8 @@ class Counts:
         parts = [f'{self.done} of {self.images}{more} images']
         if self.failed:
             parts.append(f'{self.failed} failed')
-        if self.retried:
-            parts.append(f'{self.retried} retried')
+        if self.retries:
+            parts.append(f'{self.retries} retried')
         return ', '.join(parts)
 
 

@@ -15,7 +15,6 @@
 import collections
 from collections.abc import Iterable
 import contextlib
-import threading
 from typing import Any
 
 from rich import console
@@ -23,8 +22,6 @@ from rich import progress
 from rich import table
 
 from osc_glance_replicate import errors
-from osc_glance_replicate.execution import backlog
-from osc_glance_replicate.execution import events
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.reporting import counts
@@ -93,15 +90,14 @@ def _columns(width: int) -> tuple[progress.ProgressColumn, ...]:
     return name, to, share, sizes, rate, rest
 
 
-class Display(events.Listener):
+class Display(counts.CountingListener):
     """Shows how far a run is.
 
     :param terminal: that it is shown on
     """
 
     def __init__(self, terminal: console.Console) -> None:
-        self._lock = threading.Lock()
-        self._counts = counts.Counts()
+        super().__init__()
         self._lines: dict[plan.Key, progress.TaskID] = {}
         self._checking: set[plan.Key] = set()
         self._sent: collections.Counter[plan.Key] = collections.Counter()
@@ -114,16 +110,6 @@ class Display(events.Listener):
     def stop(self) -> None:
         with contextlib.suppress(OSError):
             self._progress.stop()
-
-    def planned(self, group: backlog.Group) -> None:
-        with self._lock:
-            self._counts.plan(group)
-            self._sum_up()
-
-    def all_planned(self) -> None:
-        with self._lock:
-            self._counts.complete = True
-            self._sum_up()
 
     def begun(self, action: plan.Action) -> None:
         key = action.key
@@ -165,29 +151,29 @@ class Display(events.Listener):
     def retried(self, action: plan.Action, trouble: errors.PlaceError) -> None:
         key = action.key
         with self._lock:
-            self._counts.retried += 1
+            self.retries += 1
             self._end_check(action)
             self._advance(-self._sent.pop(key, 0))
             if (line := self._lines.get(key)) is not None:
                 self._progress.reset(line, to=action.to)
-            self._sum_up()
+            self._show_counts()
         self._print(f'trying again: {counts.title(action)}: {trouble}')
 
     def ended(self, outcome: outcomes.Outcome) -> None:
         key = outcome.action.key
         with self._lock:
-            size = self._counts.end(outcome)
+            size = self.count(outcome)
             if size is None:
                 return
             # What others have sent counts, too; what was in vain does not.
             arrived = size if outcome.result.has_arrived else 0
-            self._counts.size += arrived - size
+            self.size += arrived - size
             sent = self._sent.pop(key, 0)
             self._advance(arrived - sent)
             self._checking.discard(key)
             if (line := self._lines.pop(key, None)) is not None:
                 self._progress.remove_task(line)
-            self._sum_up()
+            self._show_counts()
         if outcome.result.needs_attention:
             reason = errors.printable(outcome.reason)
             title = counts.title(outcome.action)
@@ -200,12 +186,12 @@ class Display(events.Listener):
         else:
             self._progress.advance(self._total, count)
 
-    def _sum_up(self) -> None:
+    def _show_counts(self) -> None:
         # Not by update(), which forgets the rate when the total changes.
         total = self._progress.tasks[0]
-        total.description = self._counts.words
-        known = self._counts.size or self._counts.complete
-        total.total = self._counts.size if known else None
+        total.description = self.words
+        known = self.size or self.complete
+        total.total = self.size if known else None
         total.finished_time = total.finished_speed = None
 
     def _print(self, line: str) -> None:

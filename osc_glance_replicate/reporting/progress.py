@@ -16,7 +16,6 @@ from collections.abc import Iterator
 import contextlib
 import logging
 import sys
-import threading
 import time
 from typing import IO
 
@@ -24,7 +23,6 @@ from rich import console
 from rich import filesize
 
 from osc_glance_replicate import errors
-from osc_glance_replicate.execution import backlog
 from osc_glance_replicate.execution import events
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import plan
@@ -32,25 +30,16 @@ from osc_glance_replicate.reporting import counts
 from osc_glance_replicate.reporting import display
 
 
-class ProgressLog(events.Listener):
+class ProgressLog(counts.CountingListener):
     """Writes a line for each image that has ended, for logs and pipes.
 
     :param stream: where it is written
     """
 
     def __init__(self, stream: IO[str]) -> None:
+        super().__init__()
         self._stream = stream
-        self._lock = threading.Lock()
-        self._counts = counts.Counts()
         self._begun: dict[plan.Key, float] = {}
-
-    def planned(self, group: backlog.Group) -> None:
-        with self._lock:
-            self._counts.plan(group)
-
-    def all_planned(self) -> None:
-        with self._lock:
-            self._counts.complete = True
 
     def begun(self, action: plan.Action) -> None:
         with self._lock:
@@ -62,18 +51,18 @@ class ProgressLog(events.Listener):
     def ended(self, outcome: outcomes.Outcome) -> None:
         action = outcome.action
         with self._lock:
-            size = self._counts.end(outcome)
+            size = self.count(outcome)
             begun = self._begun.pop(action.key, time.monotonic())
-            words = self._counts.words
+            words = self.words
         if size is None:
             return
         seconds = time.monotonic() - begun
-        told = f'{outcome.result}: {counts.title(action)}'
+        line = f'{outcome.result}: {counts.title(action)}'
         if outcome.result.has_arrived:
-            told += f', {filesize.decimal(size)} in {seconds:.0f} s'
+            line += f', {filesize.decimal(size)} in {seconds:.0f} s'
         elif outcome.reason:
-            told += f': {errors.printable(outcome.reason)}'
-        self._write(f'{told} ({words})')
+            line += f': {errors.printable(outcome.reason)}'
+        self._write(f'{line} ({words})')
 
     def _write(self, line: str) -> None:
         # The work is worth doing even if nobody can be told of it.

@@ -24,12 +24,12 @@ Result = results.Result
 class TestCounts(testtools.TestCase):
     def setUp(self):
         super().setUp()
-        self.counts = counts.Counts()
+        self.counts = counts.CountingListener()
 
     def test_what_is_planned_and_what_has_ended(self):
         copied = samples.action(1)
         updated = samples.action(2, plan.Verb.UPDATE)
-        self.counts.plan([copied, updated])
+        self.counts.planned([copied, updated])
         self.assertEqual(4_000_000, self.counts.size)
         self.assertEqual('0 of 2+ images', self.counts.words)
         for action, result, size in (
@@ -37,18 +37,18 @@ class TestCounts(testtools.TestCase):
             (updated, Result.UPDATED, 0),
         ):
             outcome = outcomes.Outcome(action, result)
-            self.assertEqual(size, self.counts.end(outcome))
+            self.assertEqual(size, self.counts.count(outcome))
         self.counts.complete = True
-        self.counts.retried = 3
+        self.counts.retries = 3
         self.assertEqual(
             '2 of 2 images, 1 failed, 3 retried', self.counts.words
         )
 
     def test_what_was_not_planned_counts_if_it_needs_attention(self):
         there = outcomes.Outcome(samples.action(1), Result.UNCHANGED)
-        self.assertIsNone(self.counts.end(there))
+        self.assertIsNone(self.counts.count(there))
         clash = outcomes.Outcome(samples.action(2), Result.CONFLICT)
-        self.assertEqual(0, self.counts.end(clash))
+        self.assertEqual(0, self.counts.count(clash))
         self.assertEqual('1 of 1+ images, 1 failed', self.counts.words)
 
 
