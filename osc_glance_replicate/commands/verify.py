@@ -48,12 +48,9 @@ class VerifyImages(base.ReplicateCommand):
         from osc_glance_replicate.engine import criteria
         from osc_glance_replicate.engine import verify
         from osc_glance_replicate.places import dump
-        from osc_glance_replicate.reporting import verify_report
+        from osc_glance_replicate.reporting import report
 
         asked = requests.selection(parsed_args)
-        tell = verify_report.VerifyReport(
-            for_people=base.for_people(parsed_args)
-        )
 
         def findings() -> Iterable[verify.Finding]:
             source = dump.Source(parsed_args.path)
@@ -62,4 +59,7 @@ class VerifyImages(base.ReplicateCommand):
             with self.progress_listener(parsed_args.progress) as listener:
                 yield from verify.verify(source, selection, listener)
 
-        return self.show(tell, findings)
+        return self.show(
+            report.VerifyReport(for_people=base.for_people(parsed_args)),
+            findings,
+        )

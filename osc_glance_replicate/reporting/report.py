@@ -20,6 +20,7 @@ from typing import Any, Generic, TypeVar
 
 from rich import filesize
 
+from osc_glance_replicate.engine import verify
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import results
@@ -167,3 +168,42 @@ class CopyReport(Report[outcomes.Outcome]):
 
     def _exit_code(self) -> int:
         return 0 if self._dry_run else super()._exit_code()
+
+
+class VerifyReport(Report[verify.Finding]):
+    """The report of verify."""
+
+    columns = ('ID', 'Name', 'Size', 'Result', 'Reason')
+
+    def _rows(
+        self, items: Iterable[verify.Finding]
+    ) -> Iterator[tuple[Any, ...]]:
+        for finding in items:
+            self._counts[finding.result] += 1
+            self._failures += finding.result.is_failure
+            if finding.result.has_arrived:
+                self._bytes += finding.size or 0
+            yield (
+                self._text(finding.id),
+                self._text(finding.name),
+                self._size(finding.size),
+                finding.result.value,
+                errors.printable(finding.reason),
+            )
+
+    def _summary(self) -> str:
+        size = filesize.decimal(self._bytes)
+        counts = self._counted() or 'no images'
+        return f'{counts}; {size} verified in {self._seconds:.0f} s'
+
+    def _advice(self) -> str:
+        if self._interrupted:
+            return 'interrupted: run the same command again for the rest'
+        if self._counts[results.Result.DAMAGED]:
+            return 'remove what is damaged, then dump or copy it again'
+        unread = self._counts[results.Result.UNREAD]
+        if self._failures > unread:
+            return 'dump or copy it again'
+        if unread:
+            return 'run it as a user who may read what is unread'
+        return ''

@@ -21,7 +21,7 @@ from osc_glance_replicate.engine import verify
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.places import dump
 from osc_glance_replicate.places.dump import records
-from osc_glance_replicate.reporting import verify_report
+from osc_glance_replicate.reporting import report
 from osc_glance_replicate.tests.doubles import samples
 
 
@@ -86,7 +86,7 @@ class VerifyTest(DirectoryTest):
         return tell.exit_code
 
     def told(self):
-        tell = verify_report.VerifyReport(for_people=True)
+        tell = report.VerifyReport(for_people=True)
         rows = list(tell.rows(self.verify))
         self.assertIsNone(tell.trouble)
         for row in rows:

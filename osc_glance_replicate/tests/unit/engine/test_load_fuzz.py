@@ -30,7 +30,7 @@ from osc_glance_replicate.model import plan
 from osc_glance_replicate.places import dump
 from osc_glance_replicate.places.dump import records
 from osc_glance_replicate.planning import decisions
-from osc_glance_replicate.reporting import verify_report
+from osc_glance_replicate.reporting import report
 from osc_glance_replicate.tests.doubles import dumps
 from osc_glance_replicate.tests.doubles import samples
 from osc_glance_replicate.tests.oracle import examples
@@ -460,7 +460,7 @@ class TestChangedDump(dumps.FilesTest):
                 if action.verb is plan.Verb.COPY:
                     with contextlib.suppress(errors.ReplicateError):
                         loaded[image.id] = image, self.read(source, image)
-            tell = verify_report.VerifyReport(for_people=True)
+            tell = report.VerifyReport(for_people=True)
             rows = list(
                 tell.rows(
                     lambda: verify.verify(source, image_selection.Selection())

@@ -20,7 +20,7 @@ from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.places.dump import records
 from osc_glance_replicate.reporting import progress
-from osc_glance_replicate.reporting import verify_report
+from osc_glance_replicate.reporting import report
 from osc_glance_replicate.tests.doubles import dumps
 from osc_glance_replicate.tests.doubles import samples
 
@@ -356,7 +356,7 @@ class TestOthers(dumps.VerifyTest):
     def test_name_that_is_no_text(self):
         with open(os.fsencode(self.path) + b'/\xff\x1b', 'wb'):
             pass
-        tell = verify_report.VerifyReport(for_people=True)
+        tell = report.VerifyReport(for_people=True)
         (row,) = tell.rows(self.verify)
         self.assertIsNone(tell.trouble)
         self.assertTrue(row[-1].isprintable())
