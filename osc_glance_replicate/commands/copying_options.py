@@ -41,7 +41,20 @@ def add_copying_to_clouds(
     """
     add_replica(parser)
     _add_method(parser, methods)
-    _add_checks(parser)
+    parser.add_argument(
+        '--no-checksum',
+        dest='checksum',
+        action='store_false',
+        help='Do not hash the data on its way; what the destination computed '
+        'is compared all the same',
+    )
+    parser.add_argument(
+        '--no-format-check',
+        dest='format_check',
+        action='store_false',
+        help='Send data that is not of the disk format that its record says, '
+        'to a destination that takes it',
+    )
     add_run(parser, cluster)
     _refuse_several_stores(parser)
 
@@ -109,9 +122,20 @@ def add_members(parser: argparse._ActionsContainer) -> None:
 
 
 def add_run(parser: argparse.ArgumentParser, cluster: bool = False) -> None:
-    """Add what is about the run, wherever the images go."""
+    """Add the options of a run, wherever the images go.
+
+    :param cluster: other machines may carry it out
+    """
     _add_execution(parser, cluster)
-    _add_watching(parser)
+    group = parser.add_argument_group('what it shows')
+    shared_options.add_progress(group)
+    group.add_argument(
+        '--report',
+        metavar='<file>',
+        type=values.not_empty,
+        help='Write the run as an HTML page, too: totals, failures, and when '
+        'each image was on its way',
+    )
     shared_options.add_show_all(
         parser, 'unchanged ones and those not replicated'
     )
@@ -174,37 +198,6 @@ def _add_execution(parser: argparse.ArgumentParser, cluster: bool) -> None:
             'tls://host:8786; each finds the clouds in its own clouds.yaml '
             '(needs the extra dask)',
         )
-
-
-def _add_watching(parser: argparse.ArgumentParser) -> None:
-    """Add what says how a run is looked on, and what is kept of it."""
-    group = parser.add_argument_group('what it shows')
-    shared_options.add_progress(group)
-    group.add_argument(
-        '--report',
-        metavar='<file>',
-        type=values.not_empty,
-        help='Write the run as an HTML page, too: totals, failures, and when '
-        'each image was on its way',
-    )
-
-
-def _add_checks(parser: argparse.ArgumentParser) -> None:
-    """Add what says that data is not checked before it is there."""
-    parser.add_argument(
-        '--no-checksum',
-        dest='checksum',
-        action='store_false',
-        help='Do not hash the data on its way; what the destination computed '
-        'is compared all the same',
-    )
-    parser.add_argument(
-        '--no-format-check',
-        dest='format_check',
-        action='store_false',
-        help='Send data that is not of the disk format that its record says, '
-        'to a destination that takes it',
-    )
 
 
 def _add_method(
