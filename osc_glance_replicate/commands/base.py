@@ -178,7 +178,7 @@ class ReplicateCommand(command.Lister):
             # Where the run could not come to an end by itself.
             return exc.exit_code
         try:
-            self.keep(self._report)
+            self.keep()
         except errors.ReplicateError as exc:
             self._report.trouble = self._report.trouble or exc
         streams.write_lines(self.app.stderr, self._report.problems)
@@ -189,7 +189,7 @@ class ReplicateCommand(command.Lister):
             raise self._report.trouble
         return self._report.exit_code
 
-    def keep(self, report: 'report.Report[Any]') -> None:
+    def keep(self) -> None:
         """Write what is wanted of the run besides what is printed.
 
         :raises ReplicateError: it cannot be written

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from osc_glance_replicate.engine import engine
     from osc_glance_replicate.execution import outcomes
     from osc_glance_replicate.reporting import page
-    from osc_glance_replicate.reporting import report
 
 
 class CopyCommand(base.ReplicateCommand):
@@ -70,14 +69,13 @@ class CopyCommand(base.ReplicateCommand):
                 listener = events.Listeners([listener, self._page])
             yield from ready.replicate(listener)
 
-    def keep(self, report: 'report.Report[Any]') -> None:
+    def keep(self) -> None:
         """Write the page.
 
         :raises ReplicateError: it cannot be written
         """
         if self._page:
-            trouble = report.trouble
-            told = [report.summary]
-            if isinstance(trouble, Exception):
-                told.append(str(trouble))
-            self._page.write('; '.join(filter(None, told)))
+            summary = [self._report.summary]
+            if isinstance(self._report.trouble, Exception):
+                summary.append(str(self._report.trouble))
+            self._page.write('; '.join(filter(None, summary)))
