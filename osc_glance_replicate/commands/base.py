@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 _Item = TypeVar('_Item')
 
+#: What cliff prints: the names of the columns, and the rows.
+Table = tuple[tuple[str, ...], Iterable[Any]]
+
 
 class _Paragraphs(argparse.HelpFormatter):
     """Fill paragraphs one by one, and leave examples as they are."""
@@ -128,7 +131,7 @@ class ReplicateCommand(command.Lister):
         self,
         report: 'report.Report[_Item]',
         items: Callable[[], Iterable[_Item]],
-    ) -> tuple[tuple[str, ...], Iterable[Any]]:
+    ) -> Table:
         """Return what cliff prints, and keep the report for the exit code.
 
         :param items: called when the report is ready for whatever happens

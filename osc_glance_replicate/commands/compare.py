@@ -13,8 +13,6 @@
 """Compare the images of clouds."""
 
 import argparse
-from collections.abc import Iterable
-from typing import Any
 
 from osc_glance_replicate.commands import base
 from osc_glance_replicate.commands import copying_options
@@ -52,9 +50,7 @@ class CompareImages(base.ReplicateCommand):
         )
         shared_options.add_show_all(parser, 'those that are the same')
 
-    def take_action(
-        self, parsed_args: argparse.Namespace
-    ) -> tuple[tuple[str, ...], Iterable[Any]]:
+    def take_action(self, parsed_args: argparse.Namespace) -> base.Table:
         from osc_glance_replicate.engine import routes
         from osc_glance_replicate import errors
         from osc_glance_replicate.model import options
@@ -78,10 +74,10 @@ class CompareImages(base.ReplicateCommand):
         request = options.Request(
             requests.selection(parsed_args), to, extra=parsed_args.extra
         )
-        tell = plan_report.CompareReport(
-            show_all=parsed_args.show_all,
-            for_people=base.for_people(parsed_args),
-        )
         return self.show(
-            tell, lambda: routes.to_any(self.own_cloud, request).actions()
+            plan_report.CompareReport(
+                show_all=parsed_args.show_all,
+                for_people=base.for_people(parsed_args),
+            ),
+            lambda: routes.to_any(self.own_cloud, request).actions(),
         )

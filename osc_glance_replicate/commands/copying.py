@@ -14,8 +14,8 @@
 
 import abc
 import argparse
-from collections.abc import Iterable, Iterator
-from typing import Any, TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from osc_glance_replicate.commands import base
 
@@ -34,9 +34,7 @@ class CopyCommand(base.ReplicateCommand):
     def engine(self, parsed_args: argparse.Namespace) -> 'engine.Engine':
         """Return what copies the selected images."""
 
-    def take_action(
-        self, parsed_args: argparse.Namespace
-    ) -> tuple[tuple[str, ...], Iterable[Any]]:
+    def take_action(self, parsed_args: argparse.Namespace) -> base.Table:
         """Copy, and report what became of each image."""
         from osc_glance_replicate.reporting import report
 

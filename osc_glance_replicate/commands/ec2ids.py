@@ -58,26 +58,24 @@ class Ec2Ids(base.ReplicateCommand):
         )
         _add_nova(parser)
 
-    def take_action(
-        self, parsed_args: argparse.Namespace
-    ) -> tuple[tuple[str, ...], Iterable[Any]]:
+    def take_action(self, parsed_args: argparse.Namespace) -> base.Table:
         from osc_glance_replicate.ec2 import assignment
         from osc_glance_replicate.model import options
         from osc_glance_replicate.reporting import ec2_report
 
-        what = (
+        kind = (
             ec2_report.NovaSqlReport
             if parsed_args.nova_sql
             else ec2_report.Ec2IdReport
         )
-        tell = what(for_people=base.for_people(parsed_args))
+        report = kind(for_people=base.for_people(parsed_args))
         request = options.Request(
             requests.selection(parsed_args), requests.to_clouds(parsed_args)
         )
         in_use = parsed_args.nova_map, parsed_args.nova_map_to
 
         def identify() -> Iterable['ec2_id.Ec2Id']:
-            found, tell.problems = assignment.identify(
+            found, report.problems = assignment.identify(
                 self.own_cloud,
                 request,
                 bool(parsed_args.short or parsed_args.nova_sql or any(in_use)),
@@ -85,7 +83,7 @@ class Ec2Ids(base.ReplicateCommand):
             )
             return found
 
-        return self.show(tell, identify)
+        return self.show(report, identify)
 
     def produce_output(
         self,

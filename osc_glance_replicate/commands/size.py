@@ -14,7 +14,7 @@
 
 import argparse
 from collections.abc import Iterable
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from osc_glance_replicate.commands import base
 from osc_glance_replicate.commands import requests
@@ -47,9 +47,7 @@ class SizeImages(base.ReplicateCommand):
         shared_options.add_selection(parser)
         shared_options.add_destinations(parser, dump=True, required=False)
 
-    def take_action(
-        self, parsed_args: argparse.Namespace
-    ) -> tuple[tuple[str, ...], Iterable[Any]]:
+    def take_action(self, parsed_args: argparse.Namespace) -> base.Table:
         from osc_glance_replicate.engine import routes
         from osc_glance_replicate.model import options
         from osc_glance_replicate.reporting import plan_report
@@ -58,11 +56,11 @@ class SizeImages(base.ReplicateCommand):
         if parsed_args.dump:
             to = requests.to_dump(parsed_args.dump)
         request = options.Request(requests.selection(parsed_args), to)
-        tell = plan_report.SizeReport()
+        report = plan_report.SizeReport()
 
         def actions() -> Iterable['plan.Action']:
             ready = routes.to_any(self.own_cloud, request)
-            tell.begin(ready.to)
+            report.begin(ready.to)
             return ready.actions()
 
-        return self.show(tell, actions)
+        return self.show(report, actions)
