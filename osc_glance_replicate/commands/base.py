@@ -25,11 +25,8 @@ from osc_lib.command import command
 from osc_glance_replicate.commands import streams
 
 if TYPE_CHECKING:
-    import contextlib
-
     import openstack.connection
 
-    from osc_glance_replicate.execution import events
     from osc_glance_replicate.reporting import report
 
 _Item = TypeVar('_Item')
@@ -112,20 +109,6 @@ class ReplicateCommand(command.Lister):
                 # As if it were a global option, which openstackclient lacks.
                 app.options.api_timeout = login.API_TIMEOUT
             return login.log_in(prepare)
-
-    def progress_listener(
-        self, wanted: bool | None
-    ) -> 'contextlib.AbstractContextManager[events.Listener]':
-        """Return a listener that shows progress while its context lasts.
-
-        :param wanted: whether it was asked for; None if nothing was said
-        """
-        from osc_glance_replicate.reporting import progress
-
-        verbosity = self.app.options.verbose_level
-        return progress.listening(
-            self.app.stderr, wanted if verbosity else False, verbosity > 1
-        )
 
     def show(
         self,

@@ -53,6 +53,7 @@ class CopyCommand(base.ReplicateCommand):
         """Copy while the terminal and the page listen."""
         from osc_glance_replicate.execution import events
         from osc_glance_replicate.reporting import page
+        from osc_glance_replicate.reporting import progress
 
         if parsed_args.report:
             # A cloud that cannot be used belongs on the page, too.
@@ -61,7 +62,9 @@ class CopyCommand(base.ReplicateCommand):
             )
         ready = self.engine(parsed_args)
         wanted = False if parsed_args.dry_run else parsed_args.progress
-        with self.progress_listener(wanted) as listener:
+        with progress.listening(
+            self.app.stderr, wanted, self.app.options.verbose_level
+        ) as listener:
             if self._page:
                 self._page.title = f'{ready.source} to {", ".join(ready.to)}'
                 listener = events.Listeners([listener, self._page])

@@ -73,18 +73,21 @@ class ProgressLog(counts.CountingListener):
 
 @contextlib.contextmanager
 def listening(
-    stream: IO[str], wanted: bool | None, verbose: bool
+    stream: IO[str], wanted: bool | None, verbosity: int
 ) -> Iterator[events.Listener]:
     """Yield a listener that shows how far a run is, if that is wanted.
 
     :param stream: stderr
     :param wanted: whether it was asked for; None if nothing was said
-    :param verbose: write of each image even if there is no terminal
+    :param verbosity: 0 to show nothing; above 1 to write a line for each
+        image where there is no terminal
     """
     terminal = console.Console(file=stream)
     # FORCE_COLOR and the like make a terminal of a pipe.
     moves = stream.isatty() and terminal.is_interactive
-    if wanted is False or not (wanted or verbose or moves):
+    if wanted is None:
+        wanted = verbosity > 1 or moves
+    if not wanted or not verbosity:
         yield events.Listener()
     elif not moves:
         yield ProgressLog(stream)

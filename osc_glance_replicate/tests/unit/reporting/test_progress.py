@@ -102,7 +102,7 @@ class TestLines(testtools.TestCase):
 
 class TestListening(testtools.TestCase):
     def listener(self, stream, wanted=None, verbose=False):
-        with progress.listening(stream, wanted, verbose) as listener:
+        with progress.listening(stream, wanted, 1 + verbose) as listener:
             return type(listener)
 
     def test_as_wanted_and_as_the_stream_allows(self):
@@ -136,6 +136,6 @@ class TestListening(testtools.TestCase):
             root = logging.getLogger()
             root.addHandler(handler)
             self.addCleanup(root.removeHandler, handler)
-            with progress.listening(terminal, None, False):
+            with progress.listening(terminal, None, 1):
                 self.assertIsNot(terminal, handler.stream)
             self.assertIs(terminal, handler.stream)
