@@ -53,7 +53,6 @@ class CompareReport(report.Report[plan.Action]):
                 self._left_out += not action.routine
                 continue
             self._counts[difference] += 1
-            self._failures += difference is _Difference.FAILED
             if self._show_all or difference is not _Difference.SAME:
                 yield (
                     self._text(action.image.id),
@@ -95,12 +94,12 @@ class CompareReport(report.Report[plan.Action]):
         )
 
     def _advice(self) -> str:
-        if self._failures:
+        if self._counts[_Difference.FAILED]:
             return 'see Detail, mend it and run the same command again'
         return ''
 
     def _exit_code(self) -> int:
-        if self._failures:
+        if self._counts[_Difference.FAILED]:
             return 1
         return DIFFERENT if set(self._counts) - {_Difference.SAME} else 0
 
