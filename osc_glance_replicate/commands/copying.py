@@ -15,7 +15,7 @@
 import abc
 import argparse
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from osc_glance_replicate.commands import base
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from osc_glance_replicate.execution import outcomes
     from osc_glance_replicate.reporting import page
 
+#: As a text: the module takes long to import.
+Engine: TypeAlias = 'engine.Engine'
+
 
 class CopyCommand(base.ReplicateCommand):
     """A command that copies images: livecopy, dump or load."""
@@ -31,7 +34,7 @@ class CopyCommand(base.ReplicateCommand):
     _page: 'page.Page | None' = None
 
     @abc.abstractmethod
-    def engine(self, parsed_args: argparse.Namespace) -> 'engine.Engine':
+    def engine(self, parsed_args: argparse.Namespace) -> Engine:
         """Return what copies the selected images."""
 
     def take_action(self, parsed_args: argparse.Namespace) -> base.Table:

@@ -13,15 +13,11 @@
 """Copy images to a directory."""
 
 import argparse
-from typing import TYPE_CHECKING
 
 from osc_glance_replicate.commands import copying
 from osc_glance_replicate.commands import copying_options
 from osc_glance_replicate.commands import requests
 from osc_glance_replicate.commands import shared_options
-
-if TYPE_CHECKING:
-    from osc_glance_replicate.engine import engine
 
 
 class DumpImages(copying.CopyCommand):
@@ -48,7 +44,7 @@ class DumpImages(copying.CopyCommand):
         copying_options.add_members(parser)
         copying_options.add_run(parser)
 
-    def engine(self, parsed_args: argparse.Namespace) -> 'engine.Engine':
+    def engine(self, parsed_args: argparse.Namespace) -> copying.Engine:
         from osc_glance_replicate.engine import routes
         from osc_glance_replicate.model import options
 

@@ -13,15 +13,11 @@
 """Copy images from cloud to cloud."""
 
 import argparse
-from typing import TYPE_CHECKING
 
 from osc_glance_replicate.commands import copying
 from osc_glance_replicate.commands import copying_options
 from osc_glance_replicate.commands import requests
 from osc_glance_replicate.commands import shared_options
-
-if TYPE_CHECKING:
-    from osc_glance_replicate.engine import engine
 
 
 class LivecopyImages(copying.CopyCommand):
@@ -52,7 +48,7 @@ class LivecopyImages(copying.CopyCommand):
         shared_options.add_destinations(parser)
         copying_options.add_copying_to_clouds(parser, cluster=True)
 
-    def engine(self, parsed_args: argparse.Namespace) -> 'engine.Engine':
+    def engine(self, parsed_args: argparse.Namespace) -> copying.Engine:
         from osc_glance_replicate.cluster import hire
         from osc_glance_replicate.engine import routes
         from osc_glance_replicate.model import options

@@ -13,15 +13,11 @@
 """Copy images from a directory."""
 
 import argparse
-from typing import TYPE_CHECKING
 
 from osc_glance_replicate.commands import copying
 from osc_glance_replicate.commands import copying_options
 from osc_glance_replicate.commands import requests
 from osc_glance_replicate.commands import shared_options
-
-if TYPE_CHECKING:
-    from osc_glance_replicate.engine import engine
 
 
 class LoadImages(copying.CopyCommand):
@@ -49,7 +45,7 @@ class LoadImages(copying.CopyCommand):
             parser, methods=('upload', 'import')
         )
 
-    def engine(self, parsed_args: argparse.Namespace) -> 'engine.Engine':
+    def engine(self, parsed_args: argparse.Namespace) -> copying.Engine:
         from osc_glance_replicate.engine import routes
         from osc_glance_replicate.model import options
 
