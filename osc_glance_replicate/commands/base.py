@@ -55,7 +55,7 @@ class ReplicateCommand(command.Lister):
     # name no cloud, see fact-cloud-errors; own_cloud() does it instead.
     auth_required = False
 
-    #: What one may type, for the end of --help: as a shell takes it.
+    #: Examples for the end of --help, as a shell takes them.
     examples: ClassVar[str]
 
     def get_epilog(self) -> str:
@@ -81,7 +81,7 @@ class ReplicateCommand(command.Lister):
 
     @abc.abstractmethod
     def add_options(self, parser: argparse.ArgumentParser) -> None:
-        """Add the images and options that the command takes."""
+        """Add the arguments of the command."""
 
     def own_cloud(self) -> 'openstack.connection.Connection':
         """Connect to the cloud of --os-cloud or of the environment.
@@ -115,7 +115,7 @@ class ReplicateCommand(command.Lister):
         report: 'report.Report[_Item]',
         items: Callable[[], Iterable[_Item]],
     ) -> Table:
-        """Return what cliff prints, and keep the report for the exit code.
+        """Return what cliff prints, and keep the report for what comes after.
 
         :param items: called when the report is ready for whatever happens
         """
@@ -129,7 +129,7 @@ class ReplicateCommand(command.Lister):
         column_names: Sequence[str],
         data: Iterable[Any],
     ) -> int:
-        """Print the rows; an empty table is nothing rather than a line."""
+        """Print the rows; of an empty table, nothing rather than a line."""
         try:
             # cliff looks at them when all rows have come, and has no public
             # method to do it earlier.
@@ -147,7 +147,7 @@ class ReplicateCommand(command.Lister):
         return int(super().produce_output(parsed_args, column_names, data))
 
     def run(self, parsed_args: argparse.Namespace) -> int:
-        """Run the command, then say how it went.
+        """Run the command, and print how it went.
 
         cliff would exit with 0 in any case: see fact-exit-code.
 
@@ -176,7 +176,7 @@ class ReplicateCommand(command.Lister):
         return self._report.exit_code
 
     def keep(self) -> None:
-        """Write what is wanted of the run besides what is printed.
+        """Write what is asked for besides what is printed.
 
         :raises ReplicateError: it cannot be written
         """

@@ -35,7 +35,7 @@ class CopyCommand(base.ReplicateCommand):
 
     @abc.abstractmethod
     def engine(self, parsed_args: argparse.Namespace) -> Engine:
-        """Return what copies the selected images."""
+        """Return the engine that copies the selected images."""
 
     def take_action(self, parsed_args: argparse.Namespace) -> base.Table:
         """Copy, and report what became of each image."""

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The options of replicas, and of the verbs that make them."""
+"""The options for replicas, and for the verbs that make them."""
 
 import argparse
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from typing import Any
 from osc_glance_replicate.commands import shared_options
 from osc_glance_replicate.commands import values
 
-#: What ``--method`` may be, and what each means.
+#: The values of ``--method``, and the help of each.
 _METHODS = {
     'upload': 'upload: the data is sent through this machine (default).',
     'import': 'import: the same, but the destination imports it '
@@ -34,10 +34,11 @@ def add_copying_to_clouds(
     methods: Sequence[str] = tuple(_METHODS),
     cluster: bool = False,
 ) -> None:
-    """Add what those of them have in common that make replicas in clouds.
+    """Add the options that all verbs share that make replicas in clouds.
 
-    :param methods: how data may get there
-    :param cluster: other machines may do it
+    :param methods: the values of --method that make sense; the first is the
+        default
+    :param cluster: whether other machines may copy
     """
     add_replica(parser)
     _add_method(parser, methods)
@@ -60,7 +61,7 @@ def add_copying_to_clouds(
 
 
 def add_replica(parser: argparse.ArgumentParser) -> None:
-    """Add what says how a replica differs from its source."""
+    """Add the options for how replicas differ from their sources."""
     from osc_glance_replicate.model import options
 
     group = parser.add_argument_group('what a replica is')
@@ -113,7 +114,7 @@ def add_replica(parser: argparse.ArgumentParser) -> None:
 
 
 def add_members(parser: argparse._ActionsContainer) -> None:
-    """Add what says that members are replicated, too."""
+    """Add the option to replicate members, too."""
     parser.add_argument(
         '--members',
         action='store_true',
@@ -122,9 +123,9 @@ def add_members(parser: argparse._ActionsContainer) -> None:
 
 
 def add_run(parser: argparse.ArgumentParser, cluster: bool = False) -> None:
-    """Add the options of a run, wherever the images go.
+    """Add the options for a run, wherever the images go.
 
-    :param cluster: other machines may carry it out
+    :param cluster: whether other machines may copy
     """
     _add_execution(parser, cluster)
     group = parser.add_argument_group('what it shows')
@@ -142,10 +143,7 @@ def add_run(parser: argparse.ArgumentParser, cluster: bool = False) -> None:
 
 
 def _add_execution(parser: argparse.ArgumentParser, cluster: bool) -> None:
-    """Add what says how a plan is carried out.
-
-    :param cluster: it may be by other machines
-    """
+    """Add the options for how a plan is carried out."""
     from osc_glance_replicate.model import options
 
     defaults = options.Run()
@@ -203,11 +201,7 @@ def _add_execution(parser: argparse.ArgumentParser, cluster: bool) -> None:
 def _add_method(
     parser: argparse.ArgumentParser, methods: Sequence[str]
 ) -> None:
-    """Add what says how data gets to a cloud, and which stores it is in.
-
-    :param methods: of _METHODS, those that make sense; the first is used
-        unless another is given
-    """
+    """Add the options for how data gets to a cloud, and into which stores."""
     group = parser.add_argument_group('how data gets there')
     group.add_argument(
         '--method',
@@ -234,7 +228,7 @@ def _add_method(
 
 
 def _refuse_several_stores(parser: argparse.ArgumentParser) -> None:
-    """Have several stores refused where the method cannot fill them."""
+    """Make the parser refuse several stores where the method fills one."""
     parse_args = parser.parse_args
 
     def parse_and_check(*arguments: Any) -> argparse.Namespace:

@@ -10,9 +10,9 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Where argparse ends: from parsed options to the values that are asked for.
+"""Where argparse ends: parsed options become the values of a request.
 
-One function for each group of options, with the same options as that group.
+There is one function for each group of options.
 """
 
 import argparse
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def selection(parsed_args: argparse.Namespace) -> 'image_selection.Selection':
-    """Return which images are asked for."""
+    """Return which images are selected."""
     from osc_glance_replicate.model import image_selection
 
     return image_selection.Selection(
@@ -94,9 +94,9 @@ def checks(parsed_args: argparse.Namespace) -> 'options.Checks':
 def to_clouds(
     parsed_args: argparse.Namespace, **how: Any
 ) -> tuple['options.To', ...]:
-    """Return the clouds that images are to go to.
+    """Return the clouds that are the destinations.
 
-    :param how: what holds for each of them: fields of ``options.To``
+    :param how: fields of ``options.To`` that are the same for all of them
     """
     from osc_glance_replicate.model import options
 
@@ -104,7 +104,7 @@ def to_clouds(
 
 
 def to_dump(path: str, members: bool = False) -> tuple['options.To', ...]:
-    """Return the dump that images are to go to.
+    """Return the dump that is the only destination.
 
     :param members: whether it gets the members of shared images
     """

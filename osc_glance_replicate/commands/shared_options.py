@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The options that the verbs share."""
+"""The options that the verbs share, and those that select images."""
 
 import argparse
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def add_list(
     help: str,
     type: Callable[[str], Any] = str,
 ) -> None:
-    """Add an option that repeats."""
+    """Add an option that may be repeated."""
     group.add_argument(
         name,
         metavar=metavar,
@@ -42,7 +42,7 @@ def add_list(
 
 
 def add_selection(parser: argparse.ArgumentParser) -> None:
-    """Add what says which images."""
+    """Add the images, and the options that select among them."""
     parser.add_argument(
         'images',
         metavar='<image>',
@@ -145,9 +145,10 @@ def add_destinations(
     dump: bool = False,
     required: bool = True,
 ) -> None:
-    """Add what says where to.
+    """Add the options for the destinations.
 
-    :param dump: it may be a directory instead
+    :param dump: whether a directory may be given instead of clouds
+    :param required: whether there has to be a destination
     """
     where: argparse._ActionsContainer = parser
     if dump:
@@ -182,7 +183,7 @@ def add_path(parser: argparse.ArgumentParser) -> None:
 
 
 def add_progress(parser: argparse._ActionsContainer) -> None:
-    """Add what says whether it is shown how far a run is."""
+    """Add the option to show the progress of a run, or not to."""
     parser.add_argument(
         '--progress',
         action=argparse.BooleanOptionalAction,
@@ -192,9 +193,9 @@ def add_progress(parser: argparse._ActionsContainer) -> None:
 
 
 def add_show_all(parser: argparse.ArgumentParser, rows: str) -> None:
-    """Add what says that all rows are shown.
+    """Add the option to show all rows.
 
-    :param rows: which are shown in addition
+    :param rows: the rows that it adds
     """
     parser.add_argument(
         '--show-all',

@@ -28,13 +28,9 @@ class Ec2IdReport(report.Report[ec2_id.Ec2Id]):
     def _rows(
         self, items: Iterable[ec2_id.Ec2Id]
     ) -> Iterator[tuple[Any, ...]]:
-        for identity in items:
+        for item in items:
             self._counts['identified'] += 1
-            yield (
-                identity.ec2_id,
-                identity.image_id,
-                self._text(identity.name),
-            )
+            yield item.ec2_id, item.image_id, self._text(item.name)
 
     def _summary(self) -> str:
         if not self.problems:
@@ -51,7 +47,7 @@ class NovaSqlReport(Ec2IdReport):
     def _rows(
         self, items: Iterable[ec2_id.Ec2Id]
     ) -> Iterator[tuple[Any, ...]]:
-        identities = [] if self.problems else list(items)
-        if identities:
-            self._counts['identified'] = len(identities)
-            yield from ((line,) for line in nova_table.statements(identities))
+        ec2_ids = [] if self.problems else list(items)
+        if ec2_ids:
+            self._counts['identified'] = len(ec2_ids)
+            yield from ((line,) for line in nova_table.statements(ec2_ids))

@@ -44,7 +44,7 @@ _CONTENT_POLICY = {
 
 
 class Page(events.Listener):
-    """Listens to a run, and writes a page about it in the end.
+    """Listens to a run, and writes a page about it at the end.
 
     :param path: of the file that is to be written
     :param title: of the page; it may change

@@ -21,12 +21,12 @@ from rich import filesize
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.reporting import report
 
-#: The exit code of a comparison that found any difference.
+#: The exit code of compare where anything differs.
 DIFFERENT = 3
 
 
 class _Difference(enum.StrEnum):
-    """In what a replica differs from its source, in compare's words."""
+    """How a replica differs from its source, in the words of compare."""
 
     SAME = 'same'
     MISSING = 'missing'
@@ -105,7 +105,7 @@ class CompareReport(report.Report[plan.Action]):
 
 
 def _difference(action: plan.Action) -> _Difference | None:
-    """Return what a plan says of an image; None if it is not compared."""
+    """Return the difference that an action is for; None: not compared."""
     match action.verb:
         case plan.Verb.COPY if not action.replica:
             return _Difference.MISSING
@@ -131,7 +131,7 @@ class SizeReport(report.Report[plan.Action]):
     columns = ('To', 'Images', 'Bytes', 'Size')
 
     def begin(self, to: Iterable[str]) -> None:
-        """Take note of the names of the destinations, before any action."""
+        """Set the names of the destinations, before any action comes."""
         self._sizes = dict.fromkeys(to, 0)
         self._images = dict.fromkeys(self._sizes, 0)
 

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What a verb did, made into rows, a line of summary and an exit code."""
+"""What a verb did, as rows, a line of summary and an exit code."""
 
 import abc
 import collections
@@ -123,7 +123,7 @@ class Report(abc.ABC, Generic[_Item]):
 class CopyReport(Report[outcomes.Outcome]):
     """The report of livecopy, dump and load.
 
-    :param dry_run: nothing is done
+    :param dry_run: whether nothing was done
     """
 
     columns = ('ID', 'Name', 'Size', 'To', 'Result', 'Reason')

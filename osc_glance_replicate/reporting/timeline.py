@@ -67,7 +67,7 @@ class TimedOutcome:
 
     @property
     def seconds(self) -> float:
-        """How long it took."""
+        """How long it took, in seconds."""
         return self.ended - self.begun
 
 
@@ -132,8 +132,8 @@ def _add_bar(
     )
     name = image.name or image.id
     where = f'{name} to {outcome.action.to}'
-    told = f'{where}: {outcome.result}, {timed.seconds:.1f} s'
-    markup.add(bar, 'title', told)
+    tooltip = f'{where}: {outcome.result}, {timed.seconds:.1f} s'
+    markup.add(bar, 'title', tooltip)
     if _CELL_WIDTH * (cells.cell_len(errors.printable(name)) + 2) < width:
         markup.add(svg, 'text', name, x=f'{x + _CELL_WIDTH:.1f}',
              y=f'{y + _BAR_HEIGHT - 4:.1f}', **{'class': 'name'})  # fmt: skip
