@@ -10,14 +10,12 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The frame of every command: help, rows, a summary, an exit code."""
+"""The frame of every command: rows, a summary, an exit code."""
 
 import abc
 import argparse
 import collections
 from collections.abc import Callable, Iterable, Sequence
-import inspect
-import textwrap
 from typing import Any, ClassVar, TYPE_CHECKING, TypeVar
 
 from osc_lib.command import command
@@ -35,19 +33,6 @@ _Item = TypeVar('_Item')
 Table = tuple[tuple[str, ...], Iterable[Any]]
 
 
-class _Paragraphs(argparse.HelpFormatter):
-    """Fill paragraphs one by one, and leave examples as they are."""
-
-    def _fill_text(self, text: str, width: int, indent: str) -> str:
-        fill = super()._fill_text
-        # The two colons are for the command reference, which is reST.
-        paragraphs = text.replace('::\n', ':\n').split('\n\n')
-        return '\n\n'.join(
-            part if part.startswith(' ') else fill(part, width, indent)
-            for part in paragraphs
-        )
-
-
 class ReplicateCommand(command.Lister):
     """A list of rows on stdout, a summary on stderr, an exit code."""
 
@@ -60,18 +45,19 @@ class ReplicateCommand(command.Lister):
 
     def get_epilog(self) -> str:
         """Return the end of --help, in reST: examples, and what cliff says."""
-        examples = textwrap.indent(inspect.cleandoc(self.examples), '  ')
-        return f'Examples::\n\n{examples}\n\n{super().get_epilog().strip()}'
+        from osc_glance_replicate.commands import help_text
+
+        return help_text.epilog(self.examples, super().get_epilog())
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Return a parser that takes images and options in any order.
 
         Its help keeps paragraphs, and examples as they are.
         """
+        from osc_glance_replicate.commands import help_text
+
         self._parser = super().get_parser(prog_name)
-        usual: Any = self._parser.formatter_class
-        kept: Any = type('HelpFormatter', (_Paragraphs, usual), {})
-        self._parser.formatter_class = kept
+        help_text.keep_paragraphs(self._parser)
         # argparse refuses `image1 --to slave image2` unless it is asked to
         # parse intermixed, see fact-arguments; cliff calls parse_args.
         intermixed = self._parser.parse_intermixed_args
@@ -90,25 +76,10 @@ class ReplicateCommand(command.Lister):
 
         :raises CloudError: the cloud cannot be used
         """
-        from osc_glance_replicate.clouds import login
+        from osc_glance_replicate.commands import own_cloud
 
-        app = self.app
-
-        def prepare() -> 'openstack.connection.Connection':
-            # openstackclient logs in where a command says that it has to.
-            self.auth_required = True
-            app.prepare_to_run_command(self)
-            login.limit(app.client_manager.sdk_connection)
-            return app.client_manager.sdk_connection
-
-        if not app.options.debug:
-            login.hush()
-        name = app.options.cloud or app.cloud.name or 'defaults'
-        with login.named_in_errors(name):
-            if app.cloud.config.get('api_timeout') is None:
-                # As if it were a global option, which openstackclient lacks.
-                app.options.api_timeout = login.API_TIMEOUT
-            return login.log_in(prepare)
+        self.auth_required = True
+        return own_cloud.connect(self)
 
     def show(
         self,

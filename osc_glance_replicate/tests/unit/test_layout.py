@@ -29,6 +29,7 @@ WITHOUT = {
     'commands/dump': 'only options: functional test_dump',
     'commands/ec2ids': 'only options: functional test_ec2ids',
     'commands/load': 'only options: functional test_load',
+    'commands/own_cloud': 'logs in: functional test_clouds',
     'commands/size': 'only options: functional test_selection',
     'commands/verify': 'only options: functional test_load',
     'execution/crew': 'a protocol',

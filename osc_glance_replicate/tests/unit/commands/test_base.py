@@ -15,41 +15,9 @@ import os
 import signal
 import types
 
-import fixtures
 import testtools
 
 from osc_glance_replicate.commands import load
-
-
-class Command(load.LoadImages):
-    examples = """
-    # Why.
-    openstack image
-    """
-
-    def get_description(self):
-        return 'One\nline.\n\nExamples::\n\n  $ one\n  $ two\n'
-
-
-class TestHelp(testtools.TestCase):
-    def test_paragraphs_and_examples_are_kept(self):
-        parser = Command(None, None).get_parser('load')
-        self.assertIn(
-            '\n\nOne line.\n\nExamples:\n\n  $ one\n  $ two\n',
-            parser.format_help(),
-        )
-
-    def test_epilog_begins_with_the_examples(self):
-        self.useFixture(
-            fixtures.MonkeyPatch(
-                'cliff.command.Command.get_epilog',
-                lambda self: '\nAs usual.\n',
-            )
-        )
-        text = Command(None, None).get_epilog()
-        self.assertEqual(
-            'Examples::\n\n  # Why.\n  openstack image\n\nAs usual.', text
-        )
 
 
 class TestSignals(testtools.TestCase):
