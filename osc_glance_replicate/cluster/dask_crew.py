@@ -26,7 +26,6 @@ from osc_glance_replicate import background
 from osc_glance_replicate.cluster import scheduler
 from osc_glance_replicate.cluster import worker
 from osc_glance_replicate import errors
-from osc_glance_replicate.execution import backlog
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import plan
 
@@ -99,7 +98,7 @@ class DaskCrew:
         background.start(self._watch)
 
     def carry_out(
-        self, group: backlog.Group
+        self, group: plan.Group
     ) -> Mapping[outcomes.Future, plan.Action]:
         """Ask for what is to be done with one image.
 

@@ -13,13 +13,10 @@
 """What is planned and not begun: the largest images first."""
 
 import bisect
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 import math
 
 from osc_glance_replicate.model import plan
-
-#: What is to be done with one image, at one or several destinations.
-Group = Sequence[plan.Action]
 
 
 class Backlog:
@@ -31,13 +28,13 @@ class Backlog:
     """
 
     def __init__(self) -> None:
-        self._groups: list[Group] = []
+        self._groups: list[plan.Group] = []
 
-    def add(self, group: Group) -> None:
+    def add(self, group: plan.Group) -> None:
         """Have a group wait for its turn."""
         bisect.insort(self._groups, group, key=_weight)
 
-    def take(self, pending: Collection[plan.Action]) -> Group | None:
+    def take(self, pending: Collection[plan.Action]) -> plan.Group | None:
         """Take the group whose turn it is out of the backlog.
 
         :param pending: what has begun and not ended
@@ -62,7 +59,7 @@ class Backlog:
         return self._groups.pop(0) if self._groups and not pending else None
 
 
-def _weight(group: Group) -> float:
+def _weight(group: plan.Group) -> float:
     """Return what groups are sorted by: the lightest has its turn first."""
     if any(action.verb is plan.Verb.COPY for action in group):
         return -(group[0].image.size or 0)

@@ -15,7 +15,6 @@
 from collections.abc import Collection, Mapping
 from typing import Protocol
 
-from osc_glance_replicate.execution import backlog
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import plan
 
@@ -30,7 +29,7 @@ class Crew(Protocol):
     def to(self) -> Collection[str]: ...
 
     def carry_out(
-        self, group: backlog.Group
+        self, group: plan.Group
     ) -> Mapping[outcomes.Future, plan.Action]:
         """Begin what is to be done with one image.
 

@@ -15,7 +15,6 @@
 from collections.abc import Sequence
 
 from osc_glance_replicate import errors
-from osc_glance_replicate.execution import backlog
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import plan
 
@@ -27,7 +26,7 @@ class Listener:
     waiting.
     """
 
-    def planned(self, group: backlog.Group) -> None:
+    def planned(self, group: plan.Group) -> None:
         """Hear what is to be done with one image."""
 
     def all_planned(self) -> None:
@@ -58,7 +57,7 @@ class Listeners(Listener):
     def __init__(self, listeners: Sequence[Listener]) -> None:
         self._listeners = listeners
 
-    def planned(self, group: backlog.Group) -> None:
+    def planned(self, group: plan.Group) -> None:
         for listener in self._listeners:
             listener.planned(group)
 

@@ -74,7 +74,7 @@ class Runner:
         self._room = threading.Semaphore(_MAX_PLANNED_AHEAD)
         #: What happens: a group is planned, or all are; an action has ended.
         self._queue: queue.SimpleQueue[
-            backlog.Group | concurrent.futures.Future[Any]
+            plan.Group | concurrent.futures.Future[Any]
         ] = queue.SimpleQueue()
 
     def run(
@@ -133,7 +133,7 @@ class Runner:
             if self._stop.is_set():
                 break
 
-    def _admit(self, group: backlog.Group) -> Iterator[outcomes.Outcome]:
+    def _admit(self, group: plan.Group) -> Iterator[outcomes.Outcome]:
         """Yield what is not to be done, and have the rest wait."""
         to_do = [action for action in group if action.verb in _TO_DO]
         for action in group:
@@ -166,7 +166,7 @@ class Runner:
             if ready:
                 self._start(ready)
 
-    def _start(self, group: backlog.Group) -> None:
+    def _start(self, group: plan.Group) -> None:
         for action in group:
             self._listener.begun(action)
         begun = self._crew.carry_out(group)
@@ -174,9 +174,7 @@ class Runner:
         for future in begun:
             future.add_done_callback(self._queue.put)
 
-    def _groups(
-        self, actions: Iterable[plan.Action]
-    ) -> Iterable[backlog.Group]:
+    def _groups(self, actions: Iterable[plan.Action]) -> Iterable[plan.Group]:
         """Group the actions by image."""
         if len(self._crew.to) == 1:
             # No need to wait for the next one.

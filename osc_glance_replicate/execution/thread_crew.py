@@ -16,7 +16,6 @@ from collections.abc import Mapping
 import functools
 
 from osc_glance_replicate import background
-from osc_glance_replicate.execution import backlog
 from osc_glance_replicate.execution import events
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.execution import task
@@ -49,7 +48,7 @@ class ThreadCrew:
         self._listener = listener
 
     def carry_out(
-        self, group: backlog.Group
+        self, group: plan.Group
     ) -> dict[outcomes.Future, plan.Action]:
         """Begin what is to be done with one image.
 
@@ -80,7 +79,7 @@ class ThreadCrew:
             self._listener,
         )
 
-    def _share(self, group: backlog.Group) -> fan_out.FanOut | None:
+    def _share(self, group: plan.Group) -> fan_out.FanOut | None:
         """Read an image once if it is to be copied several times."""
         to = [
             action.to

@@ -12,7 +12,7 @@
 
 """What a plan says: what is to be done with each image, and why."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 import dataclasses
 import enum
 from typing import Any
@@ -128,6 +128,10 @@ class Action:
     def with_verb(self, verb: Verb, reason: str, **more: Any) -> 'Action':
         """Return an action for the same image and place with another verb."""
         return dataclasses.replace(self, verb=verb, reason=reason, **more)
+
+
+#: What is to be done with one image, at one or several destinations.
+Group = Sequence[Action]
 
 
 def unchangeable(fixed: Iterable[Change]) -> str:

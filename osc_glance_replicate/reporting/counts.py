@@ -15,7 +15,6 @@
 import threading
 
 from osc_glance_replicate import errors
-from osc_glance_replicate.execution import backlog
 from osc_glance_replicate.execution import events
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import plan
@@ -37,7 +36,7 @@ class CountingListener(events.Listener):
         self._lock = threading.Lock()
         self._to_do: dict[plan.Key, int] = {}
 
-    def planned(self, group: backlog.Group) -> None:
+    def planned(self, group: plan.Group) -> None:
         with self._lock:
             for action in group:
                 size = action.image.size or 0
