@@ -23,7 +23,6 @@ import functools
 import logging
 
 from osc_glance_replicate import errors
-from osc_glance_replicate.execution import crew
 from osc_glance_replicate.execution import events
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.execution import runner
@@ -66,7 +65,7 @@ class Engine:
         planner: decisions.Planner,
         request: options.Request,
         read_through: bool = False,
-        assemble: Callable[[], crew.Crew] | None = None,
+        assemble: Callable[[], runner.Crew] | None = None,
     ) -> None:
         self._source = source
         self._read_through = read_through

@@ -25,7 +25,7 @@ from osc_glance_replicate.clouds import projects
 from osc_glance_replicate.engine import criteria
 from osc_glance_replicate.engine import engine
 from osc_glance_replicate import errors
-from osc_glance_replicate.execution import crew
+from osc_glance_replicate.execution import runner
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import options
 from osc_glance_replicate.model import ownership
@@ -45,7 +45,7 @@ Own = Callable[[], openstack.connection.Connection]
 
 #: From the connections, the source's first, to what assembles a crew.
 Hire = Callable[
-    [Sequence[openstack.connection.Connection]], Callable[[], crew.Crew]
+    [Sequence[openstack.connection.Connection]], Callable[[], runner.Crew]
 ]
 
 

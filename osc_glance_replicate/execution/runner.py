@@ -12,16 +12,15 @@
 
 """The actions carried out: side by side, and to an end when asked."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 import concurrent.futures
 import itertools
 import queue
 import threading
-from typing import Any
+from typing import Any, Protocol
 
 from osc_glance_replicate import background
 from osc_glance_replicate.execution import backlog
-from osc_glance_replicate.execution import crew
 from osc_glance_replicate.execution import events
 from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import plan
@@ -34,6 +33,30 @@ _TO_DO = frozenset((plan.Verb.COPY, plan.Verb.UPDATE))
 #: Images that are planned before it is their turn, about 2 kB of memory each:
 #: the largest of them comes first.
 _MAX_PLANNED_AHEAD = 1000
+
+
+class Crew(Protocol):
+    """Carries actions out, side by side.
+
+    :ivar to: names of the destinations
+    """
+
+    @property
+    def to(self) -> Collection[str]: ...
+
+    def carry_out(
+        self, group: plan.Group
+    ) -> Mapping[outcomes.Future, plan.Action]:
+        """Begin what is to be done with one image.
+
+        :returns: what becomes of each action; never an exception
+        """
+
+    def stop(self) -> None:
+        """Break off what has begun."""
+
+    def close(self) -> None:
+        """Release what the crew holds."""
 
 
 def dry_run(
@@ -56,7 +79,7 @@ class Runner:
 
     def __init__(
         self,
-        crew: crew.Crew,
+        crew: Crew,
         *,
         transfers: int,
         fail_fast: bool,

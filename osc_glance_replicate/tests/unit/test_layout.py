@@ -32,7 +32,6 @@ WITHOUT = {
     'commands/own_cloud': 'logs in: functional test_clouds',
     'commands/size': 'only options: functional test_selection',
     'commands/verify': 'only options: functional test_load',
-    'execution/crew': 'a protocol',
 }
 
 #: The test modules in rooms that are about more than one module.
