@@ -12,26 +12,21 @@
 
 """The choice of who copies: the workers of a Dask cluster."""
 
+from collections.abc import Callable, Sequence
 import functools
 import importlib.util
-from typing import TYPE_CHECKING
 import uuid
 
+import openstack.connection
+
 from osc_glance_replicate.clouds import entries
+from osc_glance_replicate.engine import routes
 from osc_glance_replicate import errors
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    import openstack.connection
-
-    from osc_glance_replicate.cluster import dask_crew
-    from osc_glance_replicate.cluster import worker
-    from osc_glance_replicate.engine import routes
-    from osc_glance_replicate.model import options
+from osc_glance_replicate.execution import runner
+from osc_glance_replicate.model import options
 
 
-def from_scheduler(address: str, request: 'options.Request') -> 'routes.Hire':
+def from_scheduler(address: str, request: options.Request) -> routes.Hire:
     """Return what hires the workers of a scheduler, when clouds are known.
 
     :param request: what they are to do
@@ -45,8 +40,10 @@ def from_scheduler(address: str, request: 'options.Request') -> 'routes.Hire':
         )
 
     def hire(
-        connections: 'Sequence[openstack.connection.Connection]',
-    ) -> 'Callable[[], dask_crew.DaskCrew]':
+        connections: Sequence[openstack.connection.Connection],
+    ) -> Callable[[], runner.Crew]:
+        # These import Dask.
+        from osc_glance_replicate.cluster import dask_crew
         from osc_glance_replicate.cluster import worker
 
         brief = worker.Brief(
@@ -56,16 +53,6 @@ def from_scheduler(address: str, request: 'options.Request') -> 'routes.Hire':
             request,
             tuple(map(entries.cloud_id, connections)),
         )
-        return functools.partial(_crew, address, brief)
+        return functools.partial(dask_crew.DaskCrew, address, brief)
 
     return hire
-
-
-def _crew(address: str, brief: 'worker.Brief') -> 'dask_crew.DaskCrew':
-    """Return the crew, connected to its scheduler.
-
-    :raises ReplicateError: the cluster cannot be used
-    """
-    from osc_glance_replicate.cluster import dask_crew
-
-    return dask_crew.DaskCrew(address, brief)
