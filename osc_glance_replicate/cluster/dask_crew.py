@@ -14,7 +14,6 @@
 
 from collections.abc import Mapping
 import concurrent.futures
-import dataclasses
 import functools
 import logging
 import threading
@@ -41,30 +40,8 @@ _LOST = 'the scheduler was lost'
 
 _Asked = concurrent.futures.Future[list[worker.Answer] | worker.Refusal]
 
-
-@dataclasses.dataclass(eq=False, slots=True)
-class _Job:
-    """What is to be done with one image.
-
-    :param ours: the actions, by what they will have come to
-    """
-
-    ours: Mapping[outcomes.Future, plan.Action]
-
-    def end(self, done: Mapping[str, outcomes.Outcome]) -> None:
-        """Settle what each action has come to, by destination."""
-        for future, action in self.ours.items():
-            future.set_result(done[action.to])
-
-    def fail(self, reason: str) -> None:
-        """Settle that nothing came of it."""
-        reason = errors.printable(reason)
-        self.end(
-            {
-                action.to: outcomes.failed(action, reason)
-                for action in self.ours.values()
-            }
-        )
+#: What is to be done with one image: actions, by what becomes of them.
+_Job = Mapping[outcomes.Future, plan.Action]
 
 
 class DaskCrew:
@@ -81,9 +58,8 @@ class DaskCrew:
         self._address = address
         self._brief = brief
         self._rate = run.bandwidth
-        self._lock = threading.Lock()
         #: What was asked for and has not come back.
-        self._jobs: set[_Job] = set()
+        self._pending: dict[outcomes.Future, plan.Action] = {}
         #: Why a worker does nothing for this run, by its address.
         self._refusals: dict[str, str] = {}
         self._trouble = ''
@@ -97,18 +73,15 @@ class DaskCrew:
             raise
         background.start(self._watch)
 
-    def carry_out(
-        self, group: plan.Group
-    ) -> Mapping[outcomes.Future, plan.Action]:
+    def carry_out(self, group: plan.Group) -> _Job:
         """Ask for what is to be done with one image.
 
         :returns: what each action will have come to
         """
-        job = _Job({concurrent.futures.Future(): action for action in group})
-        with self._lock:
-            self._jobs.add(job)
+        job: _Job = {concurrent.futures.Future(): each for each in group}
+        self._pending.update(job)
         self._ask(job)
-        return job.ours
+        return job
 
     def stop(self) -> None:
         """Have the workers break off what they do for this run."""
@@ -128,7 +101,7 @@ class DaskCrew:
 
     def _ask(self, job: _Job) -> None:
         """Have a worker do it that has not refused to."""
-        actions = list(job.ours.values())
+        actions = list(job.values())
         willing = self._workers.difference(self._refusals)
         try:
             if self._trouble:
@@ -160,8 +133,8 @@ class DaskCrew:
                 return
             told = {each.to: each for each in answer}
             done = {
-                action.to: _outcome(action, told[action.to])
-                for action in job.ours.values()
+                future: _outcome(action, told[action.to])
+                for future, action in job.items()
             }
         except concurrent.futures.CancelledError:
             self._fail(job, self._trouble or _LOST)
@@ -171,8 +144,7 @@ class DaskCrew:
             LOG.debug('a worker failed', exc_info=True)
             self._fail(job, f'unexpected {type(exc).__name__}: {exc}')
         else:
-            if self._take(job):
-                job.end(done)
+            self._settle(done)
 
     def _refused(self, job: _Job, refusal: worker.Refusal) -> None:
         """Ask another worker, if there is one."""
@@ -186,16 +158,23 @@ class DaskCrew:
             self._fail(job, told)
 
     def _fail(self, job: _Job, problem: str) -> None:
-        if self._take(job):
-            job.fail(f'{self._address}: {problem}')
+        """Settle that nothing came of what was asked for."""
+        reason = errors.printable(f'{self._address}: {problem}')
+        self._settle(
+            {
+                future: outcomes.failed(action, reason)
+                for future, action in job.items()
+            }
+        )
 
-    def _take(self, job: _Job) -> bool:
-        """Return whether a job is still to be ended: once, for each job."""
-        with self._lock:
-            if job not in self._jobs:
-                return False
-            self._jobs.remove(job)
-            return True
+    def _settle(
+        self, done: Mapping[outcomes.Future, outcomes.Outcome]
+    ) -> None:
+        """Settle what has become of actions, unless that was done before."""
+        for future, outcome in done.items():
+            # Whichever thread takes it out settles it.
+            if self._pending.pop(future, None):
+                future.set_result(outcome)
 
     def _await_workers(self) -> set[str]:
         """Return the addresses of the workers.
@@ -240,10 +219,7 @@ class DaskCrew:
     def _give_up(self, trouble: str) -> None:
         """Fail all that was asked for, and all that will be."""
         self._trouble = trouble
-        with self._lock:
-            jobs = list(self._jobs)
-        for job in jobs:
-            self._fail(job, trouble)
+        self._fail(self._pending.copy(), trouble)
 
 
 def _outcome(action: plan.Action, answer: worker.Answer) -> outcomes.Outcome:
