@@ -12,13 +12,13 @@
 
 """What a worker of a Dask cluster does of a run."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Iterator
 import contextlib
 import dataclasses
 import functools
 import importlib.metadata
 import threading
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import distributed
 
@@ -132,37 +132,31 @@ class _Part:
             self._engine.reading.limit.rate = rate
 
 
-class _Parts:
-    """What this process does of all runs."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._parts: dict[str, _Part] = {}
-
-    def part(self, key: str, rate: float | None = None) -> _Part:
-        """Return the part of a run; it begins with a rate."""
-        with self._lock:
-            idle = [
-                other for other, part in self._parts.items() if not part.images
-            ]
-            # Those of commands that were killed are never ended.
-            for other in idle[: max(0, len(self._parts) - _REMEMBERED_RUNS)]:
-                del self._parts[other]
-            return self._parts.setdefault(key, _Part(rate))
-
-    @contextlib.contextmanager
-    def busy(self, part: _Part) -> Any:
-        """Keep a part while an image is on its way."""
-        with self._lock:
-            part.images += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                part.images -= 1
+#: What this process does of all runs, by their keys.
+_parts: dict[str, _Part] = {}
+_parts_lock = threading.Lock()
 
 
-_parts = _Parts()
+def _part(key: str, rate: float | None = None) -> _Part:
+    """Return what this process does of a run; it begins with a rate."""
+    with _parts_lock:
+        idle = [other for other, part in _parts.items() if not part.images]
+        # Those of commands that were killed are never ended.
+        for other in idle[: max(0, len(_parts) - _REMEMBERED_RUNS)]:
+            del _parts[other]
+        return _parts.setdefault(key, _Part(rate))
+
+
+@contextlib.contextmanager
+def _busy(part: _Part) -> Iterator[None]:
+    """Keep a part while an image is on its way."""
+    with _parts_lock:
+        part.images += 1
+    try:
+        yield
+    finally:
+        with _parts_lock:
+            part.images -= 1
 
 
 def carry_out(
@@ -179,11 +173,10 @@ def carry_out(
     :param rate: bytes per second that this process may read, unless it has
         been told since; None for no limit
     """
-    part = _parts.part(brief.key, rate)
-    failed = functools.partial(_failed, to)
+    part = _part(brief.key, rate)
     if part.stopped:
-        return failed(outcomes.INTERRUPTED)
-    with _parts.busy(part):
+        return _failed(to, outcomes.INTERRUPTED)
+    with _busy(part):
         try:
             ready = part.engine(brief)
         except errors.ReplicateError as exc:
@@ -191,29 +184,28 @@ def carry_out(
         try:
             actions = ready.actions_on(image_id, to, referred)
         except errors.ReplicateError as exc:
-            return failed(str(exc))
+            return _failed(to, str(exc))
         begun = ready.threads().carry_out(actions)
         return [_answer(future.result()) for future in begun]
 
 
 def stop(key: str) -> None:
     """Break off what is done for a run, and do nothing more for it."""
-    _parts.part(key).stop()
+    _part(key).stop()
 
 
 def share(key: str, rate: float) -> None:
     """Set the bytes per second that this process may read for a run."""
-    _parts.part(key).share(rate)
+    _part(key).share(rate)
 
 
 def _answer(outcome: outcomes.Outcome) -> Answer:
-    action = outcome.action
     return Answer(
-        action.to,
-        action.verb,
+        outcome.action.to,
+        outcome.action.verb,
         outcome.result,
         outcome.reason,
-        action.routine,
+        outcome.action.routine,
     )
 
 
@@ -234,11 +226,10 @@ def _engine(brief: Brief) -> engine.Engine:
             f'osc-glance-replicate is {version()} here and {brief.version} '
             'where the command runs: install the same'
         )
-    source: Callable[[], Any] = functools.partial(
-        login.connect_to, brief.source
-    )
     names = [to.name for to in brief.request.to]
-    connections = login.connect(source, names)
+    connections = login.connect(
+        functools.partial(login.connect_to, brief.source), names
+    )
     for name, connection, there in zip(
         [brief.source, *names], connections, brief.identities, strict=True
     ):

@@ -395,12 +395,12 @@ class TestWorkers(base.FunctionalTest):
         self.assertEqual(500, crew.share)
         # What a task says that was asked for before does not count.
         with distributed.Client(hired.address, set_as_default=False) as client:
-            client.run(lambda: worker._parts.part('a run', 1000) and 0)
+            client.run(lambda: worker._part('a run', 1000) and 0)
         self.assertEqual([500, 500], self._rates(hired))
 
     def _rates(self, hired):
         """Give what each worker may read."""
         with distributed.Client(hired.address, set_as_default=False) as client:
             # As a lambda it is sent itself, and this module is not imported.
-            found = client.run(lambda: worker._parts.part('a run').rate)
+            found = client.run(lambda: worker._part('a run').rate)
         return list(found.values())
