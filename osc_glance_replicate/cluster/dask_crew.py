@@ -38,7 +38,7 @@ _WATCH_INTERVAL = 1.0
 
 _LOST = 'the scheduler was lost'
 
-_Asked = concurrent.futures.Future[list[worker.Answer] | worker.Refusal]
+_Asked = concurrent.futures.Future[dict[str, worker.Answer] | worker.Refusal]
 
 #: What is to be done with one image: actions, by what becomes of them.
 _Job = Mapping[outcomes.Future, plan.Action]
@@ -131,9 +131,8 @@ class DaskCrew:
             if isinstance(answer, worker.Refusal):
                 self._refused(job, answer)
                 return
-            told = {each.to: each for each in answer}
             done = {
-                future: _outcome(action, told[action.to])
+                future: _outcome(action, answer[action.to])
                 for future, action in job.items()
             }
         except concurrent.futures.CancelledError:
@@ -224,5 +223,8 @@ class DaskCrew:
 
 def _outcome(action: plan.Action, answer: worker.Answer) -> outcomes.Outcome:
     """Return what a worker has told as if it had been done here."""
-    done = action.with_verb(answer.verb, answer.reason, routine=answer.routine)
-    return outcomes.Outcome(done, answer.result, answer.reason)
+    return outcomes.Outcome(
+        action.with_verb(answer.verb, answer.reason, routine=answer.routine),
+        answer.result,
+        answer.reason,
+    )

@@ -68,7 +68,6 @@ class Answer(NamedTuple):
     :param routine: nobody needs to look at it
     """
 
-    to: str
     verb: plan.Verb
     result: results.Result
     reason: str
@@ -165,13 +164,14 @@ def carry_out(
     to: Collection[str],
     referred: bool,
     rate: float | None,
-) -> list[Answer] | Refusal:
+) -> dict[str, Answer] | Refusal:
     """Plan for one image anew, and do it.
 
     :param to: names of the destinations in question
     :param referred: another image needs it
     :param rate: bytes per second that this process may read, unless it has
         been told since; None for no limit
+    :returns: what became of it, by destination
     """
     part = _part(brief.key, rate)
     if part.stopped:
@@ -186,7 +186,10 @@ def carry_out(
         except errors.ReplicateError as exc:
             return _failed(to, str(exc))
         begun = ready.threads().carry_out(actions)
-        return [_answer(future.result()) for future in begun]
+        return {
+            action.to: _answer(future.result())
+            for future, action in begun.items()
+        }
 
 
 def stop(key: str) -> None:
@@ -201,7 +204,6 @@ def share(key: str, rate: float) -> None:
 
 def _answer(outcome: outcomes.Outcome) -> Answer:
     return Answer(
-        outcome.action.to,
         outcome.action.verb,
         outcome.result,
         outcome.reason,
@@ -209,11 +211,9 @@ def _answer(outcome: outcomes.Outcome) -> Answer:
     )
 
 
-def _failed(to: Collection[str], reason: str) -> list[Answer]:
-    return [
-        Answer(name, plan.Verb.FAIL, results.Result.FAILED, reason, False)
-        for name in to
-    ]
+def _failed(to: Collection[str], reason: str) -> dict[str, Answer]:
+    answer = Answer(plan.Verb.FAIL, results.Result.FAILED, reason, False)
+    return dict.fromkeys(to, answer)
 
 
 def _engine(brief: Brief) -> engine.Engine:
