@@ -19,7 +19,6 @@ from collections.abc import (
     Iterator,
     Sequence,
 )
-import functools
 import logging
 
 from osc_glance_replicate import errors
@@ -56,6 +55,7 @@ class Engine:
     :ivar source: name of the source
     :ivar to: names of the destinations; of the source itself where there
         are none
+    :ivar reading: how the data of images is read
     """
 
     def __init__(
@@ -68,25 +68,19 @@ class Engine:
         assemble: Callable[[], runner.Crew] | None = None,
     ) -> None:
         self._source = source
-        self._read_through = read_through
         self._assemble = assemble
         self._destinations = destinations
         self._planner = planner
-        self._run = request.run
         self._request = request
         self.source = source.name
         self.to = [place.name for place in destinations] or [source.name]
-
-    @functools.cached_property
-    def reading(self) -> image_reading.Reading:
-        """How the data of images is read."""
-        return image_reading.Reading(
-            self._source,
-            self._run.retries,
-            self._request.checks,
-            bandwidth.Bandwidth(self._run.bandwidth),
-            image_reading.fair_block(self._run.transfers),
-            self._read_through,
+        self.reading = image_reading.Reading(
+            source,
+            request.run.retries,
+            request.checks,
+            bandwidth.Bandwidth(request.run.bandwidth),
+            image_reading.fair_block(request.run.transfers),
+            read_through,
         )
 
     def actions(self) -> Iterator[plan.Action]:
@@ -105,13 +99,11 @@ class Engine:
         if not self._destinations:
             # As if to a cloud that has nothing.
             rows = ([*row, None] for row in rows)
-        sequence = order.Order(self._planner, self.to, self._look_up)
-        return sequence.actions(rows)
+        return order.Order(self._planner, self.to, self._look_up).actions(rows)
 
     def actions_from_scratch(self) -> Iterator[plan.Action]:
         """Plan as if to a cloud that has nothing."""
-        alone = Engine(self._source, [], self._planner, self._request)
-        return alone.actions()
+        return Engine(self._source, [], self._planner, self._request).actions()
 
     def everything(self) -> Iterator[tuple[str, image_record.Image]]:
         """Return all images of all places, whatever is selected.
@@ -147,21 +139,22 @@ class Engine:
         """Plan, and carry it out unless it is a dry run.
 
         :param listener: told how it goes
+        :raises RefusedError: a dump has no room, or another one is running
         """
-        if self._run.dry_run:
+        if self._request.run.dry_run:
             return runner.dry_run(self.actions(), listener)
-        return self._carry_out(self.actions(), listener)
-
-    def _carry_out(
-        self, actions: Iterable[plan.Action], listener: events.Listener
-    ) -> Iterator[outcomes.Outcome]:
+        actions = self._to_carry_out()
         crew = self._assemble() if self._assemble else self.threads(listener)
         return runner.Runner(
             crew,
-            transfers=self._run.transfers,
-            fail_fast=self._run.fail_fast,
+            transfers=self._request.run.transfers,
+            fail_fast=self._request.run.fail_fast,
             listener=listener,
         ).run(actions)
+
+    def _to_carry_out(self) -> Iterable[plan.Action]:
+        """Plan for what is about to be done."""
+        return self.actions()
 
     def threads(
         self, listener: events.Listener = events.Listener()
@@ -216,23 +209,18 @@ class DumpEngine(Engine):
         self._dump = destination
         self._projects = projects
 
-    def replicate(
-        self, listener: events.Listener = events.Listener()
-    ) -> Iterator[outcomes.Outcome]:
-        """Plan, and carry it out unless it is a dry run.
+    def _to_carry_out(self) -> Iterable[plan.Action]:
+        """Plan all of it, and see that there is room.
 
-        :param listener: told how it goes
         :raises RefusedError: there is no room, or another dump is running
         """
-        if self._run.dry_run:
-            return super().replicate(listener)
         self._dump.open()
         actions = list(self.actions())
         self._dump.require_room(actions)
         self._dump.catch_up(actions)
         if self._planner.members:
             self._note_projects(actions)
-        return self._carry_out(actions, listener)
+        return actions
 
     def _note_projects(self, actions: Iterable[plan.Action]) -> None:
         """Keep the names of owners and members, as far as they are known."""
@@ -241,10 +229,14 @@ class DumpEngine(Engine):
         except errors.CloudError as exc:
             LOG.warning('The names of projects are not dumped: %s', exc)
             return
-        found = {
-            project: known[project]
-            for action in actions
-            for project in (action.image.owner, *(action.wanted.members or ()))
-            if project in known
-        }
-        self._dump.note_projects(found)
+        self._dump.note_projects(
+            {
+                project: known[project]
+                for action in actions
+                for project in (
+                    action.image.owner,
+                    *(action.wanted.members or ()),
+                )
+                if project in known
+            }
+        )
