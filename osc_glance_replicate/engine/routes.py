@@ -36,7 +36,6 @@ from osc_glance_replicate.places import glance
 from osc_glance_replicate.places.glance import discovery
 from osc_glance_replicate.places.glance import image_api
 from osc_glance_replicate.planning import decisions
-from osc_glance_replicate.planning import rules
 
 LOG = logging.getLogger(__name__)
 
@@ -96,7 +95,7 @@ def between(
     }
     if not destinations:
         # What a cloud holds is counted, whether it boots elsewhere or not.
-        holds[name] = rules.Rules(at_rest=True)
+        holds[name] = decisions.Rules(at_rest=True)
     return engine.Engine(
         source,
         destinations,
@@ -133,7 +132,7 @@ def to_dump(own: Own, request: options.Request) -> engine.Engine:
         owners=ownership.Same(), members=to.replica.members
     )
     # A dump is to be what the cloud holds, and nobody works in it.
-    holds = {to.name: rules.Rules(template, exact=True, at_rest=True)}
+    holds = {to.name: decisions.Rules(template, exact=True, at_rest=True)}
     selection = criteria.selection_of(connection, source, request.selection)
     return engine.DumpEngine(
         source,
@@ -179,7 +178,7 @@ def from_dump(own: Own, request: options.Request, path: str) -> engine.Engine:
 def _planner(
     request: options.Request,
     selection: image_selection.Selection,
-    holds: Mapping[str, rules.Rules],
+    holds: Mapping[str, decisions.Rules],
 ) -> decisions.Planner:
     return decisions.Planner(
         selection,
@@ -194,9 +193,9 @@ def _rules(
     source: ownership.Projects,
     connection: openstack.connection.Connection,
     place: glance.Destination,
-) -> rules.Rules:
+) -> decisions.Rules:
     """Return what holds at a cloud."""
-    return rules.Rules(
+    return decisions.Rules(
         criteria.template(to.replica, source, to.name, connection),
         exact=to.replica.exact,
         # Asked for only if anything is to be copied.

@@ -20,7 +20,6 @@ from osc_glance_replicate.model import ownership
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.model import replica_template
 from osc_glance_replicate.planning import decisions
-from osc_glance_replicate.planning import rules
 from osc_glance_replicate.tests.doubles import projects
 from osc_glance_replicate.tests.doubles import samples
 
@@ -38,12 +37,61 @@ CONFLICT = plan.Verb.CONFLICT
 
 FAIL = plan.Verb.FAIL
 
+KERNEL, RAMDISK = (samples.image(number).id for number in (2, 3))
+
+
+class TestRules(testtools.TestCase):
+    def test_references_that_the_replica_has(self):
+        image = samples.image(kernel_id=KERNEL, ramdisk_id=RAMDISK)
+        for template, expected in (
+            ({}, {'kernel_id', 'ramdisk_id'}),
+            ({'left_out': ['kernel*']}, {'ramdisk_id'}),
+            ({'properties': {'ramdisk_id': 'x'}}, {'kernel_id'}),
+        ):
+            there = decisions.Rules(replica_template.Template(**template))
+            self.assertEqual(expected, set(there.references(image)))
+
+    def test_what_rests_can_be_changed(self):
+        change = plan.Change('disk_format', 'raw', 'iso')
+        self.assertFalse(decisions.Rules().can_change(change))
+        self.assertTrue(decisions.Rules(at_rest=True).can_change(change))
+        name = plan.Change('name', 'a', 'b')
+        self.assertTrue(decisions.Rules().can_change(name))
+
+    def test_unknown_format(self):
+        def formats():
+            return {'disk_format': ['raw'], 'container_format': ['bare']}
+
+        there = decisions.Rules(formats=formats)
+        self.assertEqual('', there.unknown_format(samples.image()))
+        told = there.unknown_format(
+            samples.image(disk_format='ploop', container_format='docker')
+        )
+        for words in "'ploop' is not known there", "'docker' is not known":
+            self.assertIn(words, told)
+        self.assertEqual(
+            '',
+            decisions.Rules().unknown_format(samples.image(disk_format='x')),
+        )
+
+    def test_record_of_another_project(self):
+        for mine, owner, status, anothers in (
+            ('p', 'q', 'queued', True),
+            ('p', 'p', 'queued', False),
+            ('p', None, 'queued', False),
+            (None, 'q', 'queued', False),
+            ('p', 'q', 'active', False),
+        ):
+            replica = samples.image(owner=owner, status=status)
+            there = decisions.Rules(project=mine)
+            self.assertEqual(anothers, there.is_anothers(replica))
+
 
 class TestDecide(testtools.TestCase):
     def decide(self, image, replica, *, images=(), project=None, **options):
         planner = decisions.Planner(
             image_selection.Selection(images),
-            destinations={'slave': rules.Rules(project=project)},
+            destinations={'slave': decisions.Rules(project=project)},
             **options,
         )
         return planner.decide(image, replica, 'slave')
@@ -246,7 +294,7 @@ class TestWay(testtools.TestCase):
         ):
             planner = decisions.Planner(
                 image_selection.Selection(),
-                destinations={'slave': rules.Rules(delivery=way)},
+                destinations={'slave': decisions.Rules(delivery=way)},
             )
             action = planner.decide(samples.image(), None, 'slave')
             self.assertEqual(words, action.reason)
@@ -259,7 +307,7 @@ class TestPlanner(testtools.TestCase):
         planner = decisions.Planner(
             image_selection.Selection(),
             destinations={
-                'slave': rules.Rules(
+                'slave': decisions.Rules(
                     replica_template.Template(**template), exact
                 )
             },

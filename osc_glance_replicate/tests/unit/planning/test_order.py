@@ -19,7 +19,6 @@ from osc_glance_replicate.model import plan
 from osc_glance_replicate.model import replica_template
 from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.planning import order
-from osc_glance_replicate.planning import rules
 from osc_glance_replicate.tests.doubles import samples
 
 COPY, FAIL, UNCHANGED = plan.Verb.COPY, plan.Verb.FAIL, plan.Verb.UNCHANGED
@@ -169,7 +168,7 @@ class TestReferences(OrderTest):
 
     def test_what_only_rests_needs_nothing(self):
         *_, action = self.actions(
-            [[AMI, None]], there=rules.Rules(at_rest=True)
+            [[AMI, None]], there=decisions.Rules(at_rest=True)
         )
         self.assertEqual((COPY, ()), (action.verb, action.after))
 
@@ -194,7 +193,9 @@ class TestReferences(OrderTest):
 
     def test_left_out_property_needs_nothing(self):
         template = replica_template.Template(left_out=['*_id'])
-        (action,) = self.actions([[AMI, None]], there=rules.Rules(template))
+        (action,) = self.actions(
+            [[AMI, None]], there=decisions.Rules(template)
+        )
         self.assertEqual((COPY, ()), (action.verb, action.after))
 
     def test_destinations_may_need_different_images(self):
@@ -203,14 +204,14 @@ class TestReferences(OrderTest):
             [[AMI, None, None]],
             [[AKI, None, None], [ARI, None, None]],
             to=('one', 'other'),
-            there=rules.Rules(template),
+            there=decisions.Rules(template),
         )
         self.assertEqual(('one', COPY, ()), (one.to, one.verb, one.after))
         self.assertEqual((COPY, (ARI.id, AKI.id)), (other.verb, other.after))
         one, other = self.actions(
             [[AMI, None, None]],
             to=('one', 'other'),
-            there=rules.Rules(template),
+            there=decisions.Rules(template),
         )
         self.assertEqual((COPY, FAIL), (one.verb, other.verb))
 
