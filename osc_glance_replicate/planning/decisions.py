@@ -152,13 +152,16 @@ class Planner:
         )
         for whose, record in (('source', image), ('destination', replica)):
             if record and (defect := record.defect):
-                reason = f"the {whose}'s record cannot be used: {defect}"
-                return action.with_verb(plan.Verb.FAIL, reason)
+                return action.with_verb(
+                    plan.Verb.FAIL,
+                    f"the {whose}'s record cannot be used: {defect}",
+                )
         # Who names an image wants to know why it is not copied.
         routine = not self.selection.images
         if not referred and not self.selection.matches(image):
-            reason = 'not what the options select'
-            return action.with_verb(plan.Verb.SKIP, reason, routine=routine)
+            return action.with_verb(
+                plan.Verb.SKIP, 'not what the options select', routine=routine
+            )
         is_there = replica and replica.status in image_record.SETTLED
         reason = self.selection.reason_not_to_copy(image, referred) or ''
         if reason and not is_there:
@@ -173,11 +176,11 @@ class Planner:
         if replica and (reason := _stuck(replica)):
             return action.with_verb(plan.Verb.CONFLICT, reason)
         if replica and there.is_anothers(replica):
-            reason = (
+            return action.with_verb(
+                plan.Verb.CONFLICT,
                 f'queued there in project {replica.owner}, whose '
-                'users would see the data: have its owner changed'
+                'users would see the data: have its owner changed',
             )
-            return action.with_verb(plan.Verb.CONFLICT, reason)
         if self.metadata_only:
             return action.with_verb(
                 plan.Verb.SKIP, '--metadata-only', routine=True
@@ -192,26 +195,27 @@ class Planner:
         """Return what is to be done with a replica that has its data."""
         image = action.image
         if image.status not in image_record.SETTLED:
-            reason = f'status is {image.status}'
-            return action.with_verb(plan.Verb.SKIP, reason, routine=True)
+            return action.with_verb(
+                plan.Verb.SKIP, f'status is {image.status}', routine=True
+            )
         same, evidence = image_record.same_data(image, replica)
         if not same:
-            reason = f'other data under this ID: {evidence} differs'
-            return action.with_verb(plan.Verb.CONFLICT, reason)
+            return action.with_verb(
+                plan.Verb.CONFLICT,
+                f'other data under this ID: {evidence} differs',
+            )
         reasons = ['size only'] if evidence == 'size' and image.size else []
-        found = [
-            *_differences(action.wanted, replica, action.exact),
-            *_differences_in_people(action, replica, action.exact),
-        ]
-        there = self.at(action.to)
-        changes = tuple(filter(there.can_change, found))
+        found = list(_differences(action, replica))
+        changes = tuple(filter(self.at(action.to).can_change, found))
         fixed = tuple(c for c in found if c not in changes)
         if not found:
-            reason = ''.join(reasons)
-            return action.with_verb(plan.Verb.UNCHANGED, reason, routine=True)
+            return action.with_verb(
+                plan.Verb.UNCHANGED, ''.join(reasons), routine=True
+            )
         if not changes:
-            reason = plan.unchangeable(fixed)
-            return action.with_verb(plan.Verb.FAIL, reason, fixed=fixed)
+            return action.with_verb(
+                plan.Verb.FAIL, plan.unchangeable(fixed), fixed=fixed
+            )
         reasons += [change.field for change in changes]
         return action.with_verb(
             plan.Verb.UPDATE, ', '.join(reasons), changes=changes, fixed=fixed
@@ -225,8 +229,10 @@ class Planner:
             return
         action = plan.Action(replica, to, plan.Verb.EXTRA, replica)
         if defect := replica.defect:
-            reason = f"the destination's record cannot be used: {defect}"
-            yield action.with_verb(plan.Verb.FAIL, reason)
+            yield action.with_verb(
+                plan.Verb.FAIL,
+                f"the destination's record cannot be used: {defect}",
+            )
         else:
             yield action
 
@@ -257,34 +263,21 @@ def _stuck(replica: image_record.Image) -> str:
 
 
 def _differences(
-    image: image_record.Image,
-    replica: image_record.Image,
-    exact: bool,
+    action: plan.Action, replica: image_record.Image
 ) -> Iterator[plan.Change]:
-    """Yield how a replica differs from what it shares with its source.
-
-    :param exact: properties and tags that only the replica has are a
-        difference, too, rather than the destination's own affair
-    """
+    """Yield how a replica differs from what it is to be."""
+    image, exact = action.wanted, action.exact
     wanted, have = image.portable, replica.portable
-    fields = {**wanted, **have} if exact else wanted
-    for field in fields:
+    # What only the replica has is the destination's own affair otherwise.
+    for field in {**wanted, **have} if exact else wanted:
         change = plan.Change(field, wanted.get(field), have.get(field), exact)
         if change.wanted != change.destination:
             yield change
     if image.status != replica.status:
         yield plan.Change('status', image.status, replica.status)
-
-
-def _differences_in_people(
-    action: plan.Action, replica: image_record.Image, exact: bool
-) -> Iterator[plan.Change]:
-    """Yield how owner and members differ, where they matter."""
-    owner = replica.owner
-    if action.owner not in (None, owner):
-        yield plan.Change('owner', action.owner, owner)
-    members = action.wanted.members
-    if members is not None:
-        change = plan.Change('members', members, replica.members, exact)
+    if action.owner not in (None, replica.owner):
+        yield plan.Change('owner', action.owner, replica.owner)
+    if image.members is not None:
+        change = plan.Change('members', image.members, replica.members, exact)
         if change.wanted != replica.members:
             yield change
