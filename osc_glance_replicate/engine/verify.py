@@ -138,7 +138,7 @@ def _actions(
 ) -> Iterator[plan.Action]:
     """Plan to read what can be read."""
     for (image,) in rows:
-        if not image or not (selection.images or selection.matches(image)):
+        if not image or not selection.takes(image):
             continue
         action = plan.Action(image, '', plan.Verb.COPY)
         if image.defect:
@@ -146,8 +146,9 @@ def _actions(
         elif flaw := _flaw_of_members(source, image):
             yield action.with_verb(plan.Verb.FAIL, flaw)
         elif image.status not in image_record.SETTLED:
-            reason = f'no data: status is {image.status}'
-            yield action.with_verb(plan.Verb.SKIP, reason)
+            yield action.with_verb(
+                plan.Verb.SKIP, f'no data: status is {image.status}'
+            )
         else:
             yield action
 

@@ -74,8 +74,8 @@ class Task:
             return outcomes.failed(self._action, str(exc))
         except Exception as exc:
             LOG.debug('defect while copying', exc_info=True)
-            problem = errors.printable(f'{type(exc).__name__}: {exc}')
-            return outcomes.failed(self._action, f'unexpected {problem}')
+            reason = f'unexpected {type(exc).__name__}: {exc}'
+            return outcomes.failed(self._action, errors.printable(reason))
         finally:
             self._leave()
 

@@ -77,6 +77,13 @@ class Selection:
             and self._matches_data(image)
         )
 
+    def takes(self, image: image_record.Image) -> bool:
+        """Return whether an image is selected that was looked up for this.
+
+        Where images are named, no others are looked up.
+        """
+        return bool(self.images) or self.matches(image)
+
     def _matches_name(self, image: image_record.Image) -> bool:
         return not self.names or any(
             fnmatch.fnmatchcase(image.name, glob) for glob in self.names

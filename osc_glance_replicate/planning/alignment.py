@@ -72,7 +72,7 @@ def rows(
     if members:
         all_rows = (
             _with_members(row, everywhere)
-            if row[0] and (selection.images or selection.matches(row[0]))
+            if row[0] and selection.takes(row[0])
             else row
             for row in all_rows
         )

@@ -221,20 +221,17 @@ class Planner:
             plan.Verb.UPDATE, ', '.join(reasons), changes=changes, fixed=fixed
         )
 
-    def extras(
+    def decide_extra(
         self, replica: image_record.Image, to: str
-    ) -> Iterator[plan.Action]:
-        """Yield an image that only a destination has, if it is selected."""
-        if not self.selection.matches(replica):
-            return
+    ) -> plan.Action:
+        """Return what is told of an image that only a destination has."""
         action = plan.Action(replica, to, plan.Verb.EXTRA, replica)
         if defect := replica.defect:
-            yield action.with_verb(
+            return action.with_verb(
                 plan.Verb.FAIL,
                 f"the destination's record cannot be used: {defect}",
             )
-        else:
-            yield action
+        return action
 
 
 def _stuck(replica: image_record.Image) -> str:

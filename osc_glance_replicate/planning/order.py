@@ -61,7 +61,7 @@ class Order:
             image = row[0]
             if not image:
                 yield from self._extras(row)
-            elif self._is_selected(image):
+            elif self._planner.selection.takes(image):
                 if self._planner.selection.images:
                     self._named.add(image.id)
                 if self._references(image):
@@ -70,10 +70,6 @@ class Order:
                     yield from self._decide(row)
         for row in kept:
             yield from self._plan_needy(row, ())
-
-    def _is_selected(self, image: image_record.Image) -> bool:
-        selection = self._planner.selection
-        return bool(selection.images) or selection.matches(image)
 
     def _was_copied(self, image: image_record.Image) -> bool:
         """Return whether the listing alone has an image copied."""
@@ -93,8 +89,12 @@ class Order:
 
     def _extras(self, row: alignment.Row) -> Iterator[plan.Action]:
         for to, replica in zip(self._to, row[1:], strict=True):
-            if replica and self._planner.extra:
-                yield from self._planner.extras(replica, to)
+            if (
+                replica
+                and self._planner.extra
+                and self._planner.selection.matches(replica)
+            ):
+                yield self._planner.decide_extra(replica, to)
 
     def _decide(
         self, row: alignment.Row, referred: bool = False
@@ -118,13 +118,14 @@ class Order:
         except Exception as exc:
             # A record that nobody thought of keeps no other from its place.
             LOG.debug('defect while planning', exc_info=True)
-            problem = errors.printable(f'{type(exc).__name__}: {exc}')
             return plan.Action(
                 image,
                 to,
                 plan.Verb.FAIL,
                 replica,
-                reason=f'unexpected {problem}',
+                reason=errors.printable(
+                    f'unexpected {type(exc).__name__}: {exc}'
+                ),
             )
 
     def _plan_needy(
