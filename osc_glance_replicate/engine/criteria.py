@@ -12,7 +12,6 @@
 
 """What is asked for, understood by the places that it is about."""
 
-from collections.abc import Callable
 import dataclasses
 
 import openstack.connection
@@ -44,7 +43,11 @@ def selection_of(
                 f"{source.name} knows no disk format '{asked.disk_format}' "
                 f'({", ".join(sorted(known))})'
             )
-    return _of_owner(asked, lambda name: projects.find_id(connection, name))
+    if asked.owner:
+        asked = dataclasses.replace(
+            asked, owner=projects.find_id(connection, asked.owner)
+        )
+    return asked
 
 
 def selection_in(
@@ -54,16 +57,11 @@ def selection_in(
 
     :raises ReplicateError: the dump does not know the project that it names
     """
-    return _of_owner(asked, lambda name: ownership.find(source, name))
-
-
-def _of_owner(
-    asked: image_selection.Selection, find: Callable[[str], str]
-) -> image_selection.Selection:
-    """Return a selection with the ID of the project that it names."""
-    if not asked.owner:
-        return asked
-    return dataclasses.replace(asked, owner=find(asked.owner))
+    if asked.owner:
+        asked = dataclasses.replace(
+            asked, owner=ownership.find(source, asked.owner)
+        )
+    return asked
 
 
 def template(

@@ -56,8 +56,8 @@ def to_clouds(
     :param hire: finds who copies, unless it is this process
     :raises ReplicateError: a cloud or a project cannot be used
     """
-    names = [to.name for to in request.to]
-    return between(login.connect(own, names), request, hire)
+    connections = login.connect(own, [to.name for to in request.to])
+    return between(connections, request, hire)
 
 
 def between(
