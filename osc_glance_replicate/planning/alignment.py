@@ -16,7 +16,6 @@ from collections.abc import Iterable, Iterator, Sequence
 import dataclasses
 import heapq
 import itertools
-import operator
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
@@ -54,7 +53,6 @@ def rows(
     """
     everywhere = [source, *destinations]
     if selection.images and not whole:
-        found = _look_up(source, selection.images)
         all_rows: Iterator[Row] = (
             [
                 image,
@@ -63,12 +61,13 @@ def rows(
                     for place in destinations
                 ),
             ]
-            for image in found
+            for image in _look_up(source, selection.images)
         )
     else:
-        selected = None if whole else selection
         listings = [place.images() for place in destinations]
-        all_rows = align([source.images(selected), *listings])
+        all_rows = align(
+            [source.images(None if whole else selection), *listings]
+        )
     if members:
         all_rows = (
             _with_members(row, everywhere)
@@ -106,18 +105,20 @@ def align(
     :returns: one row per ID, with as many fields as there are listings
     """
 
-    def tagged(
-        index: int, listing: Iterable[image_record.Image]
-    ) -> Iterator[tuple[str, int, image_record.Image]]:
-        return ((image.key, index, image) for image in listing)
+    def key(listed: tuple[int, image_record.Image]) -> str:
+        return listed[1].key
 
+    # Of images with one key, those of the first listing come first.
     merged = heapq.merge(
-        *itertools.starmap(tagged, enumerate(listings)),
-        key=operator.itemgetter(0, 1),
+        *(
+            zip(itertools.repeat(index), listing)
+            for index, listing in enumerate(listings)
+        ),
+        key=key,
     )
-    for _, group in itertools.groupby(merged, key=operator.itemgetter(0)):
+    for _, group in itertools.groupby(merged, key):
         row: list[image_record.Image | None] = [None] * len(listings)
-        for _, index, image in group:
+        for index, image in group:
             if row[index]:
                 # IDs that differ in case only are two images to most Glances:
                 # see fact-id-case.
@@ -137,8 +138,9 @@ def _with_members(row: Row, everywhere: Sequence[places.Place]) -> Row:
                     image, members=place.members(image)
                 )
             except errors.PlaceError as exc:
-                flaw = f'its members cannot be read: {exc}'
-                found[index] = dataclasses.replace(image, flaw=flaw)
+                found[index] = dataclasses.replace(
+                    image, flaw=f'its members cannot be read: {exc}'
+                )
     return found
 
 
