@@ -98,6 +98,7 @@ class Same(Owners):
         return project
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
 class ByName(Owners):
     """Projects of the same name, in domains of the same name, are the same.
 
@@ -105,27 +106,27 @@ class ByName(Owners):
     :param destination: those of the destination
     """
 
-    def __init__(self, source: Projects, destination: Projects) -> None:
-        self._source = source
-        self._destination = destination
+    source: Projects
+    destination: Projects
 
     def at(self, project: str) -> str | None:
         """Return the ID of the project of the same name."""
-        known = self._source.known().get(project)
+        known = self.source.known().get(project)
         if known is None:
             raise LookupError(
                 f'the name of the project {project} cannot be read in '
-                f'{self._source.name}: give --map-owner {project}=...'
+                f'{self.source.name}: give --map-owner {project}=...'
             )
-        for found, candidate in self._destination.known().items():
+        for found, candidate in self.destination.known().items():
             if candidate == known:
                 return found
         raise LookupError(
-            f'there is no project {known} in {self._destination.name} that '
+            f'there is no project {known} in {self.destination.name} that '
             f'this user can see: create it, or give --map-owner {project}=...'
         )
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
 class Mapped(Owners):
     """Some projects are mapped by hand, the others as the option says.
 
@@ -133,10 +134,9 @@ class Mapped(Owners):
     :param others: for the projects that are not in it
     """
 
-    def __init__(self, explicit: Mapping[str, str], others: Owners) -> None:
-        self._explicit = explicit
-        self._others = others
+    explicit: Mapping[str, str]
+    others: Owners
 
     def at(self, project: str) -> str | None:
         """Return the ID of the project that it is mapped to."""
-        return self._explicit.get(project) or self._others.at(project)
+        return self.explicit.get(project) or self.others.at(project)
