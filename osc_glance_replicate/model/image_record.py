@@ -183,8 +183,7 @@ class Image:
     @property
     def size(self) -> int | None:
         """The data's length in bytes; None while there is none."""
-        size: int | None = self.record.get('size')
-        return size
+        return self.record.get('size')
 
     @property
     def visibility(self) -> str:
@@ -193,8 +192,7 @@ class Image:
     @property
     def owner(self) -> str | None:
         """ID of the project that it belongs to; None where nobody can tell."""
-        owner: str | None = self.record.get('owner')
-        return owner
+        return self.record.get('owner')
 
     @property
     def hidden(self) -> bool:

@@ -91,10 +91,12 @@ class Selection:
 
     def _matches_record(self, image: image_record.Image) -> bool:
         fields = image.portable
-        if self.visibilities and fields['visibility'] not in self.visibilities:
-            return False
         return (
-            all(
+            (
+                not self.visibilities
+                or fields['visibility'] in self.visibilities
+            )
+            and all(
                 image.properties.get(key) == value
                 for key, value in self.properties
             )
