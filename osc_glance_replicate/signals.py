@@ -17,8 +17,6 @@ import contextlib
 import signal
 import types
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
 
 class Ended(KeyboardInterrupt):
     """The process was asked to end.
@@ -46,7 +44,7 @@ def heeded() -> Iterator[None]:
 
     heard = [
         number
-        for number in _SIGNALS
+        for number in (signal.SIGINT, signal.SIGTERM)
         if signal.getsignal(number) is not signal.SIG_IGN
     ]
     before = {number: signal.signal(number, end) for number in heard}

@@ -53,11 +53,10 @@ class DaskCrew:
     """
 
     def __init__(self, address: str, brief: worker.Brief) -> None:
-        run = brief.request.run
         self.to = [to.name for to in brief.request.to]
         self._address = address
         self._brief = brief
-        self._rate = run.bandwidth
+        self._rate = brief.request.run.bandwidth
         #: What was asked for and has not come back.
         self._pending: dict[outcomes.Future, plan.Action] = {}
         #: Why a worker does nothing for this run, by its address.
@@ -65,7 +64,9 @@ class DaskCrew:
         self._trouble = ''
         self._stopped = False
         self._closing = threading.Event()
-        self._scheduler = scheduler.Scheduler(address, run.retries)
+        self._scheduler = scheduler.Scheduler(
+            address, brief.request.run.retries
+        )
         try:
             self._workers = self._await_workers()
         except BaseException:

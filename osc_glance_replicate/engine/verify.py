@@ -174,8 +174,7 @@ def _finding(outcome: outcomes.Outcome, source: dump.Source) -> Finding:
     elif result is results.Result.FAILED:
         # Of what is not as a record should be, nothing can be compared.
         sound = not dataclasses.replace(image, flaw='').defect
-        flaw = source.flaw(image) if sound else None
-        if flaw:
+        if sound and (flaw := source.flaw(image)):
             result = flaw.result
         elif source.is_closed(image):
             result = results.Result.UNREAD
@@ -190,9 +189,13 @@ def _others(source: dump.Source) -> Iterator[Finding]:
     try:
         source.known()
     except errors.PlaceError as exc:
-        size = files.get(layout.PROJECTS)
-        damaged = results.Result.DAMAGED
-        yield Finding('', '', size, damaged, str(exc.problem))
+        yield Finding(
+            '',
+            '',
+            files.get(layout.PROJECTS),
+            results.Result.DAMAGED,
+            str(exc.problem),
+        )
     for stray in layout.strays(files):
         yield Finding(
             stray.image_id, '', stray.size, stray.result, stray.reason

@@ -171,7 +171,9 @@ class Runner:
     def _begin(self) -> Iterator[outcomes.Outcome]:
         """Begin as much as may go on at a time."""
         pending = self._pending.values()
-        while not self._enough and _images(pending) < self._transfers:
+        while not self._enough and (
+            len({action.image.id for action in pending}) < self._transfers
+        ):
             group = self._backlog.take(pending)
             if not group:
                 break
@@ -179,11 +181,13 @@ class Runner:
             ready = []
             for action in group:
                 if lost := self._lost(action):
-                    reason = (
-                        f'{lost}, which it needs, was not replicated; '
-                        '--dont-replicate leaves the property out'
+                    yield self._noted(
+                        outcomes.failed(
+                            action,
+                            f'{lost}, which it needs, was not replicated; '
+                            '--dont-replicate leaves the property out',
+                        )
                     )
-                    yield self._noted(outcomes.failed(action, reason))
                 else:
                     ready.append(action)
             if ready:
@@ -223,8 +227,3 @@ class Runner:
             self._failed.add(outcome.action.key)
             self._enough = self._fail_fast
         return outcome
-
-
-def _images(pending: Iterable[plan.Action]) -> int:
-    """Return the number of images that are on their way."""
-    return len({action.image.id for action in pending})

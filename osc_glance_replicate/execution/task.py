@@ -56,7 +56,6 @@ class Task:
         self._destination = destination
         self._planner = planner
         self._reading = reading
-        self._stop = reading.stop
         self._shared = shared
         # The data may be there, so that it is looked at before it is sent
         # again.
@@ -88,7 +87,7 @@ class Task:
     def _try_and_try_again(self) -> outcomes.Outcome:
         retries = retry.Retries(self._reading.retries)
         again = False
-        while not self._stop.is_set():
+        while not self._reading.stop.is_set():
             try:
                 if again:
                     self._listener.begun(self._action)
@@ -100,7 +99,7 @@ class Task:
                 self._listener.retried(self._action, exc)
                 LOG.debug('%s: trying again: %s', self._action.image.id, exc)
                 again = True
-                self._stop.wait(retries.delay)
+                self._reading.stop.wait(retries.delay)
         raise errors.StoppedError(self._destination.name, 'interrupted')
 
     def _decide_again(self) -> None:
@@ -123,13 +122,12 @@ class Task:
             if self._action.replica:
                 # Another run has been faster.
                 return self._start()
-            reason = (
+            return outcomes.Outcome(
+                self._action,
+                results.Result.CONFLICT,
                 f'{exc} by an image that this user cannot see or that was '
                 "deleted: only 'glance-manage db purge_images_table' frees "
-                'an ID'
-            )
-            return outcomes.Outcome(
-                self._action, results.Result.CONFLICT, reason
+                'an ID',
             )
 
     def _start(self) -> outcomes.Outcome:
@@ -185,8 +183,11 @@ class Task:
             # What was kept may be damaged, which the write repairs.
             if not kept:
                 data.look_ahead()
-            sent = functools.partial(self._listener.sent, self._action)
-            body = upload_body.UploadBody(data, image.size or 0, sent)
+            body = upload_body.UploadBody(
+                data,
+                image.size or 0,
+                functools.partial(self._listener.sent, self._action),
+            )
             self._destination.stage(self._action)
             try:
                 self._destination.write(image, body)
@@ -215,9 +216,13 @@ class Task:
         shared, self._shared = self._shared, None
         if shared and (branch := shared.branch(self._destination.name)):
             return branch
-        image, inspect = self._action.image, self._destination.inspects
-        checked = functools.partial(self._listener.checked, self._action)
-        return self._reading.open(image, inspect, part, kept, checked)
+        return self._reading.open(
+            self._action.image,
+            self._destination.inspects,
+            part,
+            kept,
+            functools.partial(self._listener.checked, self._action),
+        )
 
     def _finish(self) -> outcomes.Outcome:
         """Compare the replica with its source, then publish it."""
@@ -238,8 +243,11 @@ class Task:
         if not same:
             return self._quarantine(evidence)
         destination.publish(self._action)
-        reason = 'size only' if evidence == 'size' and image.size else ''
-        return outcomes.Outcome(self._action, results.Result.COPIED, reason)
+        return outcomes.Outcome(
+            self._action,
+            results.Result.COPIED,
+            'size only' if evidence == 'size' and image.size else '',
+        )
 
     def _quarantine(self, evidence: str) -> outcomes.Outcome:
         """Keep wrong bytes from being used.
