@@ -25,7 +25,7 @@ from osc_glance_replicate import background
 from osc_glance_replicate.cluster import scheduler
 from osc_glance_replicate.cluster import worker
 from osc_glance_replicate import errors
-from osc_glance_replicate.execution import outcomes
+from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
 
 LOG = logging.getLogger(__name__)

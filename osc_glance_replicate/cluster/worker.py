@@ -27,10 +27,9 @@ from osc_glance_replicate.clouds import login
 from osc_glance_replicate.engine import engine
 from osc_glance_replicate.engine import routes
 from osc_glance_replicate import errors
-from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import options
+from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
-from osc_glance_replicate.model import results
 
 #: Runs that are remembered, besides those that images are on their way for.
 _REMEMBERED_RUNS = 64
@@ -69,7 +68,7 @@ class Answer(NamedTuple):
     """
 
     verb: plan.Verb
-    result: results.Result
+    result: outcomes.Result
     reason: str
     routine: bool
 
@@ -212,7 +211,7 @@ def _answer(outcome: outcomes.Outcome) -> Answer:
 
 
 def _failed(to: Collection[str], reason: str) -> dict[str, Answer]:
-    answer = Answer(plan.Verb.FAIL, results.Result.FAILED, reason, False)
+    answer = Answer(plan.Verb.FAIL, outcomes.Result.FAILED, reason, False)
     return dict.fromkeys(to, answer)
 
 

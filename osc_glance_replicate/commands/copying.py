@@ -21,7 +21,7 @@ from osc_glance_replicate.commands import base
 
 if TYPE_CHECKING:
     from osc_glance_replicate.engine import engine
-    from osc_glance_replicate.execution import outcomes
+    from osc_glance_replicate.model import outcomes
     from osc_glance_replicate.reporting import page
 
 #: As a text: the module takes long to import.

@@ -18,13 +18,12 @@ import os
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import events
-from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.execution import runner
 from osc_glance_replicate.execution import thread_crew
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import image_selection
+from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
-from osc_glance_replicate.model import results
 from osc_glance_replicate import places
 from osc_glance_replicate.places import dump
 from osc_glance_replicate.places.dump import layout
@@ -43,7 +42,7 @@ class Finding:
     id: str
     name: str
     size: int | None
-    result: results.Result
+    result: outcomes.Result
     reason: str = ''
 
 
@@ -166,20 +165,20 @@ def _flaw_of_members(source: dump.Source, image: image_record.Image) -> str:
 def _finding(outcome: outcomes.Outcome, source: dump.Source) -> Finding:
     image = outcome.action.image
     result, reason = outcome.result, outcome.reason
-    if result is results.Result.COPIED:
-        result = results.Result.OK
+    if result is outcomes.Result.COPIED:
+        result = outcomes.Result.OK
         reason = '' if image.recorded_hash else 'size only'
     elif reason == outcomes.INTERRUPTED:
-        result, reason = results.Result.UNREAD, 'interrupted'
-    elif result is results.Result.FAILED:
+        result, reason = outcomes.Result.UNREAD, 'interrupted'
+    elif result is outcomes.Result.FAILED:
         # Of what is not as a record should be, nothing can be compared.
         sound = not dataclasses.replace(image, flaw='').defect
         if sound and (flaw := source.flaw(image)):
             result = flaw.result
         elif source.is_closed(image):
-            result = results.Result.UNREAD
+            result = outcomes.Result.UNREAD
         else:
-            result = results.Result.DAMAGED
+            result = outcomes.Result.DAMAGED
     return Finding(image.id, image.name, image.size, result, reason)
 
 
@@ -193,7 +192,7 @@ def _others(source: dump.Source) -> Iterator[Finding]:
             '',
             '',
             files.get(layout.PROJECTS),
-            results.Result.DAMAGED,
+            outcomes.Result.DAMAGED,
             str(exc.problem),
         )
     for stray in layout.strays(files):

@@ -15,7 +15,7 @@
 from collections.abc import Sequence
 
 from osc_glance_replicate import errors
-from osc_glance_replicate.execution import outcomes
+from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
 
 

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 from osc_glance_replicate import background
 from osc_glance_replicate.execution import backlog
 from osc_glance_replicate.execution import events
-from osc_glance_replicate.execution import outcomes
+from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
 
 #: Seconds that transfers get to end by themselves after Ctrl-C.

@@ -18,10 +18,9 @@ import logging
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import events
-from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.model import image_record
+from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
-from osc_glance_replicate.model import results
 from osc_glance_replicate import places
 from osc_glance_replicate.planning import decisions
 from osc_glance_replicate import retry
@@ -124,7 +123,7 @@ class Task:
                 return self._start()
             return outcomes.Outcome(
                 self._action,
-                results.Result.CONFLICT,
+                outcomes.Result.CONFLICT,
                 f'{exc} by an image that this user cannot see or that was '
                 "deleted: only 'glance-manage db purge_images_table' frees "
                 'an ID',
@@ -138,12 +137,12 @@ class Task:
             if action.fixed:
                 return outcomes.as_planned(action)
             return outcomes.Outcome(
-                action, results.Result.UPDATED, action.reason
+                action, outcomes.Result.UPDATED, action.reason
             )
         if action.verb is plan.Verb.UNCHANGED and self._updating:
             # It was done, and the answer was lost.
             return outcomes.Outcome(
-                action, results.Result.UPDATED, self._updating
+                action, outcomes.Result.UPDATED, self._updating
             )
         if action.verb is not plan.Verb.COPY:
             return outcomes.as_planned(action)
@@ -245,7 +244,7 @@ class Task:
         destination.publish(self._action)
         return outcomes.Outcome(
             self._action,
-            results.Result.COPIED,
+            outcomes.Result.COPIED,
             'size only' if evidence == 'size' and image.size else '',
         )
 
@@ -271,6 +270,6 @@ class Task:
             end = 'private and deactivated'
         return outcomes.Outcome(
             self._action,
-            results.Result.CONFLICT if imports else results.Result.FAILED,
+            outcomes.Result.CONFLICT if imports else outcomes.Result.FAILED,
             f'{destination.name}: {damage}; it was left {end}',
         )

@@ -17,8 +17,8 @@ import functools
 
 from osc_glance_replicate import background
 from osc_glance_replicate.execution import events
-from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.execution import task
+from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
 from osc_glance_replicate import places
 from osc_glance_replicate.planning import decisions

@@ -22,7 +22,7 @@ from rich import progress
 from rich import table
 
 from osc_glance_replicate import errors
-from osc_glance_replicate.execution import outcomes
+from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.reporting import counts
 

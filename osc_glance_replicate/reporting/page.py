@@ -28,7 +28,7 @@ from rich import filesize
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import events
-from osc_glance_replicate.execution import outcomes
+from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.reporting import markup
 from osc_glance_replicate.reporting import timeline

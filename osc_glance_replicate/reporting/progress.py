@@ -24,7 +24,7 @@ from rich import filesize
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import events
-from osc_glance_replicate.execution import outcomes
+from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.reporting import counts
 from osc_glance_replicate.reporting import display

@@ -22,8 +22,7 @@ from rich import filesize
 
 from osc_glance_replicate.engine import verify
 from osc_glance_replicate import errors
-from osc_glance_replicate.execution import outcomes
-from osc_glance_replicate.model import results
+from osc_glance_replicate.model import outcomes
 from osc_glance_replicate import signals
 
 _Item = TypeVar('_Item')
@@ -139,7 +138,7 @@ class CopyReport(Report[outcomes.Outcome]):
             image, result = outcome.action.image, outcome.result
             self._counts[result] += 1
             self._failures += result.is_failure
-            if result.has_arrived or result is results.Result.COPY:
+            if result.has_arrived or result is outcomes.Result.COPY:
                 self._bytes += image.size or 0
             if self._show_all or not outcome.action.routine:
                 yield (
@@ -199,9 +198,9 @@ class VerifyReport(Report[verify.Finding]):
     def _advice(self) -> str:
         if self._interrupted:
             return 'interrupted: run the same command again for the rest'
-        if self._counts[results.Result.DAMAGED]:
+        if self._counts[outcomes.Result.DAMAGED]:
             return 'remove what is damaged, then dump or copy it again'
-        unread = self._counts[results.Result.UNREAD]
+        unread = self._counts[outcomes.Result.UNREAD]
         if self._failures > unread:
             return 'dump or copy it again'
         if unread:

@@ -20,7 +20,7 @@ from xml.etree import ElementTree
 from rich import cells
 
 from osc_glance_replicate import errors
-from osc_glance_replicate.execution import outcomes
+from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.reporting import markup
 
 #: In units of the drawing.

@@ -20,9 +20,9 @@ import os
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
+from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import ownership
 from osc_glance_replicate.model import plan
-from osc_glance_replicate.model import results
 from osc_glance_replicate import places
 from osc_glance_replicate.places.dump import checksums
 from osc_glance_replicate.places.dump import folder
@@ -133,7 +133,7 @@ class Destination(source.Source, places.Destination):
             flaw = self.flaw(image)
             if not flaw:
                 return image
-            if flaw.result is results.Result.DAMAGED:
+            if flaw.result is outcomes.Result.DAMAGED:
                 return dataclasses.replace(image, flaw=flaw.reason)
         return dataclasses.replace(
             image,

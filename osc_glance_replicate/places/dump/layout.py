@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 import dataclasses
 
 from osc_glance_replicate.model import image_record
-from osc_glance_replicate.model import results
+from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.places.dump import checksums
 
 #: Locked by the process that writes to a dump; there since the first one.
@@ -56,7 +56,7 @@ class Stray:
 
     image_id: str
     size: int | None
-    result: results.Result
+    result: outcomes.Result
     reason: str
 
 
@@ -72,13 +72,13 @@ def strays(files: Mapping[str, int | None]) -> Iterator[Stray]:
         is_ours = whole in _OURS or (image_id and end in _ENDS)
         if is_ours and whole != name:
             reason = f'{name}: an interrupted dump left it'
-            yield Stray(image_id, size, results.Result.LEFTOVER, reason)
+            yield Stray(image_id, size, outcomes.Result.LEFTOVER, reason)
         elif image_id and end == 'img' and head not in files:
             reason = f'{name} is there without its record: dump it again'
-            yield Stray(image_id, size, results.Result.MISSING, reason)
+            yield Stray(image_id, size, outcomes.Result.MISSING, reason)
         elif not is_ours or (end == 'members' and head not in files):
             reason = f'{name} is no part of a dump'
-            yield Stray(image_id, size, results.Result.FOREIGN, reason)
+            yield Stray(image_id, size, outcomes.Result.FOREIGN, reason)
 
 
 def unfinished(files: Mapping[str, int | None]) -> list[str]:
@@ -90,7 +90,7 @@ def unfinished(files: Mapping[str, int | None]) -> list[str]:
         {
             stray.image_id
             for stray in strays(files)
-            if stray.result is not results.Result.FOREIGN
+            if stray.result is not outcomes.Result.FOREIGN
             and stray.image_id not in ('', *files)
         }
     )

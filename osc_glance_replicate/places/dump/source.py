@@ -22,8 +22,8 @@ from typing import TypeVar
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import image_selection
+from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import ownership
-from osc_glance_replicate.model import results
 from osc_glance_replicate import places
 from osc_glance_replicate.places.dump import folder
 from osc_glance_replicate.places.dump import layout
@@ -39,7 +39,7 @@ _Content = TypeVar('_Content')
 class Flaw:
     """What is wrong with the data of an image."""
 
-    result: results.Result
+    result: outcomes.Result
     reason: str
 
 
@@ -127,16 +127,16 @@ class Source:
         try:
             status = self._folder.status(name)
         except OSError as exc:
-            return Flaw(results.Result.DAMAGED, f'{name}: {exc.strerror}')
+            return Flaw(outcomes.Result.DAMAGED, f'{name}: {exc.strerror}')
         if status is None:
-            return Flaw(results.Result.MISSING, f'{name} is missing')
+            return Flaw(outcomes.Result.MISSING, f'{name} is missing')
         size = image.size or 0
         if status.st_size == size:
             return None
         return Flaw(
-            results.Result.SHORT
+            outcomes.Result.SHORT
             if status.st_size < size
-            else results.Result.DAMAGED,
+            else outcomes.Result.DAMAGED,
             wrong_length(image, status.st_size),
         )
 

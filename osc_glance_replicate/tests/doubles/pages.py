@@ -18,9 +18,8 @@ import pathlib
 import fixtures
 import testtools
 
-from osc_glance_replicate.execution import outcomes
+from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
-from osc_glance_replicate.model import results
 from osc_glance_replicate.reporting import page
 from osc_glance_replicate.tests.doubles import samples
 
@@ -83,7 +82,7 @@ class PageTest(testtools.TestCase):
         if verb is plan.Verb.COPY:
             listening.begun(action)
         listening.ended(
-            outcomes.Outcome(action, results.Result(result), reason)
+            outcomes.Outcome(action, outcomes.Result(result), reason)
         )
 
     def at(self, *seconds):

@@ -16,10 +16,10 @@ import testtools
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import events
-from osc_glance_replicate.execution import outcomes
 from osc_glance_replicate.execution import task
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import options
+from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.planning import decisions
 from osc_glance_replicate import retry
 from osc_glance_replicate.tests.doubles import places

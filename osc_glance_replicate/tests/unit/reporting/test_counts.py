@@ -12,13 +12,12 @@
 
 import testtools
 
-from osc_glance_replicate.execution import outcomes
+from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
-from osc_glance_replicate.model import results
 from osc_glance_replicate.reporting import counts
 from osc_glance_replicate.tests.doubles import samples
 
-Result = results.Result
+Result = outcomes.Result
 
 
 class TestCounts(testtools.TestCase):

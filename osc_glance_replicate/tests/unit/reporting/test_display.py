@@ -20,8 +20,7 @@ from rich import console
 import testtools
 
 from osc_glance_replicate import errors
-from osc_glance_replicate.execution import outcomes
-from osc_glance_replicate.model import results
+from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.reporting import display
 from osc_glance_replicate.tests.doubles import samples
 
@@ -100,7 +99,7 @@ class TestDisplay(testtools.TestCase):
             trouble = errors.TransientError('slave', 'HTTP 503')
             display.retried(copied, trouble)
             if number < 90:
-                display.ended(outcomes.Outcome(copied, results.Result.FAILED))
+                display.ended(outcomes.Outcome(copied, outcomes.Result.FAILED))
             else:
                 display.begun(copied)
         total, *_ = self.shown(display)
@@ -122,10 +121,10 @@ class TestDisplay(testtools.TestCase):
         self.assertIn('1 retried', total)
         self.assertIn('0%', lines[0])
         display.ended(
-            outcomes.Outcome(other, results.Result.CONFLICT, 'slave: taken')
+            outcomes.Outcome(other, outcomes.Result.CONFLICT, 'slave: taken')
         )
         # What is fetched by the destination is sent by nobody here.
-        display.ended(outcomes.Outcome(one, results.Result.COPIED))
+        display.ended(outcomes.Outcome(one, outcomes.Result.COPIED))
         (total,) = self.shown(display)
         self.assertIn('2 of 2 images, 1 failed', total)
         self.assertIn('4.0/4.0 MB', total)
@@ -146,7 +145,7 @@ class TestDisplay(testtools.TestCase):
             display.sent(each, 2_000_000)
         display.retried(one, errors.TransientError('slave', 'HTTP 503'))
         display.ended(
-            outcomes.Outcome(other, results.Result.FAILED, 'interrupted')
+            outcomes.Outcome(other, outcomes.Result.FAILED, 'interrupted')
         )
         total = self.shown(display)[0]
         self.assertIn('MB/s', total)
@@ -198,7 +197,7 @@ class TestDisplay(testtools.TestCase):
         shown.sent(one, 1000)
         shown.retried(one, errors.TransientError('slave', 'HTTP 503'))
         shown.ended(
-            outcomes.Outcome(one, results.Result.FAILED, 'slave: HTTP 503')
+            outcomes.Outcome(one, outcomes.Result.FAILED, 'slave: HTTP 503')
         )
         shown.stop()
         # What could not be written is not to be tried again.

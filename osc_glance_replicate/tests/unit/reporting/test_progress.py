@@ -20,9 +20,8 @@ import testtools
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import events
-from osc_glance_replicate.execution import outcomes
+from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
-from osc_glance_replicate.model import results
 from osc_glance_replicate.reporting import display
 from osc_glance_replicate.reporting import progress
 from osc_glance_replicate.tests.doubles import samples
@@ -46,7 +45,7 @@ class TestLines(testtools.TestCase):
         self.lines.planned([one])
         self.lines.begun(one)
         self.lines.sent(one, 4_000_000)
-        self.lines.ended(outcomes.Outcome(one, results.Result.COPIED))
+        self.lines.ended(outcomes.Outcome(one, outcomes.Result.COPIED))
         self.assertEqual(
             [f'copied: {one.image.id} one to slave, 4.0 MB in 0 s '
              '(1 of 1+ images)'],
@@ -55,7 +54,7 @@ class TestLines(testtools.TestCase):
         self.lines.planned([other])
         self.lines.all_planned()
         self.lines.ended(
-            outcomes.Outcome(other, results.Result.FAILED, 'slave: no\x1b[2J')
+            outcomes.Outcome(other, outcomes.Result.FAILED, 'slave: no\x1b[2J')
         )
         self.assertEqual(
             [f'failed: {other.image.id} other to slave: slave: no\\x1b[2J '
@@ -65,13 +64,13 @@ class TestLines(testtools.TestCase):
 
     def test_none_for_what_was_not_to_be_done(self):
         there = action(verb=plan.Verb.UNCHANGED)
-        self.lines.ended(outcomes.Outcome(there, results.Result.UNCHANGED))
+        self.lines.ended(outcomes.Outcome(there, outcomes.Result.UNCHANGED))
         self.assertEqual([], self.told())
 
     def test_what_cannot_be_done_is_told_all_the_same(self):
         clash = action(verb=plan.Verb.CONFLICT)
         self.lines.ended(
-            outcomes.Outcome(clash, results.Result.CONFLICT, 'sha512 differs')
+            outcomes.Outcome(clash, outcomes.Result.CONFLICT, 'sha512 differs')
         )
         self.assertEqual(
             [f'conflict: {clash.image.id} image 1 to slave: sha512 differs '
@@ -95,7 +94,7 @@ class TestLines(testtools.TestCase):
             lines = progress.ProgressLog(full)
             lines.planned([one])
             lines.retried(one, errors.TransientError('slave', 'HTTP 503'))
-            lines.ended(outcomes.Outcome(one, results.Result.COPIED))
+            lines.ended(outcomes.Outcome(one, outcomes.Result.COPIED))
             # What could not be written is not to be tried again.
             os.dup2(os.open(os.devnull, os.O_WRONLY), full.fileno())
 

@@ -19,9 +19,8 @@ import testtools
 
 from osc_glance_replicate.engine import verify
 from osc_glance_replicate import errors
-from osc_glance_replicate.execution import outcomes
+from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
-from osc_glance_replicate.model import results
 from osc_glance_replicate.reporting import report
 from osc_glance_replicate import signals
 from osc_glance_replicate.tests.doubles import dumps
@@ -32,7 +31,7 @@ def outcome(result, *, routine=False, **fields):
     action = plan.Action(
         samples.image(**fields), 'slave', plan.Verb.COPY, routine=routine
     )
-    return outcomes.Outcome(action, results.Result(result), 'why\x1b')
+    return outcomes.Outcome(action, outcomes.Result(result), 'why\x1b')
 
 
 class TestReport(testtools.TestCase):
@@ -181,7 +180,7 @@ class TestVerifyReport(dumps.VerifyTest):
     def test_interrupted(self):
         def findings():
             yield verify.Finding(
-                '', '', 4, results.Result.UNREAD, 'interrupted'
+                '', '', 4, outcomes.Result.UNREAD, 'interrupted'
             )
             raise signals.Ended(signal.SIGINT)
 

@@ -10,9 +10,8 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-from osc_glance_replicate.execution import outcomes
+from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
-from osc_glance_replicate.model import results
 from osc_glance_replicate.tests.doubles import pages
 from osc_glance_replicate.tests.doubles import samples
 
@@ -57,10 +56,10 @@ class TestTimeline(pages.PageTest):
         # 1 from 0 to 5, 2 from 0 to 8, 3 from 5 to 9.
         listening.begun(actions[0])
         listening.begun(actions[1])
-        listening.ended(outcomes.Outcome(actions[0], results.Result.COPIED))
+        listening.ended(outcomes.Outcome(actions[0], outcomes.Result.COPIED))
         listening.begun(actions[2])
-        listening.ended(outcomes.Outcome(actions[1], results.Result.COPIED))
-        listening.ended(outcomes.Outcome(actions[2], results.Result.COPIED))
+        listening.ended(outcomes.Outcome(actions[1], outcomes.Result.COPIED))
+        listening.ended(outcomes.Outcome(actions[2], outcomes.Result.COPIED))
         bars = [
             tuple(float(bar[name]) for name in ('x', 'y', 'width'))
             for bar in self.read(listening).all('rect')

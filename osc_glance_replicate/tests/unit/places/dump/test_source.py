@@ -18,7 +18,7 @@ from unittest import mock
 import fixtures
 
 from osc_glance_replicate import errors
-from osc_glance_replicate.model import results
+from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.places import dump
 from osc_glance_replicate.places.dump import records
 from osc_glance_replicate.tests.doubles import dumps
@@ -150,14 +150,14 @@ class TestDamage(dumps.DirectoryTest):
         self.assertIsNone(self.place.flaw(image))
         self.assertEqual('', self.place.find(image.id).flaw)
         for content, word, reason in (
-            (b'dat', results.Result.SHORT, 'has 3 bytes, 4 are recorded'),
-            (b'', results.Result.SHORT, 'has 0 bytes, 4 are recorded'),
+            (b'dat', outcomes.Result.SHORT, 'has 3 bytes, 4 are recorded'),
+            (b'', outcomes.Result.SHORT, 'has 0 bytes, 4 are recorded'),
             (
                 b'data!',
-                results.Result.DAMAGED,
+                outcomes.Result.DAMAGED,
                 'has 5 bytes, 4 are recorded',
             ),
-            (None, results.Result.MISSING, 'missing'),
+            (None, outcomes.Result.MISSING, 'missing'),
         ):
             if content is None:
                 os.unlink(self.at(name))
@@ -183,7 +183,7 @@ class TestDamage(dumps.DirectoryTest):
             os.unlink(name)
             make()
             self.assertIs(
-                results.Result.DAMAGED, self.place.flaw(image).result
+                outcomes.Result.DAMAGED, self.place.flaw(image).result
             )
             self.assertIsNotNone(self.place.find(image.id).defect)
             opened = self.place.read(image)
@@ -196,7 +196,7 @@ class TestDamage(dumps.DirectoryTest):
 
     def test_size_that_no_file_can_have(self):
         image = self.put_image(size=10**400)
-        self.assertIs(results.Result.SHORT, self.place.flaw(image).result)
+        self.assertIs(outcomes.Result.SHORT, self.place.flaw(image).result)
         self.assertIsNotNone(self.place.find(image.id).defect)
 
     def test_files(self):

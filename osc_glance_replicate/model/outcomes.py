@@ -10,9 +10,16 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The results of images, as reports print them."""
+"""What became of actions and of files, as reports print it."""
 
+import concurrent.futures
+import dataclasses
 import enum
+
+from osc_glance_replicate.model import plan
+
+#: The reason of what Ctrl-C has broken off.
+INTERRUPTED = 'interrupted; the next run completes it'
 
 
 class Result(enum.StrEnum):
@@ -62,3 +69,31 @@ class Result(enum.StrEnum):
     def has_arrived(self) -> bool:
         """Whether all data of the image was read in this run, and verified."""
         return self in (Result.COPIED, Result.OK)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an action.
+
+    :param reason: why, for the person who reads the report
+    """
+
+    action: plan.Action
+    result: Result
+    reason: str = ''
+
+
+#: What will have become of an action.
+Future = concurrent.futures.Future[Outcome]
+
+
+def failed(action: plan.Action, reason: str) -> Outcome:
+    """Return the outcome of an action that failed."""
+    return Outcome(action, Result.FAILED, reason)
+
+
+def as_planned(action: plan.Action) -> Outcome:
+    """Return the outcome of doing nothing: what would be done."""
+    if action.fixed:
+        return failed(action, plan.unchangeable(action.fixed))
+    return Outcome(action, Result(action.verb.value), action.reason)

@@ -12,9 +12,45 @@
 
 import testtools
 
-from osc_glance_replicate.execution import outcomes
+from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.tests.doubles import samples
+
+Result = outcomes.Result
+
+
+class TestResult(testtools.TestCase):
+    def test_failures(self):
+        self.assertEqual(
+            {
+                Result.CONFLICT,
+                Result.FAILED,
+                Result.UNREAD,
+                Result.MISSING,
+                Result.SHORT,
+                Result.DAMAGED,
+            },
+            {result for result in Result if result.is_failure},
+        )
+        # Nothing is known of what was not read.
+        self.assertEqual(
+            {Result.UNREAD},
+            {
+                result
+                for result in Result
+                if result.is_failure and not result.needs_attention
+            },
+        )
+
+    def test_what_was_not_read_whole_has_not_arrived(self):
+        self.assertEqual(
+            {Result.COPIED, Result.OK},
+            {result for result in Result if result.has_arrived},
+        )
+
+    def test_dry_run_can_say_what_is_planned(self):
+        for verb in set(plan.Verb) - {plan.Verb.EXTRA}:
+            self.assertEqual(verb.value, str(Result(verb.value)))
 
 
 class TestAsPlanned(testtools.TestCase):
