@@ -105,9 +105,10 @@ def is_selected(action: plan.Action) -> bool:
 
     What only keeps it from being copied does not keep it from being used.
     """
-    if action.verb is not plan.Verb.SKIP:
-        return True
-    return action.reason == image_selection.not_portable(action.image)
+    return (
+        action.verb is not plan.Verb.SKIP
+        or action.reason == image_selection.not_portable(action.image)
+    )
 
 
 def problems(chosen: Iterable[Ec2Id], others: Iterable[Ec2Id]) -> list[str]:

@@ -175,10 +175,12 @@ def _finding(outcome: outcomes.Outcome, source: dump.Source) -> Finding:
         sound = not dataclasses.replace(image, flaw='').defect
         if sound and (flaw := source.flaw(image)):
             result = flaw.result
-        elif source.is_closed(image):
-            result = outcomes.Result.UNREAD
         else:
-            result = outcomes.Result.DAMAGED
+            result = (
+                outcomes.Result.UNREAD
+                if source.is_closed(image)
+                else outcomes.Result.DAMAGED
+            )
     return Finding(image.id, image.name, image.size, result, reason)
 
 

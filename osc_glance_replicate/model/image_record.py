@@ -241,10 +241,9 @@ class Image:
         if self.flaw:
             return self.flaw
         for field, kinds in _TYPES.items():
-            if field not in self.record and field != 'status':
-                continue
             value = self.record.get(field)
-            if type(value) not in kinds:
+            is_due = field in self.record or field == 'status'
+            if is_due and type(value) not in kinds:
                 return f'{field} is {value!r:.40}'
         if not 0 <= (self.size or 0) <= _MAX_SIZE:
             return f'size is {self.size!r:.40}'

@@ -53,9 +53,11 @@ class Template:
         owner = self.owners.at(image.owner) if image.owner else None
         if self.left_out or self.properties or self.visibility:
             image = dataclasses.replace(image, record=self._record(image))
-        members = None
-        if self.members and image.visibility == 'shared':
-            members = self._members(image)
+        members = (
+            self._members(image)
+            if self.members and image.visibility == 'shared'
+            else None
+        )
         if members != image.members:
             image = dataclasses.replace(image, members=members)
         return image, owner

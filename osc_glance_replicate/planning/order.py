@@ -76,9 +76,11 @@ class Order:
         selection = self._planner.selection
         if image.hidden and not selection.include_hidden:
             return False
-        if selection.images:
-            return image.id in self._named
-        return selection.matches(image)
+        return (
+            image.id in self._named
+            if selection.images
+            else selection.matches(image)
+        )
 
     def _references(self, image: image_record.Image) -> dict[str, str]:
         """Return what an image needs at any destination: property → ID."""
