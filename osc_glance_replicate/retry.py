@@ -73,8 +73,11 @@ class Retries:
             return Retries(self.total, self.failed, backoff(0))
         if self.exhausted:
             raise trouble
-        delay = with_retry_after(backoff(self.failed), trouble)
-        return Retries(self.total, self.failed + 1, delay)
+        return Retries(
+            self.total,
+            self.failed + 1,
+            with_retry_after(backoff(self.failed), trouble),
+        )
 
     def _while_busy(self, trouble: errors.BusyError) -> 'Retries':
         now = time.monotonic()

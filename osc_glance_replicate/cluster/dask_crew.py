@@ -103,7 +103,6 @@ class DaskCrew:
     def _ask(self, job: _Job) -> None:
         """Have a worker do it that has not refused to."""
         actions = list(job.values())
-        willing = self._workers.difference(self._refusals)
         try:
             if self._trouble:
                 raise errors.ReplicateError(self._trouble)
@@ -115,7 +114,11 @@ class DaskCrew:
                 any(action.referred for action in actions),
                 self.share,
                 # Only where there are others is any of them left out.
-                preferred=willing if self._refusals else None,
+                preferred=(
+                    self._workers.difference(self._refusals)
+                    if self._refusals
+                    else None
+                ),
             )
         except Exception as exc:
             LOG.debug('cannot submit', exc_info=True)

@@ -110,6 +110,8 @@ def delivered(
     """
     if to.delivery.method is not options.Method.DOWNLOAD:
         return to
-    region = endpoints.shared_region(source, to.name, connection)
-    delivery = dataclasses.replace(to.delivery, region=region)
+    delivery = dataclasses.replace(
+        to.delivery,
+        region=endpoints.shared_region(source, to.name, connection),
+    )
     return dataclasses.replace(to, delivery=delivery)

@@ -128,17 +128,20 @@ def to_dump(own: Own, request: options.Request) -> engine.Engine:
     entries.warn_of_environment(connection)
     name = connection.config.name
     source = glance.Source(_image_api(name, connection, request))
-    template = replica_template.Template(
-        owners=ownership.Same(), members=to.replica.members
-    )
     # A dump is to be what the cloud holds, and nobody works in it.
-    holds = {to.name: decisions.Rules(template, exact=True, at_rest=True)}
+    rules = decisions.Rules(
+        replica_template.Template(
+            owners=ownership.Same(), members=to.replica.members
+        ),
+        exact=True,
+        at_rest=True,
+    )
     selection = criteria.selection_of(connection, source, request.selection)
     return engine.DumpEngine(
         source,
         projects.KeystoneProjects(name, connection),
         destination,
-        _planner(request, selection, holds),
+        _planner(request, selection, {to.name: rules}),
         request,
     )
 
