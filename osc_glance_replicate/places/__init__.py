@@ -12,7 +12,7 @@
 
 """What images are read from and written to: a cloud, or a directory."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 import contextlib
 from typing import Protocol
 
@@ -122,32 +122,15 @@ class Destination(Place, Protocol):
 
     :ivar inspects: whether it may refuse data whose format is not the one
         in the record
+    :ivar imports: whether it processes the data by itself; its bytes can
+        only be verified afterwards then: a Glance may convert them
+        (see fact-import-converts)
+    :ivar fetch: how it gets data by itself; None where data has to be written
     """
 
     inspects: bool = False
-
-    @property
-    def imports(self) -> bool:
-        """Whether it processes the data by itself.
-
-        Its bytes can only be verified afterwards then: a Glance may convert
-        them (see fact-import-converts).
-        """
-        return False
-
-    @property
-    def fetch(self) -> Fetch | None:
-        """How it gets data by itself; None where data has to be written."""
-        return None
-
-    @property
-    def formats(self) -> Mapping[str, Collection[str]]:
-        """The values that it accepts for disk_format and container_format.
-
-        A field that may have any value, or of which it says nothing, is
-        missing.
-        """
-        return {}
+    imports: bool = False
+    fetch: Fetch | None = None
 
     def kept(
         self, image: image_record.Image

@@ -47,19 +47,11 @@ class Destination(source.Source, places.Destination):
         super().__init__(api)
         self._project = project
         self._delivery = delivery
+        self.imports = delivery.imports
+        downloads = delivery.method is options.Method.DOWNLOAD
+        self.fetch = self._import if downloads else None
         #: IDs of the replicas whose data an interrupted run has staged.
         self._staged: set[str] = set()
-
-    @property
-    def imports(self) -> bool:
-        """Whether it processes the data by itself."""
-        return self._delivery.imports
-
-    @property
-    def fetch(self) -> places.Fetch | None:
-        """How it downloads from the source's region, if it is to."""
-        downloads = self._delivery.method is options.Method.DOWNLOAD
-        return self._import if downloads else None
 
     def stage(self, action: plan.Action) -> None:
         """Create a private record without data, or complete one.
