@@ -15,8 +15,6 @@
 Its version does not tell: see fact-import-offers.
 """
 
-from typing import Any
-
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import options
 from osc_glance_replicate.places.glance import image_api
@@ -59,21 +57,17 @@ def check(api: image_api.ImageApi, delivery: options.Delivery) -> None:
 
 def _methods(api: image_api.ImageApi) -> list[str]:
     """Return the names of the import methods; old Glances have none."""
-    methods = _info(api, 'import').get('import-methods')
+    document = api.get('/info/import', absent=(404,))
+    methods = document.get('import-methods')
     value = methods.get('value') if isinstance(methods, dict) else None
     return list(map(str, value)) if isinstance(value, list) else []
 
 
 def _stores(api: image_api.ImageApi) -> list[str]:
     """Return the IDs of the stores to choose from, if there are several."""
+    document = api.get('/info/stores', absent=(404,))
     return [
         str(store.get('id'))
-        for store in image_api.objects(_info(api, 'stores').get('stores'))
+        for store in image_api.objects(document.get('stores'))
         if store.get('read-only') != 'true'
     ]
-
-
-def _info(api: image_api.ImageApi, what: str) -> dict[str, Any]:
-    """Return what a Glance says of itself; nothing if it is too old."""
-    response = api.get(f'/info/{what}', expect=(200, 404))
-    return {} if response.status_code == 404 else api.json(response)

@@ -153,19 +153,28 @@ class ImageApi:
             ) from exc
 
     def get(
-        self, path: str, *, expect: Collection[int] = (200,), **params: Any
-    ) -> requests.Response:
-        """Ask for a document, patiently: what may pass is tried again.
+        self, path: str, *, absent: Collection[int] = (), **params: Any
+    ) -> dict[str, Any]:
+        """Return a JSON object, asked for patiently: what may pass is retried.
 
+        :param absent: the statuses that stand for an empty object
         :param params: of the query
+        :raises PlaceError: there is no answer, it is not expected, or no
+            JSON object
         """
         retries = retry.Retries(_RETRIES)
         while True:
             try:
-                return self.request('GET', path, expect=expect, params=params)
+                response = self.request(
+                    'GET', path, expect=(200, *absent), params=params
+                )
             except errors.TransientError as exc:
                 retries = retries.after(exc)
                 time.sleep(retries.delay)
+                continue
+            return (
+                {} if response.status_code in absent else self.json(response)
+            )
 
     def json(self, response: requests.Response) -> dict[str, Any]:
         """Return the JSON object that an answer has to be.

@@ -250,10 +250,8 @@ def _has_failed(tasks: Mapping[str, Mapping[str, Any]], key: str) -> bool:
 def _tasks(api: image_api.ImageApi, image_id: str) -> dict[str, Any]:
     """Return an image's tasks by ID; none where Glance does not show them."""
     path = f'{image_api.path(image_id)}/tasks'
-    response = api.get(path, expect=(200, 403, 404))
-    if response.status_code != 200:
-        return {}
+    document = api.get(path, absent=(403, 404))
     return {
         str(task.get('id')): task
-        for task in image_api.objects(api.json(response).get('tasks'))
+        for task in image_api.objects(document.get('tasks'))
     }

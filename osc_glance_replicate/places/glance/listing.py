@@ -146,9 +146,9 @@ def _page(
         **({'marker': marker} if marker else {}),
     }
     try:
-        document = api.json(api.get('/images', **params))
+        document = api.get('/images', **params)
     except errors.RefusedError:
-        if marker and _is_gone(api, marker):
+        if marker and not api.get(image_api.path(marker), absent=(404,)):
             return None
         raise
     records = document.get('images')
@@ -160,8 +160,3 @@ def _page(
     # A Glance may be configured to give fewer than asked for, so the number
     # of images does not tell whether there are more.
     return _Page(found, bool(found) and bool(document.get('next')))
-
-
-def _is_gone(api: image_api.ImageApi, image_id: str) -> bool:
-    response = api.get(image_api.path(image_id), expect=(200, 404))
-    return response.status_code == 404

@@ -24,9 +24,7 @@ from osc_glance_replicate.places.glance import records
 def read(api: image_api.ImageApi, image_id: str) -> dict[str, str]:
     """Return the members that Glance has: project ID → status."""
     try:
-        return image_members.parse(
-            api.json(api.get(_path(image_id))).get('members')
-        )
+        return image_members.parse(api.get(_path(image_id)).get('members'))
     except ValueError as exc:
         raise errors.PlaceError(api.name, exc) from exc
 

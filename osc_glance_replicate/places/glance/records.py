@@ -30,10 +30,8 @@ _MEDIA_TYPE = 'application/openstack-images-v2.1-json-patch'
 
 def find(api: image_api.ImageApi, image_id: str) -> image_record.Image | None:
     """Return the image with this ID, or None where it cannot be seen."""
-    response = api.get(image_api.path(image_id), expect=(200, 404))
-    if response.status_code == 404:
-        return None
-    return image_record.Image(api.json(response))
+    record = api.get(image_api.path(image_id), absent=(404,))
+    return image_record.Image(record) if record else None
 
 
 def create(

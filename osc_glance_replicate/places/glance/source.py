@@ -95,7 +95,7 @@ class Source:
 
         A field of which its schema does not say any is missing.
         """
-        document = self._api.json(self._api.get('/schemas/image'))
+        document = self._api.get('/schemas/image')
         found = {}
         for field in 'disk_format', 'container_format':
             try:
