@@ -57,10 +57,9 @@ def refuse_locked(
     """
     if _LOCK_FIELD not in image.record or not delivery.imports:
         return
-    lock = str(image.record[_LOCK_FIELD])
-    tasks = _tasks(api, image.id)
-    if _has_failed(tasks, lock) and not _is_old(tasks[lock]):
-        raise _failure(api, image, delivery, tasks, lock)
+    task = _tasks(api, image.id).get(str(image.record[_LOCK_FIELD]), {})
+    if task.get('status') == 'failure' and not _is_old(task):
+        raise _failure(api, image, delivery, task)
 
 
 def _is_old(task: Mapping[str, Any]) -> bool:
@@ -163,7 +162,7 @@ def _wait(
             )
         if record.status in image_record.SETTLED:
             return
-        if failed := _failed(api, record, delivery, tasks):
+        if failed := _failed(api, record, delivery, tasks.values()):
             raise failed
         state = record.record, tasks
         now = time.monotonic()
@@ -183,17 +182,17 @@ def _failed(
     api: image_api.ImageApi,
     record: image_record.Image,
     delivery: options.Delivery,
-    tasks: Mapping[str, Mapping[str, Any]],
+    tasks: Collection[Mapping[str, Any]],
 ) -> errors.PlaceError | None:
     """Return the error of an import, if it has failed."""
-    for key in tasks:
-        if _has_failed(tasks, key):
-            return _failure(api, record, delivery, tasks, key)
+    for task in tasks:
+        if task.get('status') == 'failure':
+            return _failure(api, record, delivery, task)
     # Where tasks are not shown, only the record tells.
     stores = record.record.get('os_glance_failed_import')
     busy = record.record.get('os_glance_importing_to_stores')
     if not tasks and stores and not busy:
-        return _failure(api, record, delivery, {}, '')
+        return _failure(api, record, delivery, {})
     return None
 
 
@@ -201,14 +200,12 @@ def _failure(
     api: image_api.ImageApi,
     record: image_record.Image,
     delivery: options.Delivery,
-    tasks: Mapping[str, Mapping[str, Any]],
-    key: str,
+    task: Mapping[str, Any],
 ) -> errors.PlaceError:
     """Return an error that says how an import failed, and what may help.
 
-    :param key: ID of its task
+    :param task: of the import; empty where Glance does not show it
     """
-    task = tasks.get(key, {})
     stores = record.record.get('os_glance_failed_import')
     problem = f'the import of {record.id}'
     if stores:
@@ -241,10 +238,6 @@ def _failure(
             f'{now}',
         )
     return errors.TransientError(api.name, problem)
-
-
-def _has_failed(tasks: Mapping[str, Mapping[str, Any]], key: str) -> bool:
-    return key in tasks and tasks[key].get('status') == 'failure'
 
 
 def _tasks(api: image_api.ImageApi, image_id: str) -> dict[str, Any]:
