@@ -33,8 +33,8 @@ from osc_glance_replicate.model import replica_template
 from osc_glance_replicate.places import dump
 from osc_glance_replicate.places.dump import layout
 from osc_glance_replicate.places import glance
-from osc_glance_replicate.places.glance import discovery
 from osc_glance_replicate.places.glance import image_api
+from osc_glance_replicate.places.glance import imports
 from osc_glance_replicate.planning import decisions
 
 LOG = logging.getLogger(__name__)
@@ -214,7 +214,7 @@ def _destination(
     request: options.Request,
 ) -> glance.Destination:
     api = _image_api(to.name, connection, request)
-    discovery.check(api, to.delivery)
+    imports.check(api, to.delivery)
     return glance.Destination(api, connection.current_project_id, to.delivery)
 
 

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Images that a Glance imports from what was staged, or downloads itself."""
+"""Images that a Glance imports or downloads itself, and what it offers."""
 
 from collections.abc import Collection, Mapping
 import datetime
@@ -20,10 +20,15 @@ from typing import Any
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import options
-from osc_glance_replicate.places.glance import discovery
 from osc_glance_replicate.places.glance import image_api
 from osc_glance_replicate.places.glance import records
 from osc_glance_replicate import retry
+
+#: What Glance calls the methods that are imports.
+_METHODS = {
+    options.Method.IMPORT: 'glance-direct',
+    options.Method.DOWNLOAD: 'glance-download',
+}
 
 #: The record's field that names the task which has the image to itself.
 _LOCK_FIELD = 'os_glance_import_task'
@@ -42,6 +47,53 @@ _SLOWEST_RATE = 10 * 1024**2
 
 #: Further tries to begin an import where answers get lost.
 _RETRIES = 2
+
+
+def check(api: image_api.ImageApi, delivery: options.Delivery) -> None:
+    """Check that a Glance offers what a delivery needs.
+
+    :raises CloudError: it does not; says what it offers, which its version
+        does not tell: see fact-import-offers
+    """
+    name = _METHODS.get(delivery.method)
+    if name and name not in (offered := _methods(api)):
+        raise errors.CloudError(
+            api.name,
+            f'--method {delivery.method.value} needs {name} among the '
+            'enabled_import_methods of its Glance, which are '
+            f'{", ".join(offered) or "none"}',
+        )
+    if delivery.stores or delivery.all_stores:
+        if not (known := _stores(api)):
+            raise errors.CloudError(
+                api.name, 'its Glance lets nobody choose among stores'
+            )
+        if unknown := [
+            store for store in delivery.stores if store not in known
+        ]:
+            raise errors.CloudError(
+                api.name,
+                f'it has no store {", ".join(unknown)}: there are '
+                f'{", ".join(known)}',
+            )
+
+
+def _methods(api: image_api.ImageApi) -> list[str]:
+    """Return the names of the import methods; old Glances have none."""
+    document = api.get('/info/import', absent=(404,))
+    methods = document.get('import-methods')
+    value = methods.get('value') if isinstance(methods, dict) else None
+    return list(map(str, value)) if isinstance(value, list) else []
+
+
+def _stores(api: image_api.ImageApi) -> list[str]:
+    """Return the IDs of the stores to choose from, if there are several."""
+    document = api.get('/info/stores', absent=(404,))
+    return [
+        str(store.get('id'))
+        for store in image_api.objects(document.get('stores'))
+        if store.get('read-only') != 'true'
+    ]
 
 
 def refuse_locked(
@@ -108,17 +160,17 @@ def _begin(
         except errors.TransientError as exc:
             retries = retries.after(exc)
             time.sleep(retries.delay)
-            continue
-        if response.status_code == 409 and not retries.failed:
-            raise errors.BusyError(
-                api.name, f'{image.id} is being imported by someone else'
-            )
-        return
+        else:
+            break
+    if response.status_code == 409 and not retries.failed:
+        raise errors.BusyError(
+            api.name, f'{image.id} is being imported by someone else'
+        )
 
 
 def _request(delivery: options.Delivery, image_id: str) -> dict[str, Any]:
     """Return the document that asks for an import."""
-    method = {'name': discovery.METHODS[delivery.method]}
+    method = {'name': _METHODS[delivery.method]}
     if delivery.method is options.Method.DOWNLOAD:
         method['glance_region'] = delivery.region
         method['glance_image_id'] = image_id
@@ -162,8 +214,7 @@ def _wait(
             )
         if record.status in image_record.SETTLED:
             return
-        if failed := _failed(api, record, delivery, tasks.values()):
-            raise failed
+        _check_progress(api, record, delivery, tasks.values())
         state = record.record, tasks
         now = time.monotonic()
         if state != seen:
@@ -178,22 +229,21 @@ def _wait(
         delay = min(delay * 1.5, _MAX_INTERVAL)
 
 
-def _failed(
+def _check_progress(
     api: image_api.ImageApi,
     record: image_record.Image,
     delivery: options.Delivery,
     tasks: Collection[Mapping[str, Any]],
-) -> errors.PlaceError | None:
-    """Return the error of an import, if it has failed."""
+) -> None:
+    """Raise the error of an import, if it has failed."""
     for task in tasks:
         if task.get('status') == 'failure':
-            return _failure(api, record, delivery, task)
+            raise _failure(api, record, delivery, task)
     # Where tasks are not shown, only the record tells.
     stores = record.record.get('os_glance_failed_import')
     busy = record.record.get('os_glance_importing_to_stores')
     if not tasks and stores and not busy:
-        return _failure(api, record, delivery, {})
-    return None
+        raise _failure(api, record, delivery, {})
 
 
 def _failure(
@@ -229,13 +279,11 @@ def _failure(
             '--method upload completes it',
         )
     if record.record.get(_LOCK_FIELD):
-        now = 'run again then'
-        if not record.staged:
-            now = '--method upload completes it now'
+        upload = '--method upload completes it now'
         return errors.RefusedError(
             api.name,
             f'{problem}. Glance takes no other import of it for an hour: '
-            f'{now}',
+            f'{"run again then" if record.staged else upload}',
         )
     return errors.TransientError(api.name, problem)
 
