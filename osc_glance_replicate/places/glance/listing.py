@@ -96,39 +96,33 @@ def images(
 
 def _pages(api: image_api.ImageApi, filters: Filters) -> Iterator[_Page]:
     """Yield the pages one after the other, up to one without ``more``."""
-    marker = ''
-    restarts = 0
-    count = 0
-    more = True
-    again = False
-    while more:
-        page = _page(api, marker, filters)
-        if page is None:
-            restarts += 1
-            if restarts > _RESTARTS:
-                raise errors.TransientError(
-                    api.name, 'images vanish faster than they can be listed'
-                )
-            marker = ''
-            count = 0
-            again = True
-            continue
-        count += len(page.images)
-        if count > _MAX_IMAGES:
-            raise errors.PlaceError(
-                api.name,
-                f'lists more than {_MAX_IMAGES} images; is it a Glance?',
-            )
-        if more := page.more:
-            last = page.images[-1].id
-            # Databases sort capital letters before others, or among them.
-            if last <= marker and last.lower() <= marker.lower():
+    for restart in range(1 + _RESTARTS):
+        again = restart > 0
+        marker = ''
+        count = 0
+        while page := _page(api, marker, filters):
+            count += len(page.images)
+            if count > _MAX_IMAGES:
                 raise errors.PlaceError(
-                    api.name, f'lists the images up to {last} again and again'
+                    api.name,
+                    f'lists more than {_MAX_IMAGES} images; is it a Glance?',
                 )
-            marker = last
-        yield dataclasses.replace(page, again=again)
-        again = False
+            if page.more:
+                last = page.images[-1].id
+                # Databases sort capital letters before others, or among them.
+                if last <= marker and last.lower() <= marker.lower():
+                    raise errors.PlaceError(
+                        api.name,
+                        f'lists the images up to {last} again and again',
+                    )
+                marker = last
+            yield dataclasses.replace(page, again=again)
+            if not page.more:
+                return
+            again = False
+    raise errors.TransientError(
+        api.name, 'images vanish faster than they can be listed'
+    )
 
 
 def _page(
