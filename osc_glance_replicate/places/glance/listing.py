@@ -65,17 +65,14 @@ def images(
     :raises PlaceError: while iterating
     """
     pages = _pages(api, filters)
-    coming = background.start(next, pages)
+    coming = background.start(next, pages, None)
 
     def listing() -> Iterator[image_record.Image]:
         nonlocal coming
         last = done = ''
         aside = []
-        more = True
-        while more:
-            page = coming.result()
-            if more := page.more:
-                coming = background.start(next, pages)
+        while page := coming.result():
+            coming = background.start(next, pages, None)
             if page.again:
                 done = last
             for image in page.images:
@@ -95,7 +92,7 @@ def images(
 
 
 def _pages(api: image_api.ImageApi, filters: Filters) -> Iterator[_Page]:
-    """Yield the pages one after the other, up to one without ``more``."""
+    """Yield the pages one after the other."""
     for restart in range(1 + _RESTARTS):
         again = restart > 0
         marker = ''
