@@ -12,6 +12,7 @@
 
 """The files by which ``sha512sum -c`` and its kin verify a dump."""
 
+from collections.abc import Mapping
 import hashlib
 import os
 import re
@@ -60,21 +61,16 @@ class Checksums:
                 return
 
     def _note(self, file: str, name: str, digest: str) -> None:
-        if file not in self._sums:
-            self._sums[file] = self._load(file)
-        sums = self._sums[file]
-        if sums.get(name) == digest:
-            return
-        if name in sums:
-            sums[name] = digest
-            self._write(file)
-            return
         # If this fails, the file is read and mended before the next line.
-        del self._sums[file]
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        with self._folder.open(file, flags) as fd:
-            folder.write(fd, _line(name, digest))
-        sums[name] = digest
+        sums = self._sums.pop(file, None) or self._load(file)
+        if name not in sums:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+            with self._folder.open(file, flags) as fd:
+                folder.write(fd, _line(name, digest))
+            sums[name] = digest
+        elif sums[name] != digest:
+            sums[name] = digest
+            self._write(file, sums)
         self._sums[file] = sums
 
     def _load(self, file: str) -> dict[str, str]:
@@ -89,14 +85,13 @@ class Checksums:
             for line in lines
             if (match := _LINE.fullmatch(line)) and match[2] in there
         }
-        self._sums[file] = sums
         # A snapshot made of hard links must not change with it.
         if len(sums) < len(lines) or status.st_nlink > 1:
-            self._write(file)
+            self._write(file, sums)
         return sums
 
-    def _write(self, file: str) -> None:
-        lines = (_line(*entry) for entry in self._sums[file].items())
+    def _write(self, file: str, sums: Mapping[str, str]) -> None:
+        lines = (_line(*entry) for entry in sums.items())
         self._folder.replace(file, b''.join(lines))
 
 
