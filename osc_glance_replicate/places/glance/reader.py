@@ -140,10 +140,8 @@ def _request(
         raise errors.RefusedError(
             api.name, f'{image.id} was deleted there meanwhile'
         )
-    if response.status_code in (200, 204):
-        return response
     promised = f'bytes {start}-{(image.size or 0) - 1}/{image.size}'
-    if (
+    if response.status_code in (200, 204) or (
         response.status_code == 206
         and response.headers.get('Content-Range') == promised
     ):

@@ -98,9 +98,7 @@ class Source:
         document = self._api.get('/schemas/image')
         found = {}
         for field in 'disk_format', 'container_format':
-            try:
+            with contextlib.suppress(KeyError, TypeError):
                 known = document['properties'][field]['enum']
                 found[field] = frozenset(filter(None, known))
-            except (KeyError, TypeError):
-                continue
         return found
