@@ -33,25 +33,29 @@ class Branch:
     """What one destination gets of the data.
 
     :param to: name of the destination
+    :param begun: done when the first bytes are there
     :param changed: notified when this one is ready, or has left
+    :ivar error: raised where data is waited for
     """
 
-    def __init__(self, to: str, changed: threading.Condition) -> None:
+    def __init__(
+        self,
+        to: str,
+        begun: concurrent.futures.Future[None],
+        changed: threading.Condition,
+    ) -> None:
         self.to = to
         self.ready = False
         self.left = False
-        #: Done when the first bytes are there.
-        self.begun: concurrent.futures.Future[None] = (
-            concurrent.futures.Future()
-        )
+        self.error: Exception | None = None
+        self._begun = begun
         self._changed = changed
         self._blocks: collections.deque[bytes] = collections.deque()
         self._size = 0
-        self._error: Exception | None = None
 
     def look_ahead(self) -> None:
         """Wait for the first bytes, as VerifiedReader does."""
-        self.begun.result()
+        self._begun.result()
 
     def read(self, seconds: float) -> bytes | None:
         """Return the next block, as VerifiedReader does.
@@ -63,10 +67,10 @@ class Branch:
                 self.ready = True
                 self._changed.notify_all()
             self._changed.wait_for(
-                lambda: self._blocks or self._error, timeout=seconds
+                lambda: self._blocks or self.error, timeout=seconds
             )
-            if self._error:
-                raise self._error
+            if self.error:
+                raise self.error
             if not self._blocks:
                 return None
             block = self._blocks.popleft()
@@ -91,22 +95,14 @@ class Branch:
 
     def drop(self) -> None:
         """Pass nothing more on: the others cannot wait."""
-        self.end(
-            errors.DroppedError(
-                self.to, 'held up the other destinations; it is served alone'
-            )
+        self.error = errors.DroppedError(
+            self.to, 'held up the other destinations; it is served alone'
         )
-
-    def end(self, error: Exception) -> None:
-        """Have this raised where data is waited for."""
-        self._error = error
-        if not self.begun.done():
-            self.begun.set_exception(error)
 
     @property
     def is_served(self) -> bool:
         """Whether it gets data, still."""
-        return not self.left and not self._error
+        return not self.left and not self.error
 
     def __enter__(self) -> 'Branch':
         return self
@@ -133,7 +129,9 @@ class FanOut:
         self._expected = set(to)
         self._branches: list[Branch] = []
         self._changed = threading.Condition()
-        self._has_begun = False
+        self._begun: concurrent.futures.Future[None] = (
+            concurrent.futures.Future()
+        )
         self._trouble: Exception | None = None
 
     def branch(self, to: str) -> Branch | None:
@@ -142,12 +140,9 @@ class FanOut:
             if to not in self._expected:
                 return None
             self._expected.remove(to)
-            branch = Branch(to, self._changed)
+            branch = Branch(to, self._begun, self._changed)
+            branch.error = self._trouble
             self._branches.append(branch)
-            if self._trouble:
-                branch.end(self._trouble)
-            elif self._has_begun:
-                branch.begun.set_result(None)
             if len(self._branches) == 1:
                 background.start(self._read)
             return branch
@@ -169,14 +164,14 @@ class FanOut:
             with self._changed:
                 self._trouble = exc
                 for branch in self._branches:
-                    branch.end(exc)
+                    branch.error = exc
+                if not self._begun.done():
+                    self._begun.set_exception(exc)
 
     def _begin(self) -> None:
         """Let all begin together, but for those who take too long."""
         with self._changed:
-            self._has_begun = True
-            for branch in self._branches:
-                branch.begun.set_result(None)
+            self._begun.set_result(None)
             self._changed.wait_for(
                 lambda: (
                     any(branch.ready for branch in self._branches)
