@@ -12,9 +12,12 @@
 
 """An image's data held against its record while it passes."""
 
+import concurrent.futures
+import hashlib
+
+from osc_glance_replicate import background
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
-from osc_glance_replicate.transfer import digest
 
 
 class Verification:
@@ -37,7 +40,7 @@ class Verification:
         self._image = image
         self._size = image.size or 0
         self._count = 0
-        self._digest = digest.Digest(image if checksum else None)
+        self._digest = Digest(image if checksum else None)
         self._inspection = None
         if inspect:
             # oslo.utils takes its time to import, and only uploads need it.
@@ -92,3 +95,49 @@ class Verification:
     def close(self) -> None:
         """End the thread that hashes."""
         self._digest.close()
+
+
+class Digest:
+    """The strongest recorded hash of an image, computed in its own thread.
+
+    hashlib releases the GIL, so hashing and moving bytes go on at the same
+    time.
+
+    :param image: whose data is hashed; None to hash nothing
+    """
+
+    def __init__(self, image: image_record.Image | None) -> None:
+        hashed = image.recorded_hash if image else None
+        self._algorithm, self._expected = hashed or ('', '')
+        if self._algorithm:
+            self._hash = hashlib.new(self._algorithm, usedforsecurity=False)
+        self._pending: concurrent.futures.Future[None] | None = None
+
+    def update(self, block: bytes) -> None:
+        """Hash a block; wait until the one before it is done."""
+        if not self._algorithm:
+            return
+        if self._pending:
+            self._pending.result()
+        else:
+            self._executor = background.Executor()
+        self._pending = self._executor.submit(self._hash.update, block)
+
+    def problem(self) -> str:
+        """Return how the hash of all blocks differs from the recorded one."""
+        if not self._algorithm:
+            return ''
+        if self._pending:
+            self._pending.result()
+        actual = self._hash.hexdigest()
+        if actual == self._expected:
+            return ''
+        return (
+            f'its {self._algorithm} is {actual:.16}…, '
+            f'{self._expected:.16}… is recorded'
+        )
+
+    def close(self) -> None:
+        """End the thread."""
+        if self._pending:
+            self._executor.close()
