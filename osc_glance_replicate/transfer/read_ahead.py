@@ -13,6 +13,7 @@
 """Data that is read while somebody waits for something else."""
 
 from collections.abc import Callable
+import contextlib
 import queue
 
 from osc_glance_replicate import background
@@ -26,7 +27,7 @@ class ReadAhead:
     fifth of a transfer. Where that cannot be known, the thread is one block
     ahead. A second block ahead gained nothing.
 
-    :param opened: the data; it is entered and left by that thread
+    :param opened: the data; it is closed by that thread
     :param most: number of bytes of a block, at the most
     """
 
@@ -82,7 +83,7 @@ class ReadAhead:
     def _work(self) -> None:
         """Do what is ordered, up to the first error."""
         try:
-            with self._opened:
+            with contextlib.closing(self._opened):
                 while order := self._orders.get():
                     self._blocks.put(order())
         except BaseException as exc:

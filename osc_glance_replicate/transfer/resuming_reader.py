@@ -147,7 +147,7 @@ class ResumingReader:
 
         :raises PlaceError: it has been tried often enough
         """
-        self._close()
+        self.close()
         if self._position - self._trusted >= _MIN_PROGRESS:
             self._retries = retry.Retries(self._retries.total)
             self._trusted = self._position
@@ -181,13 +181,8 @@ class ResumingReader:
         self._interrupted.set()
         self.nudge()
 
-    def __enter__(self) -> 'ResumingReader':
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._close()
-
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Close what was opened last."""
         stream, self._stream = self._stream, None
         if stream:
             stream.close()

@@ -61,6 +61,9 @@ class Data:
 
     nudge = interrupt
 
+    def close(self) -> None:
+        pass
+
     def __enter__(self) -> 'Data':
         return self
 

@@ -49,10 +49,7 @@ class Silent:
     def interrupt(self):
         self._over.set()
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc_info):
+    def close(self):
         self.closed.set()
 
 
