@@ -43,8 +43,8 @@ class ReadAhead:
         self._blocks: queue.SimpleQueue[bytes | BaseException] = (
             queue.SimpleQueue()
         )
-        self._begun = False
         self._ordered = False
+        background.start(self._work)
 
     def read(self, seconds: float) -> bytes | None:
         """Return the next block.
@@ -66,9 +66,6 @@ class ReadAhead:
         return block
 
     def _order(self, what: Callable[[], bytes]) -> None:
-        if not self._begun:
-            background.start(self._work)
-            self._begun = True
         self._orders.put(what)
         self._ordered = True
 
