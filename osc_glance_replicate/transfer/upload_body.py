@@ -95,7 +95,7 @@ class UploadBody:
             if not pieces and time.monotonic() - self._sent_at >= _FEED_AFTER:
                 pieces = held.piece()
             yield from pieces
-        yield from held.rest()
+        yield from held.blocks
 
     def _noted(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         """Note when each piece has been taken."""
@@ -109,35 +109,31 @@ class _Held:
     """The bytes that came last."""
 
     def __init__(self) -> None:
-        self._blocks: collections.deque[bytes] = collections.deque()
+        self.blocks: collections.deque[bytes] = collections.deque()
         self._size = 0
 
     def add(self, block: bytes) -> None:
         """Keep a block."""
-        self._blocks.append(block)
+        self.blocks.append(block)
         self._size += len(block)
 
     def surplus(self) -> list[bytes]:
         """Return what need not be held back."""
         given = []
-        while self._blocks and self._size - len(self._blocks[0]) >= _RESERVE:
-            self._size -= len(self._blocks[0])
-            given.append(self._blocks.popleft())
+        while self.blocks and self._size - len(self.blocks[0]) >= _RESERVE:
+            self._size -= len(self.blocks[0])
+            given.append(self.blocks.popleft())
         return given
 
     def piece(self) -> list[bytes]:
         """Return a byte, unless it is the last one."""
         if self._size < 2:
             return []
-        block = self._blocks.popleft()
+        block = self.blocks.popleft()
         if len(block) > 1:
-            self._blocks.appendleft(block[1:])
+            self.blocks.appendleft(block[1:])
         self._size -= 1
         return [block[:1]]
-
-    def rest(self) -> Iterator[bytes]:
-        """Return all."""
-        return iter(self._blocks)
 
 
 def _paced(blocks: Iterator[bytes]) -> Iterator[bytes | memoryview]:
