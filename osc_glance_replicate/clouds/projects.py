@@ -38,9 +38,8 @@ def find_id(connection: openstack.connection.Connection, project: str) -> str:
         own = connection.current_project
         if project in (own.id, own.name):
             return str(own.id)
-        identity = _identity(connection)
         try:
-            found = identity.find_project(project)
+            found = _identity(connection).find_project(project)
         except sdk_exceptions.ForbiddenException as exc:
             if ownership.ID.fullmatch(project):
                 return project
@@ -108,8 +107,7 @@ class KeystoneProjects:
             if response.status_code != 403:
                 break
         sdk_exceptions.raise_from_response(response)
-        listed = response.json()[what]
-        return list(listed)
+        return list(response.json()[what])
 
 
 def _identity(connection: openstack.connection.Connection) -> Any:

@@ -84,11 +84,10 @@ class Inspection:
             failed = set(exc.failures)
             if self._format in _KERNELS and name == 'gpt':
                 failed.discard('mbr')
-            return (
-                f'as {name} it is not safe: {_words(exc, failed)}'
-                if failed
-                else ''
+            words = '; '.join(
+                f'{check} ({exc.failures[check]})' for check in sorted(failed)
             )
+            return f'as {name} it is not safe: {words}' if failed else ''
         except Exception as exc:
             # Glance refuses what it cannot make sense of, however that shows.
             return f'its format cannot be told: {exc}'
@@ -102,9 +101,3 @@ class Inspection:
         if found := self._wrapper.format:
             return found
         raise ValueError('its end is missing')
-
-
-def _words(exc: format_inspector.SafetyCheckFailed, failed: set[str]) -> str:
-    return '; '.join(
-        f'{name} ({exc.failures[name]})' for name in sorted(failed)
-    )

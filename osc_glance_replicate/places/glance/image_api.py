@@ -71,18 +71,18 @@ class ImageApi:
         path: str,
         *,
         expect: Collection[int] = (200,),
+        stream: bool = False,
         **options: Any,
     ) -> requests.Response:
         """Send one request; redirects are not followed.
 
         :param path: below /v2, with a leading slash
         :param expect: the statuses that are returned rather than raised
-        :param options: passed on to keystoneauth's session; with
-            ``stream=True``, an answer that is expected is not read yet
+        :param stream: whether an answer that is expected is not read yet
+        :param options: passed on to keystoneauth's session
         :raises PlaceError: there is no answer, or it is not expected; a
             TransientError or RefusedError where the status shows which
         """
-        streamed = options.pop('stream', False)
         options = {
             'redirect': False,
             'skip_cache': True,
@@ -116,7 +116,7 @@ class ImageApi:
         if response.status_code not in expect:
             self._load(response, _MAX_ERROR_BODY, cut=True)
             raise self._error(response)
-        if not streamed:
+        if not stream:
             self._load(response, limits.MAX_DOCUMENT)
         return response
 
