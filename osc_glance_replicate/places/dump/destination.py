@@ -63,19 +63,17 @@ class Destination(source.Source, places.Destination):
         :raises RefusedError: it cannot be written to, or is locked
         """
         flags = os.O_WRONLY | os.O_CREAT
-        try:
-            with self._named_in_errors():
-                self._folder = folder.Folder(self.name, create=True)
-                fd = self._lock.enter_context(
-                    self._folder.open(layout.LOCK, flags)
-                )
+        with self._named_in_errors():
+            self._folder = folder.Folder(self.name, create=True)
+            fd = self._lock.enter_context(
+                self._folder.open(layout.LOCK, flags)
+            )
+            try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except errors.RefusedError as exc:
-            if isinstance(exc.__cause__, BlockingIOError):
+            except BlockingIOError as exc:
                 raise errors.RefusedError(
                     self.name, 'another dump into it is running; wait for it'
                 ) from exc
-            raise
         self._checksums = checksums.Checksums(self._folder)
 
     def require_room(self, actions: Iterable[plan.Action]) -> None:
