@@ -104,8 +104,7 @@ def read(
     :raises DataError: the record promises data, and there is none or its
         length differs
     """
-    response = _request(api, image, start)
-    with response:
+    with _request(api, image, start) as response:
         partial = response.status_code == 206
         size = image.size or 0
         # Chunked data is counted when it has been read.
