@@ -152,29 +152,35 @@ class ImageApi:
                 self.name, f'broke off its answer: {errors.explain(exc)}'
             ) from exc
 
-    def get(
-        self, path: str, *, absent: Collection[int] = (), **params: Any
-    ) -> dict[str, Any]:
+    def get(self, path: str, **params: Any) -> dict[str, Any]:
         """Return a JSON object, asked for patiently: what may pass is retried.
 
-        :param absent: the statuses that stand for an empty object
         :param params: of the query
         :raises PlaceError: there is no answer, it is not expected, or no
             JSON object
         """
+        return self.json(self._ask(path, (200,), params))
+
+    def find(
+        self, path: str, absent: Collection[int] = (404,)
+    ) -> dict[str, Any] | None:
+        """Return a JSON object as ``get`` does, or None where there is none.
+
+        :param absent: the statuses that say so
+        """
+        response = self._ask(path, (200, *absent), {})
+        return None if response.status_code in absent else self.json(response)
+
+    def _ask(
+        self, path: str, expect: Collection[int], params: dict[str, Any]
+    ) -> requests.Response:
         retries = retry.Retries(_RETRIES)
         while True:
             try:
-                response = self.request(
-                    'GET', path, expect=(200, *absent), params=params
-                )
+                return self.request('GET', path, expect=expect, params=params)
             except errors.TransientError as exc:
                 retries = retries.after(exc)
                 time.sleep(retries.delay)
-                continue
-            return (
-                {} if response.status_code in absent else self.json(response)
-            )
 
     def json(self, response: requests.Response) -> dict[str, Any]:
         """Return the JSON object that an answer has to be.

@@ -80,7 +80,7 @@ def check(api: image_api.ImageApi, delivery: options.Delivery) -> None:
 
 def _methods(api: image_api.ImageApi) -> list[str]:
     """Return the names of the import methods; old Glances have none."""
-    document = api.get('/info/import', absent=(404,))
+    document = api.find('/info/import') or {}
     methods = document.get('import-methods')
     value = methods.get('value') if isinstance(methods, dict) else None
     return list(map(str, value)) if isinstance(value, list) else []
@@ -88,7 +88,7 @@ def _methods(api: image_api.ImageApi) -> list[str]:
 
 def _stores(api: image_api.ImageApi) -> list[str]:
     """Return the IDs of the stores to choose from, if there are several."""
-    document = api.get('/info/stores', absent=(404,))
+    document = api.find('/info/stores') or {}
     return [
         str(store.get('id'))
         for store in image_api.objects(document.get('stores'))
@@ -291,7 +291,7 @@ def _failure(
 def _tasks(api: image_api.ImageApi, image_id: str) -> dict[str, Any]:
     """Return an image's tasks by ID; none where Glance does not show them."""
     path = f'{image_api.path(image_id)}/tasks'
-    document = api.get(path, absent=(403, 404))
+    document = api.find(path, absent=(403, 404)) or {}
     return {
         str(task.get('id')): task
         for task in image_api.objects(document.get('tasks'))

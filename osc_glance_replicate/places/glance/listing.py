@@ -139,7 +139,7 @@ def _page(
     try:
         document = api.get('/images', **params)
     except errors.RefusedError:
-        if marker and not api.get(image_api.path(marker), absent=(404,)):
+        if marker and api.find(image_api.path(marker)) is None:
             return None
         raise
     records = document.get('images')

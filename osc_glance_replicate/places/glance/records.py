@@ -30,8 +30,8 @@ _MEDIA_TYPE = 'application/openstack-images-v2.1-json-patch'
 
 def find(api: image_api.ImageApi, image_id: str) -> image_record.Image | None:
     """Return the image with this ID, or None where it cannot be seen."""
-    record = api.get(image_api.path(image_id), absent=(404,))
-    return image_record.Image(record) if record else None
+    record = api.find(image_api.path(image_id))
+    return None if record is None else image_record.Image(record)
 
 
 def create(

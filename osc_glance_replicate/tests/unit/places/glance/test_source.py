@@ -35,6 +35,12 @@ class TestFind(fake_glance.GlanceTest):
         self.assertEqual(samples.image(), place.find(samples.image().id))
         self.assertEqual(3, len(self.fake.requests))
 
+    def test_empty_record_is_a_defect_rather_than_no_image(self):
+        place = self.serve(lambda request: Answer(200, {}))
+        self.assertIn('UUID', place.find(samples.image().id).defect)
+        place = self.serve(lambda request: Answer(404))
+        self.assertIsNone(place.find(samples.image().id))
+
     def test_id_that_leads_elsewhere_is_not_asked_for(self):
         place = self.serve(lambda request: Answer(200, {}))
         for image_id in ('../../v3/auth/tokens', 'x', ''):
