@@ -20,7 +20,7 @@ import concurrent.futures
 import contextlib
 import io
 import time
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 import urllib.parse
 
 from keystoneauth1 import session as ksa_session
@@ -42,6 +42,16 @@ MAX_DOCUMENT = 64 * 1024**2
 
 #: The header that holds the target of a redirect that must not be followed.
 LOCATION = 'X-Osc-Glance-Replicate-Location'
+
+
+@runtime_checkable
+class Upload(Protocol):
+    """A body whose sending may take as long as it likes.
+
+    :ivar taken_at: when its latest bytes were taken, as of time.monotonic
+    """
+
+    taken_at: float
 
 
 class TooLongError(requests.exceptions.RequestException):
@@ -129,10 +139,11 @@ def _await(
         except TimeoutError:
             if call.done():
                 raise
-        # When an upload has passed on its latest byte.
-        given: float | None = getattr(request.body, 'given', None)
-        limit = _ANSWER_TIMEOUT if given is None else _UPLOAD_ANSWER_TIMEOUT
-        if time.monotonic() > (given or start) + limit:
+        body: object = request.body
+        deadline = start + _ANSWER_TIMEOUT
+        if isinstance(body, Upload):
+            deadline = body.taken_at + _UPLOAD_ANSWER_TIMEOUT
+        if time.monotonic() > deadline:
             raise requests.exceptions.ReadTimeout('it never answers')
 
 

@@ -47,7 +47,7 @@ class Brief:
     :param key: tells it from other runs
     :param version: of the command
     :param source: CLOUD or CLOUD:REGION, to be found in a worker's own
-        login.yaml as the destinations are
+        clouds.yaml as the destinations are
     :param request: what the command was asked for
     :param identities: of the source and the destinations, in their order, as
         the command knows them
@@ -236,7 +236,7 @@ def _engine(brief: Brief) -> engine.Engine:
         if here != there:
             raise errors.CloudError(
                 name,
-                f'the login.yaml here is another: it is {here}, and {there} '
+                f'the clouds.yaml here is another: it is {here}, and {there} '
                 'where the command runs',
             )
     return routes.between(connections, brief.request)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import contextlib
 from typing import Protocol
 
+from osc_glance_replicate.clouds import limits
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import plan
@@ -53,7 +54,7 @@ class Data(Protocol):
         """End a read that waits in another thread soon, if possible."""
 
 
-class Body(Protocol):
+class Body(limits.Upload, Protocol):
     """An image's bytes, to be sent once; its length is known beforehand."""
 
     def __len__(self) -> int: ...

@@ -61,6 +61,7 @@ class UploadBody:
     :param blocks: the data of the image
     :param size: number of its bytes
     :param sent: told how many bytes more have been given out
+    :ivar taken_at: when the latest of them were, as of time.monotonic
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class UploadBody:
         self._size = size
         self._tell = sent
         self._was_sent = False
-        self._sent_at = time.monotonic()
+        self.taken_at = time.monotonic()
 
     def __len__(self) -> int:
         return self._size
@@ -92,7 +93,7 @@ class UploadBody:
             if block:
                 held.add(block)
             pieces = held.surplus()
-            if not pieces and time.monotonic() - self._sent_at >= _FEED_AFTER:
+            if not pieces and time.monotonic() - self.taken_at >= _FEED_AFTER:
                 pieces = held.piece()
             yield from pieces
         yield from held.blocks
@@ -101,7 +102,7 @@ class UploadBody:
         """Note when each piece has been taken."""
         for piece in pieces:
             yield piece
-            self._sent_at = time.monotonic()
+            self.taken_at = time.monotonic()
             self._tell(len(piece))
 
 

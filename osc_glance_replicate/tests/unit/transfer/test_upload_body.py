@@ -12,12 +12,16 @@
 
 import hashlib
 import threading
+import time
 
 import fixtures
 import testtools
 
 from osc_glance_replicate import background
+from osc_glance_replicate.clouds import limits
 from osc_glance_replicate import errors
+from osc_glance_replicate.places.glance import image_api
+from osc_glance_replicate.tests.doubles import fake_glance
 from osc_glance_replicate.tests.doubles import samples
 from osc_glance_replicate.transfer import image_reading
 from osc_glance_replicate.transfer import upload_body
@@ -191,3 +195,39 @@ class TestFeeding(testtools.TestCase):
         error = self.assertRaises(errors.DataError, given.extend, blocks)
         self.assertIn('damaged', str(error))
         self.assertLess(len(b''.join(given)), len(DATA))
+
+
+class TestLimit(fake_glance.GlanceTest):
+    """What is sent is not held against the time that answers may take."""
+
+    def test_an_upload_may_take_longer_than_an_answer(self):
+        # Who waits for an answer looks at the clock once a second.
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{limits.__name__}._ANSWER_TIMEOUT', 0.0)
+        )
+        image = samples.image()
+        over = threading.Event()
+
+        def answer(request):
+            if request.method == 'PUT':
+                return fake_glance.Answer(204)
+            over.wait(3)
+            return fake_glance.Answer(200, dict(image.record))
+
+        class Blocks:
+            blocks = iter([None] * 3 + [b'data', b''])
+
+            def read(self, seconds):
+                time.sleep(0.5)
+                return next(self.blocks)
+
+        place = self.serve(answer)
+        place.write(image, upload_body.UploadBody(Blocks(), 4))
+        (put,) = self.fake.requests
+        self.assertEqual(b'data', put.body)
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{image_api.__name__}._RETRIES', 0)
+        )
+        error = self.assertRaises(errors.PlaceError, place.find, image.id)
+        self.assertIn('timed out', str(error))
+        over.set()
