@@ -27,7 +27,7 @@ LOG = logging.getLogger(__name__)
 
 
 def identify(
-    own: routes.Own,
+    own: routes.OwnCloud,
     request: options.Request,
     short: bool,
     nova_map: str | None,

@@ -23,7 +23,6 @@ from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import options
 from osc_glance_replicate.model import ownership
 from osc_glance_replicate.model import replica_template
-from osc_glance_replicate.places import dump
 from osc_glance_replicate.places import glance
 
 
@@ -51,11 +50,11 @@ def selection_of(
 
 
 def selection_in(
-    source: dump.Source, asked: image_selection.Selection
+    source: ownership.Projects, asked: image_selection.Selection
 ) -> image_selection.Selection:
-    """Return a selection as the dump that it is about understands it.
+    """Return a selection as a source that is no cloud understands it.
 
-    :raises ReplicateError: the dump does not know the project that it names
+    :raises ReplicateError: it does not know the project that is named
     """
     if asked.owner:
         asked = dataclasses.replace(

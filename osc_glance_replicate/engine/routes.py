@@ -40,7 +40,7 @@ from osc_glance_replicate.planning import decisions
 LOG = logging.getLogger(__name__)
 
 #: Connects to the command's own cloud.
-Own = Callable[[], openstack.connection.Connection]
+OwnCloud = Callable[[], openstack.connection.Connection]
 
 #: From the connections, the source's first, to what assembles a crew.
 Hire = Callable[
@@ -49,7 +49,7 @@ Hire = Callable[
 
 
 def to_clouds(
-    own: Own, request: options.Request, hire: Hire | None = None
+    own: OwnCloud, request: options.Request, hire: Hire | None = None
 ) -> engine.Engine:
     """Get ready to replicate from the command's own cloud to others.
 
@@ -87,7 +87,7 @@ def between(
     ]
     selection = criteria.selection_of(own, source, request.selection)
     known = projects.KeystoneProjects(name, own)
-    holds = {
+    rules = {
         to.name: _rules(to, known, connection, place)
         for to, connection, place in zip(
             where, others, destinations, strict=True
@@ -95,17 +95,17 @@ def between(
     }
     if not destinations:
         # What a cloud holds is counted, whether it boots elsewhere or not.
-        holds[name] = decisions.Rules(at_rest=True)
+        rules[name] = decisions.Rules(at_rest=True)
     return engine.Engine(
         source,
         destinations,
-        _planner(request, selection, holds),
+        _planner(request, selection, rules),
         request,
         assemble=hire(connections) if hire else None,
     )
 
 
-def to_any(own: Own, request: options.Request) -> engine.Engine:
+def to_any(own: OwnCloud, request: options.Request) -> engine.Engine:
     """Get ready for other clouds or for a directory, as the request says.
 
     :raises ReplicateError: one of them cannot be used
@@ -115,7 +115,7 @@ def to_any(own: Own, request: options.Request) -> engine.Engine:
     return to_clouds(own, request)
 
 
-def to_dump(own: Own, request: options.Request) -> engine.Engine:
+def to_dump(own: OwnCloud, request: options.Request) -> engine.Engine:
     """Get ready to replicate from the command's own cloud to a directory.
 
     :param request: its destination is the path, which need not be there
@@ -146,7 +146,9 @@ def to_dump(own: Own, request: options.Request) -> engine.Engine:
     )
 
 
-def from_dump(own: Own, request: options.Request, path: str) -> engine.Engine:
+def from_dump(
+    own: OwnCloud, request: options.Request, path: str
+) -> engine.Engine:
     """Get ready to replicate from a directory to the command's own cloud.
 
     :raises ReplicateError: the cloud or the directory cannot be used
@@ -168,11 +170,11 @@ def from_dump(own: Own, request: options.Request, path: str) -> engine.Engine:
     to = dataclasses.replace(to, name=name)
     destination = _destination(to, connection, request)
     selection = criteria.selection_in(source, request.selection)
-    holds = {name: _rules(to, source, connection, destination)}
+    rules = {name: _rules(to, source, connection, destination)}
     return engine.Engine(
         source,
         [destination],
-        _planner(request, selection, holds),
+        _planner(request, selection, rules),
         request,
         read_through=True,
     )
@@ -181,13 +183,13 @@ def from_dump(own: Own, request: options.Request, path: str) -> engine.Engine:
 def _planner(
     request: options.Request,
     selection: image_selection.Selection,
-    holds: Mapping[str, decisions.Rules],
+    rules: Mapping[str, decisions.Rules],
 ) -> decisions.Planner:
     return decisions.Planner(
         selection,
         metadata_only=request.run.metadata_only,
         extra=request.extra,
-        destinations=holds,
+        destinations=rules,
     )
 
 

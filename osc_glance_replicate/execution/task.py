@@ -65,7 +65,7 @@ class Task:
     def carry_out(self) -> outcomes.Outcome:
         """Do what is to be done, and raise nothing, whatever happens."""
         try:
-            return self._try_and_try_again()
+            return self._try_until_done()
         except errors.StoppedError:
             return outcomes.failed(self._action, outcomes.INTERRUPTED)
         except errors.ReplicateError as exc:
@@ -83,7 +83,7 @@ class Task:
             self._shared.leave(self._destination.name)
             self._shared = None
 
-    def _try_and_try_again(self) -> outcomes.Outcome:
+    def _try_until_done(self) -> outcomes.Outcome:
         retries = retry.Retries(self._reading.retries)
         again = False
         while not self._reading.stop.is_set():

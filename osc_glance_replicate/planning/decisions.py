@@ -103,7 +103,7 @@ _PLAIN = Rules()
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Planner:
-    """What is to be done with one image, decided alike for all verbs.
+    """Decides what is to be done with one image.
 
     :param selection: which images are to be copied
     :param metadata_only: whether data must not move

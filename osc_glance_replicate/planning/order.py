@@ -33,7 +33,7 @@ class Order:
 
     Images that need others are kept until all others have been planned.
 
-    :param planner: the judgement on one image
+    :param planner: decides what is to be done with one image
     :param to: names of the destinations, in the order of the rows
     :param look_up: returns the row of the image of an ID
     """
@@ -69,9 +69,9 @@ class Order:
                 else:
                     yield from self._decide(row)
         for row in kept:
-            yield from self._plan_needy(row, ())
+            yield from self._plan_with_references(row, ())
 
-    def _was_copied(self, image: image_record.Image) -> bool:
+    def _is_copied_anyway(self, image: image_record.Image) -> bool:
         """Return whether the listing alone has an image copied."""
         selection = self._planner.selection
         if image.hidden and not selection.include_hidden:
@@ -130,7 +130,7 @@ class Order:
                 ),
             )
 
-    def _plan_needy(
+    def _plan_with_references(
         self, row: alignment.Row, path: tuple[str, ...]
     ) -> Iterator[plan.Action]:
         """Plan what an image needs, then the image.
@@ -147,18 +147,18 @@ class Order:
             if needed in path or len(path) > _DEEPEST:
                 problems[field] = f'{field} {needed} leads back to it'
                 continue
-            yield from self._plan_needed(needed, path, first)
+            yield from self._plan_referenced(needed, path, first)
             if not self._planned[needed]:
                 problems[field] = f'{field} {needed} is not there'
             first.append(needed)
         actions = [
-            self._blame(action, problems, first)
+            self._wait_or_fail(action, problems, first)
             for action in self._decide(row, referred=len(path) > 1)
         ]
         self._planned[image.id] = actions
         yield from actions
 
-    def _plan_needed(
+    def _plan_referenced(
         self, image_id: str, path: tuple[str, ...], first: Sequence[str]
     ) -> Iterator[plan.Action]:
         """Plan an image that another one needs, unless that was done.
@@ -170,9 +170,9 @@ class Order:
         row = self._look_up(image_id)
         image = row[0]
         if image and self._references(image):
-            yield from self._plan_needy(row, path)
+            yield from self._plan_with_references(row, path)
             return
-        was_listed = image and self._was_copied(image)
+        was_listed = image and self._is_copied_anyway(image)
         self._planned[image_id] = [
             dataclasses.replace(action, after=tuple(first))
             for action in self._decide(row, referred=not was_listed)
@@ -180,7 +180,7 @@ class Order:
         if not was_listed:
             yield from self._planned[image_id]
 
-    def _blame(
+    def _wait_or_fail(
         self,
         action: plan.Action,
         problems: Mapping[str, str],

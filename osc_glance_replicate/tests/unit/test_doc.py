@@ -69,7 +69,7 @@ class TestAdding(testtools.TestCase):
             name
             for name in self.named
             if re.fullmatch(r'([a-z_]+\.)+[A-Za-z_]+', name)
-            and not name.endswith(('.py', '.cfg'))
+            and not name.endswith(('.py', '.cfg', '.toml'))
         }
         self.assertIn('places.Destination', names)
         for name in names:
