@@ -65,7 +65,9 @@ MASKS = {
 }
 
 #: Lines that come in the order in which images end.
-_UNORDERED = re.compile(r'\|.*|.*\.img: OK')
+_UNORDERED = re.compile(
+    r'\|.*|.*\.img: OK|(?!\d)\S+ (copied|updated|failed|conflict)\b.*'
+)
 
 _CONSOLE = '.. code-block:: console'
 _HIDDEN = '.. tests:'
