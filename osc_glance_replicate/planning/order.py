@@ -84,10 +84,12 @@ class Order:
 
     def _references(self, image: image_record.Image) -> dict[str, str]:
         """Return what an image needs at any destination: property → ID."""
-        found: dict[str, str] = {}
-        for to in self._to:
-            found |= self._planner.at(to).references(image)
-        return found
+        needed = [self._planner.at(to).references(image) for to in self._to]
+        return {
+            field: image_id
+            for field, image_id in image.references.items()
+            if any(field in each for each in needed)
+        }
 
     def _extras(self, row: alignment.Row) -> Iterator[plan.Action]:
         for to, replica in zip(self._to, row[1:], strict=True):

@@ -141,6 +141,7 @@ class FanOut:
                 return None
             self._expected.remove(to)
             branch = Branch(to, self._begun, self._changed)
+            # Found when reading by a task that does not look ahead.
             branch.error = self._trouble
             self._branches.append(branch)
             if len(self._branches) == 1:

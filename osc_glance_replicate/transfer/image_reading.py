@@ -90,12 +90,12 @@ class Reading:
         )
         # Nobody knows who has written what was kept.
         checksum = self.checks.checksum or start > 0
+        first = verify(checksum=checksum or self.read_through)
+        again = verify(checksum=checksum) if self.read_through else None
+        # Last, since it has a thread, which whoever opens has to end.
+        ahead = read_ahead.ReadAhead(data, self.block)
         return verified_reader.VerifiedReader(
-            read_ahead.ReadAhead(data, self.block),
-            verify(checksum=checksum or self.read_through),
-            self.stop,
-            verify(checksum=checksum) if self.read_through else None,
-            tell,
+            ahead, first, self.stop, again, tell
         )
 
 

@@ -153,13 +153,13 @@ class ImageApi:
             ) from exc
 
     def get(self, path: str, **params: Any) -> dict[str, Any]:
-        """Return a JSON object, asked for patiently: what may pass is retried.
+        """Return a JSON object, asked for as ``ask`` does.
 
         :param params: of the query
         :raises PlaceError: there is no answer, it is not expected, or no
             JSON object
         """
-        return self.json(self._ask(path, (200,), params))
+        return self.json(self.ask(path, (200,), params))
 
     def find(
         self, path: str, absent: Collection[int] = (404,)
@@ -168,12 +168,20 @@ class ImageApi:
 
         :param absent: the statuses that say so
         """
-        response = self._ask(path, (200, *absent), {})
+        response = self.ask(path, (200, *absent))
         return None if response.status_code in absent else self.json(response)
 
-    def _ask(
-        self, path: str, expect: Collection[int], params: dict[str, Any]
+    def ask(
+        self,
+        path: str,
+        expect: Collection[int],
+        params: dict[str, Any] | None = None,
     ) -> requests.Response:
+        """Return an answer, asked for patiently: what may pass is retried.
+
+        :param expect: the statuses that are returned rather than raised
+        :param params: of the query
+        """
         retries = retry.Retries(_RETRIES)
         while True:
             try:

@@ -139,8 +139,10 @@ def _page(
     try:
         document = api.get('/images', **params)
     except errors.RefusedError:
-        if marker and api.find(image_api.path(marker)) is None:
-            return None
+        if marker:
+            answer = api.ask(image_api.path(marker), (200, 404))
+            if answer.status_code == 404:
+                return None
         raise
     records = document.get('images')
     if not isinstance(records, list) or not all(
