@@ -14,3 +14,15 @@
 
 Nothing here knows of images.
 """
+
+from typing import Protocol, runtime_checkable
+
+
+@runtime_checkable
+class Upload(Protocol):
+    """A body whose sending may take as long as it likes.
+
+    :ivar taken_at: when its latest bytes were taken, as of time.monotonic
+    """
+
+    taken_at: float

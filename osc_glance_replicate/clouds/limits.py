@@ -20,7 +20,7 @@ import concurrent.futures
 import contextlib
 import io
 import time
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 import urllib.parse
 
 from keystoneauth1 import session as ksa_session
@@ -28,6 +28,7 @@ import requests
 import urllib3
 
 from osc_glance_replicate import background
+from osc_glance_replicate import clouds
 
 #: Seconds in which an answer has to begin; an upload's after its last byte.
 _ANSWER_TIMEOUT = 300.0
@@ -42,16 +43,6 @@ MAX_DOCUMENT = 64 * 1024**2
 
 #: The header that holds the target of a redirect that must not be followed.
 LOCATION = 'X-Osc-Glance-Replicate-Location'
-
-
-@runtime_checkable
-class Upload(Protocol):
-    """A body whose sending may take as long as it likes.
-
-    :ivar taken_at: when its latest bytes were taken, as of time.monotonic
-    """
-
-    taken_at: float
 
 
 class TooLongError(requests.exceptions.RequestException):
@@ -141,7 +132,7 @@ def _await(
                 raise
         body: object = request.body
         deadline = start + _ANSWER_TIMEOUT
-        if isinstance(body, Upload):
+        if isinstance(body, clouds.Upload):
             deadline = body.taken_at + _UPLOAD_ANSWER_TIMEOUT
         if time.monotonic() > deadline:
             raise requests.exceptions.ReadTimeout('it never answers')

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import contextlib
 from typing import Protocol
 
-from osc_glance_replicate.clouds import limits
+from osc_glance_replicate import clouds
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import plan
@@ -54,7 +54,7 @@ class Data(Protocol):
         """End a read that waits in another thread soon, if possible."""
 
 
-class Body(limits.Upload, Protocol):
+class Body(clouds.Upload, Protocol):
     """An image's bytes, to be sent once; its length is known beforehand."""
 
     def __len__(self) -> int: ...
@@ -129,6 +129,7 @@ class Destination(Place, Protocol):
     :ivar fetch: how it gets data by itself; None where data has to be written
     """
 
+    # The methods that return something here may be left out by a subclass.
     inspects: bool = False
     imports: bool = False
     fetch: Fetch | None = None

@@ -173,6 +173,16 @@ class Planner:
         action = dataclasses.replace(action, shaped=shaped, owner=owner)
         if replica and is_there:
             return self._bring_up_to_date(action, replica)
+        return self._copy(action, replica)
+
+    def _copy(
+        self, action: plan.Action, replica: image_record.Image | None
+    ) -> plan.Action:
+        """Return whether an image can get its data.
+
+        :param replica: what there is of it, which is a record without data
+        """
+        there = self.at(action.to)
         if replica and (reason := _stuck(replica)):
             return action.with_verb(plan.Verb.CONFLICT, reason)
         if replica and there.is_anothers(replica):
