@@ -67,15 +67,19 @@ class Answer:
 class _Token(plugin.BaseAuthPlugin):
     """Auth that claims that a new try with a new token is worth it."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, project: str | None) -> None:
         super().__init__()
         self._url = url
+        self._project = project
 
     def get_token(self, session: Any, **kwargs: Any) -> str:
         return 'secret-token'
 
     def get_endpoint(self, session: Any, **kwargs: Any) -> str:
         return self._url
+
+    def get_project_id(self, session: Any, **kwargs: Any) -> str | None:
+        return self._project
 
     def invalidate(self) -> bool:
         return True
@@ -85,13 +89,23 @@ class FakeGlance(fixtures.Fixture):
     """The server, and the plugin's view of it.
 
     :param answer: called for each request
+    :param name: of the cloud
+    :param project: ID of the project that is logged in to
     :ivar requests: all that came, in order
-    :ivar api: an ImageApi of it, named 'slave'
+    :ivar connection: a connection to it
+    :ivar api: an ImageApi of it
     """
 
-    def __init__(self, answer: Callable[[Request], Answer]) -> None:
+    def __init__(
+        self,
+        answer: Callable[[Request], Answer],
+        name: str = 'slave',
+        project: str | None = None,
+    ) -> None:
         super().__init__()
         self._answer = answer
+        self._name = name
+        self._project = project
         self.requests: list[Request] = []
 
     def _setUp(self) -> None:
@@ -121,13 +135,16 @@ class FakeGlance(fixtures.Fixture):
         self.addCleanup(server.shutdown)
         self.url = f'http://127.0.0.1:{server.server_port}/v2'
         connection = openstack.connection.Connection(
-            session=session.Session(auth=_Token(self.url)),
+            session=session.Session(auth=_Token(self.url, self._project)),
+            name=self._name,
+            auth={},
             image_endpoint_override=self.url,
             image_api_version='2',
         )
         self.addCleanup(connection.close)
         login.limit(connection)
-        self.api = image_api.ImageApi('slave', connection)
+        self.connection = connection
+        self.api = image_api.ImageApi(self._name, connection)
         self.endpoint = lambda: login.endpoint(connection)
 
     def _serve(self, handler: http.server.BaseHTTPRequestHandler) -> None:

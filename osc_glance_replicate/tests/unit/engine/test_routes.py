@@ -10,17 +10,133 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import dataclasses
+import os
 from unittest import mock
 
 import fixtures
+import testtools
 
 from osc_glance_replicate.engine import routes
 from osc_glance_replicate import errors
+from osc_glance_replicate.model import options
+from osc_glance_replicate.model import ownership
 from osc_glance_replicate.tests.doubles import dumps
+from osc_glance_replicate.tests.doubles import fake_glance
 from osc_glance_replicate.tests.doubles import samples
 
+FORMATS = {'disk_format': {'raw'}, 'container_format': {'bare'}}
 
-class TestFromDump(dumps.DirectoryTest):
+STORES = options.Delivery(stores=('fast',))
+
+
+def answer(request):
+    if request.path.endswith('/stores'):
+        return fake_glance.Answer(document={'stores': [{'id': 'fast'}]})
+    properties = {field: {'enum': list(FORMATS[field])} for field in FORMATS}
+    return fake_glance.Answer(document={'properties': properties})
+
+
+class Clouds:
+    """Clouds that a route may lead from and to."""
+
+    def connect(self, name):
+        """Connect to a cloud, to a project that is named after it."""
+        return self.useFixture(
+            fake_glance.FakeGlance(answer, name, f'p-{name}')
+        ).connection
+
+    def own(self):
+        return self.connect('master')
+
+    def assert_rules(self, route, to):
+        """A cloud that is led to gets what was asked for."""
+        rules = route._planner.at(to.name)
+        self.assertFalse(rules.at_rest)
+        self.assertEqual(to.replica.exact, rules.exact)
+        self.assertEqual(to.replica.members, rules.template.members)
+        self.assertEqual(f'p-{to.name}', rules.project)
+        self.assertEqual(to.delivery, rules.delivery)
+        self.assertEqual(FORMATS, rules.formats())
+        (place,) = (p for p in route._destinations if p.name == to.name)
+        self.assertEqual(f'p-{to.name}', place._project)
+        self.assertEqual(to.delivery, place._delivery)
+
+
+class TestBetween(Clouds, testtools.TestCase):
+    def test_each_cloud_gets_what_was_asked_for(self):
+        to = [
+            options.To('plain'),
+            options.To('exact', options.Replica(exact=True)),
+            options.To('members', options.Replica(members=True)),
+            options.To('stores', delivery=STORES),
+        ]
+        route = routes.between(
+            [self.own(), *(self.connect(each.name) for each in to)],
+            options.Request(to=to),
+        )
+        self.assertEqual('master', route.source)
+        self.assertEqual([each.name for each in to], route.to)
+        self.assertFalse(route.reading.read_through)
+        for each in to:
+            self.assert_rules(route, each)
+
+    def test_plan_is_as_asked_for(self):
+        for asked in False, True:
+            planner = routes.between(
+                [self.own()],
+                options.Request(
+                    run=options.Run(metadata_only=asked), extra=asked
+                ),
+            )._planner
+            self.assertEqual(asked, planner.metadata_only)
+            self.assertEqual(asked, planner.extra)
+
+    def test_cloud_alone_is_only_counted(self):
+        route = routes.between([self.own()], options.Request())
+        self.assertEqual(['master'], route.to)
+        self.assertTrue(route._planner.at('master').at_rest)
+
+    def test_others_may_copy(self):
+        hired = []
+
+        def assemble():
+            raise AssertionError('nobody is to copy yet')
+
+        def hire(connections):
+            hired.extend(connections)
+            return assemble
+
+        route = routes.to_clouds(self.own, options.Request(), hire)
+        self.assertIs(assemble, route._assemble)
+        self.assertEqual(['master'], [each.config.name for each in hired])
+        route = routes.to_clouds(self.own, options.Request())
+        self.assertIsNone(route._assemble)
+
+
+class TestToDump(Clouds, dumps.FilesTest):
+    def test_it_is_to_be_what_the_cloud_holds(self):
+        path = self.at('new')
+        for members in False, True:
+            to = options.To(path, options.Replica(members=members))
+            route = routes.to_dump(self.own, options.Request(to=[to]))
+            rules = route._planner.at(path)
+            self.assertTrue(rules.exact)
+            self.assertTrue(rules.at_rest)
+            self.assertEqual(members, rules.template.members)
+            self.assertIsInstance(rules.template.owners, ownership.Same)
+
+
+class TestFromDump(Clouds, dumps.DirectoryTest):
+    def test_cloud_gets_what_was_asked_for(self):
+        self.put_image()
+        to = options.To('', options.Replica(exact=True, members=True), STORES)
+        route = routes.from_dump(self.own, options.Request(to=[to]), self.path)
+        self.addCleanup(os.close, route._source._folder._fd)
+        self.assertEqual((self.path, ['master']), (route.source, route.to))
+        self.assertTrue(route.reading.read_through)
+        self.assert_rules(route, dataclasses.replace(to, name='master'))
+
     def warning(self):
         """Begin a load that has no cloud."""
         logger = self.useFixture(fixtures.FakeLogger())
