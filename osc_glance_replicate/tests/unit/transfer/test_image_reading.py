@@ -12,6 +12,10 @@
 
 import testtools
 
+from osc_glance_replicate import errors
+from osc_glance_replicate.model import options
+from osc_glance_replicate.tests.doubles import places
+from osc_glance_replicate.tests.doubles import samples
 from osc_glance_replicate.transfer import image_reading
 
 
@@ -19,3 +23,24 @@ class TestBlocks(testtools.TestCase):
     def test_all_transfers_share_some_memory(self):
         for transfers, kib in (1, 1024), (3, 1024), (8, 384), (64, 128):
             self.assertEqual(kib * 1024, image_reading.fair_block(transfers))
+
+
+class TestChecks(testtools.TestCase):
+    def read(self, *kept):
+        """Read data that is not what the record says."""
+        image = samples.image(data=b'data')
+        source = places.Place('master', b'dada')
+        source.images[image.id] = image
+        reading = image_reading.Reading(
+            source, 0, options.Checks(checksum=False)
+        )
+        with reading.open(image, False, *kept) as data:
+            data.look_ahead()
+            return data.read(0)
+
+    def test_what_was_kept_is_hashed_whatever_was_asked_for(self):
+        self.assertEqual(b'dad', self.read())
+        error = self.assertRaises(
+            errors.DataError, self.read, samples.Data(b'da'), 2
+        )
+        self.assertIn('sha512', str(error))
