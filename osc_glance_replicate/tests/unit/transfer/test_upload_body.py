@@ -231,3 +231,28 @@ class TestLimit(fake_glance.GlanceTest):
         error = self.assertRaises(errors.PlaceError, place.find, image.id)
         self.assertIn('timed out', str(error))
         over.set()
+
+    def test_an_upload_without_an_answer_is_given_up(self):
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                f'{limits.__name__}._UPLOAD_ANSWER_TIMEOUT', 0.0
+            )
+        )
+        over = threading.Event()
+
+        def answer(request):
+            over.wait(30)
+            return fake_glance.Answer(204)
+
+        place = self.serve(answer)
+        self.addCleanup(over.set)
+        image = samples.image()
+        error = self.assertRaises(
+            errors.TransientError,
+            place.write,
+            image,
+            samples.body(samples.Data(b'data'), image),
+        )
+        self.assertIn('timed out', str(error))
+        (put,) = self.fake.requests
+        self.assertEqual(b'data', put.body)
