@@ -16,6 +16,7 @@ import os
 import stat
 import subprocess
 import time
+from unittest import mock
 
 import fixtures
 
@@ -121,6 +122,15 @@ class TestChecksums(dumps.FilesTest):
         self.start_again()
         first = self.add(1, b'newer')
         self.assertEqual(first + second, self.content())
+
+    def test_digest_that_could_not_be_written_is_written_next_time(self):
+        old = self.add(1, b'old')
+        full = mock.Mock(side_effect=OSError)
+        for name in 'os.fsync', 'os.rename':
+            with fixtures.MonkeyPatch(name, full):
+                self.assertRaises(OSError, self.add, 1, b'new')
+            self.assertEqual(old, self.content())
+        self.assertEqual(self.add(1, b'new'), self.content())
 
     def test_there_is_a_file_for_each_algorithm(self):
         for number, algorithm in enumerate(
