@@ -20,8 +20,6 @@ from typing import Any, ClassVar, TYPE_CHECKING, TypeVar
 
 from osc_lib.command import command
 
-from osc_glance_replicate.commands import streams
-
 if TYPE_CHECKING:
     import openstack.connection
 
@@ -124,6 +122,7 @@ class ReplicateCommand(command.Lister):
 
         :returns: the exit code
         """
+        from osc_glance_replicate.commands import streams
         from osc_glance_replicate import errors
         from osc_glance_replicate import signals
 
@@ -154,6 +153,7 @@ class ReplicateCommand(command.Lister):
 
     def _print(self, parsed_args: argparse.Namespace) -> None:
         """Print the rows as they come; their reader may be gone."""
+        from osc_glance_replicate.commands import streams
         from osc_glance_replicate import errors
         from osc_glance_replicate import signals
 

@@ -16,7 +16,6 @@ import argparse
 
 from osc_glance_replicate.commands import base
 from osc_glance_replicate.commands import copying_options
-from osc_glance_replicate.commands import requests
 from osc_glance_replicate.commands import shared_options
 
 
@@ -51,6 +50,7 @@ class CompareImages(base.ReplicateCommand):
         shared_options.add_show_all(parser, 'those that are the same')
 
     def take_action(self, parsed_args: argparse.Namespace) -> base.Table:
+        from osc_glance_replicate.commands import requests
         from osc_glance_replicate.engine import routes
         from osc_glance_replicate import errors
         from osc_glance_replicate.model import options

@@ -16,7 +16,6 @@ import argparse
 
 from osc_glance_replicate.commands import copying
 from osc_glance_replicate.commands import copying_options
-from osc_glance_replicate.commands import requests
 from osc_glance_replicate.commands import shared_options
 
 
@@ -45,6 +44,7 @@ class DumpImages(copying.CopyCommand):
         copying_options.add_run(parser)
 
     def engine(self, parsed_args: argparse.Namespace) -> copying.Engine:
+        from osc_glance_replicate.commands import requests
         from osc_glance_replicate.engine import routes
         from osc_glance_replicate.model import options
 

@@ -17,11 +17,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TYPE_CHECKING
 
 from osc_glance_replicate.commands import base
-from osc_glance_replicate.commands import requests
 from osc_glance_replicate.commands import shared_options
 from osc_glance_replicate.commands import values
 
 if TYPE_CHECKING:
+    from osc_glance_replicate.commands import requests
     from osc_glance_replicate.ec2 import ec2_id
 
 

@@ -16,7 +16,6 @@ import argparse
 
 from osc_glance_replicate.commands import copying
 from osc_glance_replicate.commands import copying_options
-from osc_glance_replicate.commands import requests
 from osc_glance_replicate.commands import shared_options
 
 
@@ -50,6 +49,7 @@ class LivecopyImages(copying.CopyCommand):
 
     def engine(self, parsed_args: argparse.Namespace) -> copying.Engine:
         from osc_glance_replicate.cluster import hire
+        from osc_glance_replicate.commands import requests
         from osc_glance_replicate.engine import routes
         from osc_glance_replicate.model import options
 

@@ -16,7 +16,6 @@ import argparse
 
 from osc_glance_replicate.commands import copying
 from osc_glance_replicate.commands import copying_options
-from osc_glance_replicate.commands import requests
 from osc_glance_replicate.commands import shared_options
 
 
@@ -46,6 +45,7 @@ class LoadImages(copying.CopyCommand):
         )
 
     def engine(self, parsed_args: argparse.Namespace) -> copying.Engine:
+        from osc_glance_replicate.commands import requests
         from osc_glance_replicate.engine import routes
         from osc_glance_replicate.model import options
 

@@ -17,7 +17,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from osc_glance_replicate.commands import base
-from osc_glance_replicate.commands import requests
 from osc_glance_replicate.commands import shared_options
 
 if TYPE_CHECKING:
@@ -48,6 +47,7 @@ class SizeImages(base.ReplicateCommand):
         shared_options.add_destinations(parser, dump=True, required=False)
 
     def take_action(self, parsed_args: argparse.Namespace) -> base.Table:
+        from osc_glance_replicate.commands import requests
         from osc_glance_replicate.engine import routes
         from osc_glance_replicate.model import options
         from osc_glance_replicate.reporting import plan_report

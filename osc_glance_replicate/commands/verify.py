@@ -16,7 +16,6 @@ import argparse
 from collections.abc import Iterable
 
 from osc_glance_replicate.commands import base
-from osc_glance_replicate.commands import requests
 from osc_glance_replicate.commands import shared_options
 
 
@@ -42,6 +41,7 @@ class VerifyImages(base.ReplicateCommand):
         shared_options.add_progress(parser)
 
     def take_action(self, parsed_args: argparse.Namespace) -> base.Table:
+        from osc_glance_replicate.commands import requests
         from osc_glance_replicate.engine import criteria
         from osc_glance_replicate.engine import verify
         from osc_glance_replicate.places import dump
