@@ -49,7 +49,7 @@ class Brief:
     :param source: CLOUD or CLOUD:REGION, to be found in a worker's own
         clouds.yaml as the destinations are
     :param request: what the command was asked for
-    :param identities: of the source and the destinations, in their order, as
+    :param cloud_ids: of the source and the destinations, in their order, as
         the command knows them
     """
 
@@ -57,7 +57,7 @@ class Brief:
     version: str
     source: str
     request: options.Request
-    identities: tuple[entries.CloudId, ...]
+    cloud_ids: tuple[entries.CloudId, ...]
 
 
 class Answer(NamedTuple):
@@ -230,7 +230,7 @@ def _engine(brief: Brief) -> engine.Engine:
         functools.partial(login.connect_to, brief.source), names
     )
     for name, connection, there in zip(
-        [brief.source, *names], connections, brief.identities, strict=True
+        [brief.source, *names], connections, brief.cloud_ids, strict=True
     ):
         here = entries.cloud_id(connection)
         if here != there:

@@ -121,22 +121,22 @@ def problems(chosen: Iterable[Ec2Id], others: Iterable[Ec2Id]) -> list[str]:
     mine: dict[str, Ec2Id] = {}
     found: dict[str, None] = {}
 
-    def hold_against(identity: Ec2Id) -> None:
-        holder = taken.get(identity.digits, identity)
-        if holder.key != identity.key:
-            text = f'{holder} and {identity} share the ID {identity.digits}'
+    def hold_against(each: Ec2Id) -> None:
+        holder = taken.get(each.digits, each)
+        if holder.key != each.key:
+            text = f'{holder} and {each} share the ID {each.digits}'
             found[text] = None
-        same = mine.get(identity.key, identity)
-        if same.digits != identity.digits:
-            text = f'{identity} has the ID {identity.digits}'
+        same = mine.get(each.key, each)
+        if same.digits != each.digits:
+            text = f'{each} has the ID {each.digits}'
             found[f'{text}, and would get {same.digits}'] = None
 
-    for identity in chosen:
-        if not int(identity.digits, 16):
-            found[f'{identity} would get the ID 0, which is none'] = None
-        hold_against(identity)
-        taken.setdefault(identity.digits, identity)
-        mine[identity.key] = identity
-    for identity in others:
-        hold_against(identity)
+    for each in chosen:
+        if not int(each.digits, 16):
+            found[f'{each} would get the ID 0, which is none'] = None
+        hold_against(each)
+        taken.setdefault(each.digits, each)
+        mine[each.key] = each
+    for each in others:
+        hold_against(each)
     return list(found)

@@ -43,16 +43,16 @@ def read(lines: Iterable[str], where: str) -> Iterator[ec2_id.Ec2Id]:
         if place == 0 and _HEADER.fullmatch(line):
             continue
         try:
-            identity = _read_row(line, where)
-            one = seen.setdefault(identity.key, identity.digits)
-            other = seen.setdefault(identity.digits, identity.key)
-            if (one, other) != (identity.digits, identity.key):
+            row = _read_row(line, where)
+            one = seen.setdefault(row.key, row.digits)
+            other = seen.setdefault(row.digits, row.key)
+            if (one, other) != (row.digits, row.key):
                 raise ValueError(f'{line!r} contradicts a line above')
         except ValueError as exc:
             raise errors.SelectionError(
                 f'{where}, line {number}: {exc}'
             ) from exc
-        yield identity
+        yield row
 
 
 def _read_row(line: str, where: str) -> ec2_id.Ec2Id:
@@ -64,7 +64,7 @@ def _read_row(line: str, where: str) -> ec2_id.Ec2Id:
     return ec2_id.Ec2Id(row[2], f'{int(row[1]):08x}', where)
 
 
-def statements(identities: Iterable[ec2_id.Ec2Id]) -> Iterator[str]:
+def statements(ec2_ids: Iterable[ec2_id.Ec2Id]) -> Iterator[str]:
     """Yield the SQL that puts IDs into nova's s3_images, and changes none.
 
     It is what MySQL, MariaDB, PostgreSQL and SQLite have in common. Where
@@ -75,16 +75,16 @@ def statements(identities: Iterable[ec2_id.Ec2Id]) -> Iterator[str]:
     yield '-- EC2 IDs of images for s3_images in a cell database of nova.'
     yield '-- Stop at the first error: a row there differs. None is changed.'
     yield 'BEGIN;'
-    for identity in identities:
-        if not image_record.is_id(identity.image_id):
-            raise ValueError(f'{identity.image_id!r} is not a UUID')
-        number = int(identity.digits, 16)
+    for each in ec2_ids:
+        if not image_record.is_id(each.image_id):
+            raise ValueError(f'{each.image_id!r} is not a UUID')
+        number = int(each.digits, 16)
         yield (
             'INSERT INTO s3_images (id, uuid, created_at, deleted)'  # noqa: S608
-            f" SELECT COALESCE(held, {number}), '{identity.image_id}',"
+            f" SELECT COALESCE(held, {number}), '{each.image_id}',"
             ' CURRENT_TIMESTAMP, 0'
             ' FROM (SELECT COUNT(*) AS held_rows, MAX(id) AS held'
-            f" FROM s3_images WHERE uuid = '{identity.image_id}') AS present"
+            f" FROM s3_images WHERE uuid = '{each.image_id}') AS present"
             f' WHERE held_rows <> 1 OR held <> {number};'
         )
     yield 'COMMIT;'

@@ -16,12 +16,25 @@ from unittest import mock
 
 import testtools
 
+from osc_glance_replicate.model import options
 from osc_glance_replicate.places.glance import imports
 from osc_glance_replicate import retry
 from osc_glance_replicate.tests.doubles import fake_glance
 from osc_glance_replicate.tests.doubles import samples
 
 Answer = fake_glance.Answer
+
+DOWNLOAD = options.Delivery(options.Method.DOWNLOAD, region='North')
+
+IMPORT = options.Delivery(options.Method.IMPORT)
+
+#: A task as Glance lists it.
+FAILED = {
+    'id': 'task 1',
+    'status': 'failure',
+    'message': 'Task failed due to Internal Error',
+    'request_id': 'req-1',
+}
 
 
 class Clock:

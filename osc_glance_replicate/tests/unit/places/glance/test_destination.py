@@ -99,16 +99,9 @@ class TestUpdate(fake_glance.GlanceTest):
 
 Method = options.Method
 
-DOWNLOAD = options.Delivery(Method.DOWNLOAD, region='North')
+DOWNLOAD, IMPORT = importing.DOWNLOAD, importing.IMPORT
 
-IMPORT = options.Delivery(Method.IMPORT)
-
-FAILED = {
-    'id': 'task 1',
-    'status': 'failure',
-    'message': 'Task failed due to Internal Error',
-    'request_id': 'req-1',
-}
+FAILED = importing.FAILED
 
 
 class TestDestination(importing.ImportTest):
