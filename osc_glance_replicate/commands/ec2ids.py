@@ -21,7 +21,6 @@ from osc_glance_replicate.commands import shared_options
 from osc_glance_replicate.commands import values
 
 if TYPE_CHECKING:
-    from osc_glance_replicate.commands import requests
     from osc_glance_replicate.ec2 import ec2_id
 
 
@@ -59,6 +58,7 @@ class Ec2Ids(base.ReplicateCommand):
         _add_nova(parser)
 
     def take_action(self, parsed_args: argparse.Namespace) -> base.Table:
+        from osc_glance_replicate.commands import requests
         from osc_glance_replicate.ec2 import assignment
         from osc_glance_replicate.model import options
         from osc_glance_replicate.reporting import ec2_report

@@ -11,12 +11,15 @@
 # under the License.
 
 import importlib.metadata
+import pathlib
 import subprocess
 import sys
 
+import fixtures
 import testtools
 
 from osc_glance_replicate.commands import livecopy
+from osc_glance_replicate import errors
 
 
 class TestStart(testtools.TestCase):
@@ -55,3 +58,34 @@ class TestStart(testtools.TestCase):
         entries = importlib.metadata.entry_points(group='openstack.image.v2')
         (entry,) = entries.select(name='image_replicate_livecopy')
         self.assertIs(livecopy.LivecopyImages, entry.load())
+
+
+class TestVerbs(testtools.TestCase):
+    """What a verb imports when it runs is there."""
+
+    def test_each_gets_as_far_as_its_cloud(self):
+        dump = self.useFixture(fixtures.TempDir())
+        pathlib.Path(dump.join('.lock')).touch()
+        arguments = {
+            'compare': [['--to', 'slave'], ['--dump', dump.path]],
+            'dump': [[dump.path]],
+            'ec2ids': [['--to', 'slave'], ['--nova-sql']],
+            'livecopy': [['--to', 'slave']],
+            'load': [[dump.path]],
+            'size': [[], ['--to', 'slave'], ['--dump', dump.path]],
+        }
+        entries = importlib.metadata.entry_points(group='openstack.image.v2')
+        trouble = errors.CloudError('master', 'is down')
+
+        def own_cloud():
+            raise trouble
+
+        for verb, lines in arguments.items():
+            (entry,) = entries.select(name=f'image_replicate_{verb}')
+            for line in lines:
+                command = entry.load()(None, None)
+                command.own_cloud = own_cloud
+                parsed_args = command.get_parser(verb).parse_args(line)
+                _, rows = command.take_action(parsed_args)
+                self.assertEqual([], list(rows))
+                self.assertIs(trouble, command._report.trouble, verb)
