@@ -22,16 +22,14 @@ They run inside a sandbox that is started once for all of them::
 See tox.ini for all options of the clouds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 import contextlib
-import fcntl
 import functools
 import hashlib
 import itertools
 import json
 import os
 import pathlib
-import signal
 import socket
 import subprocess
 import sysconfig
@@ -49,44 +47,27 @@ from osc_glance_replicate.model import image_record
 from osc_glance_replicate.sandbox import client
 from osc_glance_replicate.tests.functional import leaks
 from osc_glance_replicate.tests.functional import preloaded
+from osc_glance_replicate.tests.functional import turns
 
-
-def _claim() -> list[IO[str]]:
-    """Take one sandbox for this process, and keep others from it.
-
-    Two workers of stestr cannot share clouds that each test empties.
-
-    :returns: what holds it; nothing where tests are only listed
-    """
-    paths = os.environ.get(client.DIRECTORIES)
-    for path in paths.split(os.pathsep) if paths else ():
-        claim = (pathlib.Path(path) / 'claim').open('w')
-        try:
-            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            claim.close()
-            continue
-        os.environ[client.DIRECTORIES] = path
-        os.environ['OS_CLIENT_CONFIG_FILE'] = f'{path}/clouds.yaml'
-        return [claim]
-    if paths:
-        raise RuntimeError(f'no sandbox of {paths} is free')
-    return []
-
-
-_CLAIMED = _claim()
 
 #: The script that users call.
 OPENSTACK = str(pathlib.Path(sysconfig.get_path('scripts')) / 'openstack')
 
+#: Whether tests take their time: tox run -e functional-long
+_LONG = 'OSC_GLANCE_REPLICATE_LONG' in os.environ
+
 #: Seconds after which a command is taken to hang.
-_TIMEOUT = 300
+_TIMEOUT = 600
+
+
+def secrets() -> leaks.Secrets:
+    """Give what no command may tell."""
+    return _secrets(os.environ[client.DIRECTORIES])
 
 
 @functools.cache
-def secrets() -> leaks.Secrets:
-    """Give what no command may tell."""
-    return leaks.Secrets(pathlib.Path(os.environ[client.DIRECTORIES]))
+def _secrets(sandbox: str) -> leaks.Secrets:
+    return leaks.Secrets(pathlib.Path(sandbox))
 
 
 class Result:
@@ -112,6 +93,19 @@ class Result:
     @property
     def results(self) -> dict[str, str]:
         return {row['ID']: row['Result'] for row in self.rows}
+
+
+class Nobody(fixtures.Fixture):
+    """A port at which nobody takes a call, and which nobody else gets.
+
+    :ivar address: host and port
+    """
+
+    def _setUp(self) -> None:
+        taken = socket.socket()
+        self.addCleanup(taken.close)
+        taken.bind(('127.0.0.1', 0))
+        self.address = '{}:{}'.format(*taken.getsockname())
 
 
 class Silence(fixtures.Fixture):
@@ -142,17 +136,36 @@ class Silence(fixtures.Fixture):
         self._server.close()
 
 
-class FunctionalTest(testtools.TestCase):
-    """Two empty clouds, and the command.
+class _SharedCloud(client.Cloud):
+    """A cloud in which other tests have images at the same time."""
 
+    def wipe(self) -> None:
+        raise RuntimeError('these clouds are shared: see alone')
+
+    def sql(
+        self, statement: str, *parameters: object
+    ) -> list[tuple[Any, ...]]:
+        if not statement.startswith(('SELECT', 'INSERT')):
+            assert ' WHERE ' in statement, statement
+        return super().sql(statement, *parameters)
+
+
+class FunctionalTest(testtools.TestCase):
+    """Two clouds, and the command.
+
+    :cvar alone: whether the clouds are this test's alone, and empty at its
+        beginning; a test that looks at no more than images that it has made
+        itself, and has the command name them, shares the clouds with others
     :cvar preloads: whether ``openstack`` begins with its imports done; not
         where it is to inherit what the test has made of its own process
     """
 
+    alone = True
     preloads = True
 
     def setUp(self) -> None:
         super().setUp()
+        self.take_turn()
         self._watch_threads()
         self._output: dict[int, list[pathlib.Path]] = {}
         self._told: dict[str, str] = {}
@@ -172,10 +185,14 @@ class FunctionalTest(testtools.TestCase):
         self.useFixture(fixtures.MonkeyPatch('threading.excepthook', note))
         self.addCleanup(lambda: self.assertEqual([], failed))
 
+    def take_turn(self) -> None:
+        self.useFixture(turns.Turn(self.alone))
+
     def cloud(self, name: str) -> client.Cloud:
-        cloud = client.Cloud(name)
+        cloud = client.Cloud(name) if self.alone else _SharedCloud(name)
         self.addCleanup(cloud.close)
-        cloud.wipe()
+        if self.alone:
+            cloud.wipe()
         return cloud
 
     def start(
@@ -183,44 +200,49 @@ class FunctionalTest(testtools.TestCase):
         *arguments: str,
         environment: dict[str, str] | None = None,
         stdout: int | IO[bytes] | None = None,
-        stderr: IO[bytes] | None = None,
-    ) -> subprocess.Popen[bytes]:
-        """Start the openstack command.
+        stderr: int | IO[bytes] | None = None,
+    ) -> preloaded.Command:
+        """Start the openstack command, in a process that has its imports.
 
         :param stdout: where its output goes; by default it is kept
         :param stderr: likewise
         """
         output = self._keep_output(arguments)
-        kept, told = (path.open('wb') for path in output)
-        with kept, told:
-            process = subprocess.Popen(
-                [OPENSTACK, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=kept if stdout is None else stdout,
-                stderr=stderr or told,
-                env={**os.environ, **(environment or {})},
-                preexec_fn=_heed_interrupts,
-            )
-        self._output[process.pid] = output
-        self.addCleanup(_kill, process)
-        return process
-
-    def start_preloaded(
-        self, *arguments: str, environment: dict[str, str] | None = None
-    ) -> preloaded.Command:
-        """Start the openstack command in a process that has its imports."""
-        output = self._keep_output(arguments)
-        kept, told = (path.open('wb') for path in output)
-        with kept, told:
+        with _opened(output, stdout, stderr) as streams:
             command = preloaded.server().start(
-                arguments,
-                {**os.environ, **(environment or {})},
-                kept.fileno(),
-                told.fileno(),
+                arguments, {**os.environ, **(environment or {})}, *streams
             )
         self._output[command.pid] = output
         self.addCleanup(_kill, command)
         return command
+
+    def start_script(
+        self,
+        *arguments: str,
+        environment: dict[str, str] | None = None,
+        stdout: int | IO[bytes] | None = None,
+        stderr: int | IO[bytes] | None = None,
+    ) -> subprocess.Popen[bytes]:
+        """Start the script that users call, from its first import on.
+
+        What the test has made of its own process is handed on to it.
+
+        :param stdout: where its output goes; by default it is kept
+        :param stderr: likewise
+        """
+        output = self._keep_output(arguments)
+        with _opened(output, stdout, stderr) as (out, err):
+            process = subprocess.Popen(
+                [OPENSTACK, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                env={**os.environ, **(environment or {})},
+                preexec_fn=preloaded.heed_interrupts,
+            )
+        self._output[process.pid] = output
+        self.addCleanup(_kill, process)
+        return process
 
     def _keep_output(self, arguments: Sequence[str]) -> list[pathlib.Path]:
         """Give the files for what a command tells, to be searched."""
@@ -262,29 +284,26 @@ class FunctionalTest(testtools.TestCase):
 
         :param expect: the exit code
         """
-        start = self.start_preloaded if self.preloads else self.start
+        start = self.start if self.preloads else self.start_script
         return self.finish(start(*arguments, environment=environment), expect)
 
     def finish(
         self,
         process: preloaded.Command | subprocess.Popen[bytes],
         expect: int | None = 0,
-        timeout: float = _TIMEOUT,
     ) -> Result:
         """Wait for a command.
 
         :param expect: the exit code; None where it is not known
-        :param timeout: seconds after which it is taken to hang
         """
         output = self._output[process.pid]
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + _TIMEOUT
         peak = 0
-        while (code := process.poll()) is None:
+        while (code := _wait_a_little(process)) is None:
             if time.monotonic() > deadline:
                 told = secrets().hidden(output[1].read_text())
                 self.fail(f'the command hangs; {told}')
             peak = max(peak, _peak(process.pid))
-            time.sleep(0.01)
         stdout, stderr = map(pathlib.Path.read_text, output)
         result = Result(code, stdout, stderr, peak)
         self._told = {'stdout': stdout, 'stderr': stderr}
@@ -362,6 +381,26 @@ class FunctionalTest(testtools.TestCase):
         self.assertEqual(data, cloud.stored(image.id).read_bytes())
 
 
+@contextlib.contextmanager
+def _opened(
+    output: Sequence[pathlib.Path], *given: int | IO[bytes] | None
+) -> Iterator[list[int]]:
+    """Make the files of an output, and use those streams that are given.
+
+    :returns: descriptors
+    """
+    with contextlib.ExitStack() as opened:
+        files = [opened.enter_context(path.open('wb')) for path in output]
+        streams = [
+            file if stream is None else stream
+            for file, stream in zip(files, given, strict=True)
+        ]
+        yield [
+            stream if isinstance(stream, int) else stream.fileno()
+            for stream in streams
+        ]
+
+
 def _peak(pid: int) -> int:
     """Give the bytes of memory that a process has held at the most.
 
@@ -376,15 +415,25 @@ def _peak(pid: int) -> int:
     return int(lines.get('VmHWM', '0').split()[0]) * 1024
 
 
-def _heed_interrupts() -> None:
-    """Undo what a shell does to what it starts in the background."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def _wait_a_little(
+    process: preloaded.Command | subprocess.Popen[bytes],
+) -> int | None:
+    """Give the exit code of a process if it ends in this moment."""
+    try:
+        return process.wait(0.05)
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def _kill(process: preloaded.Command | subprocess.Popen[bytes]) -> None:
     if process.returncode is None:
         process.kill()
         process.wait()
+
+
+def often(short: int, long: int) -> int:
+    """Say how often, or how large, in a test of two lengths."""
+    return long if _LONG else short
 
 
 def pass_a_second() -> None:

@@ -17,16 +17,14 @@ import functools
 import json
 import os
 import pathlib
-import subprocess
-import sysconfig
 import time
 
 import fixtures
 
+from osc_glance_replicate.tests.functional import preloaded
+
 #: Seconds that a scheduler or a worker gets to start.
 _PATIENCE = 180
-
-_DASK = str(pathlib.Path(sysconfig.get_path('scripts')) / 'dask')
 
 
 class _Process:
@@ -43,12 +41,11 @@ class _Process:
     ) -> None:
         self._log = log
         with log.open('wb') as output:
-            self._process = subprocess.Popen(
-                [_DASK, *arguments],
-                env={**os.environ, **environment},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
+            self._process = preloaded.server('dask').start(
+                arguments,
+                {**os.environ, **environment},
+                output.fileno(),
+                output.fileno(),
             )
 
     @property

@@ -242,6 +242,7 @@ class Session(fixtures.Fixture):
             text=True,
             # What it leaves in the background ends with it.
             start_new_session=True,
+            preexec_fn=preloaded.heed_interrupts,
             pass_fds=(ours, theirs),
             cwd=root / 'home',
             env={
@@ -261,7 +262,8 @@ class Session(fixtures.Fixture):
         if told := self.run(mount):
             raise RuntimeError(f'/srv stays what it is: {told}')
         # Within the shell's mounts, but no job of its own.
-        self.run(f'python -m {preloaded.__name__} {theirs} & disown')
+        server = f'{preloaded.__name__} {theirs} openstack'
+        self.run(f'python -m {server} & disown')
         self.run(_PRELUDE.read_text())
 
     def run(self, source: str) -> str:

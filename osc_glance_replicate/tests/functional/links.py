@@ -12,15 +12,17 @@
 
 """Two clouds, each behind a link that a test can break."""
 
+from collections.abc import Sequence
 import os
-import subprocess
+import threading
 import time
-from typing import Any, IO
+from typing import Any
 
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.sandbox import client
 from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests.functional import faults
+from osc_glance_replicate.tests.functional import preloaded
 from osc_glance_replicate.tests.functional import proxy
 
 MIB = 1024 * 1024
@@ -54,25 +56,43 @@ class BrokenLinksTest(base.FunctionalTest):
 
     def copy(self, *arguments: str, expect: int = 0) -> base.Result:
         """Run a livecopy in which all images move at once."""
-        result = self.livecopy(
-            '--transfers',
-            '32',
-            *arguments,
+        result = self.openstack(
+            *self.words(*arguments),
             expect=expect,
             environment=self.environment,
         )
         self.assertNotIn('Traceback', result.stderr)
         return result
 
-    def start_copy(
-        self, *arguments: str, stdout: int | IO[bytes] | None = None
-    ) -> 'subprocess.Popen[bytes]':
+    def start_copy(self, *arguments: str) -> preloaded.Command:
         """Start such a livecopy."""
         return self.start(
+            *self.words(*arguments), environment=self.environment
+        )
+
+    def words(self, *arguments: str) -> list[str]:
+        """Give the command line of such a livecopy."""
+        return [
             '--os-cloud', 'master', 'image', 'replicate', 'livecopy',
-            '-f', 'json', '--to', 'slave', '--transfers', '32', *arguments,
-            environment=self.environment, stdout=stdout,
-        )  # fmt: skip
+            '-f', 'json', '--to', 'slave', '--transfers', '32',
+            *self.named(*arguments),
+        ]  # fmt: skip
+
+    def named(self, *arguments: str) -> Sequence[str]:
+        """Add the test's images, where it is not alone and names none."""
+        if self.alone or not self.data.keys().isdisjoint(arguments):
+            return arguments
+        return *arguments, *self.data
+
+    def hold(self, count: int = MIB) -> faults.Stream:
+        """Let so many bytes pass, and the next ones when the test is over."""
+        over = threading.Event()
+        self.addCleanup(over.set)
+        return faults.after(count, over.wait)
+
+    def there(self) -> set[str]:
+        """Give the IDs of this test's images that are at the destination."""
+        return self.slave.ids() & self.data.keys()
 
     def await_upload(self, image: image_record.Image) -> None:
         """Wait until the destination has got a part of an image."""

@@ -10,18 +10,19 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The openstack command without the wait for its imports.
+"""The openstack command, and dask, without the wait for their imports.
 
 Most of the time of a short command goes into imports, which are the same
 for all. A process does them once, and each command is a fork of it that
 calls what the console script calls, with its own arguments, environment,
-streams and end. What is about the start of a command, or is interrupted,
-starts the console script itself (``FunctionalTest.start``).
+streams, signals and end. What is about the start of a command starts the
+console script itself (``FunctionalTest.start_script``).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 import contextlib
 import functools
+import gc
 import importlib
 import importlib.metadata
 import json
@@ -48,18 +49,6 @@ _MODULES = (
 
 #: What commands do not import, or where an environment has its say.
 _OTHERS = {'cluster', 'remote', 'sandbox', 'scheduler', 'tests'}
-_GROUPS = (
-    'openstack.cli',
-    'openstack.cli.base',
-    'openstack.cli.extension',
-    'openstack.common',
-    'openstack.compute.v2',
-    'openstack.identity.v3',
-    'openstack.image.v2',
-    'openstack.network.v2',
-    'openstack.object_store.v1',
-    'openstack.volume.v3',
-)
 
 
 class Command:
@@ -81,28 +70,48 @@ class Command:
                 self.wait()
         return self.returncode
 
-    def wait(self) -> int:
-        """Wait for its end and give its exit code."""
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end and give its exit code.
+
+        :param timeout: seconds; None for as long as it takes
+        :raises subprocess.TimeoutExpired: it has not ended by then
+        """
         if self.returncode is None:
+            if not select.select([self._told], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired('openstack', timeout or 0)
             with self._told:
                 self.returncode = int(self._told.readline())
         return self.returncode
 
+    def send_signal(self, number: int) -> None:
+        """Send a signal to it, unless it has ended."""
+        if self.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
     def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
+        self.send_signal(signal.SIGKILL)
 
 
 class Server:
-    """The process that has imported everything."""
+    """The process that has imported everything.
 
-    def __init__(self) -> None:
+    :param program: openstack or dask
+    """
+
+    def __init__(self, program: str) -> None:
         self._socket, theirs = socket.socketpair(
             socket.AF_UNIX, socket.SOCK_SEQPACKET
         )
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, '-m', __name__, str(theirs.fileno())],
+                [
+                    sys.executable,
+                    '-m',
+                    __name__,
+                    str(theirs.fileno()),
+                    program,
+                ],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -115,7 +124,7 @@ class Server:
         stdout: int,
         stderr: int,
     ) -> Command:
-        """Start ``openstack`` with these arguments.
+        """Start the program with these arguments.
 
         :param stdout: descriptor of the file that its output goes to
         :param stderr: likewise
@@ -158,14 +167,19 @@ def relay(orders: socket.socket) -> int:
     return code if code >= 0 else 128 - code
 
 
+def heed_interrupts() -> None:
+    """Undo what a shell does to what it starts in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @functools.cache
-def server() -> Server:
+def server(program: str = 'openstack') -> Server:
     """Give the one of this process."""
-    return Server()
+    return Server(program)
 
 
-def _load() -> None:
-    """Import what commands import."""
+def _load_openstack() -> Callable[[], int | None]:
+    """Import what commands import, and give what the script calls."""
     from openstackclient import shell
 
     import osc_glance_replicate
@@ -181,11 +195,38 @@ def _load() -> None:
     ]
     for name in (*_MODULES, *ours):
         importlib.import_module(name)
-    for group in _GROUPS:
-        for entry_point in importlib.metadata.entry_points(group=group):
-            entry_point.load()
+    found = importlib.metadata.entry_points()
+    for group in found.groups:
+        if group.startswith('openstack.'):
+            for entry_point in found.select(group=group):
+                entry_point.load()
     # cliff looks, once, which package a command is from.
     livecopy.LivecopyImages(shell.OpenStackShell(), None).get_parser('')
+    return shell.main
+
+
+def _load_dask() -> Callable[[], int | None]:
+    """Import what workers do, and give what the script calls."""
+    from dask import cli
+    from dask import config
+
+    # What a worker is sent needs it.
+    from osc_glance_replicate.cluster import worker  # noqa: F401
+
+    for entry_point in importlib.metadata.entry_points(group='dask_cli'):
+        entry_point.load()
+
+    def run() -> None:
+        # It was read when it was imported.
+        directory = os.environ.get('DASK_CONFIG')
+        config.refresh(paths=[directory] if directory else [])
+        cli.run_cli()
+
+    return run
+
+
+#: By the names of the scripts.
+_LOADERS = {'openstack': _load_openstack, 'dask': _load_dask}
 
 
 def _serve(orders: socket.socket) -> list[str] | None:
@@ -209,6 +250,8 @@ def _serve(orders: socket.socket) -> list[str] | None:
 def _mind(order: int, stdout: int, stderr: int, tell: int) -> list[str]:
     """Fork the command, and tell its process ID and its exit code."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    # As Python does where it starts, unless it was to ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if pid := os.fork():
         os.write(tell, f'{pid}\n'.encode())
         _, status = os.waitpid(pid, 0)
@@ -230,19 +273,21 @@ def _mind(order: int, stdout: int, stderr: int, tell: int) -> list[str]:
 
 def main() -> None:
     """Serve; in a command, become the console script."""
+    number, program = sys.argv[1:]
     # cliff takes its name from there when it is imported.
-    script = pathlib.Path(sys.executable).with_name('openstack')
+    script = pathlib.Path(sys.executable).with_name(program)
     sys.argv[0] = str(script)
-    from openstackclient import shell
-
-    _load()
+    run = _LOADERS[program]()
+    # Else each command would look through all that it was given, and copy it.
+    gc.collect()
+    gc.freeze()
     if threading.active_count() != 1:
         raise RuntimeError('forks would lack the threads that imports began')
-    with socket.socket(fileno=int(sys.argv[1])) as orders:
+    with socket.socket(fileno=int(number)) as orders:
         arguments = _serve(orders)
     if arguments is not None:
         sys.argv = [str(script), *arguments]
-        sys.exit(shell.main())
+        sys.exit(run())
 
 
 if __name__ == '__main__':

@@ -83,6 +83,8 @@ class Recorder(fixtures.Fixture):
 class TestCluster(links.BrokenLinksTest):
     """The workers reach the clouds by links of their own."""
 
+    alone = False
+
     def hire(self, *workers, **options):
         """Start a cluster.
 
@@ -101,8 +103,9 @@ class TestCluster(links.BrokenLinksTest):
 
     def scheduled(self, *arguments, **options):
         return self.livecopy(
-            '--scheduler', self.cluster.address, *arguments, **options
-        )
+            '--scheduler', self.cluster.address, *self.named(*arguments),
+            **options,
+        )  # fmt: skip
 
     def test_as_from_threads(self):
         """Two destinations, a conflict, an update, an image that needs one."""
@@ -149,7 +152,7 @@ class TestCluster(links.BrokenLinksTest):
         """Its image is sent by another, from the start."""
         first, second = self.destination, self.proxy(self.slave)
         self.hire(*({'slave': links.behind(link)} for link in (first, second)))
-        stall = faults.after(links.MIB, faults.pause(60))
+        stall = self.hold()
         images = [self.image(name=f'image {i}') for i in range(2)]
         for link in first, second:
             link.on('PUT', '/file$', faults.Fault(upload=stall))
@@ -196,7 +199,7 @@ class TestCluster(links.BrokenLinksTest):
     def test_interrupted(self):
         self.hire({'slave': links.behind(self.destination)})
         image = self.image()
-        stall = faults.after(links.MIB, faults.pause(60))
+        stall = self.hold()
         self.destination.on('PUT', '/file$', faults.Fault(upload=stall))
         process = self.start_copy('--scheduler', self.cluster.address)
         self.await_upload(image)
@@ -257,10 +260,8 @@ class TestCluster(links.BrokenLinksTest):
 
     def test_nobody_there(self):
         image = self.image(1000)
-        server = socket.create_server(('127.0.0.1', 0))
-        address = f'tcp://127.0.0.1:{server.getsockname()[1]}'
-        server.close()
-        result = self.livecopy('--scheduler', address, expect=1)
+        address = f'tcp://{self.useFixture(base.Nobody()).address}'
+        result = self.livecopy('--scheduler', address, image.id, expect=1)
         self.assertIn(address, result.stderr)
         self.assertEqual(1, len(result.stderr.splitlines()), result.stderr)
         self.assertNotIn(image.id, self.slave.ids())
@@ -321,7 +322,11 @@ class TestCluster(links.BrokenLinksTest):
             self.assertIn(word, result.stderr)
         plain = self.cluster.address.replace('tls', 'tcp')
         result = self.livecopy(
-            '--scheduler', plain, expect=1, environment=environment
+            '--scheduler',
+            plain,
+            image.id,
+            expect=1,
+            environment=environment,
         )
         self.assertIn('give tls://', result.stderr)
 
@@ -350,6 +355,8 @@ class TestCluster(links.BrokenLinksTest):
 
 class TestWorkers(base.FunctionalTest):
     """Those who come and go, seen from where the command runs."""
+
+    alone = False
 
     def cluster(self, workers, rate=None):
         """Give a fixture, and our side of it."""
@@ -380,7 +387,7 @@ class TestWorkers(base.FunctionalTest):
         hired.workers[0].kill()
         action = plan.Action(self.master.create(), 'slave', plan.Verb.COPY)
         (future,) = crew.carry_out([action])
-        outcome = future.result(30)
+        outcome = future.result(300)
         self.assertEqual('failed', outcome.result)
         self.assertIn('no worker was left', outcome.reason)
 

@@ -57,6 +57,8 @@ def _answered(answers):
 class TestUpload(links.BrokenLinksTest):
     """One image's trouble with its upload is no other's."""
 
+    alone = False
+
     def test_tried_again(self):
         """Whatever passes: a fresh stream to the very same record."""
         broken = {
@@ -95,7 +97,7 @@ class TestUpload(links.BrokenLinksTest):
         self.assertEqual([], self.destination.seen('DELETE'))
         self.assertEqual(
             {lost.id, *(image.id for image in images.values())},
-            self.slave.ids(),
+            self.there(),
         )
 
     def test_not_tried_again(self):
@@ -154,7 +156,7 @@ class TestUpload(links.BrokenLinksTest):
     def test_destination_dies_under_four_of_forty(self):
         images = [self.image(2 * links.MIB) for _ in range(40)]
         crash = threading.Barrier(
-            4, lambda: self.destination.down(3), timeout=30
+            4, lambda: self.destination.down(3), timeout=300
         )
         self.destination.on(
             'PUT',
@@ -164,18 +166,20 @@ class TestUpload(links.BrokenLinksTest):
             times=4,
         )
         start = time.monotonic()
-        result = self.livecopy(environment=self.environment)
+        result = self.livecopy(*self.data, environment=self.environment)
         self.assertGreater(time.monotonic() - start, 3)
         self.assertReasons(result)
         for image in images:
             self.assertCopied(image)
         puts = [len(self.puts(image)) for image in images]
         self.assertEqual([1] * 36 + [2] * 4, sorted(puts))
-        self.assertEqual({image.id for image in images}, self.slave.ids())
+        self.assertEqual({image.id for image in images}, self.there())
 
 
 class TestRecords(links.BrokenLinksTest):
     """What is there already: someone's upload, or a record past help."""
+
+    alone = False
 
     def test_upload_by_someone_else_is_waited_for(self):
         images = {

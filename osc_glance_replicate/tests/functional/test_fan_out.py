@@ -19,6 +19,8 @@ from osc_glance_replicate.tests.functional import links
 
 
 class TestFanOut(links.BrokenLinksTest):
+    alone = False
+
     def setUp(self):
         super().setUp()
         self.secure = self.cloud('secure')
@@ -26,7 +28,7 @@ class TestFanOut(links.BrokenLinksTest):
     def read(self, image):
         """Give the bytes of each reading of an image's data."""
         for call in self.gets(image):
-            call.over.wait(20)
+            self.assertTrue(call.over.wait(300))
         return [call.downloaded for call in self.gets(image)]
 
     def test_read_once(self):

@@ -144,6 +144,8 @@ class TestAnswers(links.BrokenLinksTest):
 
 
 class TestBytes(links.BrokenLinksTest):
+    alone = False
+
     def test_more_fewer_and_others_than_promised(self):
         size = 2 * links.MIB
         downloads = {

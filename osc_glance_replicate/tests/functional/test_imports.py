@@ -54,6 +54,8 @@ class ImportTest(links.BrokenLinksTest):
 class TestImport(ImportTest):
     """Staged, then imported by the destination (--method import)."""
 
+    alone = False
+
     def test_stores(self):
         uploaded = self.image(10, name='uploaded', visibility='public')
         self.copy('--store', 'slow', uploaded.id)
@@ -107,6 +109,25 @@ class TestImport(ImportTest):
         self.assertEqual('deactivated', replica.status)
         self.assertEqual('private', replica.visibility)
 
+    def test_what_is_not_there(self):
+        image = self.image(10)
+        for arguments, words in (
+            (('--store', 'ghost'), ('no store ghost:', 'fast, slow')),
+            (
+                ('--method', 'glance-download'),
+                # Though the regions are called the same.
+                ('one Keystone', "'master' in region RegionOne"),
+            ),
+        ):
+            result = self.livecopy(*arguments, image.id, expect=1)
+            self.assertIn(result.stdout.strip(), ('', '[]'))
+            (line,) = result.stderr.splitlines()
+            for word in ("Cannot use cloud 'slave':", *words):
+                self.assertIn(word, line)
+        self.assertEqual(set(), self.there())
+
+
+class TestStoreThatBreaks(ImportTest):
     def test_import_that_fails(self):
         """A store breaks: the record is completed when it is freed."""
         image = self.image(10, name='image')
@@ -125,23 +146,6 @@ class TestImport(ImportTest):
         self.slave.sql("UPDATE images SET status = 'queued'")
         self.copy()
         self.assertCopied(image, puts=1)
-
-    def test_what_is_not_there(self):
-        self.image(10)
-        for arguments, words in (
-            (('--store', 'ghost'), ('no store ghost:', 'fast, slow')),
-            (
-                ('--method', 'glance-download'),
-                # Though the regions are called the same.
-                ('one Keystone', "'master' in region RegionOne"),
-            ),
-        ):
-            result = self.livecopy(*arguments, expect=1)
-            self.assertIn(result.stdout.strip(), ('', '[]'))
-            (line,) = result.stderr.splitlines()
-            for word in ("Cannot use cloud 'slave':", *words):
-                self.assertIn(word, line)
-        self.assertEqual(set(), self.slave.ids())
 
 
 class TestLoad(dumps.DumpTest):

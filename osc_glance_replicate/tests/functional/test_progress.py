@@ -128,6 +128,8 @@ class TestProgress(links.BrokenLinksTest):
 class TestReport(links.BrokenLinksTest):
     """The page that --report leaves."""
 
+    alone = False
+
     def setUp(self):
         super().setUp()
         directory = self.useFixture(fixtures.TempDir()).path
@@ -136,9 +138,9 @@ class TestReport(links.BrokenLinksTest):
 
     def test_what_was_done_and_what_not(self):
         image = self.image(1000, name='one & <two>')
-        broken = self.master.create(b'data', name='broken')
+        broken = self.image(4, name='broken')
         self.master.stored(broken.id).write_bytes(b'evil')
-        planned = self.livecopy('--dry-run', *self.report)
+        planned = self.livecopy('--dry-run', *self.report, *self.data)
         self.assertIn('Dry run: 2 copy', self.path.read_text())
         self.assertEqual(2, len(planned.rows))
         result = self.copy(*self.report, expect=1)
@@ -161,8 +163,8 @@ class TestReport(links.BrokenLinksTest):
 
     def test_interrupted(self):
         image = self.image()
-        stall = faults.after(links.MIB, faults.pause(60))
-        self.source.on('GET', '/file$', faults.Fault(download=stall))
+        stall = faults.Fault(download=self.hold())
+        self.source.on('GET', '/file$', stall)
         process = self.start_copy(*self.report)
         self.await_upload(image)
         process.send_signal(signal.SIGINT)
@@ -185,7 +187,7 @@ class TestReport(links.BrokenLinksTest):
         """It is known before anything is done."""
         image = self.image(1000)
         ghost = str(self.path.parent / 'ghost' / 'run.html')
-        result = self.livecopy('--report', ghost, expect=1)
+        result = self.livecopy('--report', ghost, image.id, expect=1)
         self.assertEqual(1, len(result.stderr.splitlines()), result.stderr)
         self.assertIn(ghost, result.stderr)
         self.assertNotIn(image.id, self.slave.ids())

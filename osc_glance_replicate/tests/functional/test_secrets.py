@@ -48,6 +48,9 @@ class TestSearch(base.FunctionalTest):
         planted = f'{token[:60]} {password}'
 
         class Leaking(base.FunctionalTest):
+            def take_turn(self):
+                """It is the turn of the test around it."""
+
             def test(self):
                 self.master.create(name=planted)
                 # Once as a row, once as an argument.

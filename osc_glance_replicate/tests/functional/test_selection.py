@@ -45,22 +45,17 @@ class SelectionTest(base.FunctionalTest):
         self.master.request('POST', path, json={'member': member})
         self.master.request('PUT', f'{path}/{member}', json={'status': status})
 
-    def side_by_side(self, *commands, source='master'):
-        """Run commands that only read, two at a time.
+    def run_all(self, *commands, source='master'):
+        """Run one command after the other.
 
         :param commands: each an exit code and the words of a command line
         """
-        results = []
-        for first in range(0, len(commands), 2):
-            running = []
-            for code, *words in commands[first : first + 2]:
-                process = self.start(
-                    '--os-cloud', source, 'image', 'replicate', *words
-                )
-                running.append((process, self._output, code))
-            for process, self._output, code in running:
-                results.append(self.finish(process, code))
-        return results
+        return [
+            self.openstack(
+                '--os-cloud', source, 'image', 'replicate', *words, expect=code
+            )
+            for code, *words in commands
+        ]
 
     def assertChosen(self, *cases, source='master', to='slave'):
         """Ask one verb after the other what some options choose.
@@ -76,7 +71,7 @@ class SelectionTest(base.FunctionalTest):
             different = verb == 'compare' and names
             code = 3 if different else 0
             commands.append((code, verb, '-f', 'json', *more, *words))
-        results = self.side_by_side(*commands, source=source)
+        results = self.run_all(*commands, source=source)
         for command, (_, names), result in zip(
             commands, cases, results, strict=True
         ):
@@ -199,7 +194,7 @@ class TestAdmin(SelectionTest):
         """A livecopy tells why; nothing is missing where nothing would go."""
         named = ('debian-12', 'debian-queued', 'hidden-gold', 'demo-own')
         options = ('-f', 'json', '--to', 'slave', '--exclude', 'demo*', *named)
-        dry, compared, sizes = self.side_by_side(
+        dry, compared, sizes = self.run_all(
             (0, 'livecopy', '--dry-run', *options),
             (3, 'compare', *options),
             (0, 'size', *options),
@@ -273,7 +268,7 @@ class TestMistakes(SelectionTest):
             ('size', '--updated-since', '2026-02-30'),
             ('livecopy', '--property', 'release'),
         )
-        results = self.side_by_side(
+        results = self.run_all(
             *((2, verb, '--to', 'slave', *words) for verb, *words in cases)
         )
         for (_, option, value), result in zip(cases, results, strict=True):
@@ -299,13 +294,13 @@ class TestMistakes(SelectionTest):
             ("'nobody'", 'master'),
             ('--extra',),
         )
-        results = self.side_by_side(*((1, *case) for case in cases))
+        results = self.run_all(*((1, *case) for case in cases))
         for case, expected, result in zip(cases, words, results, strict=True):
             self._assert_one_line(case, expected, result)
 
     def test_ordinary_user_is_told_of_a_project_that_he_cannot_find(self):
         case = ('size', '--project', 'alt')
-        (result,) = self.side_by_side((1, *case), source='master-demo')
+        (result,) = self.run_all((1, *case), source='master-demo')
         self._assert_one_line(case, ("'alt'", 'master-demo'), result)
 
     def _assert_one_line(self, case, expected, result):
