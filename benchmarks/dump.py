@@ -85,7 +85,7 @@ class Benchmark:
         self._measure('verify nothing', _verify(directory / 'empty'))
         self._master.wipe()
         several = [
-            self._master.create(measuring.Random(self._size // 2)).digests
+            self._master.create(client.Mebibytes(self._size // 2)).digests
             for _ in range(_SEVERAL)
         ]
         four = directory / 'four'
@@ -106,7 +106,7 @@ class Benchmark:
         :returns: the digests of the image that is there now
         """
         self._master.wipe()
-        image = self._master.create(measuring.Random(self._size))
+        image = self._master.create(client.Mebibytes(self._size))
         dump, file = directory / 'one', directory / 'saved'
         self._measure('dump', _dump(dump))
         self._measure(

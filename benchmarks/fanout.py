@@ -49,7 +49,7 @@ class Benchmark:
     """
 
     def __init__(self, size: int) -> None:
-        self._data = measuring.Random(size)
+        self._data = client.Mebibytes(size)
         self._master = client.Cloud('master')
         self._destinations = [
             client.Cloud(f'{_CLOUD}:{region}') for region in _sandbox()[_CLOUD]

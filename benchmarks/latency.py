@@ -72,7 +72,7 @@ class Benchmark:
     """
 
     def __init__(self, size: int, images: int, catalogue: int) -> None:
-        self._data = measuring.Random(size)
+        self._data = client.Mebibytes(size)
         self._images = images
         self._catalogue = catalogue
         self._clouds = {

@@ -41,7 +41,7 @@ def main() -> int:
     args = parser.parse_args()
     master, slave = client.Cloud('master'), client.Cloud('slave')
     master.wipe()
-    image = master.create(measuring.Random(args.size))
+    image = master.create(client.Mebibytes(args.size))
     peers: dict[str, Callable[[], list[str]]] = {
         'livecopy': lambda: _livecopy(image.id),
         'curl | curl': lambda: _curl(master, slave, image.id),

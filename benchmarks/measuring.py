@@ -13,9 +13,8 @@
 """What the benchmarks share: commands measured, and replicas checked."""
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 import dataclasses
-import itertools
 import json
 import resource
 import statistics
@@ -61,22 +60,6 @@ class Run:
     wall: float
     cpu: float
     peak: int = 0
-
-
-class Random(client.Gibibyte):
-    """As much of it as is wanted.
-
-    :param size: in MiB
-    """
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-
-    def __len__(self) -> int:
-        return self._size * MIB
-
-    def __iter__(self) -> Iterator[bytes]:
-        return itertools.islice(super().__iter__(), self._size)
 
 
 def add_options(parser: argparse.ArgumentParser, size: int = 0) -> None:

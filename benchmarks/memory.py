@@ -37,7 +37,7 @@ def main() -> int:
     args = parser.parse_args()
     master, slave = client.Cloud('master'), client.Cloud('slave')
     master.wipe()
-    data = measuring.Random(args.size)
+    data = client.Mebibytes(args.size)
     digests = [master.create(data).digests for _ in range(_TRANSFERS)]
     commands = {
         'livecopy': [

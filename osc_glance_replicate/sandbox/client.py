@@ -32,15 +32,21 @@ DIRECTORIES = 'OSC_GLANCE_REPLICATE_SANDBOX'
 STORES = ('fast', 'slow')
 
 
-class Gibibyte:
-    """Data to upload that needs no memory."""
+class Mebibytes:
+    """Data to upload that needs no memory.
+
+    :param count: how many there are, all of them alike
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
 
     def __len__(self) -> int:
-        return 1024**3
+        return self._count * 1024**2
 
     def __iter__(self) -> Iterator[bytes]:
         block = os.urandom(1024**2)
-        return (block for _ in range(1024))
+        return (block for _ in range(self._count))
 
 
 class _Connections(dict[str, openstack.connection.Connection]):

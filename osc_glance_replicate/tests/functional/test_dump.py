@@ -22,12 +22,13 @@ import time
 
 from testtools import content
 
+from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests.functional import dumps
 
 _MIB = dumps.MIB
 
-#: How often a run is killed.
-_KILLS = 8
+#: How often a run is killed, at the least.
+_KILLS = base.often(5, 50)
 
 #: Seconds within which it is, after it has come to some point: as long as it
 #: needs for an image.
@@ -262,8 +263,10 @@ class TestKilled(dumps.DumpTest):
     def test_dump(self):
         words = self.words('dump', str(self.path), source='master')
         everything = 2 * len(self.images)
-        interrupted = 0
-        for _ in range(_KILLS):
+        kills = interrupted = 0
+        while kills < _KILLS or not interrupted:
+            self.assertLess(kills, 10 * _KILLS)
+            kills += 1
             point = self.random.randint(self._count(), everything - 1)
             self._kill(words, lambda: self._count() >= point)
             self._assert_nothing_is_wrong()
@@ -271,7 +274,6 @@ class TestKilled(dumps.DumpTest):
                 interrupted += 1
             else:
                 self._damage_some()
-        self.assertNotEqual(0, interrupted)
         self.dump()
         self.assertAllDumped(self.images)
         undisturbed = self.scratch / 'undisturbed'
@@ -315,7 +317,7 @@ class TestKilled(dumps.DumpTest):
     def test_load(self):
         self.dump()
         words = self.words('load', str(self.path), source='slave')
-        for _ in range(_KILLS - 3):
+        for _ in range(_KILLS):
             point = self._stored() + self.random.randint(1, 3)
             self._kill(words, lambda: self._stored() >= point)
             for image_id in self._active():

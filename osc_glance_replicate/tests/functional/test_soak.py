@@ -14,15 +14,16 @@
 
 import random
 
+from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests.functional import soak
 
 
 class TestSoak(soak.Soak):
     def test_killed_and_troubled(self):
         self.soak(
-            images=15,
-            largest=4,
-            kills=3,
+            images=base.often(12, 100),
+            largest=base.often(4, 32),
+            kills=base.often(2, 30),
             seed=random.randrange(10**6),
-            limit=120,
+            limit=base.often(900, 7200),
         )
