@@ -30,7 +30,7 @@ from osc_glance_replicate.sandbox import installed
 from osc_glance_replicate.sandbox import process
 
 _ROLE = 'postgres'
-_STARTS_WITHIN = 60.0  # seconds
+_STARTS_WITHIN = 300.0  # seconds
 _SETTINGS = {
     'listen_addresses': '',
     # Nothing of a sandbox has to outlive a power cut.

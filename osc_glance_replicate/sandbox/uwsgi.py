@@ -31,7 +31,7 @@ THREADS = 8
 # Said below the reason; then the other process is interrupted, at length.
 _GIVEN_UP = 'unable to load app'
 _BACKLOG = 100  # connections
-_READY_WITHIN = 120.0  # seconds
+_READY_WITHIN = 300.0  # seconds
 
 
 class Service:

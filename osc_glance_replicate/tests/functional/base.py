@@ -22,7 +22,7 @@ They run inside a sandbox that is started once for all of them::
 See tox.ini for all options of the clouds.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 import contextlib
 import functools
 import hashlib
@@ -35,7 +35,7 @@ import subprocess
 import sysconfig
 import threading
 import time
-from typing import Any, IO
+from typing import Any, IO, TypeVar
 import uuid
 
 import fixtures
@@ -56,8 +56,10 @@ OPENSTACK = str(pathlib.Path(sysconfig.get_path('scripts')) / 'openstack')
 #: Whether tests take their time: tox run -e functional-long
 _LONG = 'OSC_GLANCE_REPLICATE_LONG' in os.environ
 
-#: Seconds after which a command is taken to hang.
+#: Seconds after which what is waited for is taken to hang.
 _TIMEOUT = 600
+
+_Answer = TypeVar('_Answer')
 
 
 def secrets() -> leaks.Secrets:
@@ -310,6 +312,14 @@ class FunctionalTest(testtools.TestCase):
         if expect is not None:
             self.assertEqual(expect, result.code, secrets().hidden(stderr))
         return result
+
+    def wait_for(self, ask: Callable[[], _Answer]) -> _Answer:
+        """Ask until the answer is true, and give it."""
+        deadline = time.monotonic() + _TIMEOUT
+        while not (answer := ask()):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.02)
+        return answer
 
     def _tell(self, exc_info: object) -> None:
         """Show what the last command has told, where a test fails."""

@@ -15,7 +15,6 @@
 from collections.abc import Sequence
 import os
 import threading
-import time
 from typing import Any
 
 from osc_glance_replicate.model import image_record
@@ -96,10 +95,7 @@ class BrokenLinksTest(base.FunctionalTest):
 
     def await_upload(self, image: image_record.Image) -> None:
         """Wait until the destination has got a part of an image."""
-        deadline = time.monotonic() + 90
-        while not any(call.uploaded for call in self.puts(image)):
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.01)
+        self.wait_for(lambda: any(c.uploaded for c in self.puts(image)))
 
     def gets(self, image: image_record.Image) -> list[faults.Call]:
         """Give the requests for an image's data."""

@@ -157,19 +157,16 @@ class TestCluster(links.BrokenLinksTest):
         for link in first, second:
             link.on('PUT', '/file$', faults.Fault(upload=stall))
         process = self.start_copy('--scheduler', self.cluster.address)
-        doomed = self._await(
-            lambda: next(
-                (i for i, link in enumerate((first, second))
-                 for call in link.seen('PUT', '/file$') if call.uploaded),
-                None,
-            )
+        doomed, *_ = self.wait_for(
+            lambda: [
+                number for number, link in enumerate((first, second))
+                for call in link.seen('PUT', '/file$') if call.uploaded
+            ]
         )  # fmt: skip
         link = (first, second)[doomed]
         path = link.seen('PUT', '/file$')[0].path
         image = next(image for image in images if image.id in path)
-        self._await(
-            lambda: self.slave.get(image.id).status == 'saving' or None
-        )
+        self.wait_for(lambda: self.slave.get(image.id).status == 'saving')
         self.cluster.workers[doomed].kill()
         result = self.finish(process)
         self.assertEqual({i.id: 'copied' for i in images}, result.results)
@@ -180,14 +177,6 @@ class TestCluster(links.BrokenLinksTest):
         self.assertEqual('204', answers[-1])
         self.assertEqual(2, len(answers), str(answers))
         self.assertNotEqual('204', answers[0])
-
-    def _await(self, ask):
-        """Wait for an answer."""
-        deadline = time.monotonic() + 90
-        while (answer := ask()) is None:
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.02)
-        return answer
 
     def _uploads(self, image):
         """Give how Glance answered the uploads of an image."""
@@ -208,9 +197,7 @@ class TestCluster(links.BrokenLinksTest):
         self.assertEqual({image.id: 'failed'}, result.results)
         self.assertIn('next run', result.rows[0]['Reason'])
         # The worker has let go of it as well.
-        self._await(
-            lambda: self.slave.get(image.id).status == 'queued' or None
-        )
+        self.wait_for(lambda: self.slave.get(image.id).status == 'queued')
         self.assertNothingActive(image)
         self.assertEqual({image.id: 'copied'}, self.scheduled().results)
         self.assertCopied(image)
@@ -277,7 +264,7 @@ class TestCluster(links.BrokenLinksTest):
         process = self.start_copy(
             '--scheduler', self.cluster.address, '--transfers', '2'
         )
-        self._await(lambda: self.destination.seen('PUT', '/file$') or None)
+        self.wait_for(lambda: self.destination.seen('PUT', '/file$'))
         self.cluster.scheduler.kill()
         # Those as well that were only asked for when it was gone.
         result = self.finish(process, expect=1)
@@ -395,10 +382,7 @@ class TestWorkers(base.FunctionalTest):
         hired, crew = self.cluster(workers=1, rate=1000)
         self.assertEqual(1000, crew.share)
         hired.hire({})
-        deadline = time.monotonic() + 90
-        while self._rates(hired) != [500, 500]:
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.05)
+        self.wait_for(lambda: self._rates(hired) == [500, 500])
         self.assertEqual(500, crew.share)
         # What a task says that was asked for before does not count.
         with distributed.Client(hired.address, set_as_default=False) as client:

@@ -227,7 +227,7 @@ class TestRecords(links.BrokenLinksTest):
         def blocks():
             yield data[: links.MIB]
             rest = data[links.MIB :]
-            deadline = time.monotonic() + 90
+            deadline = time.monotonic() + 600
             while not self.destination.seen('GET', f'{image.id}$'):
                 self.assertLess(time.monotonic(), deadline)
                 yield rest[:1]
@@ -254,10 +254,7 @@ class TestRecords(links.BrokenLinksTest):
             cloud.close()
 
     def _await_status(self, image, status):
-        deadline = time.monotonic() + 90
-        while self.slave.get(image.id).status != status:
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.05)
+        self.wait_for(lambda: self.slave.get(image.id).status == status)
 
     def test_records_past_help_are_named(self):
         poisoned = self.image(name='poisoned')
@@ -284,12 +281,11 @@ class TestRecords(links.BrokenLinksTest):
             f'/images/{stuck.id}/import',
             json={'method': {'name': 'glance-direct'}},
         )
-        deadline = time.monotonic() + 90
-        while not self.slave.get(stuck.id).record.get(
-            'os_glance_failed_import'
-        ):
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.1)
+        self.wait_for(
+            lambda: self.slave.get(stuck.id).record.get(
+                'os_glance_failed_import'
+            )
+        )
         before = [self.slave.get(image.id) for image in (poisoned, stuck)]
         result = self.copy(expect=1)
         self.assertReasons(

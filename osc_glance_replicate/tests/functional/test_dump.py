@@ -16,14 +16,17 @@ import contextlib
 import os
 import random
 import resource
-import signal
 import stat
+import threading
 import time
 
 from testtools import content
 
 from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests.functional import dumps
+from osc_glance_replicate.tests.functional import faults
+from osc_glance_replicate.tests.functional import links
+from osc_glance_replicate.tests.functional import proxy
 
 _MIB = dumps.MIB
 
@@ -470,24 +473,27 @@ class TestAlone(dumps.DumpTest):
     """Two dumps into one directory would spoil each other's parts."""
 
     def test_second_dump_is_refused(self):
-        image = self.master.create(b'x' * (8 * _MIB))
+        data = os.urandom(3 * _MIB)
+        image = self.master.create(data)
+        source = self.useFixture(proxy.Proxy(self.master.glance.url))
+        over = threading.Event()
+        self.addCleanup(over.set)
+        hold = faults.Fault(download=faults.after(2 * _MIB, over.wait))
+        source.on('GET', '/file$', hold)
         first = self.start(
-            *self.words('dump', str(self.path), source='master')
+            *self.words('dump', str(self.path), source='master'),
+            environment=self.clouds_yaml(master=links.behind(source)),
         )
-        while not self.part_file(image).exists():
-            self.assertIsNone(first.poll())
-            time.sleep(0.001)
-        first.send_signal(signal.SIGSTOP)
-        self.addCleanup(_let_go, first)
+        self.wait_for(self.part_file(image).exists)
         before = self.names()
         second = self.dump(expect=1)
         self.assertOneLine(second, str(self.path), 'another dump')
         self.assertEqual(before, self.names())
         # Who only looks is let in.
         self.replicate('compare', '--dump', str(self.path), expect=3)
-        first.send_signal(signal.SIGCONT)
-        self.assertEqual(0, first.wait(90))
-        self.assertAllDumped({image.id: b'x' * (8 * _MIB)})
+        over.set()
+        self.finish(first)
+        self.assertAllDumped({image.id: data})
 
 
 class TestPath(dumps.DumpTest):
@@ -578,11 +584,6 @@ def _longest_file(size):
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def _let_go(process):
-    with contextlib.suppress(ProcessLookupError):
-        process.send_signal(signal.SIGCONT)
 
 
 def _contents(path):

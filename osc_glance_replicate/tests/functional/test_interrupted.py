@@ -18,7 +18,6 @@ import re
 import signal
 import subprocess
 import threading
-import time
 
 from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests.functional import faults
@@ -68,13 +67,12 @@ class TestSignals(links.BrokenLinksTest):
             )
 
     def _await_status(self, image, status):
-        deadline = time.monotonic() + 90
-        while (
-            image.id not in self.slave.ids()
-            or self.slave.get(image.id).status != status
-        ):
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.05)
+        self.wait_for(
+            lambda: (
+                image.id in self.slave.ids()
+                and self.slave.get(image.id).status == status
+            )
+        )
 
     def test_second_signal_ends_whatever_happens(self):
         image = self.image()
@@ -88,11 +86,9 @@ class TestSignals(links.BrokenLinksTest):
         process = self.start_script(
             *self.words(), environment=self.environment
         )
-        self.assertTrue(asked.wait(90))
+        self.wait_for(asked.is_set)
         process.send_signal(signal.SIGINT)
-        while _heeds(process, signal.SIGINT):
-            self.assertIsNone(process.poll())
-            time.sleep(0.01)
+        self.wait_for(lambda: not _heeds(process, signal.SIGINT))
         process.send_signal(signal.SIGINT)
         result = self.finish(process, expect=-signal.SIGINT)
         self.assertNotIn('Traceback', result.stderr)
