@@ -24,11 +24,9 @@ import contextlib
 import functools
 import gc
 import importlib
-import importlib.metadata
 import json
 import os
 import pathlib
-import pkgutil
 import select
 import signal
 import socket
@@ -180,6 +178,10 @@ def server(program: str = 'openstack') -> Server:
 
 def _load_openstack() -> Callable[[], int | None]:
     """Import what commands import, and give what the script calls."""
+    # Not for those who only give orders.
+    from importlib import metadata
+    import pkgutil
+
     from openstackclient import shell
 
     import osc_glance_replicate
@@ -195,7 +197,7 @@ def _load_openstack() -> Callable[[], int | None]:
     ]
     for name in (*_MODULES, *ours):
         importlib.import_module(name)
-    found = importlib.metadata.entry_points()
+    found = metadata.entry_points()
     for group in found.groups:
         if group.startswith('openstack.'):
             for entry_point in found.select(group=group):
@@ -207,13 +209,15 @@ def _load_openstack() -> Callable[[], int | None]:
 
 def _load_dask() -> Callable[[], int | None]:
     """Import what workers do, and give what the script calls."""
+    from importlib import metadata
+
     from dask import cli
     from dask import config
 
     # What a worker is sent needs it.
     from osc_glance_replicate.cluster import worker  # noqa: F401
 
-    for entry_point in importlib.metadata.entry_points(group='dask_cli'):
+    for entry_point in metadata.entry_points(group='dask_cli'):
         entry_point.load()
 
     def run() -> None:
