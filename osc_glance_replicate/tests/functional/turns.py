@@ -64,15 +64,18 @@ class Turn(fixtures.Fixture):
 
 def _claim_any() -> tuple[pathlib.Path, IO[str]]:
     """Wait for a sandbox that nobody uses."""
-    while True:
-        for directory in reversed(_SANDBOXES):
-            claim = _open(directory)
-            with contextlib.suppress(BlockingIOError):
-                fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return directory, claim
-            claim.close()
-        time.sleep(0.02)
+    with _open(_SANDBOXES[0], 'queue') as queue:
+        # Who came later would get what becomes free in a moment's sleep.
+        fcntl.flock(queue, fcntl.LOCK_EX)
+        while True:
+            for directory in reversed(_SANDBOXES):
+                claim = _open(directory)
+                with contextlib.suppress(BlockingIOError):
+                    fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    return directory, claim
+                claim.close()
+            time.sleep(0.02)
 
 
-def _open(directory: pathlib.Path) -> IO[str]:
-    return (directory / 'claim').open('w')
+def _open(directory: pathlib.Path, name: str = 'claim') -> IO[str]:
+    return (directory / name).open('w')
