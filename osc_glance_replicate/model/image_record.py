@@ -265,13 +265,14 @@ class Image:
 
     @property
     def properties(self) -> dict[str, Any]:
-        """The custom properties; one that is null counts as absent.
+        """The custom properties by name; one that is null counts as absent.
 
-        Glance takes none that is null: see fact-property-limits.
+        Glance takes none that is null: see fact-property-limits. It keeps no
+        order of them, and what is told of an image twice shall be the same.
         """
         return {
             field: value
-            for field, value in self.record.items()
+            for field, value in sorted(self.record.items())
             if is_property(field) and value is not None
         }
 

@@ -54,6 +54,12 @@ class TestPortable(testtools.TestCase):
             samples.image(tags=['a', 'b', 'a']).portable,
         )
 
+    def test_properties_have_no_order(self):
+        one = samples.image(os_version='12', note='x')
+        other = samples.image(note='x', os_version='12')
+        self.assertEqual(['note', 'os_version'], list(one.properties))
+        self.assertEqual(list(one.portable), list(other.portable))
+
     def test_old_record_without_hidden_is_not_hidden(self):
         record = dict(samples.image().record)
         del record['os_hidden']
