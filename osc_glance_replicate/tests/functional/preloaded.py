@@ -19,6 +19,7 @@ streams, signals and end. What is about the start of a command starts the
 console script itself (``FunctionalTest.start_script``).
 """
 
+import atexit
 from collections.abc import Callable, Mapping, Sequence
 import contextlib
 import functools
@@ -34,6 +35,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from typing import Any, NoReturn
 
 _MODULES = (
     'cliff.formatters.json_format',
@@ -275,6 +277,25 @@ def _mind(order: int, stdout: int, stderr: int, tell: int) -> list[str]:
     return list(arguments)
 
 
+def _exit(run: Callable[[], int | None]) -> NoReturn:
+    """Run a command, and end as Python does.
+
+    But where no thread is left, and nothing more can happen, it does not take
+    down all that was imported: it would have to copy it first.
+    """
+    code: Any
+    try:
+        code = run()
+    except SystemExit as exc:
+        code = exc.code
+    if threading.active_count() == 1 and isinstance(code, int | None):
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code or 0)
+    sys.exit(code)
+
+
 def main() -> None:
     """Serve; in a command, become the console script."""
     number, program = sys.argv[1:]
@@ -291,7 +312,7 @@ def main() -> None:
         arguments = _serve(orders)
     if arguments is not None:
         sys.argv = [str(script), *arguments]
-        sys.exit(run())
+        _exit(run)
 
 
 if __name__ == '__main__':
