@@ -21,6 +21,13 @@ from osc_glance_replicate import signals
 
 
 class TestHeeded(testtools.TestCase):
+    def setUp(self):
+        super().setUp()
+        # Whoever runs the tests may have them ignored.
+        for number in signal.SIGINT, signal.SIGTERM:
+            before = signal.signal(number, signal.default_int_handler)
+            self.addCleanup(signal.signal, number, before)
+
     def test_first_signal_is_raised_and_handlers_come_back(self):
         for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
             before = signal.getsignal(number)
@@ -36,6 +43,8 @@ class TestHeeded(testtools.TestCase):
         code = (
             'import os, signal\n'
             'from osc_glance_replicate import signals\n'
+            'for number in signal.SIGINT, signal.SIGTERM:\n'
+            '    signal.signal(number, signal.SIG_DFL)\n'
             'with signals.heeded():\n'
             '    try:\n'
             '        os.kill(os.getpid(), signal.SIGTERM)\n'
@@ -46,8 +55,7 @@ class TestHeeded(testtools.TestCase):
         self.assertEqual(-signal.SIGINT, ended.returncode)
 
     def test_what_is_ignored_stays_ignored(self):
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        self.addCleanup(signal.signal, signal.SIGINT, before)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         with signals.heeded():
             os.kill(os.getpid(), signal.SIGINT)
         self.assertIs(signal.SIG_IGN, signal.getsignal(signal.SIGINT))
