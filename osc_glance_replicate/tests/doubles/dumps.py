@@ -32,7 +32,7 @@ class FilesTest(testtools.TestCase):
     :ivar path: the directory; a name may be absolute, too
     """
 
-    patience = 30
+    patience = 90
 
     def setUp(self):
         super().setUp()

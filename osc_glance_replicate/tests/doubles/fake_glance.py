@@ -110,6 +110,8 @@ class FakeGlance(fixtures.Fixture):
 
     def _setUp(self) -> None:
         fake = self
+        # A proxy of the caller's knows no way back to this machine.
+        self.useFixture(fixtures.EnvironmentVariable('no_proxy', '127.0.0.1'))
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = 'HTTP/1.1'
@@ -197,7 +199,16 @@ class FakeGlance(fixtures.Fixture):
 
 
 class GlanceTest(testtools.TestCase):
-    """A place whose Glance answers to order."""
+    """A place whose Glance answers to order.
+
+    :cvar patience: seconds: what is never answered may be waited for for ever
+    """
+
+    patience = 90
+
+    def setUp(self):
+        super().setUp()
+        self.useFixture(fixtures.Timeout(self.patience, gentle=True))
 
     def serve(self, answer):
         self.fake = self.useFixture(FakeGlance(answer))

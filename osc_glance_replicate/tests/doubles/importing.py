@@ -19,6 +19,7 @@ import testtools
 from osc_glance_replicate.model import options
 from osc_glance_replicate.places.glance import imports
 from osc_glance_replicate import retry
+from osc_glance_replicate.tests.doubles import clocks
 from osc_glance_replicate.tests.doubles import fake_glance
 from osc_glance_replicate.tests.doubles import samples
 
@@ -35,19 +36,6 @@ FAILED = {
     'message': 'Task failed due to Internal Error',
     'request_id': 'req-1',
 }
-
-
-class Clock:
-    """A clock that goes on only while somebody sleeps."""
-
-    def __init__(self):
-        self._now = 0.0
-
-    def monotonic(self):
-        return self._now
-
-    def sleep(self, seconds):
-        self._now += seconds
 
 
 class ImportTest(testtools.TestCase):
@@ -71,7 +59,7 @@ class ImportTest(testtools.TestCase):
             (retry, '_FIRST_DELAY', 0.001),
             (imports, '_MIN_INTERVAL', 0.001),
             (imports, '_STALL_TIMEOUT', 0.3),
-            (imports, 'time', Clock()),
+            (imports, 'time', clocks.Clock()),
         ):
             patcher = mock.patch.object(module, name, value)
             patcher.start()

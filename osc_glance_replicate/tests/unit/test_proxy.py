@@ -19,10 +19,12 @@ import json
 import socket
 import threading
 import time
+from unittest import mock
 
 import fixtures
 import testtools
 
+from osc_glance_replicate.tests.doubles import clocks
 from osc_glance_replicate.tests.functional import faults
 from osc_glance_replicate.tests.functional import proxy
 
@@ -41,7 +43,7 @@ class Server(fixtures.Fixture):
         self.read = threading.Condition()
 
         class Handler(http.server.BaseHTTPRequestHandler):
-            timeout = 10
+            timeout = clocks.PATIENCE
 
             def do_GET(self) -> None:
                 self._answer(
@@ -87,13 +89,14 @@ class Server(fixtures.Fixture):
 class TestProxy(testtools.TestCase):
     def setUp(self):
         super().setUp()
+        self.useFixture(fixtures.Timeout(90, gentle=True))
         self.server = self.useFixture(Server())
         self.proxy = self.useFixture(proxy.Proxy(self.server.url))
 
     def ask(self, method='GET', path='/', body=None, headers=None):
         """Make one request; gives status and body."""
         connection = http.client.HTTPConnection(
-            self.proxy.url.removeprefix('http://'), timeout=10
+            self.proxy.url.removeprefix('http://'), timeout=clocks.PATIENCE
         )
         with contextlib.closing(connection):
             connection.request(method, path, body, headers or {})
@@ -110,7 +113,7 @@ class TestProxy(testtools.TestCase):
         get, put = self.proxy.calls
         for call in get, put:
             # The last bytes arrive before they are counted.
-            self.assertTrue(call.over.wait(5))
+            self.assertTrue(call.over.wait(clocks.PATIENCE))
         self.assertEqual(('GET', '/', 'bytes=1-'), (
             get.method, get.path, get.range,
         ))  # fmt: skip
@@ -132,7 +135,7 @@ class TestProxy(testtools.TestCase):
             self.proxy.on('GET', '/', fault)
             self.assertRaises(error, self.ask)
             call = self.proxy.calls[-1]
-            self.assertTrue(call.over.wait(5))
+            self.assertTrue(call.over.wait(clocks.PATIENCE))
             self.assertEqual(70_000, call.downloaded)
             self.assertEqual((200, DATA), self.ask())
 
@@ -143,25 +146,31 @@ class TestProxy(testtools.TestCase):
         self._wait_for_server()
         self.assertEqual([100_000], self.server.taken)
 
-    def _wait_for_server(self):
+    def _wait_for_server(self, count=1):
         with self.server.read:
-            while not self.server.taken:
-                self.assertTrue(self.server.read.wait(5))
+            while len(self.server.taken) < count:
+                self.assertTrue(self.server.read.wait(clocks.PATIENCE))
+
+    def _begin_upload_and_go(self, keep):
+        self.proxy.on('PUT', '/', faults.Fault(keep=keep))
+        with socket.create_connection(
+            self.proxy.url.removeprefix('http://').split(':')
+        ) as client:
+            client.sendall(b'PUT / HTTP/1.1\r\nContent-Length: 9\r\n\r\n1')
 
     def test_tells_the_server_that_the_client_has_gone_or_keeps_it(self):
-        for keep in False, True:
-            self.proxy.on('PUT', '/', faults.Fault(keep=keep))
-            with socket.create_connection(
-                self.proxy.url.removeprefix('http://').split(':')
-            ) as client:
-                client.sendall(b'PUT / HTTP/1.1\r\nContent-Length: 9\r\n\r\n1')
-            if not keep:
-                self._wait_for_server()
-                self.assertEqual([1], self.server.taken)
-        while len(self.proxy.calls) < 2:
+        self._begin_upload_and_go(keep=True)
+        while not self.proxy._open:
             time.sleep(0.01)
-        self.assertFalse(self.proxy.calls[1].over.wait(0.2))
-        self.assertEqual([1], self.server.taken)
+        (kept,) = self.proxy._open
+        # What it does about a client that has gone ends with this.
+        while kept._client.fileno() >= 0:
+            time.sleep(0.01)
+        kept._server.sendall(b'23456789')
+        self._wait_for_server()
+        self._begin_upload_and_go(keep=False)
+        self._wait_for_server(2)
+        self.assertEqual([9, 1], self.server.taken)
 
     def test_answers_itself(self):
         for early in True, False:
@@ -224,21 +233,26 @@ class TestProxy(testtools.TestCase):
                 self.assertEqual(expected[0][: len(DATA)], data)
 
     def test_keeps_time(self):
+        clock = clocks.Clock()
+        self.useFixture(fixtures.MonkeyPatch(f'{faults.__name__}.time', clock))
         for fault, least in (
-            (faults.after(5, faults.pause(0.2)), 0.2),
-            (faults.dribble(65536, 0.05), 0.2),
+            (faults.after(5, faults.pause(20)), 20),
+            (faults.dribble(65536, 5), 20),
         ):
             self.proxy.on('GET', '/', faults.Fault(download=fault))
-            start = time.monotonic()
+            start = clock.now
             self.assertEqual((200, DATA), self.ask())
-            self.assertGreater(time.monotonic() - start, least)
-        slow = faults.dribble(1024, 0.01)
-        broken = faults.since(0.2, faults.reset)
+            self.assertGreaterEqual(clock.now - start, least)
+        slow = faults.dribble(1024, 1)
+        broken = faults.since(20, faults.reset)
         self.proxy.on(
             'GET', '/', faults.Fault(download=lambda b: broken(slow(b)))
         )
         self.assertRaises(ConnectionResetError, self.ask)
-        self.assertLess(self.proxy.calls[-1].downloaded, 40_000)
+        call = self.proxy.calls[-1]
+        self.assertTrue(call.over.wait(clocks.PATIENCE))
+        # The last one may be less than 1024 bytes, of each block that came.
+        self.assertLessEqual(call.downloaded, 20 * 1024)
 
     def test_knows_which_requests_are_meant(self):
         no = faults.Fault(answer=faults.Answer(404))
@@ -254,13 +268,13 @@ class TestProxy(testtools.TestCase):
         self.assertEqual(404, ranged[0])
 
     def test_can_be_down(self):
-        began = threading.Event()
+        began, is_down = threading.Event(), threading.Event()
         self.proxy.on(
             'GET',
             '/',
             faults.Fault(
                 download=faults.after(
-                    1, lambda: (began.set(), time.sleep(0.5))
+                    1, lambda: (began.set(), is_down.wait(clocks.PATIENCE))
                 )
             ),
         )
@@ -274,14 +288,19 @@ class TestProxy(testtools.TestCase):
 
         thread = threading.Thread(target=ask)
         thread.start()
-        self.assertTrue(began.wait(5))
+        self.assertTrue(began.wait(clocks.PATIENCE))
         self.proxy.down()
+        is_down.set()
         self.assertRaises(ConnectionRefusedError, self.ask)
         thread.join()
         self.assertIsInstance(broken[0], ConnectionResetError)
         self.proxy.up()
         self.assertEqual((200, DATA), self.ask())
-        self.proxy.down(0.1)
+        with mock.patch.object(threading, 'Timer') as timer:
+            self.proxy.down(20)
+        ((seconds, end),) = (call.args for call in timer.call_args_list)
+        self.assertEqual(20, seconds)
+        timer.return_value.start.assert_called_once_with()
         self.assertRaises(ConnectionRefusedError, self.ask)
-        time.sleep(0.3)
+        end()
         self.assertEqual((200, DATA), self.ask())

@@ -13,7 +13,6 @@
 import io
 import os
 import pty
-import time
 
 from rich import cells
 from rich import console
@@ -22,6 +21,7 @@ import testtools
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.reporting import display
+from osc_glance_replicate.tests.doubles import clocks
 from osc_glance_replicate.tests.doubles import samples
 
 action = samples.action
@@ -30,14 +30,22 @@ action = samples.action
 class TestDisplay(testtools.TestCase):
     def display(self, width=80):
         self.stream = io.StringIO()
+        self.clock = clocks.Clock()
         self.terminal = console.Console(
-            file=self.stream, force_terminal=True, width=width, height=25
+            file=self.stream,
+            force_terminal=True,
+            width=width,
+            height=25,
+            get_time=self.clock.monotonic,
         )
         return display.Display(self.terminal)
 
     def shown(self, display, width=80):
         """Give the lines that are on the terminal."""
-        paper = console.Console(file=io.StringIO(), width=width)
+        # Whatever the caller sets: FORCE_COLOR colours paper, too.
+        paper = console.Console(
+            file=io.StringIO(), force_terminal=False, width=width
+        )
         with paper.capture() as capture:
             paper.print(display._progress.get_renderable())
         return capture.get().splitlines()
@@ -141,7 +149,7 @@ class TestDisplay(testtools.TestCase):
         for each in one, other:
             display.begun(each)
             display.sent(each, 1_000)
-            time.sleep(0.01)
+            self.clock.sleep(1)
             display.sent(each, 2_000_000)
         display.retried(one, errors.TransientError('slave', 'HTTP 503'))
         display.ended(
@@ -178,7 +186,7 @@ class TestDisplay(testtools.TestCase):
         display.begun(one)
         for _ in range(4):
             display.sent(one, 1_000_000)
-            time.sleep(0.01)
+            self.clock.sleep(1)
         display.planned([action(2)])
         total, _ = self.shown(display)
         self.assertIn('4.0/8.0 MB', total)

@@ -24,6 +24,7 @@ from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.reporting import display
 from osc_glance_replicate.reporting import progress
+from osc_glance_replicate.tests.doubles import clocks
 from osc_glance_replicate.tests.doubles import samples
 
 action = samples.action
@@ -34,6 +35,10 @@ class TestLines(testtools.TestCase):
         super().setUp()
         self.stream = io.StringIO()
         self.lines = progress.ProgressLog(self.stream)
+        self.clock = clocks.Clock()
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{progress.__name__}.time', self.clock)
+        )
 
     def told(self):
         told = self.stream.getvalue().splitlines()
@@ -44,10 +49,11 @@ class TestLines(testtools.TestCase):
         one, other = action(1, name='one'), action(2, name='other')
         self.lines.planned([one])
         self.lines.begun(one)
+        self.clock.sleep(7)
         self.lines.sent(one, 4_000_000)
         self.lines.ended(outcomes.Outcome(one, outcomes.Result.COPIED))
         self.assertEqual(
-            [f'copied: {one.image.id} one to slave, 4.0 MB in 0 s '
+            [f'copied: {one.image.id} one to slave, 4.0 MB in 7 s '
              '(1 of 1+ images)'],
             self.told(),
         )  # fmt: skip

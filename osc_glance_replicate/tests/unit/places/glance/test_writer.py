@@ -10,8 +10,9 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-import datetime
 import email.utils
+
+import fixtures
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.tests.doubles import fake_glance
@@ -79,16 +80,15 @@ class TestWrite(fake_glance.GlanceTest):
         self.assertEqual(1, len(self.fake.requests))
 
     def test_retry_after_may_be_a_date(self):
-        soon = email.utils.format_datetime(
-            datetime.datetime.now(datetime.UTC)
-            + datetime.timedelta(seconds=100)
-        )
-        for value, least in ((soon, 90), ('nonsense', 0), ('-5', 0)):
+        now = 1_800_000_000
+        self.useFixture(fixtures.MonkeyPatch('time.time', lambda: now + 0.5))
+        soon = email.utils.formatdate(now + 100, usegmt=True)
+        for value, seconds in ((soon, 99.5), ('nonsense', 0), ('-5', 0)):
             answer = Answer(503, headers={'Retry-After': value})
             error = self.assertRaises(
                 errors.TransientError, self.write, answer
             )
-            self.assertTrue(least <= error.retry_after <= 100)
+            self.assertEqual(seconds, error.retry_after)
 
     def test_what_glance_says_is_passed_on(self):
         answer = Answer(
