@@ -18,13 +18,16 @@ import testtools
 
 from osc_glance_replicate import background
 from osc_glance_replicate import errors
+from osc_glance_replicate.tests.doubles import clocks
 from osc_glance_replicate.transfer import fan_out
+
+_PATIENCE = clocks.PATIENCE
 
 
 class Blocks:
     """Verified data that comes block by block.
 
-    :param blocks: what is read; an error is raised
+    :param blocks: what is read, or gives it; an error is raised
     """
 
     def __init__(self, *blocks):
@@ -43,13 +46,16 @@ class Blocks:
         block = next(self._blocks, b'')
         if isinstance(block, Exception):
             raise block
-        return block
+        return block() if callable(block) else block
 
 
 class TestBranches(testtools.TestCase):
     def setUp(self):
         super().setUp()
-        for name, value in (('_STRAGGLER_TIMEOUT', 10), ('_MAX_LEAD', 4)):
+        for name, value in (
+            ('_STRAGGLER_TIMEOUT', _PATIENCE),
+            ('_MAX_LEAD', 4),
+        ):
             self.useFixture(
                 fixtures.MonkeyPatch(f'{fan_out.__name__}.{name}', value)
             )
@@ -60,7 +66,7 @@ class TestBranches(testtools.TestCase):
         def read():
             with branch:
                 branch.look_ahead()
-                return b''.join(iter(lambda: branch.read(10), b''))
+                return b''.join(iter(lambda: branch.read(_PATIENCE), b''))
 
         return background.start(read)
 
@@ -69,7 +75,8 @@ class TestBranches(testtools.TestCase):
         fan = fan_out.FanOut(data, 'abc')
         coming = [self.received(fan.branch(name)) for name in 'abc']
         self.assertEqual(
-            [b'onetwothreefour'] * 3, [each.result(10) for each in coming]
+            [b'onetwothreefour'] * 3,
+            [each.result(_PATIENCE) for each in coming],
         )
         self.assertEqual(1, data.opened)
 
@@ -77,7 +84,7 @@ class TestBranches(testtools.TestCase):
         fan = fan_out.FanOut(Blocks(b'data'), 'ab')
         coming = self.received(fan.branch('a'))
         fan.leave('b')
-        self.assertEqual(b'data', coming.result(10))
+        self.assertEqual(b'data', coming.result(_PATIENCE))
         self.assertIsNone(fan.branch('b'))
         self.assertIsNone(fan.branch('stranger'))
 
@@ -86,31 +93,37 @@ class TestBranches(testtools.TestCase):
         fan = fan_out.FanOut(Blocks(b'one', broken), 'ab')
         coming = [self.received(fan.branch(name)) for name in 'ab']
         self.assertEqual(
-            [broken, broken], [each.exception(10) for each in coming]
+            [broken, broken], [each.exception(_PATIENCE) for each in coming]
         )
 
     def test_whoever_holds_up_the_others_is_dropped(self):
-        self.useFixture(
-            fixtures.MonkeyPatch(
-                f'{fan_out.__name__}._STRAGGLER_TIMEOUT', 0.05
-            )
-        )
-        fan = fan_out.FanOut(Blocks(b'1111', b'2222', b'3333'), 'ab')
-        quick, slow = fan.branch('a'), fan.branch('b')
         taken, go = threading.Event(), threading.Event()
+
+        def third():
+            # No patience for what is late only once both are at it.
+            taken.wait(_PATIENCE)
+            self.useFixture(
+                fixtures.MonkeyPatch(
+                    f'{fan_out.__name__}._STRAGGLER_TIMEOUT', 0.05
+                )
+            )
+            return b'3333'
+
+        fan = fan_out.FanOut(Blocks(b'1111', b'2222', third), 'ab')
+        quick, slow = fan.branch('a'), fan.branch('b')
 
         def read_slowly():
             with slow:
                 slow.look_ahead()
-                slow.read(10)
+                slow.read(_PATIENCE)
                 taken.set()
-                go.wait(10)
-                return b''.join(iter(lambda: slow.read(10), b''))
+                go.wait(_PATIENCE)
+                return b''.join(iter(lambda: slow.read(_PATIENCE), b''))
 
         blocked = background.start(read_slowly)
         coming = self.received(quick)
-        self.assertEqual(b'111122223333', coming.result(10))
+        self.assertEqual(b'111122223333', coming.result(_PATIENCE))
         go.set()
-        error = blocked.exception(10)
+        error = blocked.exception(_PATIENCE)
         self.assertIsInstance(error, errors.DroppedError)
         self.assertIn('b: held up the other destinations', str(error))

@@ -16,6 +16,7 @@ import threading
 import testtools
 
 from osc_glance_replicate import errors
+from osc_glance_replicate.tests.doubles import clocks
 from osc_glance_replicate.tests.doubles import places
 from osc_glance_replicate.tests.doubles import samples
 from osc_glance_replicate.transfer import bandwidth
@@ -58,8 +59,8 @@ class TestReadAhead(testtools.TestCase):
         silent = Silent()
         with contextlib.closing(read_ahead.ReadAhead(silent, 100)) as data:
             self.assertIsNone(data.read(0.001))
-            self.assertTrue(silent.waits.wait(10))
-        self.assertTrue(silent.closed.wait(10))
+            self.assertTrue(silent.waits.wait(clocks.PATIENCE))
+        self.assertTrue(silent.closed.wait(clocks.PATIENCE))
 
     def test_errors_are_passed_on(self):
         for error in BROKEN, TimeoutError('of the source'):
@@ -73,5 +74,7 @@ class TestReadAhead(testtools.TestCase):
             )
             with contextlib.closing(read_ahead.ReadAhead(source, 100)) as data:
                 self.assertRaises(
-                    (errors.PlaceError, TimeoutError), data.read, 10
+                    (errors.PlaceError, TimeoutError),
+                    data.read,
+                    clocks.PATIENCE,
                 )

@@ -11,15 +11,17 @@
 # under the License.
 
 import contextlib
+import select
 import socket
 import threading
+import types
 
 import fixtures
 import testtools
 
-from osc_glance_replicate import background
 from osc_glance_replicate import errors
 from osc_glance_replicate import retry
+from osc_glance_replicate.tests.doubles import clocks
 from osc_glance_replicate.tests.doubles import places
 from osc_glance_replicate.tests.doubles import samples
 from osc_glance_replicate.transfer import bandwidth
@@ -28,6 +30,8 @@ from osc_glance_replicate.transfer import resuming_reader
 from osc_glance_replicate.transfer import source_data
 
 DATA = b'0123456789'
+
+_PATIENCE = clocks.PATIENCE
 
 BROKEN = errors.TransientError('master', 'broke')
 
@@ -200,7 +204,7 @@ class TestArrived(testtools.TestCase):
     def test_without_a_thread(self):
         data = self.opened()
         self.wires[0].theirs.sendall(DATA)
-        given = [data.read(10) for _ in range(4)]
+        given = [data.read(_PATIENCE) for _ in range(4)]
         self.assertEqual([b'0123', b'4567', b'89', b''], given)
         # The first one is opened by the thread.
         self.assertEqual(['thread', 'here', 'here'], self.readers())
@@ -208,25 +212,25 @@ class TestArrived(testtools.TestCase):
     def test_whoever_waits_has_it_read(self):
         data = self.opened()
         self.wires[0].theirs.sendall(DATA[:4])
-        self.assertEqual(DATA[:4], data.read(10))
+        self.assertEqual(DATA[:4], data.read(_PATIENCE))
         self.assertIsNone(data.read(0.001))
         self.wires[0].theirs.sendall(DATA[4:])
-        self.assertEqual(DATA[4:8], data.read(10))
-        self.assertEqual(DATA[8:], data.read(10))
+        self.assertEqual(DATA[4:8], data.read(_PATIENCE))
+        self.assertEqual(DATA[8:], data.read(_PATIENCE))
         self.assertEqual(['thread', 'thread', 'here'], self.readers())
 
     def break_off(self, reset):
         data = self.opened()
         wire, other = self.wires
         wire.theirs.sendall(DATA[:4])
-        self.assertEqual(DATA[:4], data.read(10))
+        self.assertEqual(DATA[:4], data.read(_PATIENCE))
         if reset:
             # What it has not read is lost on it.
             wire._ours.sendall(b'?')
         wire.theirs.close()
         other.theirs.sendall(DATA[4:])
-        self.assertEqual(DATA[4:8], data.read(10))
-        self.assertEqual(DATA[8:], data.read(10))
+        self.assertEqual(DATA[4:8], data.read(_PATIENCE))
+        self.assertEqual(DATA[8:], data.read(_PATIENCE))
         self.assertEqual([0, 4], self.starts)
         self.assertEqual(['thread', 'here', 'thread', 'here'], self.readers())
 
@@ -237,28 +241,43 @@ class TestArrived(testtools.TestCase):
         self.break_off(reset=True)
 
     def test_a_dribble_is_a_break(self):
-        self.useFixture(
-            fixtures.MonkeyPatch(f'{source_data.__name__}._RATE_WINDOW', 0.2)
-        )
+        clock = clocks.Clock()
+        dribble = iter(DATA)
+
+        def send():
+            self.wires[0].theirs.send(bytes([next(dribble)]))
+
+        class Poll:
+            """A byte comes after 20 seconds."""
+
+            def register(self, fileno, events):
+                pass
+
+            def poll(self, timeout):
+                clock.sleep(20)
+                send()
+                return True
+
+        polls = types.SimpleNamespace(poll=Poll, POLLIN=select.POLLIN)
+        for name, double in ('time', clock), ('select', polls):
+            self.useFixture(
+                fixtures.MonkeyPatch(f'{source_data.__name__}.{name}', double)
+            )
         data = self.opened()
-        ended = threading.Event()
-        self.addCleanup(ended.set)
-
-        def dribble():
-            for byte in DATA:
-                self.wires[0].theirs.send(bytes([byte]))
-                ended.wait(0.04)
-
-        background.start(dribble)
-        given = 0
-        while len(self.starts) < 2:
-            given += len(data.read(0.01) or b'')
-            self.assertLess(given, len(DATA))
-        self.assertIn('here', self.readers())
+        send()
+        given = [data.read(_PATIENCE) for _ in range(3)]
+        self.assertEqual([b'0', b'1', b'2'], given)
+        self.wires[1].theirs.sendall(DATA[3:])
+        self.assertEqual(DATA[3:7], data.read(_PATIENCE))
+        self.assertEqual([0, 3], self.starts)
+        readers = ['thread', 'here', 'here', 'here', 'thread']
+        self.assertEqual(readers, self.readers())
 
     def test_a_limit_is_waited_for_by_the_thread(self):
         self.limit.rate = 10**6
         data = self.opened()
         self.wires[0].theirs.sendall(DATA)
-        self.assertEqual(DATA, b''.join(iter(lambda: data.read(10), b'')))
+        self.assertEqual(
+            DATA, b''.join(iter(lambda: data.read(_PATIENCE), b''))
+        )
         self.assertEqual({'thread'}, set(self.readers()))

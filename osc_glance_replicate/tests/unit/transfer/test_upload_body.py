@@ -11,8 +11,10 @@
 # under the License.
 
 import hashlib
+import itertools
 import threading
 import time
+import types
 
 import fixtures
 import testtools
@@ -21,6 +23,7 @@ from osc_glance_replicate import background
 from osc_glance_replicate.clouds import limits
 from osc_glance_replicate import errors
 from osc_glance_replicate.places.glance import image_api
+from osc_glance_replicate.tests.doubles import clocks
 from osc_glance_replicate.tests.doubles import fake_glance
 from osc_glance_replicate.tests.doubles import samples
 from osc_glance_replicate.transfer import image_reading
@@ -183,10 +186,25 @@ class TestFeeding(testtools.TestCase):
         blocks = iter(self.body(DATA))
         given = [next(blocks) for _ in range(5)]
         self.assertEqual(b'01234', b''.join(given))
+        seconds = itertools.count(time.monotonic())
+        looks = threading.Semaphore(0)
+
+        def monotonic():
+            looks.release()
+            return next(seconds)
+
+        clock = types.SimpleNamespace(monotonic=monotonic)
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{upload_body.__name__}.time', clock)
+        )
         coming = background.start(next, blocks)
-        self.assertRaises(TimeoutError, coming.result, 0.1)
+        # Whenever it looks at the clock by now, it is time for a byte.
+        for _ in range(9):
+            self.assertFalse(coming.done())
+            self.assertTrue(looks.acquire(timeout=clocks.PATIENCE))
+        self.assertFalse(coming.done())
         self.go.set()
-        self.assertEqual(b'5', coming.result())
+        self.assertEqual(b'5', coming.result(clocks.PATIENCE))
 
     def test_wrong_bytes_are_not_sent_whole_for_all_that(self):
         blocks = iter(self.body(b'012345678X'))
@@ -200,28 +218,45 @@ class TestFeeding(testtools.TestCase):
 class TestLimit(fake_glance.GlanceTest):
     """What is sent is not held against the time that answers may take."""
 
+    def limit(self, name, value, monotonic):
+        """Set a limit, and the clock of who waits for an answer."""
+        # The versions are asked for before.
+        self.fake.endpoint()
+        clock = types.SimpleNamespace(monotonic=monotonic)
+        for patched, by in (name, value), ('time', clock):
+            self.useFixture(
+                fixtures.MonkeyPatch(f'{limits.__name__}.{patched}', by)
+            )
+
     def test_an_upload_may_take_longer_than_an_answer(self):
-        # Who waits for an answer looks at the clock once a second.
-        self.useFixture(
-            fixtures.MonkeyPatch(f'{limits.__name__}._ANSWER_TIMEOUT', 0.0)
-        )
         image = samples.image()
         over = threading.Event()
+        self.addCleanup(over.set)
 
         def answer(request):
             if request.method == 'PUT':
                 return fake_glance.Answer(204)
-            over.wait(3)
+            over.wait(clocks.PATIENCE)
             return fake_glance.Answer(200, dict(image.record))
 
+        looks = threading.Semaphore(0)
+
+        def monotonic():
+            looks.release()
+            return time.monotonic()
+
         class Blocks:
-            blocks = iter([None] * 3 + [b'data', b''])
+            blocks = iter([b'data', b''])
 
             def read(self, seconds):
-                time.sleep(0.5)
-                return next(self.blocks)
+                # At the start, and then in vain.
+                for _ in range(2):
+                    looks.acquire(timeout=clocks.PATIENCE)
+                Blocks.read = lambda self, seconds: next(self.blocks)
+                return None
 
         place = self.serve(answer)
+        self.limit('_ANSWER_TIMEOUT', 0.0, monotonic)
         place.write(image, upload_body.UploadBody(Blocks(), 4))
         (put,) = self.fake.requests
         self.assertEqual(b'data', put.body)
@@ -230,22 +265,24 @@ class TestLimit(fake_glance.GlanceTest):
         )
         error = self.assertRaises(errors.PlaceError, place.find, image.id)
         self.assertIn('timed out', str(error))
-        over.set()
 
     def test_an_upload_without_an_answer_is_given_up(self):
-        self.useFixture(
-            fixtures.MonkeyPatch(
-                f'{limits.__name__}._UPLOAD_ANSWER_TIMEOUT', 0.0
-            )
-        )
-        over = threading.Event()
+        arrived, over = threading.Event(), threading.Event()
+        self.addCleanup(over.set)
 
         def answer(request):
-            over.wait(30)
+            arrived.set()
+            over.wait(clocks.PATIENCE)
             return fake_glance.Answer(204)
 
         place = self.serve(answer)
-        self.addCleanup(over.set)
+        # No time goes by before all of it is there.
+        start = time.monotonic()
+        self.limit(
+            '_UPLOAD_ANSWER_TIMEOUT',
+            100.0,
+            lambda: start + 200 * arrived.is_set(),
+        )
         image = samples.image()
         error = self.assertRaises(
             errors.TransientError,

@@ -10,11 +10,15 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import types
+
 import fixtures
 import testtools
 
 from osc_glance_replicate import background
 from osc_glance_replicate import errors
+from osc_glance_replicate import retry
+from osc_glance_replicate.tests.doubles import clocks
 from osc_glance_replicate.tests.doubles import fake_glance
 from osc_glance_replicate.tests.doubles import samples
 from osc_glance_replicate.transfer import image_reading
@@ -27,24 +31,36 @@ Answer = fake_glance.Answer
 class TestRead(fake_glance.GlanceTest):
     def test_source_that_gives_anything_but_data_is_opened_again(self):
         self.useFixture(
-            fixtures.MonkeyPatch(
-                f'{verified_reader.__name__}._SILENCE_TIMEOUT', 0.5
-            )
+            fixtures.MonkeyPatch(f'{retry.__name__}._FIRST_DELAY', 0)
         )
         image = samples.image(data=b'the data')
         rambling = Answer(
             headers={'Transfer-Encoding': 'chunked'}, endless=b'0'
         )
         self.addCleanup(rambling.over.set)
-        answers = iter((rambling, Answer(raw=b'the data')))
+        opened = []
+        clock = clocks.Clock()
 
         def answer(request):
-            if request.path.endswith('/file'):
-                return next(answers)
-            return Answer(document=image.record)
+            if not request.path.endswith('/file'):
+                return Answer(document=image.record)
+            opened.append(request)
+            return Answer(raw=b'the data') if opened[1:] else rambling
+
+        def monotonic():
+            # At each look at it the silence has been too long by now.
+            if not opened[1:]:
+                clock.sleep(100)
+            return clock.now
 
         place = self.serve(answer)
-        with image_reading.Reading(place, 1).open(image, False) as data:
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                f'{verified_reader.__name__}.time',
+                types.SimpleNamespace(monotonic=monotonic),
+            )
+        )
+        with image_reading.Reading(place, 3).open(image, False) as data:
             self.assertEqual(
                 b'the data', b''.join(upload_body.UploadBody(data, 8))
             )
@@ -57,7 +73,7 @@ class TestRead(fake_glance.GlanceTest):
             reading = background.start(data.read, 100)
             self.assertRaises(TimeoutError, reading.result, 0.2)
             data.interrupt()
-            reading.exception(10)
+            reading.exception(clocks.PATIENCE)
 
     def test_only_the_recorded_length_is_accepted(self):
         image = samples.image(data=b'four')
