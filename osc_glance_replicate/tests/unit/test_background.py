@@ -15,17 +15,20 @@ import threading
 import testtools
 
 from osc_glance_replicate import background
+from osc_glance_replicate.tests.doubles import clocks
+
+_PATIENCE = clocks.PATIENCE
 
 
 class TestExecutor(testtools.TestCase):
     def test_calls_are_made_in_order_by_one_thread_that_holds_up_no_exit(self):
         executor = background.Executor()
         threads = [executor.submit(threading.current_thread) for _ in range(3)]
-        (thread,) = {future.result(10) for future in threads}
+        (thread,) = {future.result(_PATIENCE) for future in threads}
         self.assertIsNot(threading.current_thread(), thread)
         self.assertTrue(thread.daemon)
         executor.close()
-        thread.join(10)
+        thread.join(_PATIENCE)
         self.assertFalse(thread.is_alive())
 
     def test_what_a_call_raises_ends_that_call_alone(self):
@@ -33,9 +36,10 @@ class TestExecutor(testtools.TestCase):
         self.addCleanup(executor.close)
         broken = executor.submit(int, 'x')
         exiting = executor.submit(exit)
-        self.assertIsInstance(broken.exception(10), ValueError)
-        self.assertIsInstance(exiting.exception(10), SystemExit)
-        self.assertEqual(5, executor.submit(int, '12', base=3).result(10))
+        self.assertIsInstance(broken.exception(_PATIENCE), ValueError)
+        self.assertIsInstance(exiting.exception(_PATIENCE), SystemExit)
+        number = executor.submit(int, '12', base=3)
+        self.assertEqual(5, number.result(_PATIENCE))
 
     def test_closed_worker_ends_what_was_started(self):
         go = threading.Event()
@@ -44,12 +48,12 @@ class TestExecutor(testtools.TestCase):
         last = executor.submit(str)
         executor.close()
         go.set()
-        self.assertEqual('', last.result(10))
+        self.assertEqual('', last.result(_PATIENCE))
 
 
 class TestStart(testtools.TestCase):
     def test_each_call_has_a_thread_of_its_own(self):
         meeting = threading.Barrier(3)
-        calls = [background.start(meeting.wait, 10) for _ in range(2)]
-        meeting.wait(10)
-        self.assertEqual(2, len({call.result(10) for call in calls}))
+        calls = [background.start(meeting.wait, _PATIENCE) for _ in range(2)]
+        meeting.wait(_PATIENCE)
+        self.assertEqual(2, len({call.result(_PATIENCE) for call in calls}))

@@ -14,26 +14,39 @@ import dataclasses
 import itertools
 import signal
 import threading
-import time
 
 import fixtures
 import testtools
 
 from osc_glance_replicate import errors
+from osc_glance_replicate.execution import events
 from osc_glance_replicate.execution import runner
 from osc_glance_replicate.execution import thread_crew
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.planning import decisions
+from osc_glance_replicate.tests.doubles import clocks
 from osc_glance_replicate.tests.doubles import places
 from osc_glance_replicate.tests.doubles import samples
 from osc_glance_replicate.transfer import image_reading
 
-_PATIENCE = 10  # seconds
+_PATIENCE = clocks.PATIENCE
 _RUNNER = runner.__name__
 
 
 class TestRunner(testtools.TestCase):
-    def runner(self, slave, *, source=None, transfers=2, fail_fast=False):
+    def setUp(self):
+        super().setUp()
+        self.useFixture(fixtures.Timeout(90, gentle=True))
+
+    def runner(
+        self,
+        slave,
+        *,
+        source=None,
+        transfers=2,
+        fail_fast=False,
+        listener=events.Listener(),
+    ):
         self.planner = decisions.Planner(image_selection.Selection())
         crew = thread_crew.ThreadCrew(
             {'slave': slave},
@@ -44,6 +57,7 @@ class TestRunner(testtools.TestCase):
             crew,
             transfers=transfers,
             fail_fast=fail_fast,
+            listener=listener,
         )
 
     def actions(self, number, end=None):
@@ -71,19 +85,23 @@ class TestRunner(testtools.TestCase):
     def test_what_is_to_land_first_is_waited_for(self):
         slave = places.Place('slave')
         published = []
-        slow = samples.image(1).id
+        other_published = threading.Event()
+        needed, needy, other = (samples.image(n).id for n in (1, 2, 3))
 
         def publish(action):
-            if action.image.id == slow:
-                time.sleep(0.1)
+            if action.image.id == needed:
+                other_published.wait(_PATIENCE)
             published.append(action.image.id)
+            if action.image.id == other:
+                other_published.set()
 
         slave.publish = publish
-        runner = self.runner(slave, transfers=4)
-        first, second = self.actions(2)
-        second = dataclasses.replace(second, after=(slow,))
-        list(runner.run([first, second]))
-        self.assertEqual([slow, second.image.id], published)
+        # Of the two places the needy one would take the second.
+        runner = self.runner(slave, transfers=2)
+        actions = list(self.actions(3))
+        actions[1] = dataclasses.replace(actions[1], after=(needed,))
+        list(runner.run(actions))
+        self.assertEqual([other, needed, needy], published)
 
     def test_what_is_needed_and_lost_is_a_failure(self):
         slave = places.Place(
@@ -105,20 +123,21 @@ class TestRunner(testtools.TestCase):
 
     def test_fail_fast_starts_nothing_more_and_lets_the_rest_finish(self):
         slave = places.Place('slave')
+        both_begun = threading.Barrier(2)
         failed = threading.Event()
 
         def stage(action):
+            both_begun.wait(_PATIENCE)
             if action.image.id == samples.image(1).id:
-                failed.set()
                 raise errors.RefusedError('slave', 'no')
             failed.wait(_PATIENCE)
 
         slave.stage = stage
         runner = self.runner(slave, fail_fast=True)
-        outcomes = list(runner.run(self.actions(9)))
-        self.assertEqual(
-            ['copied', 'failed'], sorted(o.result for o in outcomes)
-        )
+        outcomes = runner.run(self.actions(9))
+        self.assertEqual('failed', next(outcomes).result)
+        failed.set()
+        self.assertEqual(['copied'], [o.result for o in outcomes])
 
     def test_broken_plan_ends_the_run_after_what_had_begun(self):
         for end in (errors.PlaceError('master', 'gone'), RecursionError()):
@@ -135,13 +154,19 @@ class TestRunner(testtools.TestCase):
         slave = places.Place('slave')
         release = threading.Event()
         self.addCleanup(release.set)
+        listener = events.Listener()
+        all_planned = threading.Event()
+        listener.all_planned = all_planned.set
 
         def stage(action):
+            # Nothing is begun then, and all there is to do is to wait.
+            all_planned.wait(_PATIENCE)
             signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
             release.wait()
 
         slave.stage = stage
-        outcomes = self.runner(slave).run(self.actions(1))
+        runner = self.runner(slave, listener=listener)
+        outcomes = runner.run(self.actions(1))
         outcome = next(outcomes)
         self.assertEqual('failed', outcome.result)
         self.assertIn('interrupted', outcome.reason)
@@ -180,18 +205,28 @@ class TestRunner(testtools.TestCase):
             fixtures.MonkeyPatch(f'{_RUNNER}._MAX_PLANNED_AHEAD', 3)
         )
         slave = places.Place('slave')
-        release = threading.Event()
-        slave.stage = lambda action: release.wait(_PATIENCE)
-        runner = self.runner(slave, transfers=1)
+        stands_still = threading.Event()
         read = []
+
+        class Room(threading.Semaphore):
+            def acquire(self):
+                if not super().acquire(blocking=False):
+                    stands_still.set()
+                    super().acquire()
 
         def actions():
             for action in self.actions(20):
                 read.append(action)
                 yield action
+            stands_still.set()
 
-        outcomes = runner.run(actions())
-        threading.Timer(0.3, release.set).start()
-        next(outcomes)
-        self.assertLess(len(read), 9)
-        self.assertEqual(19, len(list(outcomes)))
+        def stage(action):
+            stands_still.wait(_PATIENCE)
+            read_by_then.append(len(read))
+
+        read_by_then = []
+        slave.stage = stage
+        with fixtures.MonkeyPatch('threading.Semaphore', Room):
+            runner = self.runner(slave, transfers=1)
+        self.assertEqual(20, len(list(runner.run(actions()))))
+        self.assertLess(read_by_then[0], 9)

@@ -22,12 +22,13 @@ from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import options
 from osc_glance_replicate.planning import decisions
 from osc_glance_replicate import retry
+from osc_glance_replicate.tests.doubles import clocks
 from osc_glance_replicate.tests.doubles import places
 from osc_glance_replicate.tests.doubles import samples
 from osc_glance_replicate.transfer import fan_out
 from osc_glance_replicate.transfer import image_reading
 
-_PATIENCE = 10  # seconds
+_PATIENCE = clocks.PATIENCE
 DATA = bytes(range(256)) * 400
 NAMES = ('a', 'b', 'c')
 

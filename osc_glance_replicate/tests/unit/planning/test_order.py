@@ -220,7 +220,13 @@ class TestReferences(OrderTest):
         (action,) = self.actions([[image, None]])
         self.assertEqual(COPY, action.verb)
 
-    @hypothesis.settings(deadline=None, derandomize=True, database=None)
+    @hypothesis.settings(
+        deadline=None,
+        derandomize=True,
+        database=None,
+        # A slow machine makes examples slowly.
+        suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    )
     @hypothesis.given(
         strategies.lists(
             strategies.tuples(

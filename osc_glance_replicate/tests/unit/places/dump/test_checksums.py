@@ -12,16 +12,18 @@
 
 import concurrent.futures
 import hashlib
+import itertools
 import os
 import stat
 import subprocess
-import time
+import threading
 from unittest import mock
 
 import fixtures
 
 from osc_glance_replicate.places.dump import checksums
 from osc_glance_replicate.places.dump import folder
+from osc_glance_replicate.tests.doubles import clocks
 from osc_glance_replicate.tests.doubles import dumps
 from osc_glance_replicate.tests.doubles import samples
 
@@ -190,14 +192,21 @@ class TestChecksums(dumps.FilesTest):
     def test_many_at_a_time(self):
         self.put('SHA512SUMS', b'a line that means nothing\n')
         names = self.folder.names
+        begun = itertools.count(1)
+        all_begun = threading.Event()
 
-        def names_after_a_while():
-            time.sleep(0.05)
+        def names_when_all_want_them():
+            all_begun.wait(clocks.PATIENCE)
             return names()
 
-        self.folder.names = names_after_a_while
+        def add(number):
+            if next(begun) == 8:
+                all_begun.set()
+            return self.add(number)
+
+        self.folder.names = names_when_all_want_them
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
-            lines = pool.map(self.add, range(100))
+            lines = pool.map(add, range(100))
         self.assertEqual(
             sorted(lines), sorted(self.content().splitlines(keepends=True))
         )

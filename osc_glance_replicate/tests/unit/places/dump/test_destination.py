@@ -98,8 +98,6 @@ class Trouble:
 
 
 class DumpTest(dumps.FilesTest):
-    patience = 60
-
     def setUp(self):
         super().setUp()
         self.useFixture(
