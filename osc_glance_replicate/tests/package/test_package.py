@@ -164,6 +164,8 @@ def run(*command, code=0, cwd=None):
         **{n: v for n, v in os.environ.items() if not n.startswith('OS_')},
         'OS_CLIENT_CONFIG_FILE': os.devnull,
         'OS_CLIENT_SECURE_FILE': os.devnull,
+        # Of the caller's, in which a line of --help may not fit.
+        'COLUMNS': '80',
     }
     environment.pop('PYTHONPATH', None)
     done = subprocess.run(
