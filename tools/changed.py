@@ -256,6 +256,8 @@ class FunctionalTests:
 
         :param path: of the module, which need not be there any more
         """
+        if not path.startswith(f'{_PACKAGE}/tests/'):
+            return set()
         name = _dotted(path.removesuffix('.py').removesuffix('/__init__'))
         return {
             module

@@ -68,7 +68,8 @@ def last_durations(repository: pathlib.Path) -> dict[str, float]:
 
     def keep(test: Mapping[str, Any]) -> None:
         begin, end = test['timestamps']
-        durations[test['id']] = (end - begin).total_seconds()
+        if test['status'] == 'success':
+            durations[test['id']] = (end - begin).total_seconds()
 
     run = util.get_repo_open(repo_url=str(repository)).get_latest_run()
     stream = subunit.ByteStreamToStreamResult(run.get_subunit_stream())

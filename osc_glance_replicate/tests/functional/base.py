@@ -44,7 +44,9 @@ from testtools import content
 import yaml
 
 from osc_glance_replicate.model import image_record
+from osc_glance_replicate.places.glance import image_api
 from osc_glance_replicate.sandbox import client
+from osc_glance_replicate.tests.functional import faults
 from osc_glance_replicate.tests.functional import leaks
 from osc_glance_replicate.tests.functional import preloaded
 from osc_glance_replicate.tests.functional import turns
@@ -53,11 +55,17 @@ from osc_glance_replicate.tests.functional import turns
 #: The script that users call.
 OPENSTACK = str(pathlib.Path(sysconfig.get_path('scripts')) / 'openstack')
 
+MIB = 1024 * 1024
+
 #: Whether tests take their time: tox run -e functional-long
 _LONG = 'OSC_GLANCE_REPLICATE_LONG' in os.environ
 
 #: Seconds after which what is waited for is taken to hang.
 _TIMEOUT = 600
+
+#: Seconds in which a run has to end when it is asked to; twice as long it
+#: would wait for a place that is silent.
+AT_ONCE = image_api.IDLE_TIMEOUT / 2
 
 _Answer = TypeVar('_Answer')
 
@@ -148,7 +156,7 @@ class _SharedCloud(client.Cloud):
         self, statement: str, *parameters: object
     ) -> list[tuple[Any, ...]]:
         if not statement.startswith(('SELECT', 'INSERT')):
-            assert ' WHERE ' in statement, statement
+            assert ' WHERE ' in statement and parameters, statement
         return super().sql(statement, *parameters)
 
 
@@ -158,6 +166,7 @@ class FunctionalTest(testtools.TestCase):
     :cvar alone: whether the clouds are this test's alone, and empty at its
         beginning; a test that looks at no more than images that it has made
         itself, and has the command name them, shares the clouds with others
+    :ivar held: what lets go what a test has held; set at its end
     :cvar preloads: whether ``openstack`` begins with its imports done; not
         where it is to inherit what the test has made of its own process
     """
@@ -168,6 +177,8 @@ class FunctionalTest(testtools.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.take_turn()
+        self.held = threading.Event()
+        self.addCleanup(self.held.set)
         self._watch_threads()
         self._output: dict[int, list[pathlib.Path]] = {}
         self._told: dict[str, str] = {}
@@ -313,11 +324,19 @@ class FunctionalTest(testtools.TestCase):
             self.assertEqual(expect, result.code, secrets().hidden(stderr))
         return result
 
+    def hold(self, count: int = MIB) -> faults.Stream:
+        """Let so many bytes pass, and the next ones once ``held`` is set.
+
+        A source that is silent is given up after image_api.IDLE_TIMEOUT, and
+        slave gives up who sends nothing for four seconds.
+        """
+        return faults.after(count, self.held.wait)
+
     def wait_for(self, ask: Callable[[], _Answer]) -> _Answer:
         """Ask until the answer is true, and give it."""
         deadline = time.monotonic() + _TIMEOUT
         while not (answer := ask()):
-            self.assertLess(time.monotonic(), deadline)
+            self.assertLess(time.monotonic(), deadline, f'still {answer!r}')
             time.sleep(0.02)
         return answer
 

@@ -14,7 +14,6 @@
 
 from collections.abc import Sequence
 import os
-import threading
 from typing import Any
 
 from osc_glance_replicate.model import image_record
@@ -23,8 +22,6 @@ from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests.functional import faults
 from osc_glance_replicate.tests.functional import preloaded
 from osc_glance_replicate.tests.functional import proxy
-
-MIB = 1024 * 1024
 
 
 class BrokenLinksTest(base.FunctionalTest):
@@ -46,7 +43,9 @@ class BrokenLinksTest(base.FunctionalTest):
     def proxy(self, cloud: client.Cloud) -> proxy.Proxy:
         return self.useFixture(proxy.Proxy(cloud.glance.url))
 
-    def image(self, size: int = 3 * MIB, **fields: Any) -> image_record.Image:
+    def image(
+        self, size: int = 3 * base.MIB, **fields: Any
+    ) -> image_record.Image:
         """Create an image of random bytes at the source."""
         data = os.urandom(size)
         image = self.master.create(data, **fields)
@@ -81,13 +80,8 @@ class BrokenLinksTest(base.FunctionalTest):
         """Add the test's images, where it is not alone and names none."""
         if self.alone or not self.data.keys().isdisjoint(arguments):
             return arguments
+        assert self.data, 'without a name it would be about all images'
         return *arguments, *self.data
-
-    def hold(self, count: int = MIB) -> faults.Stream:
-        """Let so many bytes pass, and the next ones when the test is over."""
-        over = threading.Event()
-        self.addCleanup(over.set)
-        return faults.after(count, over.wait)
 
     def there(self) -> set[str]:
         """Give the IDs of this test's images that are at the destination."""

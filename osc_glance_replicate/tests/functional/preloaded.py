@@ -138,11 +138,16 @@ def _order(
     environment: Mapping[str, str],
     stdout: int,
     stderr: int,
+    ignores: bool = False,
 ) -> Command:
+    """Have a command started.
+
+    :param ignores: whether it is to ignore SIGINT
+    """
     told, tell = os.pipe()
     os.umask(umask := os.umask(0))
     order = json.dumps(
-        [list(arguments), dict(environment), os.getcwd(), umask]
+        [list(arguments), dict(environment), os.getcwd(), umask, ignores]
     ).encode()
     with tempfile.TemporaryFile() as file:
         # A message of a socket may not be as long as what it orders.
@@ -160,8 +165,10 @@ def relay(orders: socket.socket) -> int:
     :param orders: what the server takes them from
     :returns: the exit code, as a shell counts them
     """
-    command = _order(orders, sys.argv[1:], os.environ, 1, 2)
-    for number in signal.SIGINT, signal.SIGTERM:
+    # As in a script what it starts in the background does.
+    ignores = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    command = _order(orders, sys.argv[1:], os.environ, 1, 2, ignores)
+    for number in signal.SIGTERM, *(() if ignores else (signal.SIGINT,)):
         signal.signal(number, lambda number, _: os.kill(command.pid, number))
     code = command.wait()
     return code if code >= 0 else 128 - code
@@ -256,7 +263,7 @@ def _serve(orders: socket.socket) -> list[str] | None:
 def _mind(order: int, stdout: int, stderr: int, tell: int) -> list[str]:
     """Fork the command, and tell its process ID and its exit code."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    # As Python does where it starts, unless it was to ignore it.
+    # Whoever has started the tests may have had it ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if pid := os.fork():
         os.write(tell, f'{pid}\n'.encode())
@@ -269,7 +276,9 @@ def _mind(order: int, stdout: int, stderr: int, tell: int) -> list[str]:
         os.close(fd)
     with open(order, 'rb') as file:
         file.seek(0)
-        arguments, environment, here, umask = json.load(file)
+        arguments, environment, here, umask, ignores = json.load(file)
+    if ignores:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.umask(umask)
     os.environ.clear()
     os.environ.update(environment)

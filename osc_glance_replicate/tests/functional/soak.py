@@ -28,6 +28,7 @@ import uuid
 
 from testtools import content
 
+from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests.functional import chaos
 from osc_glance_replicate.tests.functional import history
 from osc_glance_replicate.tests.functional import links
@@ -56,7 +57,7 @@ class Soak(links.BrokenLinksTest):
             self._create(number, largest) for number in range(images)
         )
         self._history = self.useFixture(history.History(self.slave))
-        trouble = chaos.Chaos(random.Random(seed), largest * links.MIB)
+        trouble = chaos.Chaos(random.Random(seed), largest * base.MIB)
         trouble.upset_source(self.source)
         trouble.upset_destination(self.destination)
         while not self._copied(kill=kills > 0):
@@ -74,7 +75,7 @@ class Soak(links.BrokenLinksTest):
 
         :returns: its ID and what its data is known by
         """
-        size = int(largest * links.MIB * self._numbers.random() ** 4)
+        size = int(largest * base.MIB * self._numbers.random() ** 4)
         # Of no byte and of one are among them.
         data = self._numbers.randbytes(size if number > 1 else number)
         image = self.master.create(

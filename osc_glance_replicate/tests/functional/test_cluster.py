@@ -151,11 +151,15 @@ class TestCluster(links.BrokenLinksTest):
     def test_worker_that_is_killed(self):
         """Its image is sent by another, from the start."""
         first, second = self.destination, self.proxy(self.slave)
-        self.hire(*({'slave': links.behind(link)} for link in (first, second)))
-        stall = self.hold()
+        self.hire(
+            *(
+                {'master': links.behind(self.source),
+                 'slave': links.behind(link)}
+                for link in (first, second)
+            )
+        )  # fmt: skip
         images = [self.image(name=f'image {i}') for i in range(2)]
-        for link in first, second:
-            link.on('PUT', '/file$', faults.Fault(upload=stall))
+        self._hold_source(times=2)
         process = self.start_copy('--scheduler', self.cluster.address)
         doomed, *_ = self.wait_for(
             lambda: [
@@ -168,6 +172,7 @@ class TestCluster(links.BrokenLinksTest):
         image = next(image for image in images if image.id in path)
         self.wait_for(lambda: self.slave.get(image.id).status == 'saving')
         self.cluster.workers[doomed].kill()
+        self.held.set()
         result = self.finish(process)
         self.assertEqual({i.id: 'copied' for i in images}, result.results)
         for one in images:
@@ -178,6 +183,10 @@ class TestCluster(links.BrokenLinksTest):
         self.assertEqual(2, len(answers), str(answers))
         self.assertNotEqual('204', answers[0])
 
+    def _hold_source(self, times):
+        stall = faults.Fault(download=self.hold(5 * base.MIB // 2))
+        self.source.on('GET', '/file$', stall, times=times)
+
     def _uploads(self, image):
         """Give how Glance answered the uploads of an image."""
         log = self.slave.glance.log.read_text(errors='replace')
@@ -186,10 +195,14 @@ class TestCluster(links.BrokenLinksTest):
         )
 
     def test_interrupted(self):
-        self.hire({'slave': links.behind(self.destination)})
+        self.hire(
+            {
+                'master': links.behind(self.source),
+                'slave': links.behind(self.destination),
+            }
+        )
         image = self.image()
-        stall = self.hold()
-        self.destination.on('PUT', '/file$', faults.Fault(upload=stall))
+        self._hold_source(times=1)
         process = self.start_copy('--scheduler', self.cluster.address)
         self.await_upload(image)
         process.send_signal(signal.SIGINT)
@@ -257,15 +270,15 @@ class TestCluster(links.BrokenLinksTest):
         self.hire({'slave': links.behind(self.destination)})
         for _ in range(8):
             self.image()
-        stall = faults.after(links.MIB, faults.pause(5))
         self.destination.on(
-            'PUT', '/file$', faults.Fault(upload=stall), times=None
+            'PUT', '/file$', faults.Fault(upload=self.hold()), times=None
         )
         process = self.start_copy(
             '--scheduler', self.cluster.address, '--transfers', '2'
         )
         self.wait_for(lambda: self.destination.seen('PUT', '/file$'))
         self.cluster.scheduler.kill()
+        self.held.set()
         # Those as well that were only asked for when it was gone.
         result = self.finish(process, expect=1)
         self.assertEqual(8, len(result.rows))
@@ -284,7 +297,7 @@ class TestCluster(links.BrokenLinksTest):
             faults.Fault(before=lambda call: begun.append(time.monotonic())),
             times=None,
         )  # fmt: skip
-        images = [self.image(links.MIB) for _ in range(4)]
+        images = [self.image(base.MIB) for _ in range(4)]
         result = self.scheduled('--bandwidth', '1Mi')
         # All of it, less what a bucket holds at first.
         self.assertGreater(time.monotonic() - min(begun), 3.5)

@@ -17,7 +17,6 @@ import os
 import random
 import resource
 import stat
-import threading
 import time
 
 from testtools import content
@@ -476,9 +475,7 @@ class TestAlone(dumps.DumpTest):
         data = os.urandom(3 * _MIB)
         image = self.master.create(data)
         source = self.useFixture(proxy.Proxy(self.master.glance.url))
-        over = threading.Event()
-        self.addCleanup(over.set)
-        hold = faults.Fault(download=faults.after(2 * _MIB, over.wait))
+        hold = faults.Fault(download=self.hold(2 * _MIB))
         source.on('GET', '/file$', hold)
         first = self.start(
             *self.words('dump', str(self.path), source='master'),
@@ -491,7 +488,7 @@ class TestAlone(dumps.DumpTest):
         self.assertEqual(before, self.names())
         # Who only looks is let in.
         self.replicate('compare', '--dump', str(self.path), expect=3)
-        over.set()
+        self.held.set()
         self.finish(first)
         self.assertAllDumped({image.id: data})
 

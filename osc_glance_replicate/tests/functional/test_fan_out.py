@@ -14,6 +14,7 @@
 
 import time
 
+from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests.functional import faults
 from osc_glance_replicate.tests.functional import links
 
@@ -32,14 +33,14 @@ class TestFanOut(links.BrokenLinksTest):
         return [call.downloaded for call in self.gets(image)]
 
     def test_read_once(self):
-        size = 4 * links.MIB
+        size = 4 * base.MIB
         good = self.image(size, name='good')
         # More than is kept for one that blocks, and what is on its way.
-        blocked = self.image(32 * links.MIB, name='blocked')
+        blocked = self.image(32 * base.MIB, name='blocked')
         self.destination.on(
             'PUT',
             f'{blocked.id}/file$',
-            faults.Fault(upload=faults.after(links.MIB, faults.pause(6))),
+            faults.Fault(upload=self.hold()),
         )
         result = self.copy('--to', 'secure')
         self.assertEqual(4, len(result.rows))
@@ -49,12 +50,12 @@ class TestFanOut(links.BrokenLinksTest):
         (once,) = self.read(good)
         self.assertEqual(size, once)
         # The one that blocked was served alone, to the same record.
-        self.assertEqual([32 * links.MIB] * 2, self.read(blocked))
+        self.assertEqual([32 * base.MIB] * 2, self.read(blocked))
         self.assertEqual(2, len(self.puts(blocked)))
 
     def test_bandwidth(self):
         for _ in range(4):
-            self.image(2 * links.MIB)
+            self.image(2 * base.MIB)
         start = time.monotonic()
         self.copy('--to', 'secure', '--bandwidth', '1Mi')
         self.assertGreater(time.monotonic() - start, 7)

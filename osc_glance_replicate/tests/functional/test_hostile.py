@@ -15,12 +15,13 @@
 import itertools
 import uuid
 
+from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests.functional import faults
 from osc_glance_replicate.tests.functional import links
 
 _LISTING = r'/images\?'
 _RECORDS = r'/images(\?|/[^/]+$)'
-_MOST = 300 * links.MIB  # of memory
+_MOST = 300 * base.MIB  # of memory
 
 
 def _long(begin):
@@ -147,7 +148,7 @@ class TestBytes(links.BrokenLinksTest):
     alone = False
 
     def test_more_fewer_and_others_than_promised(self):
-        size = 2 * links.MIB
+        size = 2 * base.MIB
         downloads = {
             'more announced': faults.Fault(
                 headers={'content-length': str(size + 5)},

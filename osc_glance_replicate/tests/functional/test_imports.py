@@ -19,6 +19,7 @@ import uuid
 import yaml
 
 from osc_glance_replicate.sandbox import client
+from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests.functional import dumps
 from osc_glance_replicate.tests.functional import faults
 from osc_glance_replicate.tests.functional import links
@@ -62,7 +63,7 @@ class TestImport(ImportTest):
         self.assertStored(uploaded, ['slow'])
         images = {
             name: self.image(size, name=name, tags=['a'])
-            for name, size in (('empty', 0), ('full', 3 * links.MIB))
+            for name, size in (('empty', 0), ('full', 3 * base.MIB))
         }
         several = ('--method', 'import', '--store', 'slow', '--store', 'fast')
         self.assertReasons(self.copy(*several, '--show-all'), uploaded='')
@@ -76,7 +77,7 @@ class TestImport(ImportTest):
         self.destination.on(
             'PUT',
             f'{broken.id}/stage',
-            faults.Fault(upload=faults.after(links.MIB, faults.reset)),
+            faults.Fault(upload=faults.after(base.MIB, faults.reset)),
         )
         staged = self.image(name='staged')
         begun = self.image(name='begun')

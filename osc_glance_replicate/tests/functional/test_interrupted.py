@@ -18,6 +18,7 @@ import re
 import signal
 import subprocess
 import threading
+import time
 
 from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests.functional import faults
@@ -37,7 +38,9 @@ class TestSignals(links.BrokenLinksTest):
                 self.await_upload(image)
             self._await_status(small, 'active')
             process.send_signal(number)
+            start = time.monotonic()
             result = self.finish(process, expect=code)
+            self.assertLess(time.monotonic() - start, base.AT_ONCE)
             # The report is complete, and says what it is that is missing.
             results = {row['Name']: row['Result'] for row in result.rows}
             done = 'copied' if number == signal.SIGINT else 'unchanged'
@@ -60,7 +63,7 @@ class TestSignals(links.BrokenLinksTest):
 
     def _hold(self, *images):
         """Let images come so far, and no further."""
-        stall = self.hold(5 * links.MIB // 2)
+        stall = self.hold(5 * base.MIB // 2)
         for image in images:
             self.source.on(
                 'GET', f'{image.id}/file$', faults.Fault(download=stall)
@@ -76,13 +79,25 @@ class TestSignals(links.BrokenLinksTest):
 
     def test_second_signal_ends_whatever_happens(self):
         image = self.image()
-        asked, over = threading.Event(), threading.Event()
-        self.addCleanup(over.set)
-        self.destination.on(
-            'POST',
-            '/images$',
-            faults.Fault(before=lambda call: (asked.set(), over.wait())),
+        asked = threading.Event()
+        wait = faults.Fault(
+            before=lambda call: (asked.set(), self.held.wait())
         )
+        self.destination.on('POST', '/images$', wait, times=None)
+        # After the first a run has a second to end by itself, and may.
+        for _ in range(10):
+            asked.clear()
+            if self._interrupt_twice(asked) == -signal.SIGINT:
+                break
+        else:
+            self.fail('no run has met a second signal')
+        self.assertNothingActive(image)
+
+    def _interrupt_twice(self, asked):
+        """Interrupt a run when the destination was asked, and once more.
+
+        :returns: its exit code
+        """
         process = self.start_script(
             *self.words(), environment=self.environment
         )
@@ -90,9 +105,10 @@ class TestSignals(links.BrokenLinksTest):
         process.send_signal(signal.SIGINT)
         self.wait_for(lambda: not _heeds(process, signal.SIGINT))
         process.send_signal(signal.SIGINT)
-        result = self.finish(process, expect=-signal.SIGINT)
+        result = self.finish(process, expect=None)
+        self.assertIn(result.code, (-signal.SIGINT, 130))
         self.assertNotIn('Traceback', result.stderr)
-        self.assertNothingActive(image)
+        return result.code
 
 
 class TestOutput(links.BrokenLinksTest):
@@ -171,6 +187,8 @@ class TestOutput(links.BrokenLinksTest):
 
 def _heeds(process, number):
     """Say whether a process does something of its own about a signal."""
+    if process.poll() is not None:
+        return False
     status = pathlib.Path(f'/proc/{process.pid}/status').read_text()
     (caught,) = re.findall(r'^SigCgt:\s*(\w+)$', status, re.M)
     return bool(int(caught, 16) >> (number - 1) & 1)

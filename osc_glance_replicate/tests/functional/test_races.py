@@ -29,7 +29,7 @@ class TestTwoReplicators(links.BrokenLinksTest):
         for _ in range(_ROUNDS):
             images = [
                 self.image(size, visibility='public')
-                for size in (1, 1000, 100_000, links.MIB, *[8 * links.MIB] * 2)
+                for size in (1, 1000, 100_000, base.MIB, *[8 * base.MIB] * 2)
             ]
             ids = {image.id for image in images}
             runs = [self._start(ids) for _ in 'ab']

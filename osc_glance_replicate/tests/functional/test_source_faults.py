@@ -15,10 +15,11 @@
 import threading
 import time
 
+from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests.functional import faults
 from osc_glance_replicate.tests.functional import links
 
-_MIDDLE = links.MIB * 3 // 2
+_MIDDLE = base.MIB * 3 // 2
 
 
 def _ranged(call):
@@ -112,7 +113,7 @@ class TestResumed(links.BrokenLinksTest):
 
     def test_tokens_expire_in_both_clouds(self):
         images = [
-            self.image(links.MIB // 2, visibility='public') for _ in range(8)
+            self.image(base.MIB // 2, visibility='public') for _ in range(8)
         ]
         # More than other transfers can make while one gets a new token.
         self._expire_tokens(self.source, requests=6)
@@ -219,7 +220,7 @@ class TestGone(links.BrokenLinksTest):
         )
 
     def _rewrite(self, image):
-        self.master.stored(image.id).write_bytes(bytes(3 * links.MIB))
+        self.master.stored(image.id).write_bytes(bytes(3 * base.MIB))
 
     def _replace(self, image):
         self._rewrite(image)
@@ -230,9 +231,9 @@ class TestGone(links.BrokenLinksTest):
         )
 
     def _shrink(self, image):
-        self.master.stored(image.id).write_bytes(bytes(2 * links.MIB))
+        self.master.stored(image.id).write_bytes(bytes(2 * base.MIB))
         self.master.sql(
             'UPDATE images SET size = %s WHERE id = %s',
-            2 * links.MIB,
+            2 * base.MIB,
             image.id,
         )
