@@ -143,14 +143,27 @@ class TestUpload(links.BrokenLinksTest):
                 method,
                 path.format(image.id),
                 faults.Fault(**options[option]),
-                # Planning has looked at it before.
-                first=1 if method == 'POST' else 2,
+                first=2 if method == 'PATCH' else 1,
+                # It is looked at by planning, too, and before the upload.
+                when=lambda call, image=image: (
+                    call.method != 'GET' or bool(self.puts(image))
+                ),
             )
         result = self.copy()
         self.assertReasons(result)
         for image in images.values():
             self.assertCopied(image, puts=1)
         self.assertEqual([], self.destination.seen('DELETE'))
+        # What was met is the look after the upload.
+        unseen = images['not seen']
+        (put,) = self.puts(unseen)
+        (look,) = (
+            call
+            for call in self.destination.seen('GET', f'{unseen.id}$')
+            if call.status == 503
+        )
+        calls = self.destination.calls
+        self.assertLess(calls.index(put), calls.index(look))
 
     def test_destination_dies_under_four_of_forty(self):
         images = [self.image(2 * base.MIB) for _ in range(40)]

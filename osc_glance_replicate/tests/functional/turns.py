@@ -39,7 +39,6 @@ class Turn(fixtures.Fixture):
     elsewhere.
 
     :param alone: whether no other test may use the clouds meanwhile
-    :ivar directory: of the sandbox
     """
 
     def __init__(self, alone: bool) -> None:
@@ -49,15 +48,15 @@ class Turn(fixtures.Fixture):
         if not _SANDBOXES:
             raise RuntimeError('there is no sandbox: see base.py')
         if self._alone:
-            self.directory, claim = _claim_any()
+            directory, claim = _claim_any()
         else:
-            self.directory = _SANDBOXES[0]
-            claim = _open(self.directory)
+            directory = _SANDBOXES[0]
+            claim = _open(directory)
             fcntl.flock(claim, fcntl.LOCK_SH)
         self.addCleanup(claim.close)
         for name, value in (
-            (client.DIRECTORIES, self.directory),
-            ('OS_CLIENT_CONFIG_FILE', self.directory / 'clouds.yaml'),
+            (client.DIRECTORIES, directory),
+            ('OS_CLIENT_CONFIG_FILE', directory / 'clouds.yaml'),
         ):
             self.useFixture(fixtures.EnvironmentVariable(name, str(value)))
 
@@ -65,7 +64,7 @@ class Turn(fixtures.Fixture):
 def _claim_any() -> tuple[pathlib.Path, IO[str]]:
     """Wait for a sandbox that nobody uses."""
     with _open(_SANDBOXES[0], 'queue') as queue:
-        # Who came later would get what becomes free in a moment's sleep.
+        # Else who came later could get what becomes free during the sleep.
         fcntl.flock(queue, fcntl.LOCK_EX)
         while True:
             for directory in reversed(_SANDBOXES):
