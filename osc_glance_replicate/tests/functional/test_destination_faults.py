@@ -234,14 +234,14 @@ class TestRecords(links.BrokenLinksTest):
         )
 
     def _upload(self, image, data, finish):
-        """Upload slowly, until somebody has looked at the record."""
+        """Upload slowly, until somebody waits for it."""
 
         def blocks():
             yield data[: base.MIB]
             rest = data[base.MIB :]
             deadline = time.monotonic() + 600
-            # The first look is that of planning.
-            while len(self.destination.seen('GET', f'{image.id}$')) < 2:
+            # Planning may look once, and who is about to send once more.
+            while len(self.destination.seen('GET', f'{image.id}$')) < 4:
                 self.assertLess(time.monotonic(), deadline)
                 yield rest[:1]
                 rest = rest[1:]

@@ -10,6 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import contextlib
 import types
 
 import fixtures
@@ -75,6 +76,18 @@ class TestLogIn(testtools.TestCase):
             exceptions.ServiceUnavailable('503'),
         )
         self.assertEqual(3, self.tries)
+
+    def test_what_keeps_the_versions_unknown_may_pass(self):
+        for why, tries in (
+            (exceptions.ConnectFailure('reset'), 2),
+            (exceptions.NotFound('no Keystone'), 1),
+        ):
+            unknown = exceptions.DiscoveryFailure('no versions')
+            unknown.__context__ = why
+            self.tries = 0
+            with contextlib.suppress(exceptions.DiscoveryFailure):
+                self.log_in(unknown)
+            self.assertEqual(tries, self.tries)
 
     def test_it_is_given_up(self):
         troubles = [exceptions.ConnectFailure('reset')] * 3

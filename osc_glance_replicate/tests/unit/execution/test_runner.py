@@ -10,6 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import concurrent.futures
 import dataclasses
 import itertools
 import signal
@@ -23,6 +24,7 @@ from osc_glance_replicate.execution import events
 from osc_glance_replicate.execution import runner
 from osc_glance_replicate.execution import thread_crew
 from osc_glance_replicate.model import image_selection
+from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.tests.doubles import clocks
 from osc_glance_replicate.tests.doubles import places
@@ -171,6 +173,35 @@ class TestRunner(testtools.TestCase):
         self.assertEqual('failed', outcome.result)
         self.assertIn('interrupted', outcome.reason)
         self.assertRaises(KeyboardInterrupt, next, outcomes)
+
+    def test_what_is_broken_off_may_still_end(self):
+        class Crew:
+            to = ('slave',)
+
+            def carry_out(self, group):
+                self.action = group[0]
+                self.begun = concurrent.futures.Future()
+                return {self.begun: self.action}
+
+            def stop(self):
+                if not self.begun.done():
+                    self.begun.set_result(
+                        outcomes.Outcome(self.action, outcomes.Result.COPIED)
+                    )
+
+            def close(self):
+                pass
+
+        class Impatient(events.Listener):
+            def all_planned(self):
+                raise KeyboardInterrupt
+
+        self.runner(places.Place('slave'))
+        interrupted = runner.Runner(
+            Crew(), transfers=1, fail_fast=False, listener=Impatient()
+        ).run(self.actions(1))
+        self.assertEqual('copied', next(interrupted).result)
+        self.assertRaises(KeyboardInterrupt, next, interrupted)
 
     def test_large_images_come_early_and_updates_at_once(self):
         slave = places.Place('slave')
