@@ -78,6 +78,7 @@ class CompareImages(base.ReplicateCommand):
             plan_report.CompareReport(
                 show_all=parsed_args.show_all,
                 for_people=base.for_people(parsed_args),
+                fold=parsed_args.formatter == 'table',
             ),
             lambda: routes.to_any(self.own_cloud, request).actions(),
         )

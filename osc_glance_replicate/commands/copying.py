@@ -46,6 +46,7 @@ class CopyCommand(base.ReplicateCommand):
                 dry_run=parsed_args.dry_run,
                 show_all=parsed_args.show_all,
                 for_people=base.for_people(parsed_args),
+                fold=parsed_args.formatter == 'table',
             ),
             lambda: self._outcomes(parsed_args),
         )

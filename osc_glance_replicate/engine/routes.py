@@ -22,6 +22,7 @@ from osc_glance_replicate.clouds import endpoints
 from osc_glance_replicate.clouds import entries
 from osc_glance_replicate.clouds import login
 from osc_glance_replicate.clouds import projects
+from osc_glance_replicate.clouds import runners
 from osc_glance_replicate.engine import criteria
 from osc_glance_replicate.engine import engine
 from osc_glance_replicate import errors
@@ -36,6 +37,7 @@ from osc_glance_replicate.places import glance
 from osc_glance_replicate.places.glance import image_api
 from osc_glance_replicate.places.glance import imports
 from osc_glance_replicate.planning import decisions
+from osc_glance_replicate.planning import rules
 
 LOG = logging.getLogger(__name__)
 
@@ -87,19 +89,19 @@ def between(
     ]
     selection = criteria.selection_of(own, source, request.selection)
     known = projects.KeystoneProjects(name, own)
-    rules = {
-        to.name: _rules(to, known, connection, place)
+    by_name = {
+        to.name: _rules(to, known, connection, place, lambda: source.clock)
         for to, connection, place in zip(
             where, others, destinations, strict=True
         )
     }
     if not destinations:
         # What a cloud holds is counted, whether it boots elsewhere or not.
-        rules[name] = decisions.Rules(at_rest=True)
+        by_name[name] = rules.Rules(at_rest=True)
     return engine.Engine(
         source,
         destinations,
-        _planner(request, selection, rules),
+        _planner(request, selection, by_name),
         request,
         assemble=hire(connections) if hire else None,
     )
@@ -129,7 +131,7 @@ def to_dump(own: OwnCloud, request: options.Request) -> engine.Engine:
     name = connection.config.name
     source = glance.Source(_image_api(name, connection, request))
     # A dump is to be what the cloud holds, and nobody works in it.
-    rules = decisions.Rules(
+    at_rest = rules.Rules(
         replica_template.Template(
             owners=ownership.Same(), members=to.replica.members
         ),
@@ -141,7 +143,7 @@ def to_dump(own: OwnCloud, request: options.Request) -> engine.Engine:
         source,
         projects.KeystoneProjects(name, connection),
         destination,
-        _planner(request, selection, {to.name: rules}),
+        _planner(request, selection, {to.name: at_rest}),
         request,
     )
 
@@ -170,11 +172,14 @@ def from_dump(
     to = dataclasses.replace(to, name=name)
     destination = _destination(to, connection, request)
     selection = criteria.selection_in(source, request.selection)
-    rules = {name: _rules(to, source, connection, destination)}
+    by_name = {name: _rules(to, source, connection, destination)}
     return engine.Engine(
         source,
         [destination],
-        _planner(request, selection, rules),
+        # The hashes in its records are its writer's word.
+        dataclasses.replace(
+            _planner(request, selection, by_name), computed=False
+        ),
         request,
         read_through=True,
     )
@@ -183,13 +188,13 @@ def from_dump(
 def _planner(
     request: options.Request,
     selection: image_selection.Selection,
-    rules: Mapping[str, decisions.Rules],
+    destinations: Mapping[str, rules.Rules],
 ) -> decisions.Planner:
     return decisions.Planner(
         selection,
         metadata_only=request.run.metadata_only,
         extra=request.extra,
-        destinations=rules,
+        destinations=destinations,
     )
 
 
@@ -198,14 +203,19 @@ def _rules(
     source: ownership.Projects,
     connection: openstack.connection.Connection,
     place: glance.Destination,
-) -> decisions.Rules:
-    """Return what holds at a cloud."""
-    return decisions.Rules(
+    clock: Callable[[], float] = float,
+) -> rules.Rules:
+    """Return what holds at a cloud.
+
+    :param clock: returns the seconds by which that of the source is ahead
+    """
+    return rules.Rules(
         criteria.template(to.replica, source, to.name, connection),
         exact=to.replica.exact,
         # Asked for only if anything is to be copied.
         formats=lambda: place.formats,
-        project=connection.current_project_id,
+        runner=runners.of(to.name, connection),
+        ahead=lambda: place.clock - clock(),
         delivery=to.delivery,
     )
 

@@ -13,6 +13,7 @@
 """One action carried out, in as many tries as it takes."""
 
 import contextlib
+import dataclasses
 import functools
 import logging
 
@@ -21,11 +22,14 @@ from osc_glance_replicate.execution import events
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
+from osc_glance_replicate.model import proof
 from osc_glance_replicate import places
 from osc_glance_replicate.planning import decisions
+from osc_glance_replicate.planning import differences
 from osc_glance_replicate import retry
 from osc_glance_replicate.transfer import fan_out
 from osc_glance_replicate.transfer import image_reading
+from osc_glance_replicate.transfer import proving
 from osc_glance_replicate.transfer import upload_body
 
 LOG = logging.getLogger(__name__)
@@ -132,13 +136,7 @@ class Task:
     def _start(self) -> outcomes.Outcome:
         action, destination = self._action, self._destination
         if action.verb is plan.Verb.UPDATE and action.replica:
-            self._updating = action.reason
-            destination.update(action)
-            if action.fixed:
-                return outcomes.as_planned(action)
-            return outcomes.Outcome(
-                action, outcomes.Result.UPDATED, action.reason
-            )
+            return self._update(action, action.replica)
         if action.verb is plan.Verb.UNCHANGED and self._updating:
             # It was done, and the answer was lost.
             return outcomes.Outcome(
@@ -158,6 +156,36 @@ class Task:
         else:
             self._send()
         return self._finish()
+
+    def _update(
+        self, action: plan.Action, replica: image_record.Image
+    ) -> outcomes.Outcome:
+        """Make the changes; before those that give more, prove the data."""
+        self._updating = action.reason
+        if action.proof:
+            less = tuple(differences.taking_away(action.changes))
+            if less:
+                self._destination.update(
+                    dataclasses.replace(action, changes=less)
+                )
+            if not self._is_proven(action, replica):
+                return outcomes.Outcome(
+                    action,
+                    outcomes.Result.CONFLICT,
+                    f'other data under this ID: {action.proof} differs',
+                )
+        self._destination.update(action)
+        if action.fixed or action.doubt:
+            return outcomes.as_planned(action)
+        return outcomes.Outcome(action, outcomes.Result.UPDATED, action.reason)
+
+    def _is_proven(
+        self, action: plan.Action, replica: image_record.Image
+    ) -> bool:
+        """Read the source's data, and hold it against a replica's hash."""
+        tell = functools.partial(self._listener.checked, action)
+        found = proving.digest(self._reading, action.image, action.proof, tell)
+        return found == replica.digests[action.proof]
 
     def _let_fetch(self, fetch: places.Fetch) -> None:
         try:
@@ -238,7 +266,7 @@ class Task:
                 destination.name,
                 f'{image.id} is {status} after it was sent',
             )
-        same, evidence = image_record.same_data(image, replica)
+        same, evidence = proof.same_data(image, replica)
         if not same:
             return self._quarantine(evidence)
         destination.publish(self._action)

@@ -199,12 +199,18 @@ class Image:
         return self.record.get('os_hidden') is True
 
     @property
+    def created_at(self) -> datetime.datetime | None:
+        """When the record was made; None where it does not tell."""
+        return self._time('created_at')
+
+    @property
     def updated_at(self) -> datetime.datetime | None:
         """When the record was changed last; None where it does not tell."""
+        return self._time('updated_at')
+
+    def _time(self, field: str) -> datetime.datetime | None:
         try:
-            time = datetime.datetime.fromisoformat(
-                str(self.record.get('updated_at'))
-            )
+            time = datetime.datetime.fromisoformat(str(self.record.get(field)))
         except ValueError:
             return None
         # Glance gives UTC; the v1 records of old dumps do not say so.
@@ -318,21 +324,3 @@ class Image:
         }
         fields['tags'] = sorted(set(fields['tags']))
         return {**fields, **self.properties}
-
-
-def same_data(one: Image, other: Image) -> tuple[bool, str]:
-    """Return whether two records are of the same bytes.
-
-    The strongest evidence that both records bear decides: os_hash_value of
-    the same algorithm, else md5, else the size (see fact-hashes).
-
-    :returns: (whether they do, what was compared: the name of the
-        algorithm, or ``size``)
-    """
-    if None not in (one.size, other.size) and one.size != other.size:
-        return False, 'size'
-    mine, theirs = one.digests, other.digests
-    for algorithm, value in mine.items():
-        if algorithm in theirs:
-            return value == theirs[algorithm], algorithm
-    return one.size == other.size, 'size'

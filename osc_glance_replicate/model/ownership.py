@@ -38,6 +38,27 @@ class Project:
         return f"'{self.name}' of domain '{self.domain}'"
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Runner:
+    """Who runs a replication, as one cloud knows him.
+
+    :param owners: what Glance may record as the owner of an image that he
+        makes: his project or, on old clouds, himself; empty where nobody
+        is told apart
+    :param is_admin: whether he may change what belongs to others
+    """
+
+    owners: frozenset[str] = frozenset()
+    is_admin: bool = True
+
+    def owns(self, owner: str | None) -> bool:
+        """Return whether an image of this owner is his own.
+
+        One that has no owner is nobody else's.
+        """
+        return not self.owners or owner is None or owner in self.owners
+
+
 class Projects(Protocol):
     """The projects that can be known of a place."""
 

@@ -80,6 +80,12 @@ class Action:
     :param changes: for UPDATE: what is to be changed in the replica
     :param fixed: what differs as well, and cannot be changed there
     :param reason: why, for the person who reads the report
+    :param proof: for UPDATE: what the source's data is hashed with first,
+        as nothing else tells that the replica has the same
+    :param doubt: for UPDATE: why it is a conflict although it takes away
+        what the changes say
+    :param foreign: owner of the replica, which is not ours
+    :param serves: it is as good as a replica
     :param exact: what only the replica has is to go
     :param routine: nobody needs to look at it
     :param referred: another image needs this one, whatever is selected
@@ -95,6 +101,10 @@ class Action:
     changes: tuple[Change, ...] = ()
     fixed: tuple[Change, ...] = ()
     reason: str = ''
+    proof: str = ''
+    doubt: str = ''
+    foreign: str = ''
+    serves: bool = False
     exact: bool = False
     routine: bool = False
     referred: bool = False
@@ -118,6 +128,12 @@ class Action:
         return self.shaped or self.image
 
     @property
+    def to_read(self) -> int:
+        """The number of bytes that are to be read for it."""
+        is_read = self.verb is Verb.COPY or bool(self.proof)
+        return (self.image.size or 0) if is_read else 0
+
+    @property
     def incomplete(self) -> bool:
         """Whether the destination has a record, and no data for it."""
         return (
@@ -138,3 +154,8 @@ def unchangeable(fixed: Iterable[Change]) -> str:
     """Return why what differs cannot be changed."""
     fields = ', '.join(change.field for change in fixed)
     return f'Glance does not let {fields} be changed once there is data'
+
+
+def belongs_to(project: object) -> str:
+    """Return why a record of another project is left alone."""
+    return f'belongs to project {project} there'

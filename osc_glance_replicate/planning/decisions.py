@@ -12,14 +12,15 @@
 
 """The decision: records in, an action out, nothing read or written."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 import dataclasses
 
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import image_selection
-from osc_glance_replicate.model import options
 from osc_glance_replicate.model import plan
-from osc_glance_replicate.model import replica_template
+from osc_glance_replicate.model import proof
+from osc_glance_replicate.planning import differences
+from osc_glance_replicate.planning import rules
 
 #: How an administrator has an ID freed that a record makes useless.
 _FREE = (
@@ -27,78 +28,18 @@ _FREE = (
     "'glance-manage db purge_images_table', both with --age_in_days 0)"
 )
 
+#: What is told of a replica that may have any data of the same size.
+_UNPROVEN = 'nothing proves that its data is the same'
+
+#: What is told of evidence that others may have forged.
+_WEAK = {proof.SIZE: 'size only', 'md5': 'md5 only'}
+
 #: Statuses of a record that will never get data.
 _DEAD = frozenset(('killed', 'deleted', 'pending_delete'))
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Rules:
-    """How replicas at one destination are made and judged.
-
-    :param template: how they differ from their sources
-    :param exact: what only a replica has is removed
-    :param at_rest: images only rest there: nothing is fixed, and nothing
-        boots from there
-    :param formats: returns the formats that it takes, by field; called only
-        if anything is to be copied
-    :param project: ID of the project that new replicas belong to; None where
-        that is not known
-    :param delivery: how data gets there
-    """
-
-    template: replica_template.Template = dataclasses.field(
-        default_factory=replica_template.Template
-    )
-    exact: bool = False
-    at_rest: bool = False
-    formats: Callable[[], Mapping[str, Collection[str]]] = dict
-    project: str | None = None
-    delivery: options.Delivery = dataclasses.field(
-        default_factory=options.Delivery
-    )
-
-    def references(self, image: image_record.Image) -> dict[str, str]:
-        """Return the images that a replica needs to boot: property → ID."""
-        return {
-            field: image_id
-            for field, image_id in image.references.items()
-            if not self.template.leaves_out(field)
-            and field not in self.template.properties
-        }
-
-    def can_change(self, change: plan.Change) -> bool:
-        """Return whether a replica that has its data can get a change."""
-        return self.at_rest or image_record.can_change(change.field)
-
-    def unknown_format(self, wanted: image_record.Image) -> str:
-        """Return which format would be refused, and what to do; else ''.
-
-        :param wanted: the record that the replica is to have
-        """
-        fields = wanted.portable
-        return '; '.join(
-            f'{field} {fields[field]!r} is not known there: have it added to '
-            f'{field}s of its Glance'
-            for field, known in self.formats().items()
-            if fields[field] not in (None, *known)
-        )
-
-    def is_anothers(self, replica: image_record.Image) -> bool:
-        """Return whether a record without data is another project's.
-
-        An administrator sees it, and could fill it; but whoever owns it
-        would see the data before it is verified, or send other data:
-        see fact-other-owner.
-        """
-        return (
-            replica.status == 'queued'
-            and None not in (self.project, replica.owner)
-            and replica.owner != self.project
-        )
-
-
 #: Where nothing special holds.
-_PLAIN = Rules()
+_PLAIN = rules.Rules()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -107,6 +48,8 @@ class Planner:
 
     :param selection: which images are to be copied
     :param metadata_only: whether data must not move
+    :param computed: whether the source has itself computed the hashes in its
+        records
     :param extra: whether images that only a destination has are told of; the
         rows must then hold all images of the source, selected or not
     :param destinations: what holds at each of them, by name; one where
@@ -115,10 +58,13 @@ class Planner:
 
     selection: image_selection.Selection
     metadata_only: bool = False
+    computed: bool = True
     extra: bool = False
-    destinations: Mapping[str, Rules] = dataclasses.field(default_factory=dict)
+    destinations: Mapping[str, rules.Rules] = dataclasses.field(
+        default_factory=dict
+    )
 
-    def at(self, to: str) -> Rules:
+    def at(self, to: str) -> rules.Rules:
         """Return what holds at a destination."""
         return self.destinations.get(to, _PLAIN)
 
@@ -183,14 +129,20 @@ class Planner:
         :param replica: what there is of it, which is a record without data
         """
         there = self.at(action.to)
-        if replica and (reason := _stuck(replica)):
-            return action.with_verb(plan.Verb.CONFLICT, reason)
-        if replica and there.is_anothers(replica):
+        if replica and not there.runner.owns(replica.owner):
+            # He would see the data before it is verified, or send other
+            # data: see fact-other-owner.
             return action.with_verb(
                 plan.Verb.CONFLICT,
-                f'queued there in project {replica.owner}, whose '
-                'users would see the data: have its owner changed',
+                f'{plan.belongs_to(replica.owner)}, {replica.status}: '
+                'have its owner changed and run with --exact, which removes '
+                'what they have set',
+                foreign=str(replica.owner),
             )
+        if replica and there.was_first(action.image, replica):
+            return action.with_verb(plan.Verb.CONFLICT, 'was there first')
+        if replica and (reason := _stuck(replica)):
+            return action.with_verb(plan.Verb.CONFLICT, reason)
         if self.metadata_only:
             return action.with_verb(
                 plan.Verb.SKIP, '--metadata-only', routine=True
@@ -208,28 +160,87 @@ class Planner:
             return action.with_verb(
                 plan.Verb.SKIP, f'status is {image.status}', routine=True
             )
-        same, evidence = image_record.same_data(image, replica)
+        if reason := image_selection.not_portable(image):
+            return action.with_verb(
+                plan.Verb.SKIP, reason, routine=not self.selection.images
+            )
+        there = self.at(action.to)
+        same, evidence = there.same_data(image, replica)
+        if replica.owner != action.owner and not there.runner.owns(
+            replica.owner
+        ):
+            serves = same and there.can_serve(replica, evidence)
+            return _leave_to_owner(action, replica, serves)
         if not same:
             return action.with_verb(
                 plan.Verb.CONFLICT,
                 f'other data under this ID: {evidence} differs',
             )
-        reasons = ['size only'] if evidence == 'size' and image.size else []
-        found = list(_differences(action, replica))
-        changes = tuple(filter(self.at(action.to).can_change, found))
-        fixed = tuple(c for c in found if c not in changes)
+        found = list(differences.of(action, replica))
+        if not there.runner.owns(replica.owner) and any(
+            map(differences.gives, found)
+        ):
+            # What its owner has set besides would be given, too.
+            action = dataclasses.replace(action, exact=True)
+            found = list(differences.of(action, replica))
+        told = [_WEAK[evidence]] if evidence in _WEAK and image.size else []
+        mine = there.runner.owns(replica.owner)
+        if (found or not mine) and there.was_first(image, replica):
+            return action.with_verb(
+                plan.Verb.CONFLICT, _withdrawn('was there first', action)
+            )
         if not found:
             return action.with_verb(
-                plan.Verb.UNCHANGED, ''.join(reasons), routine=True
+                plan.Verb.UNCHANGED, ''.join(told), routine=True
             )
+        return self._change(action, replica, found, evidence)
+
+    def _change(
+        self,
+        action: plan.Action,
+        replica: image_record.Image,
+        found: Sequence[plan.Change],
+        evidence: str,
+    ) -> plan.Action:
+        """Return the changes of a replica, as far as they may be made.
+
+        :param found: how it differs
+        :param evidence: what its data was compared by
+        """
+        there = self.at(action.to)
+        changes = tuple(filter(there.can_change, found))
+        fixed = tuple(c for c in found if c not in changes)
         if not changes:
             return action.with_verb(
                 plan.Verb.FAIL, plan.unchangeable(fixed), fixed=fixed
             )
-        reasons += [change.field for change in changes]
+        algorithm = ''
+        told = [_WEAK[evidence]] if evidence in _WEAK else []
+        if not self._is_proven(action.to, replica, evidence):
+            algorithm = proof.to_read_for(replica)
+            if self.metadata_only or not there.can_prove(replica, algorithm):
+                return _only_take_away(action, changes)
+            told = ['read to prove']
         return action.with_verb(
-            plan.Verb.UPDATE, ', '.join(reasons), changes=changes, fixed=fixed
+            plan.Verb.UPDATE,
+            ', '.join([*told, *(change.field for change in changes)]),
+            changes=changes,
+            fixed=fixed,
+            proof=algorithm,
         )
+
+    def _is_proven(
+        self, to: str, replica: image_record.Image, evidence: str
+    ) -> bool:
+        """Return whether a replica has the source's data, by its record.
+
+        What a dump's record says of its data is the word of who has written
+        it.
+        """
+        there = self.at(to)
+        if there.at_rest:
+            return True
+        return self.computed and there.can_prove(replica, evidence)
 
     def decide_extra(
         self, replica: image_record.Image, to: str
@@ -242,6 +253,52 @@ class Planner:
                 f"the destination's record cannot be used: {defect}",
             )
         return action
+
+
+def _leave_to_owner(
+    action: plan.Action, replica: image_record.Image, serves: bool
+) -> plan.Action:
+    """Return what is told of an image that is not ours.
+
+    :param serves: it is as good as a replica
+    """
+    if serves and not _withdrawn('', action):
+        return action.with_verb(
+            plan.Verb.SKIP,
+            f'{replica.visibility} there, of project {replica.owner}',
+            routine=True,
+            serves=True,
+        )
+    return action.with_verb(
+        plan.Verb.CONFLICT,
+        _withdrawn(plan.belongs_to(replica.owner), action),
+        foreign=str(replica.owner),
+    )
+
+
+def _withdrawn(reason: str, action: plan.Action) -> str:
+    """Return a reason, with what it keeps from being withdrawn."""
+    replica = action.replica
+    is_to_go = action.image.status == 'deactivated'
+    if is_to_go and replica and replica.status == 'active':
+        return f'{reason}, deactivated at its source'
+    return reason
+
+
+def _only_take_away(
+    action: plan.Action, changes: Sequence[plan.Change]
+) -> plan.Action:
+    """Return what is done to a replica whose data may be any."""
+    less = tuple(differences.taking_away(changes))
+    if not less:
+        return action.with_verb(plan.Verb.CONFLICT, _UNPROVEN)
+    fields = ', '.join(change.field for change in less)
+    return action.with_verb(
+        plan.Verb.UPDATE,
+        f'{fields}; {_UNPROVEN}',
+        changes=less,
+        doubt=_UNPROVEN,
+    )
 
 
 def _stuck(replica: image_record.Image) -> str:
@@ -267,24 +324,3 @@ def _stuck(replica: image_record.Image) -> str:
             f'of it in that store, then to {_FREE}'
         )
     return ''
-
-
-def _differences(
-    action: plan.Action, replica: image_record.Image
-) -> Iterator[plan.Change]:
-    """Yield how a replica differs from what it is to be."""
-    image, exact = action.wanted, action.exact
-    wanted, have = image.portable, replica.portable
-    # What only the replica has is the destination's own affair otherwise.
-    for field in {**wanted, **have} if exact else wanted:
-        change = plan.Change(field, wanted.get(field), have.get(field), exact)
-        if change.wanted != change.destination:
-            yield change
-    if image.status != replica.status:
-        yield plan.Change('status', image.status, replica.status)
-    if action.owner not in (None, replica.owner):
-        yield plan.Change('owner', action.owner, replica.owner)
-    if image.members is not None:
-        change = plan.Change('members', image.members, replica.members, exact)
-        if change.wanted != replica.members:
-            yield change

@@ -39,11 +39,9 @@ class CountingListener(events.Listener):
     def planned(self, group: plan.Group) -> None:
         with self._lock:
             for action in group:
-                size = action.image.size or 0
-                moved = size if action.verb is plan.Verb.COPY else 0
-                self._to_do[action.key] = moved
+                self._to_do[action.key] = action.to_read
                 self.images += 1
-                self.size += moved
+                self.size += action.to_read
             self._show_counts()
 
     def all_planned(self) -> None:

@@ -54,13 +54,14 @@ class CompareReport(report.Report[plan.Action]):
                 continue
             self._counts[difference] += 1
             if self._show_all or difference is not _Difference.SAME:
-                yield (
+                row = (
                     self._text(action.image.id),
                     self._text(action.image.name),
                     action.to,
                     difference.value,
                     self._detail(action),
                 )
+                yield from self._shown(action, action.reason, row)
 
     def _detail(self, action: plan.Action) -> Any:
         """Return the differences: as a text, or as data."""
@@ -113,6 +114,8 @@ def _difference(action: plan.Action) -> _Difference | None:
             return _Difference.INCOMPLETE
         case plan.Verb.CONFLICT if action.incomplete:
             return _Difference.INCOMPLETE
+        case plan.Verb.UPDATE if action.doubt:
+            return _Difference.CONFLICT
         case plan.Verb.UPDATE:
             return _Difference.METADATA
         case plan.Verb.FAIL if action.fixed:
@@ -120,7 +123,7 @@ def _difference(action: plan.Action) -> _Difference | None:
         case plan.Verb.UNCHANGED:
             return _Difference.SAME
         case plan.Verb.SKIP:
-            return None
+            return _Difference.SAME if action.serves else None
         case verb:
             return _Difference(verb.value)
 
@@ -139,9 +142,8 @@ class SizeReport(report.Report[plan.Action]):
         for action in items:
             self._counts[action.verb.value] += 1
             self._failures += action.verb is plan.Verb.FAIL
-            if action.verb is plan.Verb.COPY:
-                self._images[action.to] += 1
-                self._sizes[action.to] += action.image.size or 0
+            self._images[action.to] += action.verb is plan.Verb.COPY
+            self._sizes[action.to] += action.to_read
         # Not before the plan has come to its end: half a sum is no sum.
         for to, size in self._sizes.items():
             yield to, self._images[to], size, filesize.decimal(size)

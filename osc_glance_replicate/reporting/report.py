@@ -23,9 +23,15 @@ from rich import filesize
 from osc_glance_replicate.engine import verify
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import outcomes
+from osc_glance_replicate.model import plan
 from osc_glance_replicate import signals
 
 _Item = TypeVar('_Item')
+
+#: Results for which data may be read, and nothing is copied.
+_READS = frozenset(
+    (outcomes.Result.COPY, outcomes.Result.UPDATE, outcomes.Result.UPDATED)
+)
 
 
 class Report(abc.ABC, Generic[_Item]):
@@ -34,14 +40,22 @@ class Report(abc.ABC, Generic[_Item]):
     :param show_all: show the rows that need no attention, too
     :param for_people: write values so that people can read them and a
         terminal is safe; else as they are, for JSON and YAML
+    :param fold: write one row for all that belongs to the same other project
     """
 
     columns: tuple[str, ...]
 
     def __init__(
-        self, *, show_all: bool = False, for_people: bool = True
+        self,
+        *,
+        show_all: bool = False,
+        for_people: bool = True,
+        fold: bool = False,
     ) -> None:
         self._show_all = show_all
+        self._fold = fold and not show_all
+        #: By destination and project, the rows of what is another's there.
+        self._folded: dict[plan.Key, list[tuple[Any, ...]]] = {}
         self._for_people = for_people
         self._counts: collections.Counter[str] = collections.Counter()
         self._failures = self._bytes = 0
@@ -65,6 +79,28 @@ class Report(abc.ABC, Generic[_Item]):
             yield from self._rows(items())
         except (Exception, signals.Ended) as exc:
             self.trouble = exc
+        for (_, project), rows in self._folded.items():
+            if len(rows) > 1:
+                told = (
+                    f'{len(rows)} belong to project {project} there: run as '
+                    'it, or --owner as before'
+                )
+                # All of them have the same words about where, and what.
+                where = rows[0][-3:-1]
+                blank = [''] * (len(self.columns) - 3)
+                rows = [(*blank, *where, self._text(told))]
+            yield from rows
+
+    def _shown(
+        self, action: plan.Action, reason: str, row: tuple[Any, ...]
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield a row, unless it is folded into another one at the end."""
+        alike = plan.belongs_to(action.foreign)
+        if self._fold and action.foreign and reason == alike:
+            key = action.to, action.foreign
+            self._folded.setdefault(key, []).append(row)
+        else:
+            yield row
 
     @abc.abstractmethod
     def _rows(self, items: Iterable[_Item]) -> Iterator[tuple[Any, ...]]:
@@ -138,10 +174,12 @@ class CopyReport(Report[outcomes.Outcome]):
             image, result = outcome.action.image, outcome.result
             self._counts[result] += 1
             self._failures += result.is_failure
-            if result.has_arrived or result is outcomes.Result.COPY:
+            if result.has_arrived:
                 self._bytes += image.size or 0
+            elif result in _READS:
+                self._bytes += outcome.action.to_read
             if self._show_all or not outcome.action.routine:
-                yield (
+                row = (
                     self._text(image.id),
                     self._text(image.name),
                     self._size(image.size),
@@ -149,6 +187,7 @@ class CopyReport(Report[outcomes.Outcome]):
                     result.value,
                     self._text(outcome.reason),
                 )
+                yield from self._shown(outcome.action, outcome.reason, row)
 
     def _summary(self) -> str:
         counts = self._counted() or 'no images'

@@ -18,6 +18,7 @@ import time
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
+from osc_glance_replicate.model import proof
 from osc_glance_replicate import places
 from osc_glance_replicate.transfer import bandwidth
 
@@ -63,7 +64,7 @@ class SourceData:
     def _check_unchanged(self) -> None:
         """Find out whether the rest still belongs to what was read before."""
         found = self._source.find(self._image.id)
-        if found is None or not image_record.same_data(self._image, found)[0]:
+        if found is None or not proof.same_data(self._image, found)[0]:
             raise errors.DataError(
                 self.place,
                 f'the data of {self._image.id} was changed or deleted while '

@@ -57,7 +57,11 @@ class ImageApi:
 
     :param name: the cloud, as the user named it
     :param connection: an openstacksdk connection to it
+    :ivar clock: seconds by which its clock is ahead of this machine's, as
+        its latest answer says; 0 where none does
     """
+
+    clock = 0.0
 
     def __init__(
         self, name: str, connection: openstack.connection.Connection
@@ -113,6 +117,7 @@ class ImageApi:
             time.monotonic() - start,
             _request_id(response),
         )
+        self.clock = _ahead(response, self.clock)
         if response.status_code not in expect:
             self._load(response, _MAX_ERROR_BODY, cut=True)
             raise self._error(response)
@@ -298,6 +303,15 @@ def _request_id(response: requests.Response) -> str:
     """Return the ID by which administrators find a request in their logs."""
     request_id = response.headers.get('x-openstack-request-id', '')
     return f' ({request_id:.80})' if request_id else ''
+
+
+def _ahead(response: requests.Response, otherwise: float) -> float:
+    """Return by how many seconds the clock of a server is ahead of ours."""
+    try:
+        date = email.utils.parsedate_to_datetime(response.headers['date'])
+        return date.timestamp() - time.time()
+    except (KeyError, ValueError, OverflowError):
+        return otherwise
 
 
 def _retry_after(response: requests.Response) -> float:

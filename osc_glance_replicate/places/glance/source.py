@@ -41,6 +41,11 @@ class Source:
         self.name = api.name
         self._api = api
 
+    @property
+    def clock(self) -> float:
+        """Seconds by which the cloud's clock is ahead of this machine's."""
+        return self._api.clock
+
     def images(
         self, selection: image_selection.Selection | None = None
     ) -> Iterator[image_record.Image]:

@@ -55,7 +55,7 @@ class Clouds:
         self.assertFalse(rules.at_rest)
         self.assertEqual(to.replica.exact, rules.exact)
         self.assertEqual(to.replica.members, rules.template.members)
-        self.assertEqual(f'p-{to.name}', rules.project)
+        self.assertEqual({f'p-{to.name}'}, rules.runner.owners)
         self.assertEqual(to.delivery, rules.delivery)
         self.assertEqual(FORMATS, rules.formats())
         (place,) = (p for p in route._destinations if p.name == to.name)

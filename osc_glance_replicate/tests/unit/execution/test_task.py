@@ -137,6 +137,65 @@ class TestTask(testtools.TestCase):
         self.assertIn('disk_format', reason)
         self.assertEqual(['update'], slave.calls)
 
+    def test_data_is_proven_before_anything_is_given(self):
+        self.image = samples.image(
+            name='new', os_hidden=True, os_hash_value=None, checksum=None
+        )
+        replica = samples.image()
+        for data, result, updates in (
+            (b'data', 'updated', 2),
+            (b'dada', 'conflict', 1),
+        ):
+            for checksum in True, False:
+                slave = places.Place('slave')
+                asked = []
+                slave.update = lambda action: asked.append(
+                    [change.field for change in action.changes]
+                )
+                found, reason = self.carry_out(
+                    slave,
+                    replica=replica,
+                    source=places.Place('master', data),
+                    checksum=checksum,
+                )
+                self.assertEqual(result, found)
+                self.assertEqual(
+                    [['os_hidden'], ['name', 'os_hidden']][:updates],
+                    [sorted(fields) for fields in asked],
+                )
+                if result == 'conflict':
+                    self.assertEqual(
+                        'other data under this ID: sha512 differs', reason
+                    )
+
+    def test_what_is_read_to_prove_is_told_of(self):
+        class Listener(events.Listener):
+            count = 0
+
+            def checked(self, action, count):
+                self.count += count
+
+        listener = Listener()
+        self.image = samples.image(name='new', os_hash_value=None)
+        self.image.record['checksum'] = None
+        self.carry_out(
+            places.Place('slave'), replica=samples.image(), listener=listener
+        )
+        self.assertEqual(4, listener.count)
+
+    def test_unproven_data_is_a_conflict(self):
+        bare = {'os_hash_value': None, 'checksum': None}
+        self.image = samples.image(os_hidden=True, **bare)
+        slave = places.Place('slave')
+        self.assertEqual(
+            (
+                'conflict',
+                'os_hidden; nothing proves that its data is the same',
+            ),
+            self.carry_out(slave, replica=samples.image(**bare)),
+        )
+        self.assertEqual(['update'], slave.calls)
+
     def test_rehearsal_foretells_it(self):
         replica = samples.image(name='old', disk_format='iso')
         action = self.planner.decide(self.image, replica, 'slave')

@@ -93,39 +93,3 @@ class TestDefect(testtools.TestCase):
             defect = samples.image(**{field: value}).defect
             self.assertIsNotNone(defect, (field, value))
             self.assertIn(word, defect)
-
-
-class TestSameData(testtools.TestCase):
-    def test_evidence(self):
-        image = samples.image(data=b'data')
-        for other, verdict in (
-            (samples.image(data=b'data'), (True, 'sha512')),
-            (samples.image(data=b'DATA'), (False, 'sha512')),
-            (samples.image(data=b'longer'), (False, 'size')),
-            (
-                samples.image(os_hash_algo='sha256', os_hash_value='00'),
-                (True, 'md5'),
-            ),
-            (
-                samples.image(
-                    data=b'DATA', os_hash_algo='sha256', os_hash_value='00'
-                ),
-                (False, 'md5'),
-            ),
-            (
-                samples.image(
-                    os_hash_algo=None, os_hash_value=None, checksum=None
-                ),
-                (True, 'size'),
-            ),
-        ):
-            self.assertEqual(verdict, image_record.same_data(image, other))
-
-    def test_case_of_hex_digits_does_not_matter(self):
-        image = samples.image()
-        upper = samples.image(
-            os_hash_value=image.record['os_hash_value'].upper()
-        )
-        self.assertEqual(
-            (True, 'sha512'), image_record.same_data(image, upper)
-        )

@@ -20,6 +20,7 @@ from osc_glance_replicate.model import ownership
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.model import replica_template
 from osc_glance_replicate.planning import decisions
+from osc_glance_replicate.planning import rules
 from osc_glance_replicate.tests.doubles import projects
 from osc_glance_replicate.tests.doubles import samples
 
@@ -40,58 +41,29 @@ FAIL = plan.Verb.FAIL
 KERNEL, RAMDISK = (samples.image(number).id for number in (2, 3))
 
 
-class TestRules(testtools.TestCase):
-    def test_references_that_the_replica_has(self):
-        image = samples.image(kernel_id=KERNEL, ramdisk_id=RAMDISK)
-        for template, expected in (
-            ({}, {'kernel_id', 'ramdisk_id'}),
-            ({'left_out': ['kernel*']}, {'ramdisk_id'}),
-            ({'properties': {'ramdisk_id': 'x'}}, {'kernel_id'}),
-        ):
-            there = decisions.Rules(replica_template.Template(**template))
-            self.assertEqual(expected, set(there.references(image)))
+#: What a record lacks whose data was never hashed.
+WEAK = {'os_hash_algo': None, 'os_hash_value': None, 'checksum': None}
 
-    def test_what_rests_can_be_changed(self):
-        change = plan.Change('disk_format', 'raw', 'iso')
-        self.assertFalse(decisions.Rules().can_change(change))
-        self.assertTrue(decisions.Rules(at_rest=True).can_change(change))
-        name = plan.Change('name', 'a', 'b')
-        self.assertTrue(decisions.Rules().can_change(name))
+EARLIER = '2025-12-31T23:59:00Z'
 
-    def test_unknown_format(self):
-        def formats():
-            return {'disk_format': ['raw'], 'container_format': ['bare']}
 
-        there = decisions.Rules(formats=formats)
-        self.assertEqual('', there.unknown_format(samples.image()))
-        told = there.unknown_format(
-            samples.image(disk_format='ploop', container_format='docker')
-        )
-        for words in "'ploop' is not known there", "'docker' is not known":
-            self.assertIn(words, told)
-        self.assertEqual(
-            '',
-            decisions.Rules().unknown_format(samples.image(disk_format='x')),
-        )
-
-    def test_record_of_another_project(self):
-        for mine, owner, status, anothers in (
-            ('p', 'q', 'queued', True),
-            ('p', 'p', 'queued', False),
-            ('p', None, 'queued', False),
-            (None, 'q', 'queued', False),
-            ('p', 'q', 'active', False),
-        ):
-            replica = samples.image(owner=owner, status=status)
-            there = decisions.Rules(project=mine)
-            self.assertEqual(anothers, there.is_anothers(replica))
+def runner(*owners, is_admin=True):
+    return ownership.Runner(frozenset(filter(None, owners)), is_admin)
 
 
 class TestDecide(testtools.TestCase):
-    def decide(self, image, replica, *, images=(), project=None, **options):
+    def decide(
+        self,
+        image,
+        replica,
+        *,
+        images=(),
+        runner=ownership.Runner(),
+        **options,
+    ):
         planner = decisions.Planner(
             image_selection.Selection(images),
-            destinations={'slave': decisions.Rules(project=project)},
+            destinations={'slave': rules.Rules(runner=runner)},
             **options,
         )
         return planner.decide(image, replica, 'slave')
@@ -106,18 +78,33 @@ class TestDecide(testtools.TestCase):
             self.assertEqual(COPY, self.decide(samples.image(), replica).verb)
 
     def test_record_of_another_project_is_not_filled(self):
+        for status in ('queued', 'saving', 'uploading', 'importing'):
+            replica = samples.image(
+                status=status, checksum=None, owner='theirs'
+            )
+            for mine, verb in (
+                ('mine', CONFLICT),
+                ('theirs', COPY),
+                (None, COPY),
+            ):
+                action = self.decide(
+                    samples.image(), replica, runner=runner(mine)
+                )
+                self.assertEqual(verb, action.verb)
+            action = self.decide(
+                samples.image(), replica, runner=runner('mine')
+            )
+            self.assertIn('belongs to project theirs there', action.reason)
+            self.assertEqual('theirs', action.foreign)
+
+    def test_record_that_was_first_is_not_filled(self):
         replica = samples.image(
-            status='queued', size=None, checksum=None, owner='theirs'
+            status='queued', size=None, checksum=None, created_at=EARLIER
         )
-        for mine, verb in (
-            ('mine', CONFLICT),
-            ('theirs', COPY),
-            (None, COPY),
-        ):
-            action = self.decide(samples.image(), replica, project=mine)
-            self.assertEqual(verb, action.verb)
-        action = self.decide(samples.image(), replica, project='mine')
-        self.assertIn('theirs', action.reason)
+        action = self.decide(samples.image(), replica)
+        self.assertEqual(
+            (CONFLICT, 'was there first'), (action.verb, action.reason)
+        )
 
     def test_equal_replica_is_unchanged(self):
         replica = samples.image(
@@ -228,8 +215,20 @@ class TestDecide(testtools.TestCase):
         bare = {'os_hash_algo': None, 'os_hash_value': None, 'checksum': None}
         same = self.decide(samples.image(), samples.image(**bare))
         self.assertEqual((UNCHANGED, 'size only'), (same.verb, same.reason))
-        named = self.decide(samples.image(name='x'), samples.image(**bare))
-        self.assertEqual('size only, name', named.reason)
+        bare = {**bare, 'size': 0}
+        same = self.decide(samples.image(data=b''), samples.image(**bare))
+        self.assertEqual((UNCHANGED, ''), (same.verb, same.reason))
+
+    def test_md5_only_is_said(self):
+        image = samples.image(os_hash_algo='sha256', os_hash_value='00')
+        same = self.decide(image, samples.image())
+        self.assertEqual((UNCHANGED, 'md5 only'), (same.verb, same.reason))
+        other = samples.image(name='x')
+        named = self.decide(image, other)
+        self.assertEqual(
+            (UPDATE, 'md5 only, name'), (named.verb, named.reason)
+        )
+        self.assertEqual('', named.proof)
 
     def test_what_is_not_replicated(self):
         for fields, reason in (
@@ -277,6 +276,238 @@ Method = options.Method
 DOWNLOAD = options.Delivery(Method.DOWNLOAD, region='North')
 
 
+class TestWhoseWordCounts(testtools.TestCase):
+    """What others may have written is not taken for our replica."""
+
+    def decide(self, image, replica, *, owners=None, exact=False, **options):
+        there = rules.Rules(
+            replica_template.Template(owners=owners or ownership.Owners()),
+            exact=exact,
+            runner=options.pop('runner', runner('mine')),
+        )
+        planner = decisions.Planner(
+            image_selection.Selection(options.pop('images', ())),
+            destinations={'slave': there},
+            **options,
+        )
+        return planner.decide(image, replica, 'slave')
+
+    def test_what_belongs_to_another_is_left_alone(self):
+        for replica in (
+            samples.image(owner='theirs'),
+            samples.image(owner='theirs', visibility='community'),
+            samples.image(owner='theirs', data=b'DATA'),
+            samples.image(owner='theirs', visibility='public', **WEAK),
+            samples.image(
+                owner='theirs', visibility='public', os_hash_value=None
+            ),
+        ):
+            action = self.decide(samples.image(name='new'), replica)
+            self.assertEqual(
+                (CONFLICT, 'belongs to project theirs there'),
+                (action.verb, action.reason),
+            )
+            self.assertEqual((), action.changes)
+            self.assertEqual('theirs', action.foreign)
+            self.assertTrue(action.fails)
+
+    def test_public_image_of_another_serves(self):
+        replica = samples.image(
+            owner='theirs', visibility='public', created_at=EARLIER
+        )
+        action = self.decide(samples.image(name='new'), replica)
+        self.assertEqual(
+            (SKIP, 'public there, of project theirs'),
+            (action.verb, action.reason),
+        )
+        self.assertTrue(action.serves and action.routine)
+        self.assertFalse(action.fails)
+
+    def test_whatever_an_ordinary_user_sees_serves_him(self):
+        for visibility in 'public', 'community', 'shared':
+            replica = samples.image(owner='theirs', visibility=visibility)
+            action = self.decide(
+                samples.image(name='new'),
+                replica,
+                runner=runner('mine', is_admin=False),
+            )
+            self.assertEqual(
+                (SKIP, f'{visibility} there, of project theirs'),
+                (action.verb, action.reason),
+            )
+        other = samples.image(owner='theirs', data=b'DATA')
+        action = self.decide(
+            samples.image(), other, runner=runner('mine', is_admin=False)
+        )
+        self.assertEqual(CONFLICT, action.verb)
+
+    def test_withdrawal_that_does_not_reach_is_said(self):
+        image = samples.image(status='deactivated')
+        for replica in (
+            samples.image(owner='theirs'),
+            samples.image(owner='theirs', visibility='public'),
+        ):
+            action = self.decide(image, replica)
+            self.assertEqual(
+                (
+                    CONFLICT,
+                    'belongs to project theirs there, deactivated at its '
+                    'source',
+                ),
+                (action.verb, action.reason),
+            )
+
+    def test_right_owners(self):
+        for owner, runner_owners, owners, ours in (
+            ('mine', ['mine'], None, True),
+            (None, ['mine'], None, True),
+            ('me', ['mine', 'me'], None, True),
+            ('theirs', [], None, True),
+            ('a project', ['mine'], ownership.Same(), True),
+            # Of the run before it was given away.
+            ('mine', ['mine'], ownership.Same(), True),
+            ('theirs', ['mine'], ownership.Same(), False),
+        ):
+            action = self.decide(
+                samples.image(name='new'),
+                samples.image(owner=owner),
+                owners=owners,
+                runner=runner(*runner_owners),
+            )
+            self.assertEqual(UPDATE if ours else CONFLICT, action.verb)
+
+    def test_what_was_there_first_is_left_alone(self):
+        first = {'created_at': EARLIER}
+        for image, owner, verb, reason in (
+            (samples.image(), 'mine', UNCHANGED, ''),
+            (samples.image(name='new'), 'mine', CONFLICT, 'was there first'),
+            (samples.image(), 'a project', CONFLICT, 'was there first'),
+            (
+                samples.image(status='deactivated'),
+                'mine',
+                CONFLICT,
+                'was there first, deactivated at its source',
+            ),
+        ):
+            action = self.decide(
+                image,
+                samples.image(owner=owner, **first),
+                owners=ownership.Mapped(
+                    {'a project': owner}, ownership.Owners()
+                ),
+            )
+            self.assertEqual((verb, reason), (action.verb, action.reason))
+            self.assertEqual((), action.changes)
+
+    def test_data_is_read_where_no_record_proves_it(self):
+        other = {'os_hash_algo': 'sha256', 'os_hash_value': '00'}
+        for unhashed, owner, hashes, algorithm in (
+            (WEAK, 'mine', {}, 'sha512'),
+            (WEAK, 'a project', {}, 'sha512'),
+            (WEAK, 'mine', {'os_hash_value': None}, 'md5'),
+            # Others can make two images of one md5.
+            (WEAK, 'a project', {'os_hash_value': None}, None),
+            ({}, 'a project', other, 'sha256'),
+        ):
+            action = self.decide(
+                samples.image(name='new', **unhashed),
+                samples.image(owner=owner, **hashes),
+                owners=ownership.Same(),
+            )
+            if algorithm:
+                self.assertEqual(
+                    (UPDATE, algorithm), (action.verb, action.proof)
+                )
+                told = action.reason
+                self.assertTrue(told.startswith('read to prove, '), told)
+                self.assertEqual(4, action.to_read)
+            else:
+                self.assertEqual(CONFLICT, action.verb)
+
+    def test_dump_proves_nothing_by_its_hashes(self):
+        action = self.decide(
+            samples.image(name='new'),
+            samples.image(owner='mine'),
+            computed=False,
+        )
+        self.assertEqual((UPDATE, 'sha512'), (action.verb, action.proof))
+
+    def test_unproven_image_only_loses(self):
+        unproven = 'nothing proves that its data is the same'
+        less = {'visibility': 'private', 'os_hidden': True}
+        there = samples.image(owner='mine', visibility='public', **WEAK)
+        for image, changed in (
+            (samples.image(name='new'), ['visibility']),
+            (samples.image(name='new', **less), ['os_hidden', 'visibility']),
+            (
+                samples.image(visibility='public', status='deactivated'),
+                ['status'],
+            ),
+            (samples.image(name='new', visibility='public'), []),
+        ):
+            action = self.decide(image, there)
+            self.assertEqual('', action.proof)
+            self.assertEqual(
+                changed, sorted(change.field for change in action.changes)
+            )
+            if changed:
+                self.assertEqual(
+                    (UPDATE, unproven), (action.verb, action.doubt)
+                )
+                self.assertTrue(action.reason.endswith(f'; {unproven}'))
+            else:
+                self.assertEqual(
+                    (CONFLICT, unproven), (action.verb, action.reason)
+                )
+
+    def test_nothing_is_read_for_metadata_only(self):
+        action = self.decide(
+            samples.image(name='new', **WEAK),
+            samples.image(owner='mine'),
+            metadata_only=True,
+        )
+        self.assertEqual(CONFLICT, action.verb)
+
+    def test_two_images_without_data_prove_nothing(self):
+        empty = {**WEAK, 'size': 0}
+        action = self.decide(
+            samples.image(name='new', **empty),
+            samples.image(owner='mine', **empty),
+        )
+        self.assertEqual(CONFLICT, action.verb)
+
+    def test_what_cannot_be_replicated_is_not_brought_up_to_date(self):
+        for fields in (
+            {'cinder_encryption_key_id': 'x'},
+            {'size': 0, 'block_device_mapping': '[]', **WEAK},
+        ):
+            action = self.decide(
+                samples.image(name='new', **fields),
+                samples.image(owner='mine', size=fields.get('size', 4)),
+            )
+            self.assertEqual(SKIP, action.verb)
+
+    def test_what_is_given_has_nothing_that_its_owner_has_added(self):
+        theirs = samples.image(
+            owner='a project', kernel_id=KERNEL, tags=['theirs']
+        )
+        for fields, removed in (
+            ({'visibility': 'public'}, {'kernel_id', 'tags'}),
+            ({'name': 'new'}, set()),
+        ):
+            action = self.decide(
+                samples.image(**fields), theirs, owners=ownership.Same()
+            )
+            self.assertEqual(UPDATE, action.verb)
+            self.assertEqual(
+                removed | set(fields), {c.field for c in action.changes}
+            )
+            self.assertEqual(bool(removed), action.exact)
+        mine = samples.image(owner='mine', kernel_id=KERNEL)
+        action = self.decide(samples.image(visibility='public'), mine)
+        self.assertFalse(action.exact)
+
+
 class TestWay(testtools.TestCase):
     def test_planned(self):
         for way, words in (
@@ -294,7 +525,7 @@ class TestWay(testtools.TestCase):
         ):
             planner = decisions.Planner(
                 image_selection.Selection(),
-                destinations={'slave': decisions.Rules(delivery=way)},
+                destinations={'slave': rules.Rules(delivery=way)},
             )
             action = planner.decide(samples.image(), None, 'slave')
             self.assertEqual(words, action.reason)
@@ -307,7 +538,7 @@ class TestPlanner(testtools.TestCase):
         planner = decisions.Planner(
             image_selection.Selection(),
             destinations={
-                'slave': decisions.Rules(
+                'slave': rules.Rules(
                     replica_template.Template(**template), exact
                 )
             },

@@ -18,6 +18,7 @@ from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.model import replica_template
 from osc_glance_replicate.planning import decisions
+from osc_glance_replicate.planning import rules
 from osc_glance_replicate.planning import order
 from osc_glance_replicate.tests.doubles import samples
 
@@ -168,7 +169,7 @@ class TestReferences(OrderTest):
 
     def test_what_only_rests_needs_nothing(self):
         *_, action = self.actions(
-            [[AMI, None]], there=decisions.Rules(at_rest=True)
+            [[AMI, None]], there=rules.Rules(at_rest=True)
         )
         self.assertEqual((COPY, ()), (action.verb, action.after))
 
@@ -193,9 +194,7 @@ class TestReferences(OrderTest):
 
     def test_left_out_property_needs_nothing(self):
         template = replica_template.Template(left_out=['*_id'])
-        (action,) = self.actions(
-            [[AMI, None]], there=decisions.Rules(template)
-        )
+        (action,) = self.actions([[AMI, None]], there=rules.Rules(template))
         self.assertEqual((COPY, ()), (action.verb, action.after))
 
     def test_destinations_may_need_different_images(self):
@@ -204,14 +203,14 @@ class TestReferences(OrderTest):
             [[AMI, None, None]],
             [[AKI, None, None], [ARI, None, None]],
             to=('one', 'other'),
-            there=decisions.Rules(template),
+            there=rules.Rules(template),
         )
         self.assertEqual(('one', COPY, ()), (one.to, one.verb, one.after))
         self.assertEqual((COPY, (ARI.id, AKI.id)), (other.verb, other.after))
         one, other = self.actions(
             [[AMI, None, None]],
             to=('one', 'other'),
-            there=decisions.Rules(template),
+            there=rules.Rules(template),
         )
         self.assertEqual((COPY, FAIL), (one.verb, other.verb))
 

@@ -100,7 +100,12 @@ class TestPlanner(testtools.TestCase):
                 ),
             )
             key = now.image.id, now.to
-            if was.verb in WRITES and not is_taken(case, now):
+            if was.doubt:
+                self.assertEqual(plan.Verb.CONFLICT, now.verb, (was, now))
+            elif was.proof and results[key] == 'conflict':
+                # It is found out anew each time.
+                self.assertEqual(was.proof, now.proof, (was, now))
+            elif was.verb in WRITES and not is_taken(case, now):
                 self.assertEqual(plan.Verb.UNCHANGED, now.verb, (was, now))
                 self.assertNotEqual('failed', results[key])
             else:
@@ -170,11 +175,14 @@ class TestPlanner(testtools.TestCase):
             for action in actions
             if action.verb
             in (plan.Verb.CONFLICT, plan.Verb.FAIL, plan.Verb.EXTRA)
+            # Its data proved to be another.
+            or action.proof
         )
         self.assertEqual(remaining.total(), len(rows))
         for _, _, _, difference, _ in rows:
             self.assertIn(
-                difference, ('conflict', 'incomplete', 'failed', 'extra')
+                difference,
+                ('conflict', 'incomplete', 'failed', 'extra', 'metadata'),
             )
         expected = plan_report.DIFFERENT if rows else 0
         self.assertEqual(

@@ -31,6 +31,43 @@ class TestDifferences(testtools.TestCase):
             self.assertEqual(summary, told.summary)
             self.assertEqual(0, told.exit_code)
 
+    def test_what_serves_is_the_same(self):
+        told = plan_report.CompareReport(show_all=True)
+        served = plan.Action(
+            samples.image(),
+            'slave',
+            plan.Verb.SKIP,
+            reason='public there',
+            serves=True,
+        )
+        ((*_, difference, detail),) = told.rows(lambda: [served])
+        self.assertEqual(('same', 'public there'), (difference, detail))
+        self.assertEqual(0, told.exit_code)
+
+    def test_what_nothing_proves_is_a_conflict(self):
+        told = plan_report.CompareReport()
+        action = plan.Action(
+            samples.image(),
+            'slave',
+            plan.Verb.UPDATE,
+            samples.image(),
+            changes=(plan.Change('name', 'a', 'b'),),
+            doubt='any',
+        )
+        ((*_, difference, _),) = told.rows(lambda: [action])
+        self.assertEqual('conflict', difference)
+
+    def test_what_is_read_to_prove_counts(self):
+        told = plan_report.SizeReport()
+        told.begin(['slave'])
+        for proof, size in ('sha512', 4), ('', 0):
+            action = plan.Action(
+                samples.image(), 'slave', plan.Verb.UPDATE, proof=proof
+            )
+            told.begin(['slave'])
+            (row,) = told.rows(lambda action=action: [action])
+            self.assertEqual(('slave', 0, size), row[:3])
+
     def test_what_to_do_next(self):
         told = plan_report.CompareReport()
         failed = plan.Action(samples.image(), 'slave', plan.Verb.FAIL, 'why')

@@ -51,6 +51,55 @@ class TestReport(testtools.TestCase):
             row,
         )
 
+    def test_what_belongs_to_one_other_project_is_one_row(self):
+        def conflict(number, project, more=''):
+            action = plan.Action(
+                samples.image(number),
+                'slave',
+                plan.Verb.CONFLICT,
+                samples.image(number),
+                reason=f'belongs to project {project} there{more}',
+                foreign=project,
+            )
+            return outcomes.as_planned(action)
+
+        told = [
+            conflict(1, 'demo'),
+            conflict(2, 'alt'),
+            conflict(3, 'demo', ', deactivated at its source'),
+            conflict(4, 'demo'),
+        ]
+        rows = self.report(told, fold=True)
+        self.assertEqual(3, len(rows))
+        self.assertIn('deactivated at its source', rows[0][-1])
+        self.assertEqual(
+            (
+                *('', '', '', 'slave', 'conflict'),
+                '2 belong to project demo there: run as it, or --owner as '
+                'before',
+            ),
+            rows[1],
+        )
+        self.assertIn('belongs to project alt there', rows[2])
+        self.assertIn('4 conflict', self.told.summary)
+        for options in {}, {'fold': True, 'show_all': True}:
+            self.assertEqual(4, len(self.report(told, **options)))
+
+    def test_what_is_folded_is_told_of_when_the_run_breaks_off(self):
+        def broken():
+            action = plan.Action(
+                samples.image(2),
+                'slave',
+                plan.Verb.CONFLICT,
+                reason=plan.belongs_to('demo'),
+                foreign='demo',
+            )
+            yield outcomes.as_planned(action)
+            raise errors.PlaceError('slave', 'gone')
+
+        (row,) = self.report(broken(), fold=True)
+        self.assertEqual(plan.belongs_to('demo'), row[-1])
+
     def test_no_field_of_a_record_steers_the_terminal(self):
         evil = '\x1b[2J'
         fields = dict.fromkeys(samples.image().record, evil)

@@ -30,6 +30,7 @@ from osc_glance_replicate.places.dump import folder
 from osc_glance_replicate.places.dump import records
 from osc_glance_replicate.places.dump import writer
 from osc_glance_replicate.planning import decisions
+from osc_glance_replicate.planning import rules
 from osc_glance_replicate import retry
 from osc_glance_replicate.tests.doubles import dumps
 from osc_glance_replicate.tests.doubles import places
@@ -110,7 +111,7 @@ class DumpTest(dumps.FilesTest):
         self.image = samples.image(data=b'some data')
         self.planner = decisions.Planner(
             image_selection.Selection(),
-            destinations={self.path: decisions.Rules(exact=True)},
+            destinations={self.path: rules.Rules(exact=True)},
         )
         self.start_again()
 

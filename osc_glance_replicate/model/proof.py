@@ -1,0 +1,65 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What tells that two records are of the same bytes, and how well."""
+
+from osc_glance_replicate.model import image_record
+
+#: Hashes for which nobody can make other data of the same hash.
+_STRONG = frozenset(
+    (
+        'sha256',
+        'sha384',
+        'sha512',
+        'sha3_256',
+        'sha3_384',
+        'sha3_512',
+        'blake2b',
+    )
+)
+
+#: Evidence that anybody can forge who may choose a record's data.
+SIZE = 'size'
+
+
+def same_data(
+    one: image_record.Image, other: image_record.Image
+) -> tuple[bool, str]:
+    """Return whether two records are of the same bytes.
+
+    The strongest evidence that both records bear decides: os_hash_value of
+    the same algorithm, else md5, else the size (see fact-hashes).
+
+    :returns: (whether they do, what was compared: the name of the
+        algorithm, or ``size``)
+    """
+    if None not in (one.size, other.size) and one.size != other.size:
+        return False, SIZE
+    mine, theirs = one.digests, other.digests
+    for algorithm, value in mine.items():
+        if algorithm in theirs:
+            return value == theirs[algorithm], algorithm
+    return one.size == other.size, SIZE
+
+
+def is_strong(evidence: str) -> bool:
+    """Return whether equal evidence proves equal data, whoever made it."""
+    return evidence in _STRONG
+
+
+def to_read_for(replica: image_record.Image) -> str:
+    """Return the algorithm by which reading data proves it to be a replica's.
+
+    :returns: the strongest one that the replica bears; empty if there is none
+    """
+    found = replica.recorded_hash
+    return found[0] if found else ''

@@ -1,0 +1,135 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""How replicas at one destination are made, and how they are judged."""
+
+from collections.abc import Callable, Collection, Mapping
+import dataclasses
+import datetime
+
+from osc_glance_replicate.model import image_record
+from osc_glance_replicate.model import options
+from osc_glance_replicate.model import ownership
+from osc_glance_replicate.model import plan
+from osc_glance_replicate.model import proof
+from osc_glance_replicate.model import replica_template
+
+#: Seconds by which the difference of two clocks may be mistaken: a Date
+#: header tells whole seconds, and an answer takes its time.
+_CLOCK_ERROR = 3.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rules:
+    """How replicas at one destination are made and judged.
+
+    :param template: how they differ from their sources
+    :param exact: what only a replica has is removed
+    :param at_rest: images only rest there: nothing is fixed, and nothing
+        boots from there
+    :param formats: returns the formats that it takes, by field; called only
+        if anything is to be copied
+    :param runner: who makes new replicas there
+    :param ahead: returns by how many seconds its clock is ahead of the
+        source's; called only if a record may have been there first
+    :param delivery: how data gets there
+    """
+
+    template: replica_template.Template = dataclasses.field(
+        default_factory=replica_template.Template
+    )
+    exact: bool = False
+    at_rest: bool = False
+    formats: Callable[[], Mapping[str, Collection[str]]] = dict
+    runner: ownership.Runner = dataclasses.field(
+        default_factory=ownership.Runner
+    )
+    ahead: Callable[[], float] = float
+    delivery: options.Delivery = dataclasses.field(
+        default_factory=options.Delivery
+    )
+
+    def references(self, image: image_record.Image) -> dict[str, str]:
+        """Return the images that a replica needs to boot: property → ID."""
+        return {
+            field: image_id
+            for field, image_id in image.references.items()
+            if not self.template.leaves_out(field)
+            and field not in self.template.properties
+        }
+
+    def can_change(self, change: plan.Change) -> bool:
+        """Return whether a replica that has its data can get a change."""
+        return self.at_rest or image_record.can_change(change.field)
+
+    def unknown_format(self, wanted: image_record.Image) -> str:
+        """Return which format would be refused, and what to do; else ''.
+
+        :param wanted: the record that the replica is to have
+        """
+        fields = wanted.portable
+        return '; '.join(
+            f'{field} {fields[field]!r} is not known there: have it added to '
+            f'{field}s of its Glance'
+            for field, known in self.formats().items()
+            if fields[field] not in (None, *known)
+        )
+
+    def same_data(
+        self, image: image_record.Image, replica: image_record.Image
+    ) -> tuple[bool, str]:
+        """Return whether two records are of the same bytes, and by what.
+
+        What rests in a dump has nobody but its writer to vouch for it.
+        """
+        same, evidence = proof.same_data(image, replica)
+        if same and self.at_rest and evidence == proof.SIZE:
+            dates = {image.created_at, replica.created_at} - {None}
+            if len(dates) > 1:
+                return False, 'created_at'
+        return same, evidence
+
+    def can_serve(self, replica: image_record.Image, evidence: str) -> bool:
+        """Return whether what is another's is as good as a replica.
+
+        An administrator sees what others do not.
+
+        :param evidence: what tells that it has the same data
+        """
+        if not self.runner.is_admin:
+            return True
+        return replica.visibility == 'public' and proof.is_strong(evidence)
+
+    def can_prove(self, replica: image_record.Image, evidence: str) -> bool:
+        """Return whether evidence proves what the data of a replica is.
+
+        On the runner's own ones nobody else had a say.
+
+        :param evidence: algorithm of a hash, size, or empty
+        """
+        if self.runner.owns(replica.owner):
+            return evidence not in ('', proof.SIZE)
+        return proof.is_strong(evidence)
+
+    def was_first(
+        self, image: image_record.Image, replica: image_record.Image
+    ) -> bool:
+        """Return whether a record was there before its source was made.
+
+        Nobody can set created_at (see fact-created-at). What does not tell
+        it was not.
+        """
+        made, theirs = image.created_at, replica.created_at
+        if self.at_rest or not made or not theirs:
+            return False
+        ahead = datetime.timedelta(seconds=self.ahead() - _CLOCK_ERROR)
+        return theirs - ahead < made

@@ -1,0 +1,330 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What tenants and dumps would have an administrator's run do for them.
+
+Both clouds have an administrator, and the tenants demo and alt. Whoever makes
+a record chooses its UUID, and knows those of public images.
+"""
+
+import json
+import uuid
+
+from osc_glance_replicate.tests.functional import base
+from osc_glance_replicate.tests.functional import dumps
+
+
+class TenantsTest(dumps.DumpTest):
+    alone = False
+
+    def copy(self, *images, **options):
+        """Run a livecopy of some images.
+
+        :returns: the only row
+        """
+        words = [getattr(image, 'id', image) for image in images]
+        (row,) = self.livecopy('--show-all', *words, **options).rows
+        return row
+
+    def compare(self, image, *arguments, expect=3):
+        result = self.openstack(
+            '--os-cloud', 'master', 'image', 'replicate', 'compare', '-f',
+            'json', '--to', 'slave', '--show-all', image.id, *arguments,
+            expect=expect,
+        )  # fmt: skip
+        (row,) = result.rows
+        return row
+
+    def unhash(self, cloud, *images):
+        """Have a cloud know no hash of images, as of snapshots on Ceph."""
+        for image in images:
+            cloud.sql(
+                'UPDATE images SET os_hash_algo = NULL, os_hash_value = NULL, '
+                'checksum = NULL WHERE id = %s',
+                image.id,
+            )
+
+    def forget(self, image):
+        """Remove an image so that its UUID can be used again."""
+        for table in 'image_properties', 'image_locations', 'image_tags':
+            self.slave.sql(
+                f'DELETE FROM {table} WHERE image_id = %s',  # noqa: S608
+                image.id,
+            )
+        self.slave.sql('DELETE FROM images WHERE id = %s', image.id)
+        self.slave.stored(image.id).unlink(missing_ok=True)
+
+    def assertLeftAlone(self, record, data=None, cloud=None):
+        """Nothing of a record has changed, not even when it was changed."""
+        cloud = cloud or self.slave
+        self.assertEqual(record.record, cloud.get(record.id).record)
+        if data is not None:
+            self.assertEqual(data, cloud.data(record.id))
+
+
+class TestDestinationTenants(TenantsTest):
+    """They make the UUID before the run does."""
+
+    def test_right_data_under_properties_of_their_own(self):
+        image = self.master.create(
+            b'golden', visibility='public', os_command_line='quiet'
+        )
+        base.pass_a_second()
+        for visibility in 'private', 'shared', 'community':
+            planted = self.slave.create(
+                b'golden',
+                id=image.id,
+                user='demo',
+                visibility=visibility,
+                kernel_id=str(uuid.uuid4()),
+                os_command_line='init=/evil',
+            )
+            told = f'belongs to project {planted.owner} there'
+            for more in (), ('--exact',), ('--metadata-only',):
+                row = self.copy(image, *more, expect=1)
+                self.assertEqual(
+                    ('conflict', told), (row['Result'], row['Reason'])
+                )
+            self.assertLeftAlone(planted, b'golden')
+            row = self.compare(image)
+            self.assertEqual(
+                ('conflict', told), (row['Difference'], row['Detail'])
+            )
+            self.forget(planted)
+
+    def test_withdrawal_that_does_not_reach_them_is_said(self):
+        image = self.master.create(b'golden')
+        base.pass_a_second()
+        planted = self.slave.create(b'golden', id=image.id, user='demo')
+        self.master.request('POST', f'/images/{image.id}/actions/deactivate')
+        row = self.copy(image, expect=1)
+        self.assertEqual('conflict', row['Result'])
+        self.assertIn('deactivated at its source', row['Reason'])
+        self.assertLeftAlone(planted)
+
+    def test_public_image_of_another_project_serves(self):
+        kernel = self.master.create(b'kernel', visibility='public')
+        image = self.master.create(b'image', kernel_id=kernel.id)
+        base.pass_a_second()
+        theirs = self.slave.create(
+            b'kernel', id=kernel.id, name='theirs', visibility='public'
+        )
+        demo = self.slave.project_id('demo')
+        self.slave.patch(kernel.id, owner=demo)
+        theirs = self.slave.get(theirs.id)
+        rows = self.livecopy('--show-all', image.id).rows
+        by_id = {row['ID']: row for row in rows}
+        self.assertEqual('copied', by_id[image.id]['Result'])
+        self.assertEqual(
+            ('skipped', f'public there, of project {demo}'),
+            (by_id[kernel.id]['Result'], by_id[kernel.id]['Reason']),
+        )
+        self.assertLeftAlone(theirs)
+        row = self.compare(kernel, expect=0)
+        self.assertEqual(
+            ('same', f'public there, of project {demo}'),
+            (row['Difference'], row['Detail']),
+        )
+
+    def test_other_bytes_for_an_image_without_a_hash(self):
+        image = self.master.create(b'golden', visibility='public')
+        self.unhash(self.master, image)
+        base.pass_a_second()
+        planted = self.slave.create(b'poison', id=image.id, user='demo')
+        self.assertEqual('conflict', self.copy(image, expect=1)['Result'])
+        self.assertLeftAlone(planted, b'poison')
+
+    def test_staged_record(self):
+        image = self.master.create(b'secret', name='secret name')
+        base.pass_a_second()
+        for status in 'uploading', 'saving', 'importing':
+            self.slave.create(None, id=image.id, user='demo')
+            self.slave.sql(
+                'UPDATE images SET status = %s, size = 6 WHERE id = %s',
+                status,
+                image.id,
+            )
+            planted = self.slave.get(image.id)
+            for more in (), ('--method', 'import'):
+                row = self.copy(image, *more, expect=1)
+                self.assertEqual('conflict', row['Result'])
+                self.assertIn(f'project {planted.owner}', row['Reason'])
+            self.assertLeftAlone(planted)
+            self.forget(planted)
+
+    def test_record_planted_for_the_owner_of_replicas(self):
+        """It was there first, though its owner is the right one."""
+        image_id = str(uuid.uuid4())
+        planted = self.slave.create(
+            b'golden', id=image_id, user='demo', kernel_id=str(uuid.uuid4())
+        )
+        for _ in range(5):
+            base.pass_a_second()
+        image = self.master.create(
+            b'golden', id=image_id, user='demo', visibility='community'
+        )
+        owner = '--owner', 'by-name'
+        for more in owner, (*owner, '--exact'):
+            row = self.copy(image, *more, expect=1)
+            self.assertEqual(
+                ('conflict', 'was there first'),
+                (row['Result'], row['Reason']),
+            )
+        self.assertLeftAlone(planted)
+
+    def test_what_its_owner_has_added_is_not_given_with_it(self):
+        image = self.master.create(b'data', user='demo')
+        self.livecopy(image.id, '--owner', 'by-name')
+        self.slave.patch(
+            image.id, kernel_id=str(uuid.uuid4()), os_command_line='init=/evil'
+        )
+        # While nobody else sees it, that is his affair.
+        row = self.copy(image, '--owner', 'by-name')
+        self.assertEqual('unchanged', row['Result'])
+        self.master.patch(image.id, visibility='public')
+        row = self.copy(image, '--owner', 'by-name')
+        self.assertEqual('updated', row['Result'])
+        self.assertReplica(self.master.get(image.id), b'data')
+
+
+class TestSourceTenants(TenantsTest):
+    """They make the UUID of an image that the destination has."""
+
+    def test_size_is_no_evidence(self):
+        for algorithm, visibility in ('', 'private'), ('sha512', 'private'):
+            mine = self.slave.create(b'secret', visibility=visibility)
+            if not algorithm:
+                self.unhash(self.slave, mine)
+                mine = self.slave.get(mine.id)
+            base.pass_a_second()
+            clone = self.master.create(
+                b'poison', id=mine.id, user='demo', visibility='community'
+            )
+            self.unhash(self.master, clone)
+            for more in (), ('--metadata-only',):
+                row = self.copy(clone, *more, expect=1)
+                self.assertEqual('conflict', row['Result'])
+            self.assertLeftAlone(mine, b'secret')
+
+    def test_volume_snapshots_are_left_alone(self):
+        mine = self.slave.create(b'', block_device_mapping='[]')
+        self.unhash(self.slave, mine)
+        mine = self.slave.get(mine.id)
+        base.pass_a_second()
+        clone = self.master.create(
+            b'',
+            id=mine.id,
+            user='demo',
+            visibility='community',
+            block_device_mapping='[{"snapshot_id": "evil"}]',
+        )
+        self.unhash(self.master, clone)
+        self.assertEqual('skipped', self.copy(clone)['Result'])
+        self.assertLeftAlone(mine)
+
+    def test_unproven_image_is_withdrawn_all_the_same(self):
+        image = self.master.create(b'snapshot', visibility='public')
+        self.livecopy(image.id)
+        self.unhash(self.master, image)
+        self.unhash(self.slave, image)
+        self.master.patch(image.id, visibility='private', os_hidden=True)
+        self.master.patch(image.id, name='new')
+        row = self.copy(image, expect=1)
+        self.assertEqual('conflict', row['Result'])
+        self.assertTrue(
+            row['Reason'].endswith(
+                '; nothing proves that its data is the same'
+            ),
+            row,
+        )
+        replica = self.slave.get(image.id)
+        self.assertEqual('private', replica.visibility)
+        self.assertTrue(replica.hidden)
+        self.assertEqual('image', replica.name)
+        # Nothing is left to be withdrawn.
+        row = self.copy(image, expect=1)
+        self.assertEqual(
+            'nothing proves that its data is the same', row['Reason']
+        )
+
+    def test_image_without_a_hash_is_read_to_prove(self):
+        """As nova's snapshots on Ceph are, each time that they change."""
+        image = self.master.create(b'snapshot')
+        self.livecopy(image.id)
+        self.unhash(self.master, image)
+        self.assertEqual('unchanged', self.copy(image)['Result'])
+        self.master.patch(image.id, visibility='public')
+        planned = self.copy(image, '--dry-run')
+        self.assertEqual(
+            ('update', 'read to prove, visibility'),
+            (planned['Result'], planned['Reason']),
+        )
+        self.assertEqual('updated', self.copy(image)['Result'])
+        self.assertReplica(self.master.get(image.id), b'snapshot')
+        self.master.patch(image.id, name='new')
+        self.master.stored(image.id).write_bytes(b'SNAPSHOT')
+        row = self.copy(image, expect=1)
+        self.assertEqual(
+            ('conflict', 'other data under this ID: sha512 differs'),
+            (row['Result'], row['Reason']),
+        )
+        self.assertEqual('image', self.slave.get(image.id).name)
+
+
+class TestOrdinaryUser(TenantsTest):
+    def test_what_he_sees_there_serves_him(self):
+        image = self.master.create(
+            b'data', user='alt', visibility='community', name='new'
+        )
+        base.pass_a_second()
+        theirs = self.slave.create(
+            b'data', id=image.id, user='alt', visibility='community'
+        )
+        row = self.copy(image, source='master-demo', to='slave-demo')
+        self.assertEqual(
+            ('skipped', f'community there, of project {theirs.owner}'),
+            (row['Result'], row['Reason']),
+        )
+        self.assertLeftAlone(theirs)
+
+
+class TestDumps(TenantsTest):
+    """Whoever writes a dump chooses its records."""
+
+    def forge(self, victim, **fields):
+        """Lay a record of a victim's UUID and size, and a file of zeros."""
+        self.put(None, image_id=victim.id, **fields, size=victim.size)
+        with self.data_file(victim).open('wb') as file:
+            file.truncate(victim.size)
+        project = {'name': 'demo', 'domain': 'Default'}
+        self.file('projects.json').write_text(json.dumps({'0' * 32: project}))
+
+    def test_size_is_no_evidence(self):
+        victim = self.slave.create(b'secret')
+        none = {'os_hash_algo': None, 'os_hash_value': None, 'checksum': None}
+        known = {field: victim.record[field] for field in none}
+        for claim in none, known:
+            self.forge(victim, **claim, visibility='public', owner='0' * 32)
+            for more in (), ('--owner', 'by-name'), ('--metadata-only',):
+                result = self.load(victim.id, *more, expect=1)
+                self.assertNotIn('updated', result.results.values())
+                self.assertLeftAlone(victim, b'secret')
+
+    def test_metadata_of_a_dump_is_applied_to_its_own_data(self):
+        image = self.put(b'data', visibility='private', name='old')
+        self.load(image.id)
+        self.put(b'data', image_id=image.id, visibility='public', name='new')
+        result = self.load(image.id)
+        self.assertEqual({image.id: 'updated'}, result.results)
+        self.assertIn('read to prove', result.rows[0]['Reason'])
+        replica = self.slave.get(image.id)
+        self.assertEqual(('new', 'public'), (replica.name, replica.visibility))

@@ -1,0 +1,105 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import testtools
+
+from osc_glance_replicate.model import ownership
+from osc_glance_replicate.model import plan
+from osc_glance_replicate.model import replica_template
+from osc_glance_replicate.planning import rules
+from osc_glance_replicate.tests.doubles import samples
+
+KERNEL, RAMDISK = (samples.image(number).id for number in (2, 3))
+
+
+class TestRules(testtools.TestCase):
+    def test_references_that_the_replica_has(self):
+        image = samples.image(kernel_id=KERNEL, ramdisk_id=RAMDISK)
+        for template, expected in (
+            ({}, {'kernel_id', 'ramdisk_id'}),
+            ({'left_out': ['kernel*']}, {'ramdisk_id'}),
+            ({'properties': {'ramdisk_id': 'x'}}, {'kernel_id'}),
+        ):
+            there = rules.Rules(replica_template.Template(**template))
+            self.assertEqual(expected, set(there.references(image)))
+
+    def test_what_rests_can_be_changed(self):
+        change = plan.Change('disk_format', 'raw', 'iso')
+        self.assertFalse(rules.Rules().can_change(change))
+        self.assertTrue(rules.Rules(at_rest=True).can_change(change))
+        name = plan.Change('name', 'a', 'b')
+        self.assertTrue(rules.Rules().can_change(name))
+
+    def test_unknown_format(self):
+        def formats():
+            return {'disk_format': ['raw'], 'container_format': ['bare']}
+
+        there = rules.Rules(formats=formats)
+        self.assertEqual('', there.unknown_format(samples.image()))
+        told = there.unknown_format(
+            samples.image(disk_format='ploop', container_format='docker')
+        )
+        for words in "'ploop' is not known there", "'docker' is not known":
+            self.assertIn(words, told)
+        self.assertEqual(
+            '',
+            rules.Rules().unknown_format(samples.image(disk_format='x')),
+        )
+
+    def test_who_was_first(self):
+        image = samples.image(created_at='2026-01-01T00:01:00Z')
+        for theirs, ahead, first in (
+            ('2026-01-01T00:01:00Z', 0, False),
+            ('2026-01-01T00:02:00Z', 0, False),
+            # Two clocks are compared by whole seconds.
+            ('2026-01-01T00:00:58Z', 0, False),
+            ('2026-01-01T00:00:50Z', 0, True),
+            ('2026-01-01T00:00:50Z', -20, False),
+            ('2026-01-01T00:01:10Z', 20, True),
+            (None, 0, False),
+            ('some day', 0, False),
+        ):
+            there = rules.Rules(ahead=lambda ahead=ahead: ahead)
+            replica = samples.image(created_at=theirs)
+            self.assertEqual(first, there.was_first(image, replica))
+        early = samples.image(created_at='2025-01-01T00:00:00Z')
+        at_rest = rules.Rules(at_rest=True)
+        self.assertFalse(at_rest.was_first(image, early))
+
+    def test_evidence(self):
+        there = rules.Rules(runner=ownership.Runner(frozenset(['mine'])))
+        for owner, evidence, proves in (
+            ('mine', 'sha512', True),
+            ('mine', 'md5', True),
+            ('mine', 'size', False),
+            ('mine', '', False),
+            ('theirs', 'sha512', True),
+            ('theirs', 'md5', False),
+            ('theirs', 'size', False),
+        ):
+            replica = samples.image(owner=owner)
+            self.assertEqual(proves, there.can_prove(replica, evidence))
+
+    def test_dump_has_images_by_their_dates(self):
+        weak = {'os_hash_value': None, 'checksum': None}
+        image = samples.image(**weak)
+        other = samples.image(**weak, created_at='2026-01-02T00:00:00Z')
+        at_rest = rules.Rules(at_rest=True)
+        self.assertEqual((True, 'size'), at_rest.same_data(image, image))
+        self.assertEqual(
+            (False, 'created_at'), at_rest.same_data(image, other)
+        )
+        self.assertEqual((True, 'size'), rules.Rules().same_data(image, other))
+        hashed = samples.image(created_at='2026-01-02T00:00:00Z')
+        self.assertEqual(
+            (True, 'sha512'), at_rest.same_data(samples.image(), hashed)
+        )
