@@ -57,7 +57,14 @@ def add_copying_to_clouds(
         'to a destination that takes it',
     )
     add_run(parser, cluster)
-    _refuse_several_stores(parser)
+    parser.add_argument(
+        '--adopt',
+        action='store_true',
+        help='Make replicas of the images that are named by their IDs even '
+        'where they are of another project there, or were there first; their '
+        'data is proven before',
+    )
+    _check_together(parser)
 
 
 def add_replica(parser: argparse.ArgumentParser) -> None:
@@ -110,6 +117,13 @@ def add_replica(parser: argparse.ArgumentParser) -> None:
         action='store_true',
         help='Remove what only a replica has: properties, tags and, with '
         '--members, members',
+    )
+    group.add_argument(
+        '--mark',
+        metavar='<name>',
+        type=values.mark,
+        help='Give every replica the property replica_of=<name>/<its ID>: it '
+        'is proof that a replica is our own, and that it is of that name',
     )
 
 
@@ -227,11 +241,16 @@ def _add_method(
     )
 
 
-def _refuse_several_stores(parser: argparse.ArgumentParser) -> None:
-    """Make the parser refuse several stores where the method fills one."""
+def _check_together(parser: argparse.ArgumentParser) -> None:
+    """Make the parser refuse several stores where the method fills one.
+
+    And an adoption of images that are not named by their IDs.
+    """
     parse_args = parser.parse_args
 
     def parse_and_check(*arguments: Any) -> argparse.Namespace:
+        from osc_glance_replicate.model import image_record
+
         parsed_args: argparse.Namespace = parse_args(*arguments)
         several = parsed_args.all_stores or len(parsed_args.stores) > 1
         if parsed_args.method == 'upload' and several:
@@ -239,6 +258,11 @@ def _refuse_several_stores(parser: argparse.ArgumentParser) -> None:
                 '--method upload puts data into one store: give --method '
                 'import for several'
             )
+        named = parsed_args.images
+        if parsed_args.adopt and not (
+            named and all(map(image_record.is_id, named))
+        ):
+            parser.error('--adopt takes images, each named by its ID')
         return parsed_args
 
     setattr(parser, 'parse_args', parse_and_check)

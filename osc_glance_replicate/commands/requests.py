@@ -56,6 +56,7 @@ def replica(parsed_args: argparse.Namespace) -> 'options.Replica':
         map_owners=tuple(parsed_args.map_owners),
         members=parsed_args.members,
         exact=parsed_args.exact,
+        mark=parsed_args.mark or '',
     )
 
 
@@ -81,6 +82,7 @@ def run(parsed_args: argparse.Namespace) -> 'options.Run':
         bandwidth=parsed_args.bandwidth,
         retries=parsed_args.retries,
         fail_fast=parsed_args.fail_fast,
+        adopt=getattr(parsed_args, 'adopt', False),
     )
 
 

@@ -106,6 +106,15 @@ def key_value(text: str) -> tuple[str, str]:
     return key, value
 
 
+def mark(text: str) -> str:
+    """Read the name of which replicas are marked to be ones."""
+    if not re.fullmatch(r'[A-Za-z0-9][A-Za-z0-9._:-]{0,99}', text):
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is no name of up to 100 letters, digits and . _ : -'
+        )
+    return text
+
+
 def source_destination(text: str) -> tuple[str, str]:
     """Read SOURCE=DESTINATION."""
     source, _, destination = text.partition('=')

@@ -194,6 +194,7 @@ def _planner(
         selection,
         metadata_only=request.run.metadata_only,
         extra=request.extra,
+        adopt=request.run.adopt,
         destinations=destinations,
     )
 
@@ -217,6 +218,7 @@ def _rules(
         runner=runners.of(to.name, connection),
         ahead=lambda: place.clock - clock(),
         delivery=to.delivery,
+        mark=to.replica.mark,
     )
 
 

@@ -16,23 +16,28 @@ import contextlib
 import dataclasses
 import functools
 import logging
+import time
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import events
+from osc_glance_replicate.execution import updating
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.model import proof
 from osc_glance_replicate import places
+from osc_glance_replicate.planning import alignment
 from osc_glance_replicate.planning import decisions
-from osc_glance_replicate.planning import differences
 from osc_glance_replicate import retry
 from osc_glance_replicate.transfer import fan_out
 from osc_glance_replicate.transfer import image_reading
-from osc_glance_replicate.transfer import proving
 from osc_glance_replicate.transfer import upload_body
 
 LOG = logging.getLogger(__name__)
+
+#: Seconds after which what a record says is asked for again before anything
+#: is made of it.
+_MAX_AGE = 60.0
 
 
 class Task:
@@ -94,6 +99,7 @@ class Task:
             try:
                 if again:
                     self._listener.begun(self._action)
+                if again or self._is_old:
                     self._decide_again()
                 return self._try()
             except errors.TransientError as exc:
@@ -105,15 +111,59 @@ class Task:
                 self._reading.stop.wait(retries.delay)
         raise errors.StoppedError(self._destination.name, 'interrupted')
 
+    @property
+    def _is_old(self) -> bool:
+        """Whether the records may have changed since they were read."""
+        read_at = self._action.image.read_at
+        return time.monotonic() - read_at > _MAX_AGE
+
     def _decide_again(self) -> None:
         """Plan anew, from what the destination has by now."""
         action = self._action
-        replica = self._destination.find(action.image.id)
+        image = self._image_by_now() if self._is_old else action.image
+        replica = self._destination.find(image.id)
         if not self._sent or not replica or replica.empty:
             self._sent = False
             self._action = self._planner.decide(
-                action.image, replica, action.to, action.referred
+                image, replica, action.to, action.referred
             )
+
+    def _image_by_now(self) -> image_record.Image:
+        """Return the source's record as it is by now.
+
+        :raises PlaceError: it is gone
+        """
+        source, image_id = self._reading.source, self._action.image.id
+        (image,) = alignment.row(
+            source, [], image_id, members=self._planner.members
+        )
+        if image is None:
+            raise errors.PlaceError(
+                source.name, f'{image_id} is not there any more'
+            )
+        return image
+
+    def _refuse_withdrawn(self) -> None:
+        """Publish no more than the source does by now.
+
+        :raises PlaceError: it is not to be published any more
+        """
+        action = self._action
+        by_now = self._planner.decide(
+            self._image_by_now(), None, action.to, action.referred
+        )
+        if by_now.verb is not plan.Verb.COPY:
+            raise errors.PlaceError(
+                action.to,
+                f'{action.image.id} is left private, as by now its source is '
+                f'not to be copied: {by_now.reason}; run again',
+            )
+        self._action = dataclasses.replace(
+            action,
+            image=by_now.image,
+            shaped=by_now.shaped,
+            owner=by_now.owner,
+        )
 
     def _try(self) -> outcomes.Outcome:
         if self._sent:
@@ -136,7 +186,10 @@ class Task:
     def _start(self) -> outcomes.Outcome:
         action, destination = self._action, self._destination
         if action.verb is plan.Verb.UPDATE and action.replica:
-            return self._update(action, action.replica)
+            self._updating = action.reason
+            return updating.update(
+                action, destination, self._reading, self._listener
+            )
         if action.verb is plan.Verb.UNCHANGED and self._updating:
             # It was done, and the answer was lost.
             return outcomes.Outcome(
@@ -156,36 +209,6 @@ class Task:
         else:
             self._send()
         return self._finish()
-
-    def _update(
-        self, action: plan.Action, replica: image_record.Image
-    ) -> outcomes.Outcome:
-        """Make the changes; before those that give more, prove the data."""
-        self._updating = action.reason
-        if action.proof:
-            less = tuple(differences.taking_away(action.changes))
-            if less:
-                self._destination.update(
-                    dataclasses.replace(action, changes=less)
-                )
-            if not self._is_proven(action, replica):
-                return outcomes.Outcome(
-                    action,
-                    outcomes.Result.CONFLICT,
-                    f'other data under this ID: {action.proof} differs',
-                )
-        self._destination.update(action)
-        if action.fixed or action.doubt:
-            return outcomes.as_planned(action)
-        return outcomes.Outcome(action, outcomes.Result.UPDATED, action.reason)
-
-    def _is_proven(
-        self, action: plan.Action, replica: image_record.Image
-    ) -> bool:
-        """Read the source's data, and hold it against a replica's hash."""
-        tell = functools.partial(self._listener.checked, action)
-        found = proving.digest(self._reading, action.image, action.proof, tell)
-        return found == replica.digests[action.proof]
 
     def _let_fetch(self, fetch: places.Fetch) -> None:
         try:
@@ -269,6 +292,8 @@ class Task:
         same, evidence = proof.same_data(image, replica)
         if not same:
             return self._quarantine(evidence)
+        if self._is_old:
+            self._refuse_withdrawn()
         destination.publish(self._action)
         return outcomes.Outcome(
             self._action,

@@ -18,6 +18,7 @@ import datetime
 import hashlib
 import json
 import re
+import time
 from typing import Any
 
 #: Fields of a v2 record that are Glance's own. They are never sent to a
@@ -50,6 +51,11 @@ BOOKKEEPING = frozenset(
 
 #: What Glance keeps to itself as properties of every imported image.
 RESERVED_PREFIX = 'os_glance'
+
+#: Properties that only we set, on a replica: whose it is, and what its source
+#: has recorded of data that was converted.
+MARK = 'replica_of'
+MARKS = frozenset((MARK, 'replica_source_hash'))
 
 #: Set only on a replica whose bytes are verified, in one request; the value
 #: is what a replica has until then.
@@ -124,6 +130,7 @@ def is_property(field: str) -> bool:
     return (
         field not in BOOKKEEPING
         and field not in DEFAULTS
+        and field not in MARKS
         and not field.startswith(RESERVED_PREFIX)
     )
 
@@ -157,11 +164,15 @@ class Image:
     :param flaw: why the place that gave it says that it cannot be used
     :param members: of a shared image: project ID → status of the membership;
         None where they were not looked at
+    :param read_at: when it was read, as of time.monotonic
     """
 
     record: Mapping[str, Any]
     flaw: str = ''
     members: Mapping[str, str] | None = None
+    read_at: float = dataclasses.field(
+        default_factory=time.monotonic, compare=False, repr=False
+    )
 
     @property
     def id(self) -> str:
@@ -210,11 +221,13 @@ class Image:
 
     def _time(self, field: str) -> datetime.datetime | None:
         try:
-            time = datetime.datetime.fromisoformat(str(self.record.get(field)))
+            found = datetime.datetime.fromisoformat(
+                str(self.record.get(field))
+            )
         except ValueError:
             return None
         # Glance gives UTC; the v1 records of old dumps do not say so.
-        return time if time.tzinfo else time.replace(tzinfo=datetime.UTC)
+        return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)
 
     @property
     def digests(self) -> dict[str, str]:
@@ -280,6 +293,15 @@ class Image:
             field: value
             for field, value in sorted(self.record.items())
             if is_property(field) and value is not None
+        }
+
+    @property
+    def marks(self) -> dict[str, Any]:
+        """What marks it as a replica, by property; a text or absent."""
+        return {
+            field: value
+            for field in sorted(MARKS)
+            if isinstance(value := self.record.get(field), str)
         }
 
     @property

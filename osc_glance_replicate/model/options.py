@@ -45,6 +45,7 @@ class Replica:
         mapped by hand, by name or ID
     :param members: whether shared images get their members
     :param exact: whether what only the replica has is removed
+    :param mark: name of which they are marked to be replicas; empty for none
     """
 
     left_out: Sequence[str] = ()
@@ -54,6 +55,7 @@ class Replica:
     map_owners: Sequence[tuple[str, str]] = ()
     members: bool = False
     exact: bool = False
+    mark: str = ''
 
 
 class Method(enum.Enum):
@@ -130,6 +132,7 @@ class Run:
         for no limit
     :param retries: further tries per image and destination
     :param fail_fast: nothing more begins after the first failure
+    :param adopt: images that are another's there become replicas
     """
 
     dry_run: bool = False
@@ -138,6 +141,7 @@ class Run:
     bandwidth: int | None = None
     retries: int = 3
     fail_fast: bool = False
+    adopt: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -86,6 +86,8 @@ class Action:
         what the changes say
     :param foreign: owner of the replica, which is not ours
     :param serves: it is as good as a replica
+    :param mark: what marks the replica as ours, where that is asked for
+    :param adopts: for UPDATE: the replica is another's, and becomes ours
     :param exact: what only the replica has is to go
     :param routine: nobody needs to look at it
     :param referred: another image needs this one, whatever is selected
@@ -105,6 +107,8 @@ class Action:
     doubt: str = ''
     foreign: str = ''
     serves: bool = False
+    mark: str = ''
+    adopts: bool = False
     exact: bool = False
     routine: bool = False
     referred: bool = False

@@ -17,6 +17,7 @@ import contextlib
 from typing import Protocol
 
 from osc_glance_replicate import clouds
+from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import plan
@@ -172,6 +173,16 @@ class Destination(Place, Protocol):
         :raises RefusedError: names the fields that did not change; the
             others did
         """
+
+    def adopt(self, action: plan.Action) -> image_record.Image:
+        """Make another's image the runner's own, private and unprotected.
+
+        Its members are removed.
+
+        :returns: the image as it is then
+        :raises RefusedError: this user may not, or nothing is another's there
+        """
+        raise errors.RefusedError(self.name, 'nothing there is of another')
 
     def quarantine(self, image: image_record.Image) -> None:
         """Keep a replica whose bytes proved wrong from being used.

@@ -42,6 +42,7 @@ class Rules:
     :param ahead: returns by how many seconds its clock is ahead of the
         source's; called only if a record may have been there first
     :param delivery: how data gets there
+    :param mark: name of which replicas are marked to be ones; empty for none
     """
 
     template: replica_template.Template = dataclasses.field(
@@ -57,6 +58,7 @@ class Rules:
     delivery: options.Delivery = dataclasses.field(
         default_factory=options.Delivery
     )
+    mark: str = ''
 
     def references(self, image: image_record.Image) -> dict[str, str]:
         """Return the images that a replica needs to boot: property → ID."""
@@ -98,6 +100,33 @@ class Rules:
                 return False, 'created_at'
         return same, evidence
 
+    def mark_of(self, image: image_record.Image) -> str:
+        """Return what marks a replica of an image; empty for nothing."""
+        return f'{self.mark}/{image.id}' if self.mark else ''
+
+    def is_marked(self, replica: image_record.Image) -> bool:
+        """Return whether a record bears the mark that is asked for.
+
+        Anybody can give it to what is his own.
+        """
+        return (
+            bool(self.mark)
+            and self.runner.owns(replica.owner)
+            and replica.marks.get(image_record.MARK) == self.mark_of(replica)
+        )
+
+    def other_mark(self, replica: image_record.Image) -> str:
+        """Return the other name of which a record is marked to be a replica.
+
+        Nova copies a mark into what is made from the image, which has
+        another ID.
+        """
+        mark = replica.marks.get(image_record.MARK, '')
+        name, _, image_id = mark.rpartition('/')
+        counts = self.mark and self.runner.owns(replica.owner)
+        is_other = image_id == replica.id and name != self.mark
+        return name if counts and is_other else ''
+
     def can_serve(self, replica: image_record.Image, evidence: str) -> bool:
         """Return whether what is another's is as good as a replica.
 
@@ -130,6 +159,8 @@ class Rules:
         """
         made, theirs = image.created_at, replica.created_at
         if self.at_rest or not made or not theirs:
+            return False
+        if self.is_marked(replica):
             return False
         ahead = datetime.timedelta(seconds=self.ahead() - _CLOCK_ERROR)
         return theirs - ahead < made

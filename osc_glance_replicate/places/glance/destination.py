@@ -131,7 +131,8 @@ class Destination(source.Source, places.Destination):
         replica = self.find(image_id) if self.imports else None
         if replica:
             # What its Glance likes to bring: see fact-download-properties.
-            changes = {**_completion(action, replica), **changes}
+            marks = dict.fromkeys(replica.marks)
+            changes = {**_completion(action, replica), **marks, **changes}
         records.change(self._api, image_id, changes)
         wanted = action.wanted.members
         # What is completed may have some that an earlier run has set.
@@ -150,6 +151,8 @@ class Destination(source.Source, places.Destination):
         }
         if action.owner not in (None, self._project):
             changes['owner'] = action.owner
+        if action.mark:
+            changes[image_record.MARK] = action.mark
         return changes
 
     def update(self, action: plan.Action) -> None:
@@ -182,6 +185,28 @@ class Destination(source.Source, places.Destination):
             if self._project and owner not in (None, self._project):
                 refused.append(f'it belongs to project {owner} there')
             raise errors.RefusedError(self.name, '; '.join(refused))
+
+    def adopt(self, action: plan.Action) -> image_record.Image:
+        """Make another's image the runner's own, private and unprotected.
+
+        :returns: the image as it is then
+        :raises RefusedError: this user may not, or it is gone
+        """
+        image_id = action.image.id
+        if action.replica and action.replica.visibility == 'shared':
+            # Those of an image that is not shared cannot be removed.
+            refused = members.write(self._api, image_id, {}, exact=True)
+            if refused:
+                raise errors.RefusedError(self.name, '; '.join(refused))
+        owner = {'owner': self._project} if self._project else {}
+        records.change(
+            self._api,
+            image_id,
+            {**owner, 'visibility': 'private', 'protected': False},
+        )
+        if found := self.find(image_id):
+            return found
+        raise errors.RefusedError(self.name, f'{image_id} was deleted there')
 
     def quarantine(self, image: image_record.Image) -> None:
         """Deactivate a replica."""

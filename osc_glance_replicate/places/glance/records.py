@@ -169,7 +169,7 @@ def _operations(changes: Mapping[str, Any]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for field, value in changes.items():
         path = '/' + field.replace('~', '~0').replace('/', '~1')
-        if image_record.is_property(field):
+        if image_record.is_property(field) or field in image_record.MARKS:
             if value is None:
                 found.append({'op': 'remove', 'path': path})
             else:
@@ -185,8 +185,10 @@ def _check_heeded(
     asked: Mapping[str, Any],
 ) -> None:
     """Raise RefusedError where Glance has stored other than was asked."""
+    image = image_record.Image(answer)
     stored = {
-        **image_record.Image(answer).portable,
+        **image.portable,
+        **image.marks,
         'owner': answer.get('owner'),
     }
     if ignored := [

@@ -57,7 +57,7 @@ class TenantsTest(dumps.DumpTest):
         """Remove an image so that its UUID can be used again."""
         for table in 'image_properties', 'image_locations', 'image_tags':
             self.slave.sql(
-                f'DELETE FROM {table} WHERE image_id = %s',  # noqa: S608
+                f'DELETE FROM {table} WHERE image_id = %s',
                 image.id,
             )
         self.slave.sql('DELETE FROM images WHERE id = %s', image.id)
@@ -328,3 +328,122 @@ class TestDumps(TenantsTest):
         self.assertIn('read to prove', result.rows[0]['Reason'])
         replica = self.slave.get(image.id)
         self.assertEqual(('new', 'public'), (replica.name, replica.visibility))
+
+
+class TestMarks(TenantsTest):
+    """What --mark gives to replicas, and nobody else can."""
+
+    def test_replicas_are_marked_when_they_are_published(self):
+        image = self.master.create(
+            b'data', replica_of='west/mine', replica_source_hash='sha512:00'
+        )
+        self.copy(image)
+        self.assertEqual({}, self.slave.get(image.id).marks)
+        self.assertEqual('same', self.compare(image, expect=0)['Difference'])
+        # Alone it is no difference.
+        mark = '--mark', 'north'
+        self.assertEqual('unchanged', self.copy(image, *mark)['Result'])
+        self.master.patch(image.id, name='new')
+        row = self.copy(image, *mark)
+        self.assertEqual('name, replica_of', row['Reason'])
+        marked = {'replica_of': f'north/{image.id}'}
+        self.assertEqual(marked, self.slave.get(image.id).marks)
+        for more in (), ('--exact',):
+            self.assertEqual('unchanged', self.copy(image, *more)['Result'])
+        self.assertEqual(marked, self.slave.get(image.id).marks)
+        row = self.copy(image, '--mark', 'south', expect=1)
+        self.assertEqual(
+            ('conflict', 'replica of north'), (row['Result'], row['Reason'])
+        )
+        other = self.master.create(b'other', visibility='public')
+        self.copy(other, *mark)
+        self.assertEqual(
+            {'replica_of': f'north/{other.id}'},
+            self.slave.get(other.id).marks,
+        )
+
+    def test_marked_replica_may_have_been_first(self):
+        """As after a recovery, when the source was made from its replicas."""
+        mine = self.slave.create(b'data')
+        for _ in range(5):
+            base.pass_a_second()
+        image = self.master.create(b'data', id=mine.id, name='new')
+        mark = '--mark', 'north'
+        row = self.copy(image, *mark, expect=1)
+        self.assertEqual('was there first', row['Reason'])
+        self.slave.patch(image.id, replica_of=f'north/{image.id}')
+        self.assertEqual('updated', self.copy(image, *mark)['Result'])
+
+    def test_glance_download_brings_no_mark(self):
+        image = self.master.create(b'data', replica_of='x')
+        self.master.patch(image.id, replica_of=f'north/{image.id}')
+        region = self.cloud('master:RegionTwo')
+        self.copy(image, '--method', 'glance-download', to='master:RegionTwo')
+        self.assertEqual({}, region.get(image.id).marks)
+
+
+class TestAdopt(TenantsTest):
+    def test_what_others_have_put_there(self):
+        image = self.master.create(b'data', visibility='public', tags=['a'])
+        base.pass_a_second()
+        theirs = self.slave.create(
+            b'data',
+            id=image.id,
+            user='demo',
+            visibility='shared',
+            protected=True,
+            kernel_id=str(uuid.uuid4()),
+            tags=['b'],
+        )
+        alt = self.slave.project_id('alt')
+        members = f'/images/{image.id}/members'
+        self.slave.request('POST', members, json={'member': alt})
+        adopt = '--adopt', '--mark', 'north'
+        self.livecopy(*adopt, image.name, expect=2)
+        self.livecopy(*adopt, expect=2)
+        self.assertEqual('conflict', self.copy(image, expect=1)['Result'])
+        planned = self.copy(image, *adopt, '--dry-run')
+        self.assertEqual('update', planned['Result'])
+        self.assertTrue(planned['Reason'].startswith('adopted, '), planned)
+        self.assertEqual(theirs.owner, self.slave.get(image.id).owner)
+        row = self.copy(image, *adopt)
+        self.assertEqual('updated', row['Result'])
+        self.assertReplica(image, b'data')
+        replica = self.slave.get(image.id)
+        self.assertEqual(self.slave.project_id(), replica.owner)
+        self.assertEqual({'replica_of': f'north/{image.id}'}, replica.marks)
+        self.slave.patch(image.id, visibility='shared')
+        listed = self.slave.request('GET', members).json()['members']
+        self.assertEqual([], listed)
+
+    def test_other_data_is_not_adopted(self):
+        image = self.master.create(b'data')
+        self.unhash(self.master, image)
+        base.pass_a_second()
+        theirs = self.slave.create(b'DATA', id=image.id, user='demo')
+        row = self.copy(image, '--adopt', expect=1)
+        self.assertEqual(
+            ('conflict', 'other data under this ID: sha512 differs'),
+            (row['Result'], row['Reason']),
+        )
+        self.assertLeftAlone(theirs, b'DATA')
+        self.forget(theirs)
+        theirs = self.slave.create(b'data', id=image.id, user='demo')
+        row = self.copy(image, '--adopt')
+        self.assertEqual('updated', row['Result'])
+        self.assertIn('read to prove', row['Reason'])
+        self.assertEqual(
+            self.slave.project_id(), self.slave.get(image.id).owner
+        )
+
+    def test_ordinary_user_cannot(self):
+        image = self.master.create(b'data', user='demo')
+        base.pass_a_second()
+        theirs = self.slave.create(
+            b'data', id=image.id, user='alt', visibility='community'
+        )
+        row = self.copy(
+            image, '--adopt', source='master-demo', to='slave-demo', expect=1
+        )
+        self.assertEqual('failed', row['Result'])
+        self.assertLeftAlone(theirs)

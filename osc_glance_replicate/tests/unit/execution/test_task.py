@@ -10,6 +10,8 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import dataclasses
+import time
 from unittest import mock
 
 import testtools
@@ -137,51 +139,54 @@ class TestTask(testtools.TestCase):
         self.assertIn('disk_format', reason)
         self.assertEqual(['update'], slave.calls)
 
-    def test_data_is_proven_before_anything_is_given(self):
-        self.image = samples.image(
-            name='new', os_hidden=True, os_hash_value=None, checksum=None
+    def test_old_records_are_read_again_before_a_deed(self):
+        self.image = dataclasses.replace(
+            samples.image(name='new'), read_at=time.monotonic() - 61
         )
-        replica = samples.image()
-        for data, result, updates in (
-            (b'data', 'updated', 2),
-            (b'dada', 'conflict', 1),
+        for by_now, result, calls in (
+            (samples.image(name='new'), 'updated', ['find', 'update']),
+            (samples.image(), 'unchanged', ['find']),
+            (samples.image(data=b'DATA'), 'conflict', ['find']),
+            (None, 'failed', []),
         ):
-            for checksum in True, False:
-                slave = places.Place('slave')
-                asked = []
-                slave.update = lambda action: asked.append(
-                    [change.field for change in action.changes]
-                )
-                found, reason = self.carry_out(
-                    slave,
-                    replica=replica,
-                    source=places.Place('master', data),
-                    checksum=checksum,
-                )
-                self.assertEqual(result, found)
-                self.assertEqual(
-                    [['os_hidden'], ['name', 'os_hidden']][:updates],
-                    [sorted(fields) for fields in asked],
-                )
-                if result == 'conflict':
-                    self.assertEqual(
-                        'other data under this ID: sha512 differs', reason
-                    )
+            slave, master = places.Place('slave'), places.Place('master')
+            slave.images[self.image.id] = samples.image()
+            if by_now:
+                master.images[self.image.id] = by_now
+            found, reason = self.carry_out(
+                slave, replica=samples.image(), source=master
+            )
+            self.assertEqual(result, found, reason)
+            self.assertEqual(calls, slave.calls)
+        self.assertIn('not there any more', reason)
 
-    def test_what_is_read_to_prove_is_told_of(self):
-        class Listener(events.Listener):
-            count = 0
-
-            def checked(self, action, count):
-                self.count += count
-
-        listener = Listener()
-        self.image = samples.image(name='new', os_hash_value=None)
-        self.image.record['checksum'] = None
-        self.carry_out(
-            places.Place('slave'), replica=samples.image(), listener=listener
+    def test_no_more_is_published_than_the_source_shows_by_then(self):
+        slave, master = places.Place('slave'), places.Place('master')
+        self.image = samples.image(visibility='public')
+        published = []
+        slave.publish = lambda action: published.append(
+            action.wanted.visibility
         )
-        self.assertEqual(4, listener.count)
+        write = slave.write
+
+        def take_long(image, body):
+            write(image, body)
+            master.images[image.id] = by_now
+            object.__setattr__(image, 'read_at', time.monotonic() - 61)
+
+        slave.write = take_long
+        for by_now, result, visibilities in (
+            (samples.image(visibility='private'), 'copied', ['private']),
+            (samples.image(status='deactivated'), 'failed', []),
+            (samples.image(os_hidden=True), 'failed', []),
+        ):
+            published.clear()
+            slave.images.clear()
+            self.image = samples.image(visibility='public')
+            found, reason = self.carry_out(slave, source=master)
+            self.assertEqual(result, found, reason)
+            self.assertEqual(visibilities, published)
+        self.assertIn('left private', reason)
 
     def test_unproven_data_is_a_conflict(self):
         bare = {'os_hash_value': None, 'checksum': None}

@@ -18,8 +18,8 @@ from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.model import replica_template
 from osc_glance_replicate.planning import decisions
-from osc_glance_replicate.planning import rules
 from osc_glance_replicate.planning import order
+from osc_glance_replicate.planning import rules
 from osc_glance_replicate.tests.doubles import samples
 
 COPY, FAIL, UNCHANGED = plan.Verb.COPY, plan.Verb.FAIL, plan.Verb.UNCHANGED

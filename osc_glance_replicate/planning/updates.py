@@ -1,0 +1,212 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What is to be done with a record that has its data at the destination.
+
+Whoever made it chose its ID, and may have chosen its data: it is our replica
+only if its owner, its age and its data say so (doc/source/user/security.rst).
+"""
+
+from collections.abc import Sequence
+import dataclasses
+
+from osc_glance_replicate.model import image_record
+from osc_glance_replicate.model import image_selection
+from osc_glance_replicate.model import plan
+from osc_glance_replicate.model import proof
+from osc_glance_replicate.planning import differences
+from osc_glance_replicate.planning import rules
+
+#: What is told of a replica that may have any data of the same size.
+_UNPROVEN = 'nothing proves that its data is the same'
+
+#: What is told of evidence that others may have forged.
+_WEAK = {proof.SIZE: 'size only', 'md5': 'md5 only'}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Judge:
+    """Decides whether a record is our replica, and what becomes of it.
+
+    :param there: what holds at the destination
+    :param computed: whether the source has itself computed the hashes in its
+        records
+    :param metadata_only: whether data must not be read
+    :param adopts: whether the record becomes a replica if it is another's, or
+        was there first
+    :param routine: whether nobody needs to look at what is left out
+    """
+
+    there: rules.Rules
+    computed: bool
+    metadata_only: bool
+    adopts: bool
+    routine: bool
+
+    def decide(
+        self, action: plan.Action, replica: image_record.Image
+    ) -> plan.Action:
+        """Return what is to be done with one record."""
+        image, there = action.image, self.there
+        if image.status not in image_record.SETTLED:
+            return action.with_verb(
+                plan.Verb.SKIP, f'status is {image.status}', routine=True
+            )
+        if reason := image_selection.not_portable(image):
+            return action.with_verb(
+                plan.Verb.SKIP, reason, routine=self.routine
+            )
+        same, evidence = there.same_data(image, replica)
+        mine = there.runner.owns(replica.owner)
+        if not mine and replica.owner != action.owner:
+            if same and self.adopts:
+                return self._take_over(action, replica, evidence)
+            serves = same and there.can_serve(replica, evidence)
+            return _leave_to_owner(action, replica, serves)
+        if not same:
+            return action.with_verb(
+                plan.Verb.CONFLICT,
+                f'other data under this ID: {evidence} differs',
+            )
+        if other := there.other_mark(replica):
+            return action.with_verb(plan.Verb.CONFLICT, f'replica of {other}')
+        return self._bring_up_to_date(action, replica, evidence)
+
+    def _bring_up_to_date(
+        self, action: plan.Action, replica: image_record.Image, evidence: str
+    ) -> plan.Action:
+        """Return what is to be done with a record of a right owner.
+
+        :param evidence: what its data was compared by
+        """
+        there = self.there
+        mine = there.runner.owns(replica.owner)
+        found = list(differences.of(action, replica))
+        if not mine and any(map(differences.gives, found)):
+            # What its owner has set besides would be given, too.
+            action = dataclasses.replace(action, exact=True)
+            found = list(differences.of(action, replica))
+        if (found or not mine) and there.was_first(action.image, replica):
+            if self.adopts:
+                return self._take_over(action, replica, evidence)
+            return action.with_verb(
+                plan.Verb.CONFLICT, _withdrawn('was there first', action)
+            )
+        if found:
+            return self._change(action, replica, found, evidence)
+        weak = _WEAK.get(evidence, '') if action.image.size else ''
+        return action.with_verb(plan.Verb.UNCHANGED, weak, routine=True)
+
+    def _change(
+        self,
+        action: plan.Action,
+        replica: image_record.Image,
+        found: Sequence[plan.Change],
+        evidence: str,
+    ) -> plan.Action:
+        """Return the changes of a replica, as far as they may be made.
+
+        :param found: how it differs
+        :param evidence: what its data was compared by
+        """
+        changes = tuple(filter(self.there.can_change, found))
+        fixed = tuple(c for c in found if c not in changes)
+        if fixed and not changes:
+            return action.with_verb(
+                plan.Verb.FAIL, plan.unchangeable(fixed), fixed=fixed
+            )
+        algorithm = ''
+        told = [_WEAK[evidence]] if evidence in _WEAK else []
+        if not self._is_proven(replica, evidence):
+            algorithm = proof.to_read_for(replica)
+            readable = self.there.can_prove(replica, algorithm)
+            if self.metadata_only or not readable:
+                return _only_take_away(action, changes)
+            told = ['read to prove']
+        have = replica.marks.get(image_record.MARK)
+        if action.mark and action.mark != have:
+            changes += (plan.Change(image_record.MARK, action.mark, have),)
+        return action.with_verb(
+            plan.Verb.UPDATE,
+            ', '.join([*told, *(change.field for change in changes)]),
+            changes=changes,
+            fixed=fixed,
+            proof=algorithm,
+        )
+
+    def _is_proven(self, replica: image_record.Image, evidence: str) -> bool:
+        """Return whether a replica has the source's data, by its record.
+
+        What a dump's record says of its data is the word of who has written
+        it.
+        """
+        if self.there.at_rest or self.there.is_marked(replica):
+            return True
+        return self.computed and self.there.can_prove(replica, evidence)
+
+    def _take_over(
+        self, action: plan.Action, replica: image_record.Image, evidence: str
+    ) -> plan.Action:
+        """Return how another's image becomes a replica, if it is the same."""
+        action = dataclasses.replace(action, exact=True)
+        found = list(differences.of(action, replica))
+        taken = self._change(action, replica, found, evidence)
+        if taken.doubt or taken.verb is plan.Verb.CONFLICT:
+            return action.with_verb(plan.Verb.CONFLICT, _UNPROVEN)
+        reason = ', '.join(filter(None, ['adopted', taken.reason]))
+        return dataclasses.replace(taken, adopts=True, reason=reason)
+
+
+def _leave_to_owner(
+    action: plan.Action, replica: image_record.Image, serves: bool
+) -> plan.Action:
+    """Return what is told of an image that is not ours.
+
+    :param serves: it is as good as a replica
+    """
+    if serves and not _withdrawn('', action):
+        return action.with_verb(
+            plan.Verb.SKIP,
+            f'{replica.visibility} there, of project {replica.owner}',
+            routine=True,
+            serves=True,
+        )
+    return action.with_verb(
+        plan.Verb.CONFLICT,
+        _withdrawn(plan.belongs_to(replica.owner), action),
+        foreign=str(replica.owner),
+    )
+
+
+def _withdrawn(reason: str, action: plan.Action) -> str:
+    """Return a reason, with what it keeps from being withdrawn."""
+    replica = action.replica
+    is_to_go = action.image.status == 'deactivated'
+    if is_to_go and replica and replica.status == 'active':
+        return f'{reason}, deactivated at its source'
+    return reason
+
+
+def _only_take_away(
+    action: plan.Action, changes: Sequence[plan.Change]
+) -> plan.Action:
+    """Return what is done to a replica whose data may be any."""
+    less = tuple(differences.taking_away(changes))
+    if not less:
+        return action.with_verb(plan.Verb.CONFLICT, _UNPROVEN)
+    fields = ', '.join(change.field for change in less)
+    return action.with_verb(
+        plan.Verb.UPDATE,
+        f'{fields}; {_UNPROVEN}',
+        changes=less,
+        doubt=_UNPROVEN,
+    )
