@@ -95,7 +95,7 @@ class Judge:
             # What its owner has set besides would be given, too.
             action = dataclasses.replace(action, exact=True)
             found = list(differences.of(action, replica))
-        if (found or not mine) and there.was_first(action.image, replica):
+        if found and there.was_first(action.image, replica):
             if self.adopts:
                 return self._take_over(action, replica, evidence)
             return action.with_verb(

@@ -150,7 +150,13 @@ class TestWhoseWordCounts(testtools.TestCase):
         for image, owner, verb, reason in (
             (samples.image(), 'mine', UNCHANGED, ''),
             (samples.image(name='new'), 'mine', CONFLICT, 'was there first'),
-            (samples.image(), 'a project', CONFLICT, 'was there first'),
+            (samples.image(), 'a project', UNCHANGED, ''),
+            (
+                samples.image(name='new'),
+                'a project',
+                CONFLICT,
+                'was there first',
+            ),
             (
                 samples.image(status='deactivated'),
                 'mine',
