@@ -49,6 +49,10 @@ class TooLongError(requests.exceptions.RequestException):
     """An answer is longer than it may be."""
 
 
+class RedirectedError(requests.exceptions.RequestException):
+    """A password or a token was to be sent elsewhere."""
+
+
 class Adapter(ksa_session.TCPKeepAliveAdapter):
     """A transport adapter with limits."""
 
@@ -68,6 +72,8 @@ class Adapter(ksa_session.TCPKeepAliveAdapter):
             super().send, request, stream, timeout, verify, cert, proxies
         )
         response = _await(call, request)
+        if response.is_redirect and _logs_in(request):
+            _refuse_elsewhere(request, response)
         if response.is_redirect and (
             # What is streamed follows no redirect, and requests would read
             # all that comes with it, and fail where its URL is invalid:
@@ -136,6 +142,39 @@ def _await(
             deadline = body.taken_at + _UPLOAD_ANSWER_TIMEOUT
         if time.monotonic() > deadline:
             raise requests.exceptions.ReadTimeout('it never answers')
+
+
+def _logs_in(request: requests.PreparedRequest) -> bool:
+    """Return whether a request asks a Keystone for a token."""
+    path = urllib.parse.urlsplit(str(request.url)).path
+    return request.method == 'POST' and path.rstrip('/').endswith('/tokens')
+
+
+def _refuse_elsewhere(
+    request: requests.PreparedRequest, response: requests.Response
+) -> None:
+    """Let a login be redirected within its server, at the most.
+
+    :raises RedirectedError: it leads to another scheme, host or port
+    """
+    try:
+        here, there = (
+            urllib.parse.urlsplit(
+                urllib.parse.urljoin(str(request.url), location)
+            )
+            for location in ('', response.headers['Location'])
+        )
+        server = here.scheme, here.hostname, here.port
+        if server == (there.scheme, there.hostname, there.port):
+            return
+        where = f'{there.scheme}://{there.hostname}'
+    except ValueError:
+        where = 'nowhere'
+    response.close()
+    raise RedirectedError(
+        f'HTTP {response.status_code}: redirects the login to {where}, where '
+        'no password goes: correct its auth_url'
+    )
 
 
 def _leads_elsewhere(

@@ -17,8 +17,10 @@ import contextlib
 import importlib.metadata
 import logging
 import time
+from typing import Any
 
 from keystoneauth1 import exceptions as ksa_exceptions
+from keystoneauth1 import session as ksa_session
 import openstack
 import openstack.connection
 
@@ -170,6 +172,16 @@ def endpoint(connection: openstack.connection.Connection) -> str:
     return str(url)
 
 
+def limited_session(**options: Any) -> ksa_session.Session:
+    """Return a session that is within the limits from its first request on.
+
+    :param options: of keystoneauth's session
+    """
+    session = ksa_session.Session(**options)
+    _mount(session, 1)
+    return session
+
+
 def limit(
     connection: openstack.connection.Connection, transfers: int = 1
 ) -> None:
@@ -179,7 +191,10 @@ def limit(
         own, and beyond ten, urllib3 would warn of every one that it discards
         (see fact-connection-pool)
     """
-    session = connection.session.session
+    _mount(connection.session, transfers)
+
+
+def _mount(session: ksa_session.Session, transfers: int) -> None:
     for scheme in 'http', 'https':
         adapter = limits.Adapter(pool_maxsize=transfers + 1)
-        session.mount(f'{scheme}://', adapter)
+        session.session.mount(f'{scheme}://', adapter)

@@ -30,8 +30,12 @@ def connect(verb: 'command.Command') -> 'openstack.connection.Connection':
     from osc_glance_replicate.clouds import login
 
     def prepare() -> 'openstack.connection.Connection':
+        # It has a setting for this, and openstackclient none; afterwards the
+        # password has been sent.
+        setattr(
+            app.cloud_config, '_session_constructor', login.limited_session
+        )
         app.prepare_to_run_command(verb)
-        login.limit(app.client_manager.sdk_connection)
         return app.client_manager.sdk_connection
 
     app = verb.app

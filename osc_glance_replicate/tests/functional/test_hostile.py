@@ -12,12 +12,14 @@
 
 """Clouds that lie, ramble or lead astray."""
 
+import gzip
 import itertools
 import uuid
 
 from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests.functional import faults
 from osc_glance_replicate.tests.functional import links
+from osc_glance_replicate.tests.functional import proxy
 
 _LISTING = r'/images\?'
 _RECORDS = r'/images(\?|/[^/]+$)'
@@ -142,6 +144,68 @@ class TestAnswers(links.BrokenLinksTest):
             self.assertEqual(expected, row['Result'], row)
         self.assertCopied(good)
         self.assertEqual({good.id}, self.slave.ids())
+
+
+class TestLogin(base.FunctionalTest):
+    """A Keystone gets no more of the command than a Glance does."""
+
+    alone = False
+
+    def _start(self, cloud, answer):
+        """Start a command whose login to a cloud is always answered so."""
+        keystone = cloud.connections[''].config.auth['auth_url']
+        link = self.useFixture(proxy.Proxy(keystone.removesuffix('/v3')))
+        fault = faults.Fault(answer=answer)
+        link.on('POST', '/auth/tokens$', fault, times=None)
+        verb = (
+            ('size',)
+            if cloud is self.master
+            else (*('size', '--to', 'slave'),)
+        )
+        return self.start(
+            *('--os-cloud', 'master', 'image', 'replicate', *verb),
+            environment=self.clouds_yaml(
+                **{cloud.name: {'auth': {'auth_url': link.url + '/v3'}}}
+            ),
+        )
+
+    def test_password_goes_nowhere_else(self):
+        elsewhere = self.useFixture(proxy.Proxy(self.slave.glance.url))
+        https = elsewhere.url.replace('http:', 'https:')
+        runs = [
+            self._start(cloud, faults.Answer(status, {'Location': location}))
+            for cloud in (self.master, self.slave)
+            for status, location in (
+                (307, f'{elsewhere.url}/v3/auth/tokens'),
+                (302, f'{https}/v3/auth/tokens'),
+            )
+        ]
+        for process in runs:
+            result = self.finish(process, expect=1)
+            self.assertIn('redirects the login to', result.stderr)
+            self.assertIn('correct its auth_url', result.stderr)
+            self.assertEqual(1, result.stderr.count('\n'), result.stderr)
+        self.assertEqual([], elsewhere.calls)
+
+    def test_answers_without_end(self):
+        bomb = gzip.compress(bytes(256 * base.MIB))
+        packed = {
+            'Content-Encoding': 'gzip',
+            'Content-Length': str(len(bomb)),
+            'Content-Type': 'application/json',
+        }
+        runs = [
+            self._start(cloud, answer)
+            for cloud in (self.master, self.slave)
+            for answer in (
+                faults.Answer(201, body=_long(b'{"token": "')),
+                faults.Answer(201, packed, body=[bomb]),
+            )
+        ]
+        for process in runs:
+            result = self.finish(process, expect=1)
+            self.assertIn('Cannot use cloud', result.stderr)
+            self.assertLess(result.peak, _MOST)
 
 
 class TestBytes(links.BrokenLinksTest):

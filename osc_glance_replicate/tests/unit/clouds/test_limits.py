@@ -49,6 +49,37 @@ class TestRedirects(testtools.TestCase):
         ):
             self.assertFalse(self.leads_elsewhere(url, location), location)
 
+    def test_login_stays_at_its_server(self):
+        def refused(url, location, method='POST'):
+            def answer(request):
+                return fake_glance.Answer(
+                    307, headers={'Location': location.format(fake.url)}
+                )
+
+            fake = self.useFixture(fake_glance.FakeGlance(answer))
+            session = requests.Session()
+            session.mount('http://', limits.Adapter())
+            try:
+                session.request(method, fake.url + url, allow_redirects=False)
+            except limits.RedirectedError as exc:
+                return str(exc)
+            return ''
+
+        for location, told in (
+            ('http://b/v3/auth/tokens', 'http://b'),
+            ('https://127.0.0.1/v3/auth/tokens', 'https://127.0.0.1'),
+            ('http://127.0.0.1:1/v3/auth/tokens', 'http://127.0.0.1'),
+            ('http://[', 'nowhere'),
+            ('/v3/auth/tokens/', ''),
+            ('{}/v3/auth/tokens', ''),
+        ):
+            for url in '/v3/auth/tokens', '/v2.0/tokens/':
+                found = refused(url, location)
+                self.assertEqual(bool(told), bool(found), location)
+                self.assertIn(told, found)
+        self.assertEqual('', refused('/v3/auth/tokens', 'http://b/', 'GET'))
+        self.assertEqual('', refused('/v3/else', 'http://b/'))
+
     def test_to_another(self):
         for url, location in (
             ('http://a/v3', 'http://b/v3'),
