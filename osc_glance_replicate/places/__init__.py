@@ -159,6 +159,8 @@ class Destination(Place, Protocol):
     def write(self, image: image_record.Image, body: Body) -> None:
         """Write the data of a staged replica, from the start.
 
+        What is kept of it, see :meth:`kept`, is open meanwhile.
+
         Errors raised by the body itself are passed through, which only our
         own are: see fact-body-errors.
         """

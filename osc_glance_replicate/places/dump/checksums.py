@@ -63,15 +63,21 @@ class Checksums:
     def _note(self, file: str, name: str, digest: str) -> None:
         # If this fails, the file is read and mended before the next line.
         sums = self._sums.pop(file, None) or self._load(file)
-        if name not in sums:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-            with self._folder.open(file, flags) as fd:
-                folder.write(fd, _line(name, digest))
+        if sums.get(name) != digest:
+            is_new = name not in sums
             sums[name] = digest
-        elif sums[name] != digest:
-            sums[name] = digest
-            self._write(file, sums)
+            if not (is_new and self._append(file, _line(name, digest))):
+                self._write(file, sums)
         self._sums[file] = sums
+
+    def _append(self, file: str, line: bytes) -> bool:
+        """Add a line, unless that would change what has another link."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        with self._folder.open(file, flags) as fd:
+            if os.fstat(fd).st_nlink > 1:
+                return False
+            folder.write(fd, line)
+        return True
 
     def _load(self, file: str) -> dict[str, str]:
         """Read a file, without lines that are torn or of no file any more."""
@@ -85,8 +91,7 @@ class Checksums:
             for line in lines
             if (match := _LINE.fullmatch(line)) and match[2] in there
         }
-        # A snapshot made of hard links must not change with it.
-        if len(sums) < len(lines) or status.st_nlink > 1:
+        if len(sums) < len(lines) or not folder.is_own(status):
             self._write(file, sums)
         return sums
 

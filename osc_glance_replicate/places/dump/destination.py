@@ -50,6 +50,8 @@ class Destination(source.Source, places.Destination):
         self._checksums: checksums.Checksums | None = None
         #: Released when the process ends, however it does.
         self._lock = contextlib.ExitStack()
+        #: Descriptors of the part files in use, by the IDs of their images.
+        self._parts: dict[str, int] = {}
 
     def _open(self, path: str) -> folder.Folder:
         try:
@@ -65,6 +67,7 @@ class Destination(source.Source, places.Destination):
         flags = os.O_WRONLY | os.O_CREAT
         with self._named_in_errors():
             self._folder = folder.Folder(self.name, create=True)
+        with self._named_in_errors(layout.LOCK):
             fd = self._lock.enter_context(
                 self._folder.open(layout.LOCK, flags)
             )
@@ -148,7 +151,6 @@ class Destination(source.Source, places.Destination):
         Data without a record counts as such, even if it is complete.
         """
         whole, name = layout.data_name(image), layout.part_name(image)
-        flags = os.O_RDWR | os.O_CREAT
         with contextlib.ExitStack() as stack:
             with self._named_in_errors(name):
                 if status := self._folder.status(whole):
@@ -158,14 +160,14 @@ class Destination(source.Source, places.Destination):
                             self.name, f'{flaw}: move it away'
                         )
                     self._folder.rename(whole, name)
-                self._folder.unshare(name)
-                fd = stack.enter_context(self._folder.open(name, flags))
-                folder.make_private(fd)
+                fd = stack.enter_context(self._folder.open_own(name))
                 size = os.fstat(fd).st_size
                 # Without a hash it cannot be verified.
                 if size > (image.size or 0) or not image.recorded_hash:
                     os.ftruncate(fd, 0)
                     size = 0
+            self._parts[image.id] = fd
+            stack.callback(self._parts.pop, image.id)
             try:
                 yield reader.Reader(self.name, fd, 0, size), size
             except errors.DataError:
@@ -188,17 +190,16 @@ class Destination(source.Source, places.Destination):
         :raises RefusedError: the disk is full or broken
         """
         name = layout.part_name(image)
+        # By its name, it could be another file by now.
+        fd = self._parts[image.id]
         try:
-            with (
-                self._named_in_errors(name),
-                self._folder.open(name, os.O_WRONLY) as fd,
-            ):
+            with self._named_in_errors(name):
                 writer.fill(fd, body)
         except errors.DataError:
             self._folder.remove(name)
             raise
         with self._named_in_errors(layout.data_name(image)):
-            self._folder.rename(name, layout.data_name(image))
+            self._folder.rename(name, layout.data_name(image), fd)
         self._note_checksum(image)
         self._write_record(image)
 

@@ -57,12 +57,37 @@ class Folder:
         :param flags: of open(2)
         :returns: a file descriptor, closed at the end
         """
+        # Some devices do something as soon as they are opened.
+        self.status(name)
         fd = os.open(name, flags | _CAREFULLY, _FILE_MODE, dir_fd=self._fd)
         try:
             _check(os.fstat(fd))
             yield fd
         finally:
             os.close(fd)
+
+    @contextlib.contextmanager
+    def open_own(self, name: str) -> Iterator[int]:
+        """Open a file to go on writing it, by this descriptor alone.
+
+        It is for its owner alone. One that is not this user's own, see
+        :func:`is_own`, is replaced by a new one.
+
+        :returns: a file descriptor, closed at the end
+        """
+        status = self.status(name)
+        if status and not is_own(status):
+            self.remove(name)
+            status = None
+        flags = os.O_RDWR if status else os.O_RDWR | os.O_CREAT | os.O_EXCL
+        with self.open(name, flags) as fd:
+            # The name may have become that of another file.
+            if status and not is_own(os.fstat(fd)):
+                raise OSError(errno.EBUSY, 'replaced while it was opened')
+            # Not all file systems have modes.
+            with contextlib.suppress(OSError):
+                os.fchmod(fd, _FILE_MODE)
+            yield fd
 
     def status(self, name: str) -> os.stat_result | None:
         """Return the status of a file; None where there is none."""
@@ -95,26 +120,24 @@ class Folder:
         with self.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as fd:
             write(fd, content)
             os.fsync(fd)
-        self.rename(part, name)
+            self.rename(part, name, fd)
 
-    def rename(self, old: str, new: str) -> None:
-        """Rename a file, durably."""
+    def rename(self, old: str, new: str, fd: int | None = None) -> None:
+        """Rename a file, durably.
+
+        :param fd: descriptor of the file that it has to be
+        """
         os.rename(old, new, src_dir_fd=self._fd, dst_dir_fd=self._fd)
         os.fsync(self._fd)
+        if fd is not None:
+            there = self.status(new)
+            if not there or not os.path.samestat(there, os.fstat(fd)):
+                raise OSError(errno.EBUSY, 'replaced while it was written')
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self._fd)
-
-    def unshare(self, name: str) -> None:
-        """Remove a file that has other hard links before it is written to.
-
-        A snapshot made of them would change with it.
-        """
-        status = self.status(name)
-        if status and status.st_nlink > 1:
-            self.remove(name)
 
     def free(self) -> int:
         """Return the number of bytes that this user may still write."""
@@ -136,11 +159,14 @@ class Absent(Folder):
         """Return None, as for any missing file."""
 
 
-def make_private(fd: int) -> None:
-    """Deny all but the owner access to a file that others may have made."""
-    # Not all file systems have modes, and another user may own the file.
-    with contextlib.suppress(OSError):
-        os.fchmod(fd, _FILE_MODE)
+def is_own(status: os.stat_result) -> bool:
+    """Return whether what is written to a file concerns no other file or user.
+
+    A snapshot made of hard links would change with it, and so would whatever
+    a link that others have put there leads to. Whoever owns a file can read
+    what is added to it.
+    """
+    return status.st_nlink <= 1 and status.st_uid == os.geteuid()
 
 
 def write(fd: int, content: bytes, position: int | None = None) -> None:

@@ -240,12 +240,17 @@ class Source:
     def _named_in_errors(self, name: str = '') -> Iterator[None]:
         """Turn OSErrors into errors that name the place, and the file if any.
 
+        :param name: of the file, unless the error itself names one
         :raises RefusedError: for every OSError: files do not mend themselves
         """
         try:
             yield
         except OSError as exc:
             problem = exc.strerror or str(exc)
+            if exc.filename2:
+                name = f'{exc.filename} to {exc.filename2}'
+            elif isinstance(exc.filename, str) and exc.filename != self.name:
+                name = exc.filename
             raise errors.RefusedError(
                 self.name, f'{name}: {problem}' if name else problem
             ) from exc

@@ -211,6 +211,29 @@ class TestChecksums(dumps.FilesTest):
             sorted(lines), sorted(self.content().splitlines(keepends=True))
         )
 
+    def test_file_that_gets_another_link_is_not_written_to(self):
+        outside = os.path.join(self.useFixture(fixtures.TempDir()).path, 'x')
+        first = self.add(1)
+        for number in 2, 3:
+            with open(outside, 'wb') as file:
+                file.write(b'untouched')
+            os.unlink(self.at('SHA512SUMS'))
+            os.link(outside, self.at('SHA512SUMS'))
+            first += self.add(number)
+            self.assertEqual(first, self.content())
+            self.assertEqual(b'untouched', self.content(outside))
+
+    def test_file_of_another_user_is_not_added_to(self):
+        if os.geteuid():
+            self.skipTest('only root gives files away')
+        first = self.add(1)
+        os.chown(self.at('SHA512SUMS'), 12345, -1)
+        self.start_again()
+        with open(self.at('SHA512SUMS'), 'rb') as his:
+            second = self.add(2)
+            self.assertEqual(first, his.read())
+        self.assertEqual(first + second, self.content())
+
     def test_what_is_no_file_is_not_written_to(self):
         outside = os.path.join(self.useFixture(fixtures.TempDir()).path, 'x')
         with open(outside, 'wb') as file:

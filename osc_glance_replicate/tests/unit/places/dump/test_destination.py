@@ -258,8 +258,7 @@ class TestCopy(DumpTest):
 
     def write(self, blocks):
         with self.dump.kept(self.image):
-            pass
-        self.dump.write(self.image, blocks)
+            self.dump.write(self.image, blocks)
 
     def test_wrong_bytes_leave_nothing(self):
         for data in (b'SOME DATA', b'some datA', b'some data and more'):
@@ -377,6 +376,64 @@ class TestKept(DumpTest):
             os.unlink(self.data_path)
             self.put('SHA512SUMS', b'')
 
+    def test_part_that_is_swapped_meanwhile(self):
+        """What was opened is written to, whatever has its name by then."""
+        outside = os.path.join(self.useFixture(fixtures.TempDir()).path, 'x')
+        self.put(outside, b'untouched')
+        for swap in os.link, os.symlink:
+            self.put(self.part_path, b'some ')
+            with self.dump.kept(self.image) as (part, size):
+                self.assertEqual((b'some ', 5), (part.read(9), size))
+                os.unlink(self.part_path)
+                swap(outside, self.part_path)
+                self.assertRaises(
+                    errors.RefusedError,
+                    self.dump.write,
+                    self.image,
+                    [b'some data'],
+                )
+            self.assertEqual(b'untouched', self.content(outside))
+            self.assertEqual({os.path.basename(self.data_path)}, self.names())
+            os.unlink(self.data_path)
+
+    def test_part_that_is_swapped_while_it_is_opened(self):
+        outside = os.path.join(self.useFixture(fixtures.TempDir()).path, 'x')
+        self.put(outside, b'untouched')
+        self.put(self.part_path, b'some ')
+        opening = os.open
+
+        def swap_and_open(path, flags, *args, **kwargs):
+            if path == os.path.basename(self.part_path):
+                os.unlink(self.part_path)
+                os.link(outside, self.part_path)
+            return opening(path, flags, *args, **kwargs)
+
+        with mock.patch.object(os, 'open', swap_and_open):
+            result, reason = self.carry_out()
+        self.assertEqual('failed', result)
+        self.assertIn('.img.part: replaced while it was opened', reason)
+        self.assertEqual(b'untouched', self.content(outside))
+        self.assertEqual(('copied', ''), self.carry_out())
+        self.assertEqual(b'untouched', self.content(outside))
+
+    def test_part_of_another_user_is_not_filled(self):
+        """He has it open, perhaps, and would read the image."""
+        if os.geteuid():
+            self.skipTest('only root gives files away')
+        for name in self.part_path, self.data_path:
+            self.put(name, b'some ')
+            os.chown(name, 12345, -1)
+            os.chmod(name, 0o666)
+            with open(name, 'rb') as his:
+                self.assertEqual(('copied', ''), self.carry_out())
+                self.assertEqual(b'some ', his.read())
+            self.assertEqual([0], self.source.starts)
+            status = os.stat(self.data_path)
+            self.assertEqual(os.geteuid(), status.st_uid)
+            self.assertEqual(0o600, stat.S_IMODE(status.st_mode))
+            os.unlink(self.data_path)
+            os.unlink(self.at(self.image.id))
+
     def test_part_that_others_could_read_is_private_then(self):
         self.put(self.part_path, b'some ')
         os.chmod(self.part_path, 0o644)
@@ -466,15 +523,18 @@ class TestHoles(DumpTest):
         :returns: what is in its file then
         """
         data = b''.join(blocks)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.part_path)
+        for path in self.part_path, self.data_path:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
         with open(self.part_path, 'wb') as part:
             # With the holes that it would have.
             rest = data[:kept].rstrip(b'\0')
             part.seek(len(rest) - len(rest.lstrip(b'\0')))
             part.write(rest.lstrip(b'\0'))
             part.truncate(kept)
-        self.dump.write(samples.image(data=data), blocks)
+        image = samples.image(data=data)
+        with self.dump.kept(image):
+            self.dump.write(image, blocks)
         self.assertFalse(os.path.exists(self.part_path))
         return self.content(self.data_path)
 
@@ -558,13 +618,22 @@ class TestDirectory(DumpTest):
         self.end()
         other.open()
 
-    def test_lock_that_is_a_link(self):
+    def test_lock_that_is_no_file(self):
         outside = os.path.join(self.useFixture(fixtures.TempDir()).path, 'x')
-        os.unlink(self.at('.lock'))
-        os.symlink(outside, self.at('.lock'))
-        error = self.assertRaises(errors.RefusedError, self.start_again)
-        self.assertNotIn('another', str(error))
-        self.assertIn(self.path, str(error))
+        lock = self.at('.lock')
+        os.unlink(lock)
+        for make, remove in (
+            (lambda: os.symlink(outside, lock), os.unlink),
+            (lambda: os.mkfifo(lock), os.unlink),
+            (lambda: os.mknod(lock, stat.S_IFSOCK | 0o600), os.unlink),
+            (lambda: os.mkdir(lock), os.rmdir),
+        ):
+            make()
+            error = self.assertRaises(errors.RefusedError, self.start_again)
+            self.assertEqual(
+                f'{self.path}: .lock: not a regular file', str(error)
+            )
+            remove(lock)
         self.assertFalse(os.path.exists(outside))
 
     def test_what_is_no_directory(self):
@@ -606,6 +675,82 @@ class TestDirectory(DumpTest):
             errors.RefusedError, self.dump.require_room, [action]
         )
         self.assertIn('no room', str(error))
+
+
+class TestShared(DumpTest):
+    """A directory like /tmp, where others have put something before."""
+
+    def setUp(self):
+        if os.geteuid():
+            self.skipTest('only root becomes other users')
+        super().setUp()
+        os.chmod(os.path.dirname(self.path), 0o755)
+        os.chmod(self.path, 0o1777)
+        os.unlink(self.at('.lock'))
+        self.image = dataclasses.replace(
+            samples.image(data=b'some data', visibility='shared'),
+            members={'p': 'pending'},
+        )
+
+    @contextlib.contextmanager
+    def as_user(self, number):
+        os.seteuid(number)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+
+    def dump_all(self):
+        with self.as_user(12345):
+            self.start_again()
+            self.dump.note_projects({})
+            return self.carry_out()
+
+    def plant(self, name, content):
+        with self.as_user(12346):
+            self.put(name, content)
+            os.chmod(self.at(name), 0o666)
+
+    def test_files_of_others_are_named_and_stay(self):
+        data = f'{self.image.id}.img'
+        for name in (
+            'SHA512SUMS',
+            'projects.json.part',
+            'projects.json',
+            f'{self.image.id}.members.part',
+            f'{self.image.id}.members',
+            f'{self.image.id}.part',
+            f'{data}.part',
+            data,
+        ):
+            content = b'{}' if name == 'projects.json' else b'his'
+            self.plant(name, content)
+            try:
+                result, reason = self.dump_all()
+            except errors.RefusedError as exc:
+                result, reason = 'failed', str(exc)
+            self.assertEqual('failed', result, name)
+            for word in self.path, name, 'Operation not permitted':
+                self.assertIn(word, reason)
+            self.assertEqual(content, self.content(name))
+            self.assertNotIn(self.image.id, self.names())
+            for there in os.listdir(self.path):
+                os.unlink(self.at(there))
+        self.assertEqual(('copied', ''), self.dump_all())
+
+    def test_lock_of_another_user(self):
+        self.plant('.lock', b'his')
+        os.chmod(self.at('.lock'), 0o644)
+        error = self.assertRaises(errors.RefusedError, self.dump_all)
+        self.assertEqual(f'{self.path}: .lock: Permission denied', str(error))
+        self.assertEqual(b'his', self.content('.lock'))
+
+    def test_record_of_another_user(self):
+        self.plant(self.image.id, b'his')
+        result, reason = self.dump_all()
+        self.assertEqual('failed', result)
+        self.assertIn('it is not JSON', reason)
+        self.assertEqual(b'his', self.content(self.image.id))
 
 
 class TestUpdate(DumpTest):

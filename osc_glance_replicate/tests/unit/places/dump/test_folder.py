@@ -76,6 +76,16 @@ class TestCare(FolderTest):
         self.assertEqual(b'untouched', self.content(self.outside))
         self.assertFalse(os.path.exists(self.outside + '2'))
 
+    def test_what_is_no_file_is_not_even_opened(self):
+        """Some devices do something then."""
+        opened = AssertionError('it is opened')
+        with mock.patch.object(os, 'open', side_effect=opened):
+            for name in self.odd:
+                error = self.assertRaises(
+                    OSError, self.folder.open(name).__enter__
+                )
+                self.assertEqual('not a regular file', error.strerror)
+
     def test_nothing_but_a_file_has_a_status(self):
         for name in self.odd:
             self.assertRaises(OSError, self.folder.status, name)
