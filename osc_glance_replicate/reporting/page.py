@@ -16,10 +16,7 @@ import collections
 from collections.abc import Collection, Iterator
 import contextlib
 import datetime
-import errno
-import os
 import pathlib
-import tempfile
 import threading
 import time
 from xml.etree import ElementTree
@@ -31,6 +28,7 @@ from osc_glance_replicate.execution import events
 from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.reporting import markup
+from osc_glance_replicate.reporting import output_file
 from osc_glance_replicate.reporting import timeline
 
 #: The style sheet, for a light and a dark screen.
@@ -56,7 +54,7 @@ class Page(events.Listener):
         self._path = path
         # To fail now is better than after the work is done.
         with self._named_in_errors():
-            self._part = _part(pathlib.Path(path).resolve())
+            self._file = output_file.OutputFile(path)
         self.title = title
         self._show_all = show_all
         self._counts: collections.Counter[str] = collections.Counter()
@@ -93,12 +91,7 @@ class Page(events.Listener):
         :raises ReplicateError: it cannot be written
         """
         with self._named_in_errors():
-            try:
-                self._part.write_bytes(self._html(summary))
-                self._part.replace(pathlib.Path(self._path).resolve())
-            finally:
-                # Each run that failed would leave one more.
-                self._part.unlink(missing_ok=True)
+            self._file.write(self._html(summary))
 
     @contextlib.contextmanager
     def _named_in_errors(self) -> Iterator[None]:
@@ -147,18 +140,6 @@ class Page(events.Listener):
             entry = markup.add(totals, 'div')
             markup.add(entry, 'dt', title)
             markup.add(entry, 'dd', text)
-
-
-def _part(path: pathlib.Path) -> pathlib.Path:
-    """Create the file that becomes the page: for its owner alone, like a dump.
-
-    :raises OSError: that is not possible
-    """
-    if path.exists() and not path.is_file():
-        raise FileExistsError(errno.EEXIST, 'it is there, and no file')
-    descriptor, name = tempfile.mkstemp('.part', f'{path.name}.', path.parent)
-    os.close(descriptor)
-    return pathlib.Path(name)
 
 
 def _add_table(

@@ -183,6 +183,23 @@ class TestReport(links.BrokenLinksTest):
         self.assertIn("Cannot use cloud 'ghost': ", page)
         self.assertIn('<h1>image replicate livecopy</h1>', page)
 
+    def test_link_that_another_user_has_put_there(self):
+        image = self.image(1000)
+        mine = self.path.with_name('mine')
+        mine.write_text('untouched')
+        shared = self.path.with_name('shared')
+        shared.mkdir()
+        shared.chmod(0o1777)
+        link = shared / 'run.html'
+        link.symlink_to(mine)
+        os.chown(link, 12345, 12345, follow_symlinks=False)
+        result = self.livecopy('--report', str(link), image.id, expect=1)
+        (line,) = result.stderr.splitlines()
+        self.assertIn(f'{link}: run.html is a link of another user', line)
+        self.assertEqual('untouched', mine.read_text())
+        self.assertEqual([link], list(shared.iterdir()))
+        self.assertNotIn(image.id, self.slave.ids())
+
     def test_nowhere_to_write(self):
         """It is known before anything is done."""
         image = self.image(1000)
