@@ -61,7 +61,7 @@ class Folder:
         self.status(name)
         fd = os.open(name, flags | _CAREFULLY, _FILE_MODE, dir_fd=self._fd)
         try:
-            _check(os.fstat(fd))
+            _check(os.fstat(fd), name)
             yield fd
         finally:
             os.close(fd)
@@ -83,7 +83,9 @@ class Folder:
         with self.open(name, flags) as fd:
             # The name may have become that of another file.
             if status and not is_own(os.fstat(fd)):
-                raise OSError(errno.EBUSY, 'replaced while it was opened')
+                raise OSError(
+                    errno.EBUSY, 'replaced while it was opened', name
+                )
             # Not all file systems have modes.
             with contextlib.suppress(OSError):
                 os.fchmod(fd, _FILE_MODE)
@@ -95,7 +97,7 @@ class Folder:
             status = os.stat(name, dir_fd=self._fd, follow_symlinks=False)
         except FileNotFoundError:
             return None
-        _check(status)
+        _check(status, name)
         return status
 
     def read(self, name: str, most: int) -> bytes:
@@ -132,7 +134,9 @@ class Folder:
         if fd is not None:
             there = self.status(new)
             if not there or not os.path.samestat(there, os.fstat(fd)):
-                raise OSError(errno.EBUSY, 'replaced while it was written')
+                raise OSError(
+                    errno.EBUSY, 'replaced while it was written', new
+                )
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
@@ -190,6 +194,6 @@ def _sync(path: str) -> None:
         os.close(fd)
 
 
-def _check(status: os.stat_result) -> None:
+def _check(status: os.stat_result, name: str) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise OSError(errno.EINVAL, 'not a regular file')
+        raise OSError(errno.EINVAL, 'not a regular file', name)

@@ -401,6 +401,87 @@ class TestResumed(dumps.DumpTest):
         self.assertNotIn('Traceback', result.stderr)
 
 
+class TestPlanted(dumps.DumpTest):
+    """Others can write to the directory, and know what comes."""
+
+    def setUp(self):
+        super().setUp()
+        self.path.mkdir()
+        self.outside = self.scratch / 'outside'
+        self.outside.write_bytes(b'mine')
+
+    def test_part_that_becomes_another_file(self):
+        data = os.urandom(3 * _MIB)
+        image = self.master.create(data)
+        source = self.useFixture(proxy.Proxy(self.master.glance.url))
+        hold = faults.Fault(download=self.hold(2 * _MIB))
+        source.on('GET', '/file$', hold)
+        process = self.start(
+            *self.words('dump', str(self.path), source='master'),
+            environment=self.clouds_yaml(master=links.behind(source)),
+        )
+        part = self.part_file(image)
+        self.wait_for(lambda: part.exists() and part.stat().st_size)
+        part.unlink()
+        part.hardlink_to(self.outside)
+        self.held.set()
+        result = self.finish(process, expect=1)
+        self.assertEqual({image.id: 'failed'}, result.results)
+        self.assertIn('replaced while', self.reasons(result)[image.id])
+        self.assertEqual(b'mine', self.outside.read_bytes())
+        self.assertFalse(self.file(image).exists())
+        self.dump()
+        self.assertAllDumped({image.id: data})
+        self.assertEqual(b'mine', self.outside.read_bytes())
+
+    def test_parts_and_sums_of_others(self):
+        linked, foreign = (self.master.create(b'image') for _ in range(2))
+        for file in self.part_file(linked), self.file('SHA512SUMS'):
+            file.hardlink_to(self.outside)
+        part = self.part_file(foreign)
+        part.write_bytes(b'im')
+        part.chmod(0o666)
+        os.chown(part, 12345, 12345)
+        with part.open('rb') as his:
+            self.dump()
+            self.assertEqual(b'im', his.read())
+        self.assertAllDumped(dict.fromkeys((linked.id, foreign.id), b'image'))
+        self.assertEqual(b'mine', self.outside.read_bytes())
+        self.assertEqual(os.geteuid(), self.data_file(foreign).stat().st_uid)
+
+    def test_what_is_no_file(self):
+        image = self.master.create(b'image')
+        runs = []
+        for name in '.lock', 'SHA512SUMS', 'projects.json':
+            for plant in (
+                lambda file: file.symlink_to(self.outside),
+                lambda file: file.symlink_to('/dev/null'),
+                os.mkfifo,
+            ):
+                path = self.scratch / f'dump {len(runs)}'
+                path.mkdir()
+                plant(path / name)
+                words = ('dump', str(path), '--members', image.id)
+                process = self.start(*self.words(*words, source='master'))
+                runs.append((path / name, process))
+        for file, process in runs:
+            result = self.finish(process, expect=1)
+            where = f'{file.parent}: {file.name}: not a regular file'
+            self.assertIn(where, result.stderr + ''.join(
+                row['Reason'] for row in result.rows
+            ))  # fmt: skip
+            self.assertNotIn('Traceback', result.stderr)
+            self.assertFalse(file.is_file() and not file.is_symlink())
+        self.assertEqual(b'mine', self.outside.read_bytes())
+
+    def test_link_to_the_directory_is_followed(self):
+        image = self.master.create(b'image')
+        link = self.scratch / 'link'
+        link.symlink_to(self.path)
+        self.dump(path=link)
+        self.assertAllDumped({image.id: b'image'})
+
+
 class TestDamagedSource(dumps.DumpTest):
     """A dump has the bytes that the record promises, or none."""
 

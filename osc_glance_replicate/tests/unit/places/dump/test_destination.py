@@ -730,8 +730,10 @@ class TestShared(DumpTest):
             except errors.RefusedError as exc:
                 result, reason = 'failed', str(exc)
             self.assertEqual('failed', result, name)
-            for word in self.path, name, 'Operation not permitted':
-                self.assertIn(word, reason)
+            self.assertIn(f'{self.path}: ', reason)
+            self.assertRegex(
+                reason, rf' {name}(: | to \S+: )Operation not permitted$'
+            )
             self.assertEqual(content, self.content(name))
             self.assertNotIn(self.image.id, self.names())
             for there in os.listdir(self.path):
