@@ -16,10 +16,11 @@ from collections.abc import Mapping
 import dataclasses
 import datetime
 import hashlib
-import json
 import re
 import time
 from typing import Any
+
+from osc_glance_replicate.model import record_defects
 
 #: Fields of a v2 record that are Glance's own. They are never sent to a
 #: destination and never compared: Glance refuses some, and stores others,
@@ -92,9 +93,6 @@ BUSY = frozenset(('saving', 'uploading', 'importing'))
 #: Properties that name an image, in the order in which these are to land.
 _REFERENCES = ('ramdisk_id', 'kernel_id')
 
-#: Bytes that an image may have: more than any store, and any integer, holds.
-_MAX_SIZE = 2**63 - 1
-
 #: What hashlib can compute; the digest of a SHAKE has no length of its own.
 _ALGORITHMS = frozenset(
     name
@@ -102,27 +100,7 @@ _ALGORITHMS = frozenset(
     if not name.startswith('shake')
 )
 
-_VISIBILITIES = frozenset(('private', 'shared', 'community', 'public'))
 _UUID = re.compile(r'[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}')
-
-_TYPES: Mapping[str, tuple[type, ...]] = {
-    'status': (str,),
-    'size': (int, type(None)),
-    'checksum': (str, type(None)),
-    'os_hash_algo': (str, type(None)),
-    'os_hash_value': (str, type(None)),
-    'owner': (str, type(None)),
-    'created_at': (str, type(None)),
-    'name': (str, type(None)),
-    'container_format': (str, type(None)),
-    'disk_format': (str, type(None)),
-    'min_disk': (int,),
-    'min_ram': (int,),
-    'tags': (list,),
-    'visibility': (str,),
-    'protected': (bool,),
-    'os_hidden': (bool,),
-}
 
 
 def is_property(field: str) -> bool:
@@ -256,31 +234,14 @@ class Image:
     def defect(self) -> str | None:
         """Why this record cannot be trusted, or None when it can."""
         if not is_id(self.id):
-            return f'the ID {self.id!r} is not a UUID'
-        if self.flaw:
-            return self.flaw
-        for field, kinds in _TYPES.items():
-            value = self.record.get(field)
-            is_due = field in self.record or field == 'status'
-            if is_due and type(value) not in kinds:
-                return f'{field} is {value!r:.40}'
-        if not 0 <= (self.size or 0) <= _MAX_SIZE:
-            return f'size is {self.size!r:.40}'
-        if self.record.get('visibility', 'private') not in _VISIBILITIES:
-            return f'visibility is {self.record["visibility"]!r:.40}'
-        if not all(
-            isinstance(tag, str) for tag in self.record.get('tags', ())
-        ):
-            return 'a tag is not a string'
-        for field, value in self.properties.items():
-            if not isinstance(value, str):
-                return f'property {field} is {value!r:.40}'
-        try:
-            # Unlike str(), this gives text as it is.
-            json.dumps(self.portable, ensure_ascii=False).encode()
-        except UnicodeEncodeError:
-            return 'it holds text that is not Unicode'
-        return None
+            return f'the ID {self.id!r:.40} is not a UUID'
+        return (
+            self.flaw
+            or record_defects.of_fields(self.record)
+            or record_defects.of_properties(self.properties)
+            or record_defects.of_text(self.portable)
+            or None
+        )
 
     @property
     def properties(self) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from osc_glance_replicate import errors
 from osc_glance_replicate.execution import events
 from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
+from osc_glance_replicate.reporting import legible
 
 
 class CountingListener(events.Listener):
@@ -82,6 +83,6 @@ class CountingListener(events.Listener):
 
 def title(action: plan.Action) -> str:
     """Return a line that names an action."""
-    name = f' {action.image.name}' if action.image.name else ''
+    names = legible.name(action.image.id), legible.name(action.image.name)
     to = f' to {action.to}' if action.to else ''
-    return errors.printable(f'{action.image.id}{name}{to}')
+    return f'{" ".join(filter(None, names))}{errors.printable(to)}'

@@ -25,6 +25,7 @@ from osc_glance_replicate import errors
 from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.reporting import counts
+from osc_glance_replicate.reporting import legible
 
 #: Times per second that the display is drawn.
 _REFRESH_RATE = 4
@@ -116,7 +117,7 @@ class Display(counts.CountingListener):
         with self._lock:
             if key not in self._lines:
                 self._lines[key] = self._progress.add_task(
-                    errors.printable(action.image.name or action.image.id),
+                    legible.name(action.image.name or action.image.id),
                     to=action.to,
                     total=action.image.size or None,
                 )
@@ -157,7 +158,8 @@ class Display(counts.CountingListener):
             if (line := self._lines.get(key)) is not None:
                 self._progress.reset(line, to=action.to)
             self._show_counts()
-        self._print(f'trying again: {counts.title(action)}: {trouble}')
+        words = legible.text(trouble)
+        self._print(f'trying again: {counts.title(action)}: {words}')
 
     def ended(self, outcome: outcomes.Outcome) -> None:
         key = outcome.action.key
@@ -175,7 +177,7 @@ class Display(counts.CountingListener):
                 self._progress.remove_task(line)
             self._show_counts()
         if outcome.result.needs_attention:
-            reason = errors.printable(outcome.reason)
+            reason = legible.text(outcome.reason)
             title = counts.title(outcome.action)
             self._print(f'{outcome.result}: {title}: {reason}')
 

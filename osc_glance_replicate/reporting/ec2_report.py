@@ -30,7 +30,7 @@ class Ec2IdReport(report.Report[ec2_id.Ec2Id]):
     ) -> Iterator[tuple[Any, ...]]:
         for item in items:
             self._counts['identified'] += 1
-            yield item.ec2_id, item.image_id, self._text(item.name)
+            yield item.ec2_id, item.image_id, self._name(item.name)
 
     def _summary(self) -> str:
         if not self.problems:

@@ -14,13 +14,13 @@
 
 from xml.etree import ElementTree
 
-from osc_glance_replicate import errors
+from osc_glance_replicate.reporting import legible
 
 
 def add(
     parent: ElementTree.Element, tag: str, text: str = '', **attributes: str
 ) -> ElementTree.Element:
-    """Add an element; its text is escaped, and shows what is no character."""
+    """Add an element; its text is escaped, and legible."""
     element = ElementTree.SubElement(parent, tag, attributes)
-    element.text = text if tag == 'style' else errors.printable(text)
+    element.text = text if tag == 'style' else legible.text(text)
     return element

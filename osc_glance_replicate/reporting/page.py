@@ -27,6 +27,7 @@ from osc_glance_replicate import errors
 from osc_glance_replicate.execution import events
 from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
+from osc_glance_replicate.reporting import legible
 from osc_glance_replicate.reporting import markup
 from osc_glance_replicate.reporting import output_file
 from osc_glance_replicate.reporting import timeline
@@ -160,7 +161,8 @@ def _add_table(
     for timed in images:
         outcome, image = timed.outcome, timed.outcome.action.image
         row = markup.add(rows, 'tr')
-        markup.add(markup.add(row, 'td', image.name, **text), 'code', image.id)
+        name, image_id = legible.name(image.name), legible.name(image.id)
+        markup.add(markup.add(row, 'td', name, **text), 'code', image_id)
         size = '' if image.size is None else filesize.decimal(image.size)
         markup.add(row, 'td', size, **{'class': 'number'})
         markup.add(row, 'td', outcome.action.to)

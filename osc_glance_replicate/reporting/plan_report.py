@@ -19,6 +19,7 @@ from typing import Any
 from rich import filesize
 
 from osc_glance_replicate.model import plan
+from osc_glance_replicate.reporting import legible
 from osc_glance_replicate.reporting import report
 
 #: The exit code of compare where anything differs.
@@ -55,8 +56,8 @@ class CompareReport(report.Report[plan.Action]):
             self._counts[difference] += 1
             if self._show_all or difference is not _Difference.SAME:
                 row = (
-                    self._text(action.image.id),
-                    self._text(action.image.name),
+                    self._name(action.image.id),
+                    self._name(action.image.name),
                     action.to,
                     difference.value,
                     self._detail(action),
@@ -71,8 +72,9 @@ class CompareReport(report.Report[plan.Action]):
         if self._for_people:
             return self._text(
                 '; '.join(
-                    f'{change.field}: {change.source!r} '
-                    f'({action.to}: {change.destination!r})'
+                    f'{legible.name(change.field)}: '
+                    f'{legible.value(change.source)} '
+                    f'({action.to}: {legible.value(change.destination)})'
                     for change in changes
                 )
             )

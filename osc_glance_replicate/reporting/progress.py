@@ -28,6 +28,7 @@ from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.reporting import counts
 from osc_glance_replicate.reporting import display
+from osc_glance_replicate.reporting import legible
 
 
 class ProgressLog(counts.CountingListener):
@@ -46,7 +47,8 @@ class ProgressLog(counts.CountingListener):
             self._begun.setdefault(action.key, time.monotonic())
 
     def retried(self, action: plan.Action, trouble: errors.PlaceError) -> None:
-        self._write(f'trying again: {counts.title(action)}: {trouble}')
+        words = legible.text(trouble)
+        self._write(f'trying again: {counts.title(action)}: {words}')
 
     def ended(self, outcome: outcomes.Outcome) -> None:
         action = outcome.action
@@ -61,7 +63,7 @@ class ProgressLog(counts.CountingListener):
         if outcome.result.has_arrived:
             line += f', {filesize.decimal(size)} in {seconds:.0f} s'
         elif outcome.reason:
-            line += f': {errors.printable(outcome.reason)}'
+            line += f': {legible.text(outcome.reason)}'
         self._write(f'{line} ({words})')
 
     def _write(self, line: str) -> None:

@@ -24,6 +24,7 @@ from osc_glance_replicate.engine import verify
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
+from osc_glance_replicate.reporting import legible
 from osc_glance_replicate import signals
 
 _Item = TypeVar('_Item')
@@ -39,7 +40,7 @@ class Report(abc.ABC, Generic[_Item]):
 
     :param show_all: show the rows that need no attention, too
     :param for_people: write values so that people can read them and a
-        terminal is safe; else as they are, for JSON and YAML
+        terminal is safe; else as they are, and whole, for JSON and YAML
     :param fold: write one row for all that belongs to the same other project
     """
 
@@ -141,7 +142,10 @@ class Report(abc.ABC, Generic[_Item]):
         return int(bool(self._failures or self.problems))
 
     def _text(self, value: object) -> str:
-        return errors.printable(value) if self._for_people else str(value)
+        return legible.text(value) if self._for_people else str(value)
+
+    def _name(self, value: str) -> str:
+        return legible.name(value) if self._for_people else value
 
     def _size(self, size: object) -> object:
         if type(size) is int:
@@ -180,8 +184,8 @@ class CopyReport(Report[outcomes.Outcome]):
                 self._bytes += outcome.action.to_read
             if self._show_all or not outcome.action.routine:
                 row = (
-                    self._text(image.id),
-                    self._text(image.name),
+                    self._name(image.id),
+                    self._name(image.name),
                     self._size(image.size),
                     outcome.action.to,
                     result.value,
@@ -222,11 +226,11 @@ class VerifyReport(Report[verify.Finding]):
             if finding.result.has_arrived:
                 self._bytes += finding.size or 0
             yield (
-                self._text(finding.id),
-                self._text(finding.name),
+                self._name(finding.id),
+                self._name(finding.name),
                 self._size(finding.size),
                 finding.result.value,
-                errors.printable(finding.reason),
+                self._text(errors.printable(finding.reason)),
             )
 
     def _summary(self) -> str:

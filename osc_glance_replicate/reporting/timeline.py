@@ -19,8 +19,8 @@ from xml.etree import ElementTree
 
 from rich import cells
 
-from osc_glance_replicate import errors
 from osc_glance_replicate.model import outcomes
+from osc_glance_replicate.reporting import legible
 from osc_glance_replicate.reporting import markup
 
 #: In units of the drawing.
@@ -130,10 +130,10 @@ def _add_bar(
         rx='2',
         **{'class': outcome.result},
     )
-    name = image.name or image.id
+    name = legible.name(image.name or image.id)
     where = f'{name} to {outcome.action.to}'
     tooltip = f'{where}: {outcome.result}, {timed.seconds:.1f} s'
     markup.add(bar, 'title', tooltip)
-    if _CELL_WIDTH * (cells.cell_len(errors.printable(name)) + 2) < width:
+    if _CELL_WIDTH * (cells.cell_len(name) + 2) < width:
         markup.add(svg, 'text', name, x=f'{x + _CELL_WIDTH:.1f}',
              y=f'{y + _BAR_HEIGHT - 4:.1f}', **{'class': 'name'})  # fmt: skip

@@ -14,7 +14,10 @@
 
 import gzip
 import itertools
+import pathlib
 import uuid
+
+import fixtures
 
 from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests.functional import faults
@@ -125,6 +128,9 @@ class TestAnswers(links.BrokenLinksTest):
                     ('visibility', 7),
                     ('os_hash_value', []),
                     ('disk_format', ['raw']),
+                    ('name', 'x' * 256),
+                    ('tags', ['x' * 256]),
+                    ('x' * 256, 'property'),
                 )
             ),
         ]
@@ -144,6 +150,34 @@ class TestAnswers(links.BrokenLinksTest):
             self.assertEqual(expected, row['Result'], row)
         self.assertCopied(good)
         self.assertEqual({good.id}, self.slave.ids())
+
+    def test_texts_without_end(self):
+        """They fill no terminal, and no page; programs get all of them."""
+        good = self.image(1000, name='good')
+        long = 'x' * base.MIB
+        record = {**self.master.get(good.id).record, 'name': long}
+        bad = [{**record, 'id': str(uuid.uuid4())}, {**record, 'id': long}]
+
+        def lengthen(listing):
+            found = sorted(
+                [*listing['images'], *bad], key=lambda record: record['id']
+            )
+            return {**listing, 'images': found}
+
+        lengthened = faults.Fault(rewrite=lengthen)
+        self.source.on('GET', _LISTING, lengthened, times=None)
+        page = pathlib.Path(self.useFixture(fixtures.TempDir()).path, 'page')
+        result = self.openstack(
+            '--os-cloud', 'master', 'image', 'replicate', 'livecopy',
+            '--to', 'slave', '--progress', '--report', str(page),
+            environment=self.environment, expect=1,
+        )  # fmt: skip
+        for text in result.stdout, result.stderr, page.read_text():
+            self.assertLess(len(text), 20_000)
+            self.assertIn(f'… ({base.MIB} characters)', text)
+        self.assertCopied(good)
+        rows = self.copy('--dry-run').rows
+        self.assertEqual({long}, {row['Name'] for row in rows})
 
 
 class TestLogin(base.FunctionalTest):

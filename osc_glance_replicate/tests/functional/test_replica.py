@@ -15,6 +15,7 @@ import pathlib
 import uuid
 
 import fixtures
+from keystoneauth1 import exceptions
 
 from osc_glance_replicate.tests.functional import base
 
@@ -219,6 +220,21 @@ class TestShape(ReplicaTest):
         self.assertEqual(set(), secure.ids())
         self.livecopy('--dont-replicate', 'p1*', to='secure')
         self.assertEqual('active', secure.get(image.id).status)
+
+    def test_longest_names(self):
+        long = 'x' * 255
+        image = self.master.create(name=long, tags=[long], **{long: 'a'})
+        for fields in (
+            {'name': f'{long}x'},
+            {'tags': [f'{long}x']},
+            {f'{long}x': 'a'},
+        ):
+            error = self.assertRaises(
+                exceptions.BadRequest, self.master.create, **fields
+            )
+            self.assertEqual(400, error.http_status)
+        self.livecopy()
+        self.assertEqual(image.portable, self.slave.get(image.id).portable)
 
     def test_format_that_the_destination_does_not_know(self):
         image = self.master.create()

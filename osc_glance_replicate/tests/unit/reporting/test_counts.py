@@ -57,6 +57,8 @@ class TestTitle(testtools.TestCase):
             ('debian', 'slave', ' debian to slave'),
             ('', '', ''),
             ('a\x1b', 'slave', r' a\x1b to slave'),
+            ('', 'sl\x1bave', r' to sl\x1bave'),
+            ('x' * 256, '', f' {"x" * 255}… (256 characters)'),
         ):
             action = samples.action(name=name, to=to)
             self.assertEqual(action.image.id + words, counts.title(action))

@@ -33,5 +33,8 @@ class TestAdd(testtools.TestCase):
     def test_what_is_no_character_is_shown(self):
         self.assertIn(r'a\x1bb\x00', self.text('p', 'a\x1bb\x00'))
 
+    def test_long_text_is_cut(self):
+        self.assertIn('(99999 characters)', self.text('p', 'x' * 99_999))
+
     def test_style_sheet_keeps_its_lines(self):
         self.assertIn('a {}\nb {}', self.text('style', 'a {}\nb {}'))

@@ -64,6 +64,16 @@ class TestPage(pages.PageTest):
         shown = errors.printable(evil)
         self.assertGreaterEqual(reader.texts.count(shown), 3)
 
+    def test_long_names_are_cut(self):
+        listening = self.page()
+        self.hear(listening, 1, 'copied', name='x' * 100_000)
+        texts = self.read(listening).texts
+        cut = [text for text in texts if 'xxx' in text]
+        self.assertGreaterEqual(len(cut), 2)
+        for text in cut:
+            self.assertLess(len(text), 350)
+            self.assertIn('x… (100000 characters)', text)
+
     def test_what_was_not_begun_took_no_time(self):
         listening = self.page(show_all=True)
         self.hear(listening, 3, 'unchanged')

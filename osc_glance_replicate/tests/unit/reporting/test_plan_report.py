@@ -68,6 +68,27 @@ class TestDifferences(testtools.TestCase):
             (row,) = told.rows(lambda action=action: [action])
             self.assertEqual(('slave', 0, size), row[:3])
 
+    def test_long_values_hide_no_other(self):
+        long = 'x' * 100_000
+        changes = (
+            plan.Change(long, long, None),
+            plan.Change('tags', [long], []),
+            plan.Change('name', 'old', 'new'),
+        )
+        action = plan.Action(
+            samples.image(name=long), 'slave', plan.Verb.UPDATE,
+            changes=changes,
+        )  # fmt: skip
+        for for_people in True, False:
+            told = plan_report.CompareReport(for_people=for_people)
+            ((_, name, *_, detail),) = told.rows(lambda: [action])
+            if for_people:
+                self.assertLess(len(name), 300)
+                self.assertLess(len(detail), 1000)
+                self.assertIn("name: 'old' (slave: 'new')", detail)
+            else:
+                self.assertEqual((long, long), (name, detail[0]['source']))
+
     def test_what_to_do_next(self):
         told = plan_report.CompareReport()
         failed = plan.Action(samples.image(), 'slave', plan.Verb.FAIL, 'why')

@@ -112,6 +112,13 @@ class TestReport(testtools.TestCase):
         )
         self.assertEqual('a\nb', row[1])
 
+    def test_long_names_widen_no_table(self):
+        long = 'x' * 100_000
+        (row,) = self.report([outcome('failed', name=long, id=long)])
+        self.assertLess(max(len(str(cell)) for cell in row), 300)
+        (row,) = self.report([outcome('failed', name=long)], for_people=False)
+        self.assertEqual(long, row[1])
+
     def test_rows_that_need_no_eye(self):
         outcomes = [outcome('unchanged', routine=True), outcome('failed')]
         self.assertEqual(1, len(self.report(outcomes)))

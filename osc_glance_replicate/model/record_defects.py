@@ -1,0 +1,96 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What makes a record one that no Glance can have, and nobody can use."""
+
+from collections.abc import Collection, Mapping
+import json
+from typing import Any
+
+#: Bytes that an image may have: more than any store, and any integer, holds.
+_MAX_SIZE = 2**63 - 1
+
+#: Characters of a text that Glance keeps in a column, of a tag and of the
+#: name of a property: see fact-text-limits.
+_MAX_TEXT = 255
+
+_VISIBILITIES = frozenset(('private', 'shared', 'community', 'public'))
+
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    'status': (str,),
+    'size': (int, type(None)),
+    'checksum': (str, type(None)),
+    'os_hash_algo': (str, type(None)),
+    'os_hash_value': (str, type(None)),
+    'owner': (str, type(None)),
+    'created_at': (str, type(None)),
+    'name': (str, type(None)),
+    'container_format': (str, type(None)),
+    'disk_format': (str, type(None)),
+    'min_disk': (int,),
+    'min_ram': (int,),
+    'tags': (list,),
+    'visibility': (str,),
+    'protected': (bool,),
+    'os_hidden': (bool,),
+}
+
+
+def of_fields(record: Mapping[str, Any]) -> str:
+    """Return what is wrong with Glance's own fields; empty: nothing.
+
+    :param record: the decoded JSON object
+    """
+    for field, kinds in _TYPES.items():
+        value = record.get(field)
+        is_due = field in record or field == 'status'
+        if is_due and type(value) not in kinds:
+            return f'{field} is {value!r:.40}'
+        if isinstance(value, str) and len(value) > _MAX_TEXT:
+            return f'{field} has {len(value)} characters'
+    if not 0 <= (record.get('size') or 0) <= _MAX_SIZE:
+        return f'size is {record["size"]!r:.40}'
+    if record.get('visibility', 'private') not in _VISIBILITIES:
+        return f'visibility is {record["visibility"]!r:.40}'
+    return _of_tags(record.get('tags', ()))
+
+
+def _of_tags(tags: Collection[Any]) -> str:
+    for tag in tags:
+        if not isinstance(tag, str):
+            return 'a tag is not a string'
+        if len(tag) > _MAX_TEXT:
+            return f'a tag has {len(tag)} characters'
+    return ''
+
+
+def of_properties(properties: Mapping[str, Any]) -> str:
+    """Return what is wrong with custom properties; empty: nothing.
+
+    How long a value may be differs from one database to another.
+    """
+    for field, value in properties.items():
+        if len(field) > _MAX_TEXT:
+            return f'the name of a property has {len(field)} characters'
+        if not isinstance(value, str):
+            return f'property {field} is {value!r:.40}'
+    return ''
+
+
+def of_text(fields: Mapping[str, Any]) -> str:
+    """Return what is wrong with the text of fields; empty: nothing."""
+    try:
+        # Unlike str(), this gives text as it is.
+        json.dumps(fields, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return 'it holds text that is not Unicode'
+    return ''
