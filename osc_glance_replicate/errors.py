@@ -23,6 +23,7 @@
         │   └── DroppedError  the other destinations could not wait
         ├── RefusedError    the place will not have it, however often asked
         ├── TakenError      the UUID is in use there
+        ├── OtherCaseError  it takes two UUIDs in other letters for one
         ├── DataError       the bytes are not those that the record promises
         └── StoppedError    the run was ended meanwhile
 """
@@ -143,6 +144,10 @@ class RefusedError(PlaceError):
 
 class TakenError(PlaceError):
     """The UUID is in use at the destination."""
+
+
+class OtherCaseError(PlaceError):
+    """The place answers for a UUID with that of an image in other letters."""
 
 
 class DataError(PlaceError):

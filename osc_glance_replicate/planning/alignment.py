@@ -57,7 +57,7 @@ def rows(
             [
                 image,
                 *(
-                    None if image.defect else place.find(image.id)
+                    None if image.defect else _find(place, image.id)
                     for place in destinations
                 ),
             ]
@@ -91,7 +91,7 @@ def row(
     :param members: with its members, if it is shared
     """
     everywhere = [source, *destinations]
-    found = [place.find(image_id) for place in everywhere]
+    found = [_find(place, image_id) for place in everywhere]
     return _with_members(found, everywhere) if members else found
 
 
@@ -117,15 +117,16 @@ def align(
         key=key,
     )
     for _, group in itertools.groupby(merged, key):
-        row: list[image_record.Image | None] = [None] * len(listings)
+        # IDs that differ in case only are two images to most Glances, and
+        # perhaps of two owners: see fact-id-case.
+        by_id: dict[str, list[image_record.Image | None]] = {}
         for index, image in group:
+            row = by_id.setdefault(image.id, [None] * len(listings))
             if row[index]:
-                # IDs that differ in case only are two images to most Glances:
-                # see fact-id-case.
                 yield row
-                row = [None] * len(listings)
+                row = by_id[image.id] = [None] * len(listings)
             row[index] = image
-        yield row
+        yield from by_id.values()
 
 
 def _with_members(row: Row, everywhere: Sequence[places.Place]) -> Row:
@@ -144,14 +145,30 @@ def _with_members(row: Row, everywhere: Sequence[places.Place]) -> Row:
     return found
 
 
+def _find(place: places.Place, image_id: str) -> image_record.Image | None:
+    """Return an image as the place does, or one whose flaw is a mistaken ID.
+
+    Anyone can make an image of an ID in other letters: that is the trouble of
+    this row alone.
+    """
+    try:
+        return place.find(image_id)
+    except errors.OtherCaseError as exc:
+        return image_record.Image({'id': image_id}, str(exc.problem))
+
+
 def _look_up(
     source: places.Source, names: Sequence[str]
 ) -> list[image_record.Image]:
     """Find the images that the user named, each once."""
     found = {}
     for name in names:
-        image = source.find(name) if image_record.is_id(name) else None
-        images = [image] if image else source.named(name)
+        if image_record.is_id(name):
+            # Whoever owns an image can call it like another one that is gone.
+            image = _find(source, name)
+            images: Sequence[image_record.Image] = [image] if image else []
+        else:
+            images = source.named(name)
         if not images:
             raise errors.SelectionError(
                 f"There is no image '{name}' in {source.name}"

@@ -22,9 +22,20 @@ from osc_glance_replicate.places.glance import records
 
 
 def read(api: image_api.ImageApi, image_id: str) -> dict[str, str]:
-    """Return the members that Glance has: project ID → status."""
+    """Return the members that Glance has: project ID → status.
+
+    :raises PlaceError: it does not list them, or lists those of another image
+    """
+    listed = api.get(_path(image_id)).get('members')
+    for member in image_api.objects(listed):
+        if (other := member.get('image_id', image_id)) != image_id:
+            raise errors.PlaceError(
+                api.name,
+                f'asked for the members of {image_id}, it answers with one '
+                f'of {other!r:.40}',
+            )
     try:
-        return image_members.parse(api.get(_path(image_id)).get('members'))
+        return image_members.parse(listed)
     except ValueError as exc:
         raise errors.PlaceError(api.name, exc) from exc
 

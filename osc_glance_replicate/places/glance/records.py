@@ -29,9 +29,15 @@ _MEDIA_TYPE = 'application/openstack-images-v2.1-json-patch'
 
 
 def find(api: image_api.ImageApi, image_id: str) -> image_record.Image | None:
-    """Return the image with this ID, or None where it cannot be seen."""
+    """Return the image with this ID, or None where it cannot be seen.
+
+    :raises PlaceError: another image is answered with
+    """
     record = api.find(image_api.path(image_id))
-    return None if record is None else image_record.Image(record)
+    if record is None:
+        return None
+    _check_id(api, image_id, record)
+    return image_record.Image(record)
 
 
 def create(
@@ -63,7 +69,7 @@ def create(
         ) from exc
     if response.status_code == 409:
         raise errors.TakenError(api.name, f'the ID {image_id} is taken there')
-    _check_heeded(api, api.json(response), wanted)
+    _check_heeded(api, image_id, api.json(response), wanted)
 
 
 def probe(
@@ -104,7 +110,7 @@ def change(
     if not changes:
         return
     response = _patch(api, image_id, changes, expect=(200,))
-    _check_heeded(api, api.json(response), changes)
+    _check_heeded(api, image_id, api.json(response), changes)
 
 
 def change_what_is_possible(
@@ -179,12 +185,32 @@ def _operations(changes: Mapping[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
+def _check_id(
+    api: image_api.ImageApi, image_id: str, answer: Mapping[str, Any]
+) -> None:
+    """Refuse the record of another image than the one that was asked for.
+
+    :raises OtherCaseError: their IDs differ in case only: see fact-id-case
+    :raises PlaceError: they differ altogether
+    """
+    if (found := answer.get('id')) == image_id:
+        return
+    problem = f'asked for {image_id}, it answers with {found!r:.40}'
+    if isinstance(found, str) and found.lower() == image_id.lower():
+        raise errors.OtherCaseError(
+            api.name, f'{problem}, and takes the two for one'
+        )
+    raise errors.PlaceError(api.name, f'{problem}; is it a Glance?')
+
+
 def _check_heeded(
     api: image_api.ImageApi,
+    image_id: str,
     answer: Mapping[str, Any],
     asked: Mapping[str, Any],
 ) -> None:
     """Raise RefusedError where Glance has stored other than was asked."""
+    _check_id(api, image_id, answer)
     image = image_record.Image(answer)
     stored = {
         **image.portable,

@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 import contextlib
 import functools
 import heapq
+import itertools
 import operator
 
 from osc_glance_replicate.model import image_record
@@ -56,11 +57,29 @@ class Source:
         :param selection: images that do not match it may be left out
         """
         asked = filters.of(selection) if selection else {}
-        return heapq.merge(
-            listing.images(self._api, asked),
-            listing.images(self._api, {**asked, 'os_hidden': 'true'}),
-            key=operator.attrgetter('key'),
+        # Begun at once, not when the first image is asked for.
+        return self._once(
+            heapq.merge(
+                listing.images(self._api, asked),
+                listing.images(self._api, {**asked, 'os_hidden': 'true'}),
+                key=operator.attrgetter('key'),
+            )
         )
+
+    def _once(
+        self, listed: Iterator[image_record.Image]
+    ) -> Iterator[image_record.Image]:
+        """Yield each image once, and as it is, if it is in both listings.
+
+        It was hidden, or shown, after the first of them was answered.
+        """
+        by_id = operator.attrgetter('id')
+        for image_id, group in itertools.groupby(listed, by_id):
+            found = list(group)
+            if len(found) == 1 or any(image.defect for image in found):
+                yield from found
+            elif image := self.find(image_id):
+                yield image
 
     def named(self, name: str) -> Sequence[image_record.Image]:
         """Return the images with this name, hidden ones too."""

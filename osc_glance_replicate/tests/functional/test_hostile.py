@@ -242,6 +242,58 @@ class TestLogin(base.FunctionalTest):
             self.assertLess(result.peak, _MOST)
 
 
+class TestOtherImages(links.BrokenLinksTest):
+    """What is said of one image is never taken for the word on another."""
+
+    alone = False
+
+    def asked(self, link, method, image_id):
+        return link.seen(method, f'/images/{image_id}$')
+
+    def test_source_that_answers_with_another_record(self):
+        asked, other = self.image(1000), self.image(2000, name='other')
+        fault = faults.Fault(
+            answer=faults.Answer(document=self.master.get(other.id).record)
+        )
+        self.source.on('GET', f'/images/{asked.id}$', fault, times=None)
+        result = self.copy(asked.id, expect=1)
+        self.assertEqual([], result.rows)
+        for words in 'master: ', asked.id, other.id:
+            self.assertIn(words, result.stderr)
+        self.assertEqual(set(), self.there())
+
+    def test_destination_that_ignores_case(self):
+        """A tenant's capitals are no word on the image in small letters."""
+        victim = self.slave.create(
+            b'golden', id=str(uuid.uuid4()), name='golden', visibility='public'
+        )
+        theirs = self.master.create(
+            b'golden', 'demo', id=victim.id.upper(), name='evil',
+            kernel_id=str(uuid.uuid4()),
+        )  # fmt: skip
+        good = self.image(1000)
+        fault = faults.Fault(
+            answer=faults.Answer(document=dict(victim.record))
+        )
+        self.destination.on('GET', f'/{theirs.id}$', fault, times=None)
+        result = self.copy(
+            theirs.id, good.id, '--dont-replicate', 'kernel_id', expect=1
+        )
+        by_id = {row['ID']: row for row in result.rows}
+        self.assertEqual('failed', by_id[theirs.id]['Result'])
+        self.assertIn(victim.id, by_id[theirs.id]['Reason'])
+        self.assertCopied(good)
+        self.assertEqual([], self.asked(self.destination, 'PATCH', theirs.id))
+        self.assertEqual(victim, self.slave.get(victim.id))
+
+    def test_id_that_is_gone_is_not_a_name(self):
+        gone = str(uuid.uuid4())
+        self.master.create(b'evil', 'demo', name=gone, visibility='community')
+        result = self.livecopy(gone, expect=1)
+        self.assertEqual([], result.rows)
+        self.assertIn(f"There is no image '{gone}' in master", result.stderr)
+
+
 class TestBytes(links.BrokenLinksTest):
     alone = False
 

@@ -54,6 +54,19 @@ class TestAlign(testtools.TestCase):
             list(alignment.align([[upper, lower], [lower]])),
         )
 
+    def test_ids_that_differ_in_case_are_two_images_at_two_places(self):
+        """Whoever made the one may be nobody to the owner of the other."""
+        lower, upper = (samples.image(id='a' * 8 + c * 28) for c in 'bB')
+        for one, other in ((lower, upper), (upper, lower)):
+            self.assertEqual(
+                [[one, None], [None, other]],
+                list(alignment.align([[one], [other]])),
+            )
+        self.assertEqual(
+            [[upper, upper], [lower, lower]],
+            list(alignment.align([[upper, lower], [lower, upper]])),
+        )
+
     def test_listings_are_read_as_rows_are_asked_for(self):
         endless = (samples.image(number) for number in itertools.count())
         rows = alignment.align([endless, []])
@@ -74,6 +87,52 @@ class TestRows(testtools.TestCase):
             image_selection.Selection(['image 2', self.one.id, self.two.id]),
         )
         self.assertEqual([[self.two, None], [self.one, None]], list(rows))
+
+    def test_id_is_never_taken_for_a_name(self):
+        """Anyone can give his image the ID of one that is gone as a name."""
+        gone = samples.image(3).id
+        for text in gone, 'F' * 8 + gone[8:]:
+            error = self.assertRaises(
+                errors.SelectionError,
+                alignment.rows,
+                Listing('master', samples.image(4, name=text)),
+                [],
+                image_selection.Selection([text]),
+            )
+            self.assertIn(text, str(error))
+
+    def test_id_in_other_letters_is_the_trouble_of_its_row(self):
+        mistaken = errors.OtherCaseError('slave', 'asked for x, answers X')
+
+        class Mistaken(Listing):
+            def find(self, image_id):
+                raise mistaken
+
+        chosen = image_selection.Selection([self.one.id, self.two.id])
+        slave = Listing('slave')
+        for source, places in (
+            (self.source, [Mistaken('slave'), slave]),
+            (Mistaken('master'), [slave]),
+        ):
+            for row in alignment.rows(source, places, chosen):
+                (flawed,) = (image for image in row if image and image.flaw)
+                self.assertEqual(mistaken.problem, flawed.defect)
+                self.assertIn(flawed.id, chosen.images)
+        row = alignment.row(Mistaken('master'), [slave], self.one.id)
+        self.assertEqual(mistaken.problem, row[0].defect)
+
+    def test_place_that_answers_with_another_image_ends_the_plan(self):
+        class Wrong(Listing):
+            def find(self, image_id):
+                raise errors.PlaceError('slave', 'asked for 1, answers 2')
+
+        self.assertRaises(
+            errors.PlaceError,
+            alignment.rows,
+            self.source,
+            [Wrong('slave')],
+            image_selection.Selection([self.one.id]),
+        )
 
     def test_unknown_name_is_an_error(self):
         error = self.assertRaises(

@@ -120,7 +120,10 @@ class TestAnswers(fake_glance.GlanceTest):
         log = self.useFixture(fixtures.FakeLogger(level=logging.DEBUG))
         self.find(
             Answer(
-                document={'direct_url': 'swift://user:credential@x'},
+                document={
+                    'id': samples.image().id,
+                    'direct_url': 'swift://user:credential@x',
+                },
                 headers={
                     'X-OpenStack-Request-Id': 'req-1',
                     'Location': 'https://x/?signature=credential',

@@ -118,6 +118,25 @@ class TestListing(fake_glance.GlanceTest):
         self.assertEqual(samples.image(1).id, late.id)
         self.assertIn('order', late.defect)
 
+    def test_image_that_is_hidden_meanwhile_comes_once_as_it_is(self):
+        shown, hidden, other = self.records(1, 1, 2)
+        hidden['os_hidden'] = True
+        for now in hidden, shown, None:
+            found = []
+
+            def answer(request, now=now, found=found):
+                if request.path != '/v2/images':
+                    found.append(request.path)
+                    return Answer(200, now) if now else Answer(404)
+                also = request.query.get('os_hidden')
+                listed = [hidden] if also else [shown, other]
+                return Answer(200, {'images': listed})
+
+            place = self.serve(answer)
+            images = [image.record for image in place.images()]
+            self.assertEqual([now, other] if now else [other], images)
+            self.assertEqual([f'/v2/images/{shown["id"]}'], found)
+
     def test_capital_letters_disturb_no_other_image(self):
         capital = dict(
             samples.image(1).record, id=samples.image(0xF0).id.upper()

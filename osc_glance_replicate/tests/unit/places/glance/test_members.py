@@ -94,6 +94,26 @@ class TestMembers(fake_glance.GlanceTest):
         ((method, name, _),) = self.sent
         self.assertEqual(('DELETE', 'old'), (method, name))
 
+    def test_members_of_another_image_are_none(self):
+        for other, good in ((1, True), (2, False)):
+            member = {
+                'member_id': 'p',
+                'status': 'accepted',
+                'image_id': samples.image(other).id,
+            }
+            place = self.serve(
+                lambda request, member=member: Answer(
+                    200, {'members': [member]}
+                )
+            )
+            if good:
+                members = place.members(samples.image(1))
+                self.assertEqual({'p': 'accepted'}, members)
+            else:
+                self.assertRaises(
+                    errors.PlaceError, place.members, samples.image(1)
+                )
+
     def test_id_that_is_a_path_is_refused(self):
         for project in ('..', '.', '../..', 'a/b', 'a?b', ''):
             place = self.serve(

@@ -66,6 +66,27 @@ class TestChange(fake_glance.GlanceTest):
         )
         self.assertEqual('slave: does not change name, owner', str(error))
 
+    def test_answer_with_another_image_is_no_success(self):
+        image = samples.image(0xA)
+        for other in samples.image(2).id, image.id.upper():
+            place = self.serve(
+                lambda request, other=other: Answer(
+                    201 if request.method == 'POST' else 200,
+                    {**image.record, 'id': other},
+                )
+            )
+            action = plan.Action(image, 'slave', plan.Verb.COPY)
+            error = self.assertRaises(errors.PlaceError, place.stage, action)
+            self.assertIn(other, str(error))
+            self.assertRaises(
+                errors.PlaceError,
+                records.change_what_is_possible,
+                self.fake.api,
+                image.id,
+                {'name': image.name},
+            )
+            self.assertEqual(2, len(self.fake.requests))
+
     def test_nothing_to_change_asks_nothing(self):
         self.change({})
         self.assertEqual([], self.fake.requests)

@@ -35,11 +35,27 @@ class TestFind(fake_glance.GlanceTest):
         self.assertEqual(samples.image(), place.find(samples.image().id))
         self.assertEqual(3, len(self.fake.requests))
 
-    def test_empty_record_is_a_defect_rather_than_no_image(self):
+    def test_empty_record_is_an_error_rather_than_no_image(self):
         place = self.serve(lambda request: Answer(200, {}))
-        self.assertIn('UUID', place.find(samples.image().id).defect)
+        self.assertRaises(errors.PlaceError, place.find, samples.image().id)
         place = self.serve(lambda request: Answer(404))
         self.assertIsNone(place.find(samples.image().id))
+
+    def test_another_image_is_no_answer(self):
+        asked = samples.image(0xA)
+        for other, kind in (
+            (samples.image(2).id, errors.PlaceError),
+            (asked.id.upper(), errors.OtherCaseError),
+        ):
+            place = self.serve(
+                lambda request, other=other: Answer(
+                    200, {**asked.record, 'id': other}
+                )
+            )
+            error = self.assertRaises(kind, place.find, asked.id)
+            self.assertEqual(kind, type(error))
+            for words in 'slave: ', asked.id, other:
+                self.assertIn(words, str(error))
 
     def test_id_that_leads_elsewhere_is_not_asked_for(self):
         place = self.serve(lambda request: Answer(200, {}))
