@@ -95,6 +95,7 @@ class Engine:
             self._planner.selection,
             whole=self._planner.extra,
             members=self._planner.members,
+            own=self._planner.projects,
         )
         if not self._destinations:
             # As if to a cloud that has nothing.
@@ -116,6 +117,7 @@ class Engine:
             self._destinations,
             self._planner.selection,
             whole=True,
+            own=self._planner.projects,
         )
         return (
             (place.name, image)

@@ -12,10 +12,11 @@
 
 """The records of one image at all places, side by side."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 import dataclasses
 import heapq
 import itertools
+from typing import TypeGuard
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
@@ -42,12 +43,14 @@ def rows(
     selection: image_selection.Selection,
     whole: bool = False,
     members: bool = False,
+    own: Collection[str] = (),
 ) -> Iterator[Row]:
     """Return the records of each image of the source at every place.
 
     :param selection: images that it does not match may come as well
     :param whole: list all images of the source, whatever is selected
     :param members: with the members of shared images
+    :param own: IDs of the projects of the runner, at whichever place
     :raises SelectionError: a name is not found or fits several images
     :raises CloudError: two places are the same image service
     """
@@ -76,7 +79,8 @@ def rows(
             for row in all_rows
         )
     head = list(itertools.islice(all_rows, _COMPARED_ROWS))
-    _refuse_aliases(head, everywhere)
+    listed = image_selection.Selection() if whole else selection
+    _refuse_aliases(head, everywhere, listed, own)
     return itertools.chain(head, all_rows)
 
 
@@ -184,30 +188,75 @@ def _look_up(
 
 
 def _refuse_aliases(
-    head: Sequence[Row], everywhere: Sequence[places.Place]
+    head: Sequence[Row],
+    everywhere: Sequence[places.Place],
+    listed: image_selection.Selection,
+    own: Collection[str],
 ) -> None:
     """Refuse two places that are one service, reached by different URLs.
+
+    :param listed: what is listed of the first of them
+    :param own: IDs of the projects of the runner
+    """
+    dating = [i for i, place in enumerate(everywhere) if place.dates]
+    for one, other in itertools.combinations(dating, 2):
+        pairs = [(row[one], row[other]) for row in head]
+        of_source = one == 0
+        common = _common(pairs, listed if of_source else None, own)
+        if common >= (1 if of_source else _COMMON_IMAGES):
+            raise errors.CloudError(
+                everywhere[other].name,
+                f"it is the same image service as '{everywhere[one].name}': "
+                f'{common} of the images looked at were created at the same '
+                'times at both; unset OS_* variables left in the environment '
+                'or name another cloud',
+            )
+
+
+def _common(
+    pairs: Iterable[
+        tuple[image_record.Image | None, image_record.Image | None]
+    ],
+    listed: image_selection.Selection | None,
+    own: Collection[str],
+) -> int:
+    """Count the images that show two places to be one service.
 
     Nobody can set created_at (see fact-created-at), so two services do not
     bear the same one on all the images that both have: unless one run made the
     replicas at both, in the same seconds. The owners, which two Keystones do
     not share, and updated_at tell then; and of two destinations it takes many
     images, as no harm is done until then.
+
+    But whoever has a project in two regions of one Keystone can make any
+    number of images at both in the same seconds. So it takes images that are
+    not of his making, and he can hide none that shows the two to be two.
+
+    :param pairs: the records of each image at the two places
+    :param listed: what is listed of the first of them; None for all
+    :returns: 0 where any image shows them to be two
     """
-    dating = [i for i, place in enumerate(everywhere) if place.dates]
-    for one, other in itertools.combinations(dating, 2):
-        fewest = 1 if one == 0 else _COMMON_IMAGES
-        pairs = [
-            a.record.get('created_at') is not None
-            and all(a.record.get(f) == b.record.get(f) for f in _EVIDENCE)
-            for row in head
-            if (a := row[one]) and (b := row[other])
-        ]
-        if len(pairs) >= fewest and all(pairs):
-            raise errors.CloudError(
-                everywhere[other].name,
-                f"it is the same image service as '{everywhere[one].name}': "
-                f'the {len(pairs)} images looked at were created at the same '
-                'times; unset OS_* variables left in the environment or name '
-                'another cloud',
-            )
+    count = 0
+    for one, other in pairs:
+        if (one and one.defect) or (other and other.defect):
+            continue
+        if one and other:
+            if one.record.get('created_at') is None or any(
+                one.record.get(field) != other.record.get(field)
+                for field in _EVIDENCE
+            ):
+                return 0
+            count += _is_public(one) or one.owner in own
+        elif _is_public(one) or (
+            _is_public(other) and (not listed or listed.matches(other))
+        ):
+            # Everybody sees it wherever it is.
+            return 0
+    return count
+
+
+def _is_public(
+    image: image_record.Image | None,
+) -> TypeGuard[image_record.Image]:
+    """Return whether it takes an administrator to make such an image."""
+    return image is not None and image.visibility == 'public'

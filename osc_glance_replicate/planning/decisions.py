@@ -65,6 +65,12 @@ class Planner:
         return self.destinations.get(to, _PLAIN)
 
     @property
+    def projects(self) -> set[str]:
+        """IDs of the projects that new replicas belong to by default."""
+        found = (each.project for each in self.destinations.values())
+        return {project for project in found if project}
+
+    @property
     def members(self) -> bool:
         """Whether any destination needs to know the members of images."""
         return any(

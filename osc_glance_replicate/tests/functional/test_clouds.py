@@ -181,6 +181,22 @@ class TestUnusable(base.FunctionalTest):
             environment=environment,
         )
 
+    def test_twins_that_a_tenant_makes_in_two_regions(self):
+        """He may choose the ID and the second, and stops nobody by it."""
+        other = self.cloud('master:RegionTwo')
+        twin = self.master.create(b'x', 'demo', visibility='community')
+        other.create(b'x', 'demo', id=twin.id, visibility='community')
+        for cloud in self.master, other:
+            cloud.sql(
+                "UPDATE images SET created_at = '2026-01-01', "
+                "updated_at = '2026-01-01' WHERE id = %s",
+                twin.id,
+            )
+        result = self.livecopy(
+            self.image.id, twin.id, to='master:RegionTwo', expect=None
+        )
+        self.assertEqual('copied', result.results[self.image.id])
+
     def test_openrc_of_the_destination_in_the_environment(self):
         """OS_AUTH_URL and the like win over --os-cloud for the source."""
         auth = self._entry('slave')['auth']

@@ -157,44 +157,6 @@ class TestRows(testtools.TestCase):
         self.assertIn(self.one.id, str(error))
         self.assertIn(twin.id, str(error))
 
-    def test_alias_of_the_same_service_is_refused(self):
-        alias = Listing('slave', self.one, self.two)
-        error = self.assertRaises(
-            errors.CloudError,
-            alignment.rows,
-            self.source,
-            [alias],
-            image_selection.Selection(),
-        )
-        self.assertIn("'slave'", str(error))
-        self.assertIn("'master'", str(error))
-
-    def test_aliases_among_destinations_are_refused(self):
-        images = [samples.image(number) for number in range(10, 20)]
-        a, b = (Listing(name, *images) for name in 'ab')
-        self.assertRaises(
-            errors.CloudError,
-            alignment.rows,
-            self.source,
-            [a, b],
-            image_selection.Selection(),
-        )
-
-    def test_replicas_made_in_the_same_second_are_no_alias(self):
-        few = [samples.image(number) for number in range(10, 19)]
-        images = [
-            samples.image(number, updated_at=f'2026-01-01T00:00:{number}Z')
-            for number in range(10, 20)
-        ]
-        others = [*images[1:], samples.image(10)]
-        for a, b in ((few, few), (images, others)):
-            rows = alignment.rows(
-                self.source,
-                [Listing('a', *a), Listing('b', *b)],
-                image_selection.Selection(),
-            )
-            self.assertEqual(self.one, next(rows)[0])
-
     def test_id_that_is_none_is_looked_up_nowhere(self):
         evil = samples.image(id='../../v3/auth/tokens')
         slave = Listing('slave')
@@ -206,21 +168,106 @@ class TestRows(testtools.TestCase):
         )
         self.assertEqual([[evil, None]], list(rows))
 
-    def test_replicas_of_one_run_at_another_keystone_are_no_alias(self):
-        replicas = [samples.image(n, owner='another') for n in (1, 2)]
-        rows = alignment.rows(
-            self.source,
-            [Listing('slave', *replicas)],
-            image_selection.Selection(),
-        )
-        self.assertEqual(2, len(list(rows)))
 
-    def test_one_replica_of_another_time_shows_another_service(self):
-        replica = samples.image(2, created_at='2026-02-02T00:00:00Z')
-        slave = Listing('slave', self.one, replica)
-        rows = alignment.rows(
-            self.source, [slave], image_selection.Selection()
+class TestAliases(testtools.TestCase):
+    """One service is found out, and no tenant can make two look like one."""
+
+    def rows(self, *places, chosen=(), own=(), **options):
+        """Align places of such images each, the source's first."""
+        source, *others = (
+            Listing(name, *images)
+            for name, images in zip('abc', places, strict=False)
         )
-        self.assertEqual(
-            [[self.one, self.one], [self.two, replica]], list(rows)
+        return list(
+            alignment.rows(
+                source,
+                others,
+                image_selection.Selection(list(chosen), **options),
+                own=own,
+            )
         )
+
+    def assertSame(self, *places, **options):
+        error = self.assertRaises(
+            errors.CloudError, self.rows, *places, **options
+        )
+        for name in "'a'", "'b'":
+            self.assertIn(name, str(error))
+
+    def test_public_image_is_evidence(self):
+        golden = samples.image(1, visibility='public')
+        theirs = samples.image(2, owner='demo')
+        self.assertSame([golden, theirs], [golden, theirs])
+        # Seen by somebody who sees no others' images.
+        self.assertSame([golden, theirs], [golden])
+        self.assertSame([golden], [golden, theirs])
+        self.assertSame([golden, theirs], [golden], chosen=[golden.id])
+
+    def test_image_of_the_runners_is_evidence(self):
+        mine = samples.image(1, owner='admin')
+        self.assertSame([mine], [mine], own=['admin'])
+        self.assertSame([mine], [mine], own=['admin'], chosen=[mine.id])
+
+    def test_what_a_tenant_makes_at_both_is_none(self):
+        """However many, by its IDs before all others, or named."""
+        theirs = [
+            samples.image(
+                number,
+                owner='demo',
+                visibility=('private', 'shared', 'community')[number % 3],
+            )
+            for number in range(1, 701)
+        ]
+        golden = samples.image(800, visibility='public')
+        for there in theirs, [*theirs, golden]:
+            rows = self.rows([*theirs, golden], there, own=['admin'])
+            self.assertLess(699, len(rows))
+        self.rows(theirs, theirs, own=['admin'], owner='demo')
+        twin = theirs[0]
+        self.rows([twin], [twin], own=['admin'], chosen=[twin.id])
+
+    def test_public_image_that_is_at_one_of_them_only(self):
+        one, other = (samples.image(n, visibility='public') for n in (1, 2))
+        for a, b in (([one, other], [one]), ([one], [one, other])):
+            self.rows(a, b)
+        # It may be left out of a listing that is narrowed down.
+        self.assertSame([one], [one, other], names=['image 1'])
+
+    def test_public_image_with_a_defect_shows_nothing(self):
+        one = samples.image(1, visibility='public')
+        broken = samples.image(2, visibility='public', size='x')
+        self.rows([broken], [broken])
+        self.assertSame([one, broken], [one])
+
+    def test_aliases_among_destinations(self):
+        images = [
+            samples.image(number, visibility='public')
+            for number in range(10, 20)
+        ]
+        error = self.assertRaises(
+            errors.CloudError, self.rows, [], images, images
+        )
+        for name in "'b'", "'c'":
+            self.assertIn(name, str(error))
+        # Replicas that a run has made at both in the same seconds.
+        few = images[1:]
+        self.rows([], few, few)
+        later = samples.image(
+            10, visibility='public', updated_at='2026-01-01T00:00:10Z'
+        )
+        self.rows([], images, [later, *few])
+
+    def test_replicas_of_one_run_at_another_keystone_are_no_alias(self):
+        images, replicas = (
+            [samples.image(n, owner=o, visibility='public') for n in (1, 2)]
+            for o in ('one', 'another')
+        )
+        self.rows(images, replicas)
+
+    def test_one_image_of_another_time_shows_another_service(self):
+        one = samples.image(1, visibility='public')
+        theirs, replica = (
+            samples.image(2, created_at=f'2026-0{month}-02T00:00:00Z')
+            for month in (1, 2)
+        )
+        self.rows([one, theirs], [one, replica])
