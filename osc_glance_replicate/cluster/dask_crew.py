@@ -112,6 +112,7 @@ class DaskCrew:
                 actions[0].image.id,
                 [action.to for action in actions],
                 any(action.referred for action in actions),
+                any(action.capped for action in actions),
                 self.share,
                 # Only where there are others is any of them left out.
                 preferred=(

@@ -162,12 +162,14 @@ def carry_out(
     image_id: str,
     to: Collection[str],
     referred: bool,
+    capped: bool,
     rate: float | None,
 ) -> dict[str, Answer] | Refusal:
     """Plan for one image anew, and do it.
 
     :param to: names of the destinations in question
     :param referred: another image needs it
+    :param capped: it gets no more visibility than it has at its source
     :param rate: bytes per second that this process may read, unless it has
         been told since; None for no limit
     :returns: what became of it, by destination
@@ -181,7 +183,7 @@ def carry_out(
         except errors.ReplicateError as exc:
             return Refusal(distributed.get_worker().address, str(exc))
         try:
-            actions = ready.actions_on(image_id, to, referred)
+            actions = ready.actions_on(image_id, to, referred, capped)
         except errors.ReplicateError as exc:
             return _failed(to, str(exc))
         begun = ready.threads().carry_out(actions)

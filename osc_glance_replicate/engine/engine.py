@@ -100,7 +100,9 @@ class Engine:
         if not self._destinations:
             # As if to a cloud that has nothing.
             rows = ([*row, None] for row in rows)
-        return order.Order(self._planner, self.to, self._look_up).actions(rows)
+        return order.Order(
+            self._planner, self.to, self._look_up, self._source.members
+        ).actions(rows)
 
     def actions_from_scratch(self) -> Iterator[plan.Action]:
         """Plan as if to a cloud that has nothing."""
@@ -173,12 +175,17 @@ class Engine:
         )
 
     def actions_on(
-        self, image_id: str, to: Collection[str], referred: bool
+        self,
+        image_id: str,
+        to: Collection[str],
+        referred: bool,
+        capped: bool = False,
     ) -> list[plan.Action]:
         """Plan for one image alone, as it is by now.
 
         :param to: names of the destinations in question
         :param referred: another image needs it
+        :param capped: it gets no more visibility than it has at its source
         :raises PlaceError: it is not there any more, or a place fails
         """
         image, *replicas = self._look_up(image_id)
@@ -187,7 +194,7 @@ class Engine:
                 self.source, f'{image_id} is not there any more'
             )
         return [
-            self._planner.decide(image, replica, name, referred)
+            self._planner.decide(image, replica, name, referred, capped)
             for name, replica in zip(self.to, replicas, strict=True)
             if name in to
         ]

@@ -101,7 +101,7 @@ def between(
     return engine.Engine(
         source,
         destinations,
-        _planner(request, selection, by_name),
+        _planner(request, selection, by_name, own),
         request,
         assemble=hire(connections) if hire else None,
     )
@@ -143,7 +143,7 @@ def to_dump(own: OwnCloud, request: options.Request) -> engine.Engine:
         source,
         projects.KeystoneProjects(name, connection),
         destination,
-        _planner(request, selection, {to.name: at_rest}),
+        _planner(request, selection, {to.name: at_rest}, connection),
         request,
     )
 
@@ -176,10 +176,7 @@ def from_dump(
     return engine.Engine(
         source,
         [destination],
-        # The hashes in its records are its writer's word.
-        dataclasses.replace(
-            _planner(request, selection, by_name), computed=False
-        ),
+        _planner(request, selection, by_name),
         request,
         read_through=True,
     )
@@ -189,13 +186,20 @@ def _planner(
     request: options.Request,
     selection: image_selection.Selection,
     destinations: Mapping[str, rules.Rules],
+    own: openstack.connection.Connection | None = None,
 ) -> decisions.Planner:
+    """Return the planner.
+
+    :param own: to the source; None for a dump
+    """
     return decisions.Planner(
         selection,
         metadata_only=request.run.metadata_only,
         extra=request.extra,
         adopt=request.run.adopt,
         destinations=destinations,
+        reader=projects.of_ordinary_user(own) if own else None,
+        dumped=own is None,
     )
 
 

@@ -125,7 +125,11 @@ class Task:
         if not self._sent or not replica or replica.empty:
             self._sent = False
             self._action = self._planner.decide(
-                image, replica, action.to, action.referred
+                image,
+                replica,
+                action.to,
+                action.referred,
+                action.capped,
             )
 
     def _image_by_now(self) -> image_record.Image:
@@ -150,7 +154,11 @@ class Task:
         """
         action = self._action
         by_now = self._planner.decide(
-            self._image_by_now(), None, action.to, action.referred
+            self._image_by_now(),
+            None,
+            action.to,
+            action.referred,
+            action.capped,
         )
         if by_now.verb is not plan.Verb.COPY:
             raise errors.PlaceError(

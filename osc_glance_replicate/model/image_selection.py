@@ -63,11 +63,7 @@ class Selection:
         One whose record cannot be used is, unless it is excluded:
         better to be told of it in vain than to miss it.
         """
-        if any(
-            fnmatch.fnmatchcase(text, glob)
-            for text in (image.id, image.name)
-            for glob in self.excludes
-        ):
+        if self.excludes_image(image):
             return False
         if image.defect:
             return True
@@ -75,6 +71,14 @@ class Selection:
             self._matches_name(image)
             and self._matches_record(image)
             and self._matches_data(image)
+        )
+
+    def excludes_image(self, image: image_record.Image) -> bool:
+        """Return whether an image is excluded by its name or ID."""
+        return any(
+            fnmatch.fnmatchcase(text, glob)
+            for text in (image.id, image.name)
+            for glob in self.excludes
         )
 
     def takes(self, image: image_record.Image) -> bool:

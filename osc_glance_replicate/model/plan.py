@@ -91,6 +91,7 @@ class Action:
     :param exact: what only the replica has is to go
     :param routine: nobody needs to look at it
     :param referred: another image needs this one, whatever is selected
+    :param capped: it gets no more visibility than its source has
     :param after: IDs of the images that are to land there before this one
     """
 
@@ -112,6 +113,7 @@ class Action:
     exact: bool = False
     routine: bool = False
     referred: bool = False
+    capped: bool = False
     after: tuple[str, ...] = ()
 
     @property

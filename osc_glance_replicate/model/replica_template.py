@@ -17,6 +17,7 @@ import dataclasses
 import fnmatch
 from typing import Any
 
+from osc_glance_replicate.model import audience
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import ownership
 
@@ -41,10 +42,11 @@ class Template:
     members: bool = False
 
     def apply(
-        self, image: image_record.Image
+        self, image: image_record.Image, capped: bool = False
     ) -> tuple[image_record.Image, str | None]:
         """Return the image as its replica is to be, and its owner there.
 
+        :param capped: it gets no more visibility than it has
         :returns: the record with what is to differ, the members being
             projects of the destination; and the ID of its project, None for
             whoever makes it
@@ -52,7 +54,16 @@ class Template:
         """
         owner = self.owners.at(image.owner) if image.owner else None
         if self.left_out or self.properties or self.visibility:
-            image = dataclasses.replace(image, record=self._record(image))
+            record = self._record(image)
+            if self.visibility:
+                record['visibility'] = (
+                    audience.narrower(
+                        self.visibility, image.portable['visibility']
+                    )
+                    if capped
+                    else self.visibility
+                )
+            image = dataclasses.replace(image, record=record)
         members = (
             self._members(image)
             if self.members and image.visibility == 'shared'
@@ -69,8 +80,6 @@ class Template:
             if not self.leaves_out(field)
         }
         record.update(self.properties)
-        if self.visibility:
-            record['visibility'] = self.visibility
         return record
 
     def leaves_out(self, field: str) -> bool:

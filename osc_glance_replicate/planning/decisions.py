@@ -41,24 +41,27 @@ class Planner:
 
     :param selection: which images are to be copied
     :param metadata_only: whether data must not move
-    :param computed: whether the source has itself computed the hashes in its
-        records
     :param extra: whether images that only a destination has are told of; the
         rows must then hold all images of the source, selected or not
     :param adopt: whether an image that is named by its ID becomes a replica
         where it is another's, or was there first
     :param destinations: what holds at each of them, by name; one where
         nothing special does may be missing
+    :param reader: ID of the project whose ordinary user reads the source;
+        None for an administrator, who sees what nobody has shown to him
+    :param dumped: whether the source is a dump, where owners and hashes are
+        the word of whoever wrote it
     """
 
     selection: image_selection.Selection
     metadata_only: bool = False
-    computed: bool = True
     extra: bool = False
     adopt: bool = False
     destinations: Mapping[str, rules.Rules] = dataclasses.field(
         default_factory=dict
     )
+    reader: str | None = None
+    dumped: bool = False
 
     def at(self, to: str) -> rules.Rules:
         """Return what holds at a destination."""
@@ -67,8 +70,8 @@ class Planner:
     @property
     def projects(self) -> set[str]:
         """IDs of the projects that new replicas belong to by default."""
-        found = (each.project for each in self.destinations.values())
-        return {project for project in found if project}
+        found = (each.runner.owners for each in self.destinations.values())
+        return set().union(*found)
 
     @property
     def members(self) -> bool:
@@ -83,11 +86,13 @@ class Planner:
         replica: image_record.Image | None,
         to: str,
         referred: bool = False,
+        capped: bool = False,
     ) -> plan.Action:
         """Return what is to be done with one image at one destination.
 
         :param to: name of the destination
         :param referred: another image needs it, whatever is selected
+        :param capped: it gets no more visibility than it has at its source
         """
         there = self.at(to)
         action = plan.Action(
@@ -98,6 +103,7 @@ class Planner:
             exact=there.exact,
             referred=referred,
             mark=there.mark_of(image),
+            capped=capped,
         )
         for whose, record in (('source', image), ('destination', replica)):
             if record and (defect := record.defect):
@@ -116,14 +122,14 @@ class Planner:
         if reason and not is_there:
             return action.with_verb(plan.Verb.SKIP, reason, routine=routine)
         try:
-            shaped, owner = there.template.apply(image)
+            shaped, owner = there.template.apply(image, capped)
         except LookupError as exc:
             return action.with_verb(plan.Verb.FAIL, str(exc.args[0]))
         action = dataclasses.replace(action, shaped=shaped, owner=owner)
         if replica and is_there:
             return updates.Judge(
                 there,
-                computed=self.computed,
+                computed=not self.dumped,
                 metadata_only=self.metadata_only,
                 adopts=self._adopts(action),
                 routine=routine,

@@ -14,12 +14,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import dataclasses
+import functools
 import logging
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.planning import alignment
+from osc_glance_replicate.planning import company
 from osc_glance_replicate.planning import decisions
 
 LOG = logging.getLogger(__name__)
@@ -36,6 +38,7 @@ class Order:
     :param planner: decides what is to be done with one image
     :param to: names of the destinations, in the order of the rows
     :param look_up: returns the row of the image of an ID
+    :param members: returns the members of an image of the source
     """
 
     def __init__(
@@ -43,10 +46,12 @@ class Order:
         planner: decisions.Planner,
         to: Sequence[str],
         look_up: Callable[[str], alignment.Row],
+        members: company.Members = company.nobody,
     ) -> None:
         self._planner = planner
         self._to = to
-        self._look_up = look_up
+        self._look_up = functools.cache(look_up)
+        self._company = company.Company(planner, members)
         self._named: set[str] = set()
         #: What was planned after the listing, by ID.
         self._planned: dict[str, list[plan.Action]] = {}
@@ -68,6 +73,10 @@ class Order:
                     kept.append(row)
                 else:
                     yield from self._decide(row)
+        for row in kept:
+            if image := row[0]:
+                needs = self._references(image).values()
+                self._company.note(image, needs)
         for row in kept:
             yield from self._plan_with_references(row, ())
 
@@ -101,22 +110,26 @@ class Order:
                 yield self._planner.decide_extra(replica, to)
 
     def _decide(
-        self, row: alignment.Row, referred: bool = False
+        self,
+        row: alignment.Row,
+        standing: company.Standing = company.Standing(),
     ) -> Iterator[plan.Action]:
         image, *replicas = row
         if image:
             for to, replica in zip(self._to, replicas, strict=True):
-                yield self._judge(image, replica, to, referred)
+                yield self._judge(image, replica, to, standing)
 
     def _judge(
         self,
         image: image_record.Image,
         replica: image_record.Image | None,
         to: str,
-        referred: bool,
+        standing: company.Standing,
     ) -> plan.Action:
         try:
-            return self._planner.decide(image, replica, to, referred)
+            return self._planner.decide(
+                image, replica, to, standing.referred, standing.capped
+            )
         except errors.ReplicateError:
             raise
         except Exception as exc:
@@ -133,7 +146,10 @@ class Order:
             )
 
     def _plan_with_references(
-        self, row: alignment.Row, path: tuple[str, ...]
+        self,
+        row: alignment.Row,
+        path: tuple[str, ...],
+        standing: company.Standing = company.Standing(),
     ) -> Iterator[plan.Action]:
         """Plan what an image needs, then the image.
 
@@ -148,36 +164,59 @@ class Order:
         for field, needed in self._references(image).items():
             if needed in path or len(path) > _DEEPEST:
                 problems[field] = f'{field} {needed} leads back to it'
-                continue
-            yield from self._plan_referenced(needed, path, first)
-            if not self._planned[needed]:
-                problems[field] = f'{field} {needed} is not there'
-            first.append(needed)
+            elif problem := self._refusal(image, needed):
+                problems[field] = f'{field} {needed} {problem}'
+            else:
+                yield from self._plan_needed(
+                    image, needed, path, standing, first
+                )
+                first.append(needed)
         actions = [
             self._wait_or_fail(action, problems, first)
-            for action in self._decide(row, referred=len(path) > 1)
+            for action in self._decide(row, standing)
         ]
         self._planned[image.id] = actions
         yield from actions
 
-    def _plan_referenced(
-        self, image_id: str, path: tuple[str, ...], first: Sequence[str]
-    ) -> Iterator[plan.Action]:
-        """Plan an image that another one needs, unless that was done.
+    def _refusal(self, image: image_record.Image, image_id: str) -> str:
+        """Return why an image that another one needs is of no use, or ''."""
+        needed = self._look_up(image_id)[0]
+        if needed is None:
+            return 'is not there'
+        if self._is_copied_anyway(needed):
+            return ''
+        return self._company.refusal(image, needed)
 
+    def _plan_needed(
+        self,
+        image: image_record.Image,
+        image_id: str,
+        path: tuple[str, ...],
+        standing: company.Standing,
+        first: Sequence[str],
+    ) -> Iterator[plan.Action]:
+        """Plan what an image needs, unless that was done.
+
+        :param image_id: of what it needs, which is there
+        :param standing: of the image
         :param first: IDs of the images that are to land before it
         """
-        if image_id in self._planned:
-            return
         row = self._look_up(image_id)
-        image = row[0]
-        if image and self._references(image):
-            yield from self._plan_with_references(row, path)
+        needed = row[0]
+        if image_id in self._planned or not needed:
             return
-        was_listed = image and self._is_copied_anyway(image)
+        was_listed = self._is_copied_anyway(needed)
+        as_needed = (
+            company.Standing()
+            if was_listed
+            else self._company.standing(image, needed, standing.capped)
+        )
+        if self._references(needed):
+            yield from self._plan_with_references(row, path, as_needed)
+            return
         self._planned[image_id] = [
             dataclasses.replace(action, after=tuple(first))
-            for action in self._decide(row, referred=not was_listed)
+            for action in self._decide(row, as_needed)
         ]
         if not was_listed:
             yield from self._planned[image_id]
@@ -201,20 +240,19 @@ class Order:
             return action
         if rules.at_rest:
             return dataclasses.replace(action, after=())
-        told = [
-            *(
-                problem
-                for field, problem in problems.items()
-                if field in needs
-            ),
-            *(
-                f'{needed.image.id}, which it needs, is {needed.verb.value}: '
-                f'{needed.reason}'
-                for image_id in first
-                for needed in self._planned[image_id]
-                if needed.to == action.to and needed.fails
-            ),
-        ]
+        told = [problems[field] for field in problems if field in needs]
+        for field, image_id in needs.items():
+            for needed in self._planned.get(image_id, ()):
+                if needed.to != action.to or field in problems:
+                    continue
+                if needed.fails:
+                    told.append(
+                        f'{image_id}, which it needs, is '
+                        f'{needed.verb.value}: {needed.reason}'
+                    )
+                elif hidden := self._company.hidden_from(action, needed):
+                    kind = field.removesuffix('_id')
+                    told.append(f'its {kind} {hidden}: {image_id}')
         if not told:
             return action
         return action.with_verb(

@@ -95,6 +95,11 @@ class Judge:
             # What its owner has set besides would be given, too.
             action = dataclasses.replace(action, exact=True)
             found = list(differences.of(action, replica))
+        if found and action.capped and not there.at_rest:
+            # Nobody changes it by an image of his own that refers to it.
+            return action.with_verb(
+                plan.Verb.SKIP, 'needed as it is there', routine=True
+            )
         if found and there.was_first(action.image, replica):
             if self.adopts:
                 return self._take_over(action, replica, evidence)

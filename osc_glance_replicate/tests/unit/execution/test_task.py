@@ -22,6 +22,7 @@ from osc_glance_replicate.execution import task
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import options
 from osc_glance_replicate.model import outcomes
+from osc_glance_replicate.model import replica_template
 from osc_glance_replicate.planning import decisions
 from osc_glance_replicate import retry
 from osc_glance_replicate.tests.doubles import places
@@ -71,6 +72,28 @@ class TestTask(testtools.TestCase):
         slave = places.Place('slave')
         self.assertEqual(('copied', ''), self.carry_out(slave))
         self.assertEqual(['stage', 'write', 'find', 'publish'], slave.calls)
+
+    def test_another_try_gives_no_more_than_was_planned(self):
+        published = []
+
+        class Slave(places.Place):
+            def publish(self, action):
+                published.append(action.wanted.visibility)
+
+        rules = decisions.Rules(
+            replica_template.Template(visibility='community')
+        )
+        self.planner = decisions.Planner(
+            image_selection.Selection(), destinations={'slave': rules}
+        )
+        for capped, result in ((False, 'community'), (True, 'private')):
+            slave = Slave('slave', stage=[BUSY])
+            action = self.planner.decide(
+                self.image, None, 'slave', True, capped
+            )
+            reading = image_reading.Reading(places.Place('master'), 3)
+            task.Task(action, slave, self.planner, reading).carry_out()
+            self.assertEqual(result, published.pop())
 
     def test_data_of_another_format_makes_no_record(self):
         slave = places.Place('slave')

@@ -38,6 +38,19 @@ class TestTemplate(testtools.TestCase):
         )
         self.assertEqual('community', shaped.visibility)
 
+    def test_visibility_that_is_capped(self):
+        for asked, has, gets in (
+            ('public', 'private', 'private'),
+            ('public', 'shared', 'shared'),
+            ('community', 'public', 'community'),
+            ('private', 'public', 'private'),
+            (None, 'public', 'public'),
+        ):
+            image = samples.image(visibility=has)
+            template = replica_template.Template(visibility=asked)
+            shaped, _ = template.apply(image, capped=True)
+            self.assertEqual(gets, shaped.visibility)
+
     def test_members_of_shared_images_only(self):
         members = {'m1': 'accepted', 'm2': 'pending'}
         template = replica_template.Template(owners=BY_NAME, members=True)

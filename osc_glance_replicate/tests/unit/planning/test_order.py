@@ -17,23 +17,34 @@ import testtools
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.model import replica_template
+from osc_glance_replicate.planning import company
 from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.planning import order
 from osc_glance_replicate.planning import rules
 from osc_glance_replicate.tests.doubles import samples
 
 COPY, FAIL, UNCHANGED = plan.Verb.COPY, plan.Verb.FAIL, plan.Verb.UNCHANGED
+SKIP = plan.Verb.SKIP
 
 ARI, AKI = samples.image(8), samples.image(7)
 AMI = samples.image(1, kernel_id=AKI.id, ramdisk_id=ARI.id)
 
 
 class OrderTest(testtools.TestCase):
-    def actions(self, rows, known=(), to=('slave',), there=None, **options):
+    def actions(
+        self,
+        rows,
+        known=(),
+        to=('slave',),
+        there=None,
+        members=company.nobody,
+        **options,
+    ):
         """Plan.
 
         :param known: rows that can be looked up
         :param there: what holds at the first destination
+        :param members: of images of the source
         """
         options.setdefault('selection', image_selection.Selection())
         if there:
@@ -43,6 +54,7 @@ class OrderTest(testtools.TestCase):
             decisions.Planner(**options),
             to,
             lambda image_id: found.get(image_id, [None] * (len(to) + 1)),
+            members,
         )
         return list(sequence.actions(rows))
 
@@ -58,7 +70,9 @@ class TestOrder(OrderTest):
                 return super().decide(image, *args)
 
         planner = Planner(image_selection.Selection())
-        failed, other = order.Order(planner, ('slave',), None).actions(rows)
+        failed, other = order.Order(planner, ('slave',), self.fail).actions(
+            rows
+        )
         self.assertEqual(FAIL, failed.verb)
         self.assertEqual('unexpected TypeError: no\\nmapping', failed.reason)
         self.assertEqual(COPY, other.verb)
@@ -85,7 +99,9 @@ class TestOrder(OrderTest):
             self.fail('it was read ahead')
 
         sequence = order.Order(
-            decisions.Planner(image_selection.Selection()), ['slave'], None
+            decisions.Planner(image_selection.Selection()),
+            ['slave'],
+            self.fail,
         )
         self.assertEqual(COPY, next(sequence.actions(rows())).verb)
 
@@ -103,16 +119,32 @@ class TestReferences(OrderTest):
         )
         self.assertEqual([True, True, False], [a.referred for a in actions])
 
-    def test_whatever_is_excluded_or_hidden(self):
+    def test_whatever_is_not_selected_or_hidden(self):
         hidden = samples.image(8, os_hidden=True)
         actions = self.actions(
             [[AMI, None]],
             [[hidden, None], [AKI, None]],
-            selection=image_selection.Selection(
-                excludes=['image 7', 'image 8']
-            ),
+            selection=image_selection.Selection(names=['image 1']),
         )
         self.assertEqual([COPY] * 3, [action.verb for action in actions])
+
+    def test_never_what_is_excluded(self):
+        for glob in AKI.name, AKI.id:
+            chosen = image_selection.Selection(excludes=[glob])
+            for aki, result in ((None, FAIL), (AKI, COPY)):
+                known = [[ARI, None], [AKI, aki]]
+                rows = [*known, [AMI, None]]
+                for listed in rows, rows[2:]:
+                    actions = {
+                        action.image.id: action
+                        for action in self.actions(
+                            listed, known, selection=chosen
+                        )
+                    }
+                    self.assertEqual(SKIP, actions[AKI.id].verb)
+                    self.assertEqual(result, actions[AMI.id].verb)
+                    if result is FAIL:
+                        self.assertIn(AKI.id, actions[AMI.id].reason)
 
     def test_hidden_one_that_is_listed(self):
         hidden = samples.image(8, os_hidden=True)

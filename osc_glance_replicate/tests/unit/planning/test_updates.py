@@ -203,7 +203,7 @@ class TestWhoseWordCounts(testtools.TestCase):
         action = self.decide(
             samples.image(name='new'),
             samples.image(owner='mine'),
-            computed=False,
+            dumped=True,
         )
         self.assertEqual((UPDATE, 'sha512'), (action.verb, action.proof))
 

@@ -1,0 +1,154 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Which images come along with others that refer to them, and how.
+
+Whoever makes an image can have it refer to any other: it is no reason to give
+him, or anybody else, what he may not see.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+import dataclasses
+
+from osc_glance_replicate import errors
+from osc_glance_replicate.model import audience
+from osc_glance_replicate.model import image_record
+from osc_glance_replicate.model import plan
+from osc_glance_replicate.planning import decisions
+
+#: Returns the members of a shared image: project ID → status.
+Members = Callable[[image_record.Image], Mapping[str, str] | None]
+
+
+def nobody(image: image_record.Image) -> None:
+    """Know no members."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Standing:
+    """For whose sake an image is planned.
+
+    :param referred: for that of others, which are selected while it is not
+    :param capped: none of them is of its owner
+    """
+
+    referred: bool = False
+    capped: bool = False
+
+
+class Company:
+    """Judges the images that those of a plan refer to.
+
+    :param planner: knows what is selected, and who reads the source
+    :param members: of images of the source
+    """
+
+    def __init__(
+        self, planner: decisions.Planner, members: Members = nobody
+    ) -> None:
+        self._planner = planner
+        self._members = members
+        #: The owners of the selected images that refer to one, by its ID.
+        self._owners: dict[str, set[str | None]] = {}
+
+    def note(self, image: image_record.Image, needs: Iterable[str]) -> None:
+        """Note what an image refers to that is selected.
+
+        All of them are noted before any image is judged: it does not depend
+        on the order of the IDs, which anyone can choose, what becomes of one.
+
+        :param needs: IDs of the images
+        """
+        for image_id in needs:
+            self._owners.setdefault(image_id, set()).add(image.owner)
+
+    def refusal(
+        self, image: image_record.Image, needed: image_record.Image
+    ) -> str:
+        """Return why one that is not selected does not come along, or ''.
+
+        :param image: the one that refers to it
+        """
+        if self._planner.dumped or needed.defect:
+            return ''
+        readers = {image.owner}
+        if self._planner.reader is not None:
+            # Who is no administrator was shown all that he sees.
+            readers.add(self._planner.reader)
+        try:
+            needed = self._with_members(needed, readers)
+        except errors.PlaceError as exc:
+            return f'is shared, and its members cannot be read: {exc}'
+        if any(audience.may_see(project, needed) for project in readers):
+            return ''
+        return (
+            f'is {needed.visibility}, and project {image.owner}, to which the '
+            'image belongs, may not see it'
+        )
+
+    def _with_members(
+        self, needed: image_record.Image, readers: set[str | None]
+    ) -> image_record.Image:
+        if needed.visibility != 'shared' or needed.owner in readers:
+            return needed
+        if needed.members is None:
+            members = self._members(needed)
+            return dataclasses.replace(needed, members=members)
+        return needed
+
+    def standing(
+        self,
+        image: image_record.Image,
+        needed: image_record.Image,
+        capped: bool,
+    ) -> Standing:
+        """Return how one that is not selected comes along.
+
+        :param image: the one that refers to it
+        :param capped: whether that one is
+        """
+        if self._planner.selection.excludes_image(needed):
+            return Standing()
+        owners = self._owners.get(needed.id, set()) | (
+            set() if capped else {image.owner}
+        )
+        return Standing(
+            referred=True,
+            capped=self._planner.dumped or needed.owner not in owners,
+        )
+
+    def hidden_from(self, action: plan.Action, needed: plan.Action) -> str:
+        """Return why users of a replica could not use what it needs, or ''.
+
+        What is selected itself is as the options have it, and one of the same
+        owner as the image that needs it.
+
+        :param needed: the action of what it needs, at the same destination
+        """
+        asked = self._planner.at(action.to).template.visibility
+        narrowed = asked and needed.wanted.visibility != asked
+        is_anothers = needed.image.owner != action.image.owner
+        if not needed.referred or not (is_anothers or narrowed):
+            return ''
+        replica = self._replica(needed)
+        if audience.may_all_see(self._replica(action), replica):
+            return ''
+        return f'stays {replica.visibility}'
+
+    def _replica(self, action: plan.Action) -> image_record.Image:
+        """Return a replica as it is after an action."""
+        if action.replica and action.verb is not plan.Verb.COPY:
+            return action.replica
+        owner = action.owner or self._planner.at(action.to).project
+        return dataclasses.replace(
+            action.wanted, record={**action.wanted.record, 'owner': owner}
+        )
