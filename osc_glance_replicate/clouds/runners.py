@@ -34,8 +34,11 @@ def of(
         with login.named_in_errors(name):
             access = auth.get_access(connection.session)
         # Old Glances may be set to take the user for the owner.
-        owners = [access.project_id, access.user_id]
+        project, owners = access.project_id, [access.user_id]
         is_admin = 'admin' in (access.role_names or ())
     else:
-        owners, is_admin = [connection.current_project_id], True
-    return ownership.Runner(frozenset(filter(None, owners)), is_admin)
+        project, owners = connection.current_project_id, []
+        is_admin = True
+    return ownership.Runner(
+        frozenset(filter(None, [project, *owners])), is_admin, project
+    )

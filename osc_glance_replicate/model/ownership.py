@@ -46,10 +46,12 @@ class Runner:
         makes: his project or, on old clouds, himself; empty where nobody
         is told apart
     :param is_admin: whether he may change what belongs to others
+    :param project: ID of his project, where that is known
     """
 
     owners: frozenset[str] = frozenset()
     is_admin: bool = True
+    project: str | None = None
 
     def owns(self, owner: str | None) -> bool:
         """Return whether an image of this owner is his own.

@@ -148,7 +148,7 @@ class Company:
         """Return a replica as it is after an action."""
         if action.replica and action.verb is not plan.Verb.COPY:
             return action.replica
-        owner = action.owner or self._planner.at(action.to).project
+        owner = action.owner or self._planner.at(action.to).runner.project
         return dataclasses.replace(
             action.wanted, record={**action.wanted.record, 'owner': owner}
         )

@@ -70,8 +70,8 @@ class Planner:
     @property
     def projects(self) -> set[str]:
         """IDs of the projects that new replicas belong to by default."""
-        found = (each.runner.owners for each in self.destinations.values())
-        return set().union(*found)
+        found = (each.runner.project for each in self.destinations.values())
+        return {project for project in found if project}
 
     @property
     def members(self) -> bool:

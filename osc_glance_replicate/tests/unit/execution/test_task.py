@@ -24,6 +24,7 @@ from osc_glance_replicate.model import options
 from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import replica_template
 from osc_glance_replicate.planning import decisions
+from osc_glance_replicate.planning import rules
 from osc_glance_replicate import retry
 from osc_glance_replicate.tests.doubles import places
 from osc_glance_replicate.tests.doubles import samples
@@ -80,11 +81,9 @@ class TestTask(testtools.TestCase):
             def publish(self, action):
                 published.append(action.wanted.visibility)
 
-        rules = decisions.Rules(
-            replica_template.Template(visibility='community')
-        )
+        there = rules.Rules(replica_template.Template(visibility='community'))
         self.planner = decisions.Planner(
-            image_selection.Selection(), destinations={'slave': rules}
+            image_selection.Selection(), destinations={'slave': there}
         )
         for capped, result in ((False, 'community'), (True, 'private')):
             slave = Slave('slave', stage=[BUSY])

@@ -16,12 +16,13 @@ from osc_glance_replicate.model import ownership
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.model import replica_template
 from osc_glance_replicate.planning import company
-from osc_glance_replicate.planning import decisions
+from osc_glance_replicate.planning import rules
 from osc_glance_replicate.tests.doubles import samples
 from osc_glance_replicate.tests.unit.planning import test_order
 
 COPY, FAIL = plan.Verb.COPY, plan.Verb.FAIL
 SKIP, UPDATE = plan.Verb.SKIP, plan.Verb.UPDATE
+CONFLICT = plan.Verb.CONFLICT
 
 
 class TestCompany(test_order.OrderTest):
@@ -54,13 +55,13 @@ class TestCompany(test_order.OrderTest):
         there = replica and samples.image(
             7, **{**kernel.record, 'owner': 'runner', **replica}
         )
-        rules = decisions.Rules(
+        at_slave = rules.Rules(
             replica_template.Template(
                 visibility=visibility,
                 owners=owners or ownership.Owners(),
                 members=with_members,
             ),
-            project='runner',
+            runner=ownership.Runner(frozenset(['runner']), project='runner'),
             at_rest=options.pop('at_rest', False),
         )
         options.setdefault('selection', test_order.only(image, *also))
@@ -69,7 +70,7 @@ class TestCompany(test_order.OrderTest):
             for action in self.actions(
                 [[each, None] for each in (image, *also)],
                 [[kernel, there]],
-                there=rules,
+                there=at_slave,
                 **options,
             )
         }
@@ -199,11 +200,6 @@ class TestCompany(test_order.OrderTest):
             ({'visibility': 'public'}, 'private', COPY),
             ({'visibility': 'public'}, 'community', COPY),
             ({'name': 'renamed', 'visibility': 'private'}, 'community', FAIL),
-            (
-                {'name': 'renamed', 'visibility': 'private', 'owner': 'x'},
-                'private',
-                FAIL,
-            ),
         ):
             needed, action = self.follow(
                 {'visibility': 'public'}, replica, visibility=option
@@ -212,6 +208,11 @@ class TestCompany(test_order.OrderTest):
             self.assertEqual(result, action.verb, (replica, option))
             if result is FAIL:
                 self.assertIn('its kernel stays private', action.reason)
+        # Of another project it is no replica.
+        needed, action = self.follow(
+            {'visibility': 'public'}, {'owner': 'x', 'visibility': 'private'}
+        )
+        self.assertEqual((CONFLICT, FAIL), (needed.verb, action.verb))
         # Its own is brought up to date as it always was.
         needed, _ = self.follow({'owner': 'demo'}, {'name': 'renamed'})
         self.assertEqual(UPDATE, needed.verb)
@@ -244,13 +245,13 @@ class TestCompany(test_order.OrderTest):
             7, owner='admin', visibility='public', ramdisk_id=ramdisk.id
         )
         image = samples.image(1, owner='demo', kernel_id=kernel.id)
-        there = decisions.Rules(
+        at_slave = rules.Rules(
             replica_template.Template(visibility='community')
         )
         actions = self.actions(
             [[image, None]],
             [[kernel, None], [ramdisk, None]],
-            there=there,
+            there=at_slave,
             selection=test_order.only(image),
         )
         self.assertEqual(

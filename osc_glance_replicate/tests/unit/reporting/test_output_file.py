@@ -80,10 +80,18 @@ class TestWrite(OutputFileTest):
         for name in 'ghost/file', 'outside/file':
             self.assertRaises(OSError, self.write, name)
 
+    def opened(self):
+        """Return what this process has open of the directory."""
+        links = []
+        for fd in os.listdir('/proc/self/fd'):
+            with contextlib.suppress(OSError):
+                links.append(os.readlink(f'/proc/self/fd/{fd}'))
+        here = os.path.realpath(self.at(''))
+        return [link for link in links if f'{link}/'.startswith(here)]
+
     def test_nothing_is_left_of_what_failed(self):
         self.put('file', b'old')
         full = OSError(errno.ENOSPC, 'No space left on device')
-        before = os.listdir('/proc/self/fd')
         for function in 'write', 'rename':
             with mock.patch.object(os, function, side_effect=full):
                 self.assertRaises(OSError, self.write, 'file')
@@ -91,7 +99,7 @@ class TestWrite(OutputFileTest):
         self.assertEqual(b'old', self.content('file'))
         for name in 'ghost/file', 'outside/file', '.':
             self.assertRaises(OSError, self.write, name)
-        self.assertEqual(before, os.listdir('/proc/self/fd'))
+        self.assertEqual([], self.opened())
 
     def test_nothing_is_left_of_what_is_never_written(self):
         file = output_file.OutputFile(self.at('file'))
