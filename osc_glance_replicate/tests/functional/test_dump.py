@@ -411,17 +411,27 @@ class TestPlanted(dumps.DumpTest):
         self.outside.write_bytes(b'mine')
 
     def test_part_that_becomes_another_file(self):
+        """After it was opened, and before anything is written."""
+        self._swap(0)
+
+    def test_part_that_becomes_another_file_half_way(self):
+        self._swap(2 * _MIB)
+
+    def _swap(self, sent):
+        """Swap a part file for a link when so many bytes were sent."""
         data = os.urandom(3 * _MIB)
         image = self.master.create(data)
         source = self.useFixture(proxy.Proxy(self.master.glance.url))
-        hold = faults.Fault(download=self.hold(2 * _MIB))
+        hold = faults.Fault(download=self.hold(sent))
         source.on('GET', '/file$', hold)
         process = self.start(
             *self.words('dump', str(self.path), source='master'),
             environment=self.clouds_yaml(master=links.behind(source)),
         )
         part = self.part_file(image)
-        self.wait_for(lambda: part.exists() and part.stat().st_size)
+        self.wait_for(lambda: part.exists() and (
+            part.stat().st_size or not sent
+        ))  # fmt: skip
         part.unlink()
         part.hardlink_to(self.outside)
         self.held.set()
