@@ -124,6 +124,7 @@ class ReplicateCommand(command.Lister):
         """
         from osc_glance_replicate.commands import streams
         from osc_glance_replicate import errors
+        from osc_glance_replicate.reporting import legible
         from osc_glance_replicate import signals
 
         streams.prepare(self.app)
@@ -137,7 +138,8 @@ class ReplicateCommand(command.Lister):
             self.keep()
         except errors.ReplicateError as exc:
             self._report.trouble = self._report.trouble or exc
-        streams.write_lines(self.app.stderr, self._report.problems)
+        problems = map(legible.text, self._report.problems)
+        streams.write_lines(self.app.stderr, problems)
         if self.app.options.verbose_level:
             summary = filter(None, [self._report.summary])
             streams.write_lines(self.app.stderr, summary)

@@ -18,6 +18,7 @@ import types
 import testtools
 
 from osc_glance_replicate.commands import load
+from osc_glance_replicate.reporting import ec2_report
 
 
 class TestSignals(testtools.TestCase):
@@ -38,3 +39,23 @@ class TestSignals(testtools.TestCase):
             command.number = number
             parsed_args = command.get_parser('load').parse_args(['/x'])
             self.assertEqual(code, command.run(parsed_args))
+
+
+class TestProblems(testtools.TestCase):
+    def test_long_line_is_cut(self):
+        class Troubled(load.LoadImages):
+            def take_action(self, parsed_args):
+                told = ec2_report.Ec2IdReport()
+                told.problems = ['x' * 100_000, 'another']
+                return self.show(told, lambda: [])
+
+        options = types.SimpleNamespace(debug=True, verbose_level=0)
+        app = types.SimpleNamespace(
+            options=options, stdout=io.StringIO(), stderr=io.StringIO()
+        )
+        command = Troubled(app, None)
+        parsed_args = command.get_parser('load').parse_args(['/x'])
+        self.assertEqual(1, command.run(parsed_args))
+        long, other = app.stderr.getvalue().splitlines()
+        self.assertEqual(f'{"x" * 4000}… (100000 characters)', long)
+        self.assertEqual('another', other)
