@@ -114,13 +114,19 @@ class TransientError(PlaceError):
     """A request failed in a way that may be gone in a while.
 
     :param retry_after: seconds that the place asked to be left alone
+    :param status: of its answer, where there was one and that was HTTP
     """
 
     def __init__(
-        self, place: str, problem: object, retry_after: float = 0.0
+        self,
+        place: str,
+        problem: object,
+        retry_after: float = 0.0,
+        status: int = 0,
     ) -> None:
         super().__init__(place, problem)
         self.retry_after = retry_after
+        self.status = status
 
 
 class BusyError(TransientError):

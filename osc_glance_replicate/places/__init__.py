@@ -174,6 +174,7 @@ class Destination(Place, Protocol):
 
         :raises RefusedError: names the fields that did not change; the
             others did
+        :raises TransientError: likewise, where another try may succeed
         """
 
     def adopt(self, action: plan.Action) -> image_record.Image:

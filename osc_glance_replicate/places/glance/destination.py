@@ -137,9 +137,9 @@ class Destination(source.Source, places.Destination):
         wanted = action.wanted.members
         # What is completed may have some that an earlier run has set.
         if wanted or (wanted is not None and action.exact):
-            refused = members.write(self._api, image_id, wanted, action.exact)
-            if refused:
-                raise errors.RefusedError(self.name, '; '.join(refused))
+            refusals = records.Refusals()
+            members.write(self._api, image_id, wanted, action.exact, refusals)
+            refusals.tell(self._api)
 
     def _publication(self, action: plan.Action) -> dict[str, Any]:
         """Return the fields in which a published replica differs."""
@@ -160,6 +160,7 @@ class Destination(source.Source, places.Destination):
 
         :raises RefusedError: names the fields that could not be changed; the
             others were
+        :raises TransientError: likewise, where another try may succeed
         """
         image_id = action.image.id
         asked, wanted = {}, None
@@ -169,22 +170,23 @@ class Destination(source.Source, places.Destination):
             else:
                 asked[change.field] = change.wanted
         status = asked.pop('status', None)
-        refused: list[str] = []
+        refusals = records.Refusals()
         # What is withdrawn is withdrawn before it is, perhaps, published.
         if status == 'deactivated':
-            with records.noting_refusal('status', refused):
+            with refusals.noting('status'):
                 records.set_status(self._api, image_id, status)
-        refused += records.change_what_is_possible(self._api, image_id, asked)
+        records.change_what_is_possible(self._api, image_id, asked, refusals)
         if wanted is not None:
-            refused += members.write(self._api, image_id, wanted, action.exact)
+            members.write(self._api, image_id, wanted, action.exact, refusals)
         if status == 'active':
-            with records.noting_refusal('status', refused):
+            with refusals.noting('status'):
                 records.set_status(self._api, image_id, status)
-        if refused:
-            owner = action.replica.owner if action.replica else None
-            if self._project and owner not in (None, self._project):
-                refused.append(f'it belongs to project {owner} there')
-            raise errors.RefusedError(self.name, '; '.join(refused))
+        owner = action.replica.owner if action.replica else None
+        is_anothers = self._project and owner not in (None, self._project)
+        refusals.tell(
+            self._api,
+            f'it belongs to project {owner} there' if is_anothers else '',
+        )
 
     def adopt(self, action: plan.Action) -> image_record.Image:
         """Make another's image the runner's own, private and unprotected.
@@ -195,9 +197,9 @@ class Destination(source.Source, places.Destination):
         image_id = action.image.id
         if action.replica and action.replica.visibility == 'shared':
             # Those of an image that is not shared cannot be removed.
-            refused = members.write(self._api, image_id, {}, exact=True)
-            if refused:
-                raise errors.RefusedError(self.name, '; '.join(refused))
+            refusals = records.Refusals()
+            members.write(self._api, image_id, {}, True, refusals)
+            refusals.tell(self._api)
         owner = {'owner': self._project} if self._project else {}
         records.change(
             self._api,

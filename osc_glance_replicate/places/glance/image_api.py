@@ -220,7 +220,7 @@ class ImageApi:
         problem = f'HTTP {status}: {_details(response)}'
         if status in _PASSING:
             return errors.TransientError(
-                self.name, problem, retry_after=_retry_after(response)
+                self.name, problem, _retry_after(response), status
             )
         if 400 <= status < 500:
             return errors.RefusedError(self.name, problem, status)

@@ -45,7 +45,8 @@ def write(
     image_id: str,
     wanted: Mapping[str, str],
     exact: bool,
-) -> list[str]:
+    refusals: records.Refusals,
+) -> None:
     """Remove, add, accept and reject members.
 
     The present ones are read anew: some may have been hidden while the image
@@ -53,13 +54,12 @@ def write(
 
     :param wanted: project ID → status
     :param exact: remove those that are not wanted
-    :returns: what was refused, and why
+    :param refusals: what is not changed is noted there
     """
     have = read(api, image_id)
     unwanted = have.keys() - wanted.keys() if exact else ()
-    refused: list[str] = []
     for project in (*unwanted, *wanted):
-        with records.noting_refusal(f'member {project}', refused):
+        with refusals.noting(f'member {project}'):
             _write_one(
                 api,
                 _path(image_id),
@@ -67,7 +67,6 @@ def write(
                 have.get(project),
                 wanted.get(project),
             )
-    return refused
 
 
 def _write_one(

@@ -24,6 +24,9 @@ from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.places.glance import image_api
 
+#: What Glance answers to what its authors did not expect.
+_INTERNAL_ERROR = 500
+
 #: The type of a JSON patch that Glance accepts.
 _MEDIA_TYPE = 'application/openstack-images-v2.1-json-patch'
 
@@ -114,21 +117,29 @@ def change(
 
 
 def change_what_is_possible(
-    api: image_api.ImageApi, image_id: str, changes: Mapping[str, Any]
-) -> list[str]:
+    api: image_api.ImageApi,
+    image_id: str,
+    changes: Mapping[str, Any],
+    refusals: 'Refusals',
+) -> None:
     """Change all fields at once or, if that is refused, one by one.
 
-    :returns: what was refused, and why
+    Glance answers 500 where its database will not have a value
+    (see fact-refused-with-500).
+
+    :param refusals: what is not changed is noted there
     """
     try:
         change(api, image_id, changes)
-        return []
+        return
+    except errors.TransientError as exc:
+        if exc.status != _INTERNAL_ERROR:
+            raise
     except errors.RefusedError:
-        refused: list[str] = []
+        pass
     for field, value in changes.items():
-        with noting_refusal(field, refused):
+        with refusals.noting(field):
             change(api, image_id, {field: value})
-    return refused
 
 
 def set_status(api: image_api.ImageApi, image_id: str, status: str) -> None:
@@ -142,17 +153,45 @@ def set_status(api: image_api.ImageApi, image_id: str, status: str) -> None:
     )
 
 
-@contextlib.contextmanager
-def noting_refusal(what: str, refused: list[str]) -> Iterator[None]:
-    """Add a RefusedError to what was refused, instead of raising it.
+class Refusals:
+    """What a Glance has refused of several changes, and why."""
 
-    :param what: what it is that may be refused
-    :param refused: what was refused so far, and why
-    """
-    try:
-        yield
-    except errors.RefusedError as exc:
-        refused.append(f'{what}: {exc.problem}')
+    def __init__(self) -> None:
+        self._problems: list[str] = []
+        self._may_pass = False
+
+    @contextlib.contextmanager
+    def noting(self, what: str) -> Iterator[None]:
+        """Note a refusal instead of raising it, or an internal error.
+
+        :param what: what it is that may be refused
+        """
+        try:
+            yield
+        except errors.RefusedError as exc:
+            problem = exc.problem
+        except errors.TransientError as exc:
+            if exc.status != _INTERNAL_ERROR:
+                raise
+            problem = exc.problem
+            self._may_pass = True
+        else:
+            return
+        self._problems.append(f'{what}: {problem}')
+
+    def tell(self, api: image_api.ImageApi, remark: str = '') -> None:
+        """Raise what was noted, if anything was.
+
+        :param remark: added to it
+        :raises TransientError: some of it may be heeded another time
+        :raises RefusedError: none of it would
+        """
+        if not self._problems:
+            return
+        problem = '; '.join([*self._problems, *filter(None, [remark])])
+        if self._may_pass:
+            raise errors.TransientError(api.name, problem)
+        raise errors.RefusedError(api.name, problem)
 
 
 def _patch(

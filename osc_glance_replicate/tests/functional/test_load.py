@@ -287,6 +287,29 @@ class TestHostile(dumps.DumpTest):
         self.assertEqual({self.good.id}, active)
 
 
+class TestInternalErrors(dumps.DumpTest):
+    alone = False
+
+    def test_value_that_a_database_will_not_have(self):
+        """It hides no other change, and is named."""
+        image = self.put(b'data')
+        self.load(image.id)
+        # PostgreSQL stores no NUL: the answer is 500, however often.
+        self.put(
+            b'data', image.id, name='new', os_hidden=True, evil='a\0b',
+            good='x',
+        )  # fmt: skip
+        result = self.load(image.id, '--retries', '1', expect=1)
+        (row,) = result.rows
+        self.assertEqual('failed', row['Result'])
+        self.assertIn('slave: evil: HTTP 500', row['Reason'])
+        replica = self.slave.get(image.id)
+        self.assertEqual(
+            ('new', True, 'x'),
+            (replica.name, replica.hidden, replica.properties['good']),
+        )
+
+
 class TestNotAllowed(dumps.DumpTest):
     def test_ordinary_user_may_not_publish(self):
         public = self.put(b'public', visibility='public')

@@ -46,6 +46,13 @@ class TestUpdate(fake_glance.GlanceTest):
             return str(exc)
         return ''
 
+    def update_in_vain(self, *arguments):
+        """Update where another try might succeed."""
+        error = self.assertRaises(
+            errors.TransientError, self.update, *arguments
+        )
+        return str(error)
+
     def sent(self):
         return [
             json.loads(request.body)
@@ -68,6 +75,45 @@ class TestUpdate(fake_glance.GlanceTest):
         self.assertIn('slave: visibility: HTTP 403: not you', problem)
         self.assertNotIn('name', problem)
         self.assertEqual([3, 1, 1, 1], [len(o) for o in self.sent()])
+
+    def test_internal_error_hides_no_other_change(self):
+        """Glance's database will not have a value, or it was an accident."""
+
+        def answer(request):
+            if request.method == 'POST':
+                bad = request.body == b'{"member": "bad"}'
+                done = 204 if request.path.endswith('reactivate') else 200
+                return Answer(500 if bad else done, {'message': 'no'})
+            if request.method == 'GET':
+                return Answer(200, {'members': []})
+            operations = json.loads(request.body)
+            changed = {o['path'][1:]: o['value'] for o in operations}
+            if 'evil' in changed:
+                return Answer(500, {'message': 'oops'})
+            return Answer(200, {**samples.image().record, **changed})
+
+        told = self.update_in_vain(
+            answer,
+            ('evil', 'x'),
+            ('name', 'y'),
+            ('members', {'bad': 'pending', 'good': 'pending'}),
+            ('status', 'active'),
+        )
+        self.assertEqual(
+            'slave: evil: HTTP 500: oops; member bad: HTTP 500: no', told
+        )
+        both, evil, name, *rest = self.sent()
+        self.assertEqual([2, 1, 1], [len(o) for o in (both, evil, name)])
+        self.assertEqual(['members'] * 3 + ['reactivate'], rest)
+
+    def test_outage_is_no_refusal(self):
+        for status in 502, 503, 429:
+            self.update_in_vain(
+                lambda _, status=status: Answer(status),
+                ('name', 'x'),
+                ('note', 'y'),
+            )
+            self.assertEqual(1, len(self.sent()))
 
     def test_withdrawn_before_published_and_active_after_all_else(self):
         def answer(request):

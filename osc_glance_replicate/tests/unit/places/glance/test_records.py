@@ -84,6 +84,7 @@ class TestChange(fake_glance.GlanceTest):
                 self.fake.api,
                 image.id,
                 {'name': image.name},
+                records.Refusals(),
             )
             self.assertEqual(2, len(self.fake.requests))
 
