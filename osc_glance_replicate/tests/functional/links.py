@@ -47,7 +47,7 @@ class BrokenLinksTest(base.FunctionalTest):
         self, size: int = 3 * base.MIB, **fields: Any
     ) -> image_record.Image:
         """Create an image of random bytes at the source."""
-        data = os.urandom(size)
+        data = client.as_raw(os.urandom(size))
         image = self.master.create(data, **fields)
         self.data[image.id] = data
         return image

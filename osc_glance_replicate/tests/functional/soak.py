@@ -28,6 +28,7 @@ import uuid
 
 from testtools import content
 
+from osc_glance_replicate.sandbox import client
 from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests.functional import chaos
 from osc_glance_replicate.tests.functional import history
@@ -77,7 +78,9 @@ class Soak(links.BrokenLinksTest):
         """
         size = int(largest * base.MIB * self._numbers.random() ** 4)
         # Of no byte and of one are among them.
-        data = self._numbers.randbytes(size if number > 1 else number)
+        data = client.as_raw(
+            self._numbers.randbytes(size if number > 1 else number)
+        )
         image = self.master.create(
             data,
             id=str(uuid.UUID(int=self._numbers.getrandbits(128), version=4)),

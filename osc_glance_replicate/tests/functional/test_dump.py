@@ -21,6 +21,7 @@ import time
 
 from testtools import content
 
+from osc_glance_replicate.sandbox import client
 from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests.functional import dumps
 from osc_glance_replicate.tests.functional import faults
@@ -99,7 +100,7 @@ class TestRoundTrip(dumps.DumpTest):
                 (b'sha', {'visibility': 'shared', 'user': 'alt'}),
                 (b'hid', {'os_hidden': True, 'visibility': 'public'}),
                 # What begins and ends within blocks, and is longer than one.
-                (os.urandom(2 * _MIB + 7), {}),
+                (client.as_raw(os.urandom(2 * _MIB + 7)), {}),
             )
         }
 
@@ -254,7 +255,7 @@ class TestKilled(dumps.DumpTest):
 
     def _bytes(self, size):
         """Give bytes among which there are zeros."""
-        data = bytearray(self.random.randbytes(size))
+        data = bytearray(client.as_raw(self.random.randbytes(size)))
         for _ in range(size // _MIB):
             start = self.random.randrange(size)
             data[start : start + 200_000] = bytes(
@@ -347,8 +348,8 @@ class TestResumed(dumps.DumpTest):
     """What an interrupted dump left is used, as far as it is right."""
 
     def test_what_is_there(self):
-        data = os.urandom(3 * _MIB + 5)
-        other = os.urandom(len(data))
+        data = client.as_raw(os.urandom(3 * _MIB + 5))
+        other = client.as_raw(os.urandom(len(data)))
         situations = {
             'begun': (data[: 2 * _MIB + 1], ['206']),
             'empty': (b'', ['200']),
@@ -419,7 +420,7 @@ class TestPlanted(dumps.DumpTest):
 
     def _swap(self, sent):
         """Swap a part file for a link when so many bytes were sent."""
-        data = os.urandom(3 * _MIB)
+        data = client.as_raw(os.urandom(3 * _MIB))
         image = self.master.create(data)
         source = self.useFixture(proxy.Proxy(self.master.glance.url))
         hold = faults.Fault(download=self.hold(sent))
@@ -496,7 +497,7 @@ class TestDamagedSource(dumps.DumpTest):
     """A dump has the bytes that the record promises, or none."""
 
     def test_nothing_is_left_and_the_others_come(self):
-        data = os.urandom(2 * _MIB)
+        data = client.as_raw(os.urandom(2 * _MIB))
         good, changed, short, lost = (
             self.master.create(data, name=name)
             for name in ('good', 'changed', 'short', 'lost')
@@ -542,7 +543,7 @@ class TestRoom(dumps.DumpTest):
 
     def test_disk_that_is_full_half_way(self):
         small = self.master.create(b'small')
-        data = os.urandom(3 * _MIB)
+        data = client.as_raw(os.urandom(3 * _MIB))
         big = self.master.create(data)
         self.preloads = False
         with _longest_file(2 * _MIB):
@@ -563,7 +564,7 @@ class TestAlone(dumps.DumpTest):
     """Two dumps into one directory would spoil each other's parts."""
 
     def test_second_dump_is_refused(self):
-        data = os.urandom(3 * _MIB)
+        data = client.as_raw(os.urandom(3 * _MIB))
         image = self.master.create(data)
         source = self.useFixture(proxy.Proxy(self.master.glance.url))
         hold = faults.Fault(download=self.hold(2 * _MIB))

@@ -18,6 +18,7 @@ import struct
 
 from keystoneauth1 import exceptions
 
+from osc_glance_replicate.sandbox import client
 from osc_glance_replicate.tests.functional import base
 
 _SIZE = 256 * 1024
@@ -73,8 +74,13 @@ def _iso(start=b''):
     return _padded(start.ljust(32768, b'\0') + b'\x01CD001\x01')
 
 
+#: What random bytes may be.
+MARKED = _padded(b'\7' * 510 + b'\x55\xaa')
+
 DATA = {
-    'random': os.urandom(_SIZE),
+    'random': client.as_raw(os.urandom(_SIZE)),
+    'mark of a disk alone': MARKED,
+    'the same without it': client.as_raw(MARKED),
     'nothing': b'',
     'little': b'x',
     'qcow2': _qcow2(),
@@ -137,6 +143,9 @@ class TestFormats(base.FunctionalTest):
         }
         self.assertEqual(theirs, ours)
         self.assertIn(False, theirs.values())
+        # Else the random data of tests would be refused now and then.
+        self.assertFalse(theirs['mark of a disk alone', 'raw'])
+        self.assertTrue(theirs['the same without it', 'raw'])
         self._assert_nothing_is_ruined()
         self._assert_mended_records_arrive()
 

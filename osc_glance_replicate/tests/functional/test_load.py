@@ -17,6 +17,7 @@ import json
 import os
 import uuid
 
+from osc_glance_replicate.sandbox import client
 from osc_glance_replicate.tests.functional import dumps
 
 
@@ -95,7 +96,7 @@ class TestOldDump(dumps.DumpTest):
         self.assertEqual(self.slave.project_id(), record['owner'])
 
     def test_interrupted_one_is_completed(self):
-        data = os.urandom(3 * dumps.MIB)
+        data = client.as_raw(os.urandom(3 * dumps.MIB))
         images = {
             name: self.master.create(data, name=name, visibility='public')
             for name in ('whole', 'short', 'missing', 'queued', 'wrong', 'new')

@@ -17,6 +17,7 @@ import uuid
 import fixtures
 from keystoneauth1 import exceptions
 
+from osc_glance_replicate.sandbox import client
 from osc_glance_replicate.tests.functional import base
 
 
@@ -252,8 +253,8 @@ class TestReferences(ReplicaTest):
     def setUp(self):
         super().setUp()
         # The first to land is the largest, and the last the smallest.
-        self.ari = self._part('ari', os.urandom(20_000_000))
-        self.aki = self._part('aki', os.urandom(5_000_000))
+        self.ari = self._part('ari', client.as_raw(os.urandom(20_000_000)))
+        self.aki = self._part('aki', client.as_raw(os.urandom(5_000_000)))
         self.ami = self._part(
             'ami', b'x', kernel_id=self.aki.id, ramdisk_id=self.ari.id
         )

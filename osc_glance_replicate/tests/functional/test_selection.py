@@ -15,6 +15,7 @@
 import itertools
 import os
 
+from osc_glance_replicate.sandbox import client
 from osc_glance_replicate.tests.functional import base
 
 #: What is asked in turn: all verbs shall choose the same images.
@@ -34,7 +35,7 @@ class SelectionTest(base.FunctionalTest):
         self.images = {}
 
     def add(self, name, user='', **fields):
-        data = os.urandom(2 ** len(self.images))
+        data = client.as_raw(os.urandom(2 ** len(self.images)))
         image = self.master.create(data, user, name=name, **fields)
         self.images[name] = image
         return image
