@@ -48,6 +48,18 @@ def printable(text: object) -> str:
     )
 
 
+#: Who logs in, with what password, in a URL.
+_USER_INFO = re.compile(r'(?<=://)[^\s/?#\'"<>]*@')
+
+
+def without_passwords(text: object) -> str:
+    """Leave user:password@ out of all URLs of a text.
+
+    :param text: anything; str() of it is used
+    """
+    return _USER_INFO.sub('', str(text))
+
+
 #: Where in Python's source OpenSSL has said something.
 _PYTHONS_OWN = re.compile(r' ?\(_ssl\.c:\d+\)')
 
@@ -69,17 +81,18 @@ def explain(exc: BaseException) -> str:
         while inner := exc.__cause__ or exc.__context__:
             exc = inner
         words = f'{head}: {getattr(exc, "strerror", None) or exc}'
-    return _PYTHONS_OWN.sub('', words)
+    return without_passwords(_PYTHONS_OWN.sub('', words))
 
 
 class ReplicateError(Exception):
     """Base of all errors of this plugin.
 
-    The message is one printable line: what, where and what to do next.
+    The message is one printable line, without passwords of URLs: what, where
+    and what to do next.
     """
 
     def __str__(self) -> str:
-        return printable(super().__str__())
+        return printable(without_passwords(super().__str__()))
 
 
 class CloudError(ReplicateError):

@@ -78,3 +78,18 @@ class TestExplain(testtools.TestCase):
             'certificate verify failed; what next',
             errors.explain(OSError(told)),
         )
+
+    def test_password_of_a_url_is_left_out(self):
+        told = 'Unable to reach http://me:s3c@ret@x:5000/v3: gone'
+        self.assertEqual(
+            'Unable to reach http://x:5000/v3: gone',
+            errors.explain(OSError(told)),
+        )
+        self.assertEqual(
+            "Cannot use cloud 'a': Unable to reach http://x:5000/v3: gone",
+            str(errors.CloudError('a', told)),
+        )
+
+    def test_what_is_no_password_of_a_url_stays(self):
+        for told in 'http://x/a@b', 'http://x then a@b', 'tcp://x?a@b':
+            self.assertEqual(told, errors.explain(OSError(told)))
