@@ -23,6 +23,15 @@ class TestRetry(testtools.TestCase):
             longest = min(2**number, 60)
             self.assertTrue(longest / 2 <= delay <= longest, delay)
 
+    def test_last_trouble_is_raised(self):
+        trouble = errors.TransientError('slave', 'x')
+        retries = retry.Retries(1).after(trouble)
+        self.assertTrue(retries.exhausted)
+        raised = self.assertRaises(
+            errors.TransientError, retries.after, trouble
+        )
+        self.assertIs(trouble, raised)
+
     def test_retry_after_is_honoured_and_capped(self):
         for asked, waited in ((0, 2), (1, 2), (120, 120), (10**6, 300)):
             trouble = errors.TransientError('slave', 'x', retry_after=asked)

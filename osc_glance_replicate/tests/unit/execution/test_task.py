@@ -11,6 +11,7 @@
 # under the License.
 
 import dataclasses
+import itertools
 import time
 from unittest import mock
 
@@ -316,6 +317,18 @@ class TestTask(testtools.TestCase):
         self.assertEqual('failed', result)
         self.assertIn('saving', reason)
         self.assertNotIn('publish', slave.calls)
+
+    def test_replica_that_is_stored_yet_is_waited_for(self):
+        """However few tries there are."""
+        slave = places.Place('slave')
+        looks = itertools.count()
+
+        def find(image_id):
+            status = 'saving' if next(looks) < 3 else 'active'
+            return samples.image(status=status)
+
+        slave.find = find
+        self.assertEqual(('copied', ''), self.carry_out(slave, retries=0))
 
     def test_trouble_that_passes_is_not_seen(self):
         for method in ('stage', 'find', 'publish'):

@@ -88,3 +88,18 @@ class TestDefect(testtools.TestCase):
     def test_flaw_that_the_place_has_found(self):
         image = dataclasses.replace(samples.image(tags=1), flaw='torn')
         self.assertEqual('torn', image.defect)
+
+
+class TestStatus(testtools.TestCase):
+    def test_what_is_staged_has_a_size(self):
+        for status, size, staged, busy in (
+            ('uploading', None, False, True),
+            ('uploading', 0, True, False),
+            ('uploading', 4, True, False),
+            ('saving', 4, False, True),
+            ('queued', None, False, False),
+        ):
+            image = samples.image(status=status, size=size)
+            self.assertEqual(staged, image.staged, (status, size))
+            self.assertEqual(busy, image.busy, (status, size))
+            self.assertEqual(staged or status == 'queued', image.empty)

@@ -76,6 +76,14 @@ class TestCare(FolderTest):
         self.assertEqual(b'untouched', self.content(self.outside))
         self.assertFalse(os.path.exists(self.outside + '2'))
 
+    def test_link_that_comes_at_the_last_moment(self):
+        with mock.patch.object(folder.Folder, 'status', return_value=None):
+            for name in self.odd:
+                opened = self.folder.open(name, os.O_WRONLY | os.O_CREAT)
+                self.assertRaises(OSError, opened.__enter__)
+        self.assertEqual(b'untouched', self.content(self.outside))
+        self.assertFalse(os.path.exists(self.outside + '2'))
+
     def test_what_is_no_file_is_not_even_opened(self):
         """Some devices do something then."""
         opened = AssertionError('it is opened')
