@@ -122,12 +122,14 @@ class ReplicateCommand(command.Lister):
 
         :returns: the exit code
         """
+        from osc_glance_replicate.commands import safe_log
         from osc_glance_replicate.commands import streams
         from osc_glance_replicate import errors
         from osc_glance_replicate.reporting import legible
         from osc_glance_replicate import signals
 
         streams.prepare(self.app)
+        safe_log.install()
         try:
             with signals.heeded():
                 self._print(parsed_args)

@@ -60,6 +60,23 @@ class TestAnswers(links.BrokenLinksTest):
             self.assertLess(result.peak, _MOST, words)
         self.assertEqual(set(), self.slave.ids())
 
+    def test_no_answer_steers_a_terminal(self):
+        evil = 'req-\x1b[2J\x1b]0;evil\x07'
+        image = self.image(1000)
+        answer = faults.Answer(403, {'X-Openstack-Request-Id': evil})
+        self.destination.on(
+            'POST', '/images$', faults.Fault(answer=answer), times=None
+        )
+        log = self.loud()
+        for words in (), log:
+            result = self.livecopy(
+                *words, image.id, environment=self.environment, expect=1
+            )
+            self.assertNotIn('\x1b', result.stderr + result.stdout)
+        written = pathlib.Path(log[-1]).read_text()
+        self.assertIn(r'req-\x1b[2J', written)
+        self.assertNotIn('\x1b', written)
+
     def test_no_token_is_led_elsewhere(self):
         elsewhere = self.proxy(self.slave)
         away = faults.Answer(307, {'Location': f'{elsewhere.url}/v2'})
