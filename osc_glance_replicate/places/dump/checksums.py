@@ -71,10 +71,10 @@ class Checksums:
         self._sums[file] = sums
 
     def _append(self, file: str, line: bytes) -> bool:
-        """Add a line, unless that would change what has another link."""
+        """Add a line, unless that would change what is not this user's own."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         with self._folder.open(file, flags) as fd:
-            if os.fstat(fd).st_nlink > 1:
+            if not self._folder.is_own(os.fstat(fd)):
                 return False
             folder.write(fd, line)
         return True
@@ -91,7 +91,7 @@ class Checksums:
             for line in lines
             if (match := _LINE.fullmatch(line)) and match[2] in there
         }
-        if len(sums) < len(lines) or not folder.is_own(status):
+        if len(sums) < len(lines) or not self._folder.is_own(status):
             self._write(file, sums)
         return sums
 

@@ -159,7 +159,8 @@ class Destination(source.Source, places.Destination):
                         raise errors.RefusedError(
                             self.name, f'{flaw}: move it away'
                         )
-                    self._folder.rename(whole, name)
+                    if self._folder.is_own(status):
+                        self._folder.rename(whole, name)
                 fd = stack.enter_context(self._folder.open_own(name))
                 size = os.fstat(fd).st_size
                 # Without a hash it cannot be verified.

@@ -15,7 +15,9 @@
 from collections.abc import Iterator
 import contextlib
 import errno
+import functools
 import os
+import secrets
 import stat
 
 #: Files of a dump are for their owner alone (doc/source/user/dump.rst).
@@ -71,18 +73,18 @@ class Folder:
         """Open a file to go on writing it, by this descriptor alone.
 
         It is for its owner alone. One that is not this user's own, see
-        :func:`is_own`, is replaced by a new one.
+        :meth:`is_own`, is replaced by a new one.
 
         :returns: a file descriptor, closed at the end
         """
         status = self.status(name)
-        if status and not is_own(status):
+        if status and not self.is_own(status):
             self.remove(name)
             status = None
         flags = os.O_RDWR if status else os.O_RDWR | os.O_CREAT | os.O_EXCL
         with self.open(name, flags) as fd:
             # The name may have become that of another file.
-            if status and not is_own(os.fstat(fd)):
+            if status and not self.is_own(os.fstat(fd)):
                 raise OSError(
                     errno.EBUSY, 'replaced while it was opened', name
                 )
@@ -90,6 +92,35 @@ class Folder:
             with contextlib.suppress(OSError):
                 os.fchmod(fd, _FILE_MODE)
             yield fd
+
+    def is_own(self, status: os.stat_result) -> bool:
+        """Return whether writing to a file concerns no other file or user.
+
+        A snapshot made of hard links would change with it, and so would
+        whatever a link that others have put there leads to. Whoever owns a
+        file can read what is added to it; but who owns the directory, and he
+        alone can write to it, can have all of it.
+        """
+        if status.st_nlink > 1:
+            return False
+        here = os.fstat(self._fd)
+        shared = here.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+        return (
+            status.st_uid == os.geteuid()
+            or (status.st_uid == here.st_uid and not shared)
+            or status.st_uid == self._owner_of_new
+        )
+
+    @functools.cached_property
+    def _owner_of_new(self) -> int:
+        """Whose a new file is: not all file systems have this user's ID."""
+        name = f'{secrets.token_hex(8)}.part'
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        try:
+            with self.open(name, flags) as fd:
+                return os.fstat(fd).st_uid
+        finally:
+            self.remove(name)
 
     def status(self, name: str) -> os.stat_result | None:
         """Return the status of a file; None where there is none."""
@@ -161,16 +192,6 @@ class Absent(Folder):
 
     def status(self, name: str) -> None:
         """Return None, as for any missing file."""
-
-
-def is_own(status: os.stat_result) -> bool:
-    """Return whether what is written to a file concerns no other file or user.
-
-    A snapshot made of hard links would change with it, and so would whatever
-    a link that others have put there leads to. Whoever owns a file can read
-    what is added to it.
-    """
-    return status.st_nlink <= 1 and status.st_uid == os.geteuid()
 
 
 def write(fd: int, content: bytes, position: int | None = None) -> None:

@@ -12,6 +12,7 @@
 
 """Directories that tests fill by hand, dumps among them."""
 
+import contextlib
 import os
 
 import fixtures
@@ -49,6 +50,15 @@ class FilesTest(testtools.TestCase):
     def content(self, name):
         with open(self.at(name), 'rb') as file:
             return file.read()
+
+    @contextlib.contextmanager
+    def as_user(self, number):
+        """Be another user, as root can."""
+        os.seteuid(number)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
 
 
 class DirectoryTest(FilesTest):

@@ -180,14 +180,6 @@ class TestOthers(OutputFileTest):
             os.mkdir(self.at(f'{user}'))
             os.chown(self.at(f'{user}'), user, -1)
 
-    @contextlib.contextmanager
-    def as_user(self, number):
-        os.seteuid(number)
-        try:
-            yield
-        finally:
-            os.seteuid(0)
-
     def plant(self, name, owner, target='outside'):
         with self.as_user(owner):
             os.symlink(os.path.relpath(target, os.path.dirname(name) or '.'),

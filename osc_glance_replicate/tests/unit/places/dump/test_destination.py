@@ -692,14 +692,6 @@ class TestShared(DumpTest):
             members={'p': 'pending'},
         )
 
-    @contextlib.contextmanager
-    def as_user(self, number):
-        os.seteuid(number)
-        try:
-            yield
-        finally:
-            os.seteuid(0)
-
     def dump_all(self):
         with self.as_user(12345):
             self.start_again()

@@ -62,6 +62,38 @@ class TestCare(FolderTest):
         os.mknod(self.at('socket'), stat.S_IFSOCK | 0o600)
         self.odd = set(os.listdir(self.path)) - {'file'}
 
+    def test_whose_a_file_is(self):
+        own = os.stat(self.at('file'))
+        there = os.stat(self.path)
+
+        def is_own(uid, geteuid=own.st_uid, mode=0o700, new=own.st_uid):
+            files = folder.Folder(self.path)
+            self.addCleanup(os.close, files._fd)
+            directory = mock.Mock(st_uid=there.st_uid, st_mode=mode)
+            files.__dict__['_owner_of_new'] = new
+            with (
+                mock.patch.object(os, 'geteuid', return_value=geteuid),
+                mock.patch.object(os, 'fstat', return_value=directory),
+            ):
+                return files.is_own(mock.Mock(st_uid=uid, st_nlink=1))
+
+        other = own.st_uid + 1
+        self.assertTrue(is_own(own.st_uid))
+        self.assertFalse(is_own(other))
+        # The file system has another ID for this user.
+        self.assertTrue(is_own(other, new=other))
+        # Root goes on with the dump of a service's user, who owns it all.
+        self.assertTrue(is_own(there.st_uid, geteuid=other, new=other))
+        for mode in 0o770, 0o1777:
+            self.assertFalse(
+                is_own(there.st_uid, geteuid=other, new=other, mode=mode)
+            )
+
+    def test_whose_a_new_file_is(self):
+        before = self.folder.names()
+        self.assertEqual(os.geteuid(), self.folder._owner_of_new)
+        self.assertEqual(before, self.folder.names())
+
     def test_nothing_but_a_file_is_opened(self):
         for name in self.odd:
             for flags in (
