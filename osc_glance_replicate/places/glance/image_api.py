@@ -14,7 +14,6 @@
 
 from collections.abc import Collection
 import email.utils
-import html.parser
 import logging
 import time
 from typing import Any
@@ -28,6 +27,8 @@ import requests
 from osc_glance_replicate.clouds import limits
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
+from osc_glance_replicate.places.glance import clock
+from osc_glance_replicate.places.glance import error_page
 from osc_glance_replicate import retry
 
 LOG = logging.getLogger(__name__)
@@ -57,16 +58,14 @@ class ImageApi:
 
     :param name: the cloud, as the user named it
     :param connection: an openstacksdk connection to it
-    :ivar clock: seconds by which its clock is ahead of this machine's, as
-        its latest answer says; 0 where none does
+    :ivar clock: how its clock differs from this machine's
     """
-
-    clock = 0.0
 
     def __init__(
         self, name: str, connection: openstack.connection.Connection
     ) -> None:
         self.name = name
+        self.clock = clock.Clock()
         self._proxy = connection.image
 
     def request(
@@ -117,7 +116,8 @@ class ImageApi:
             time.monotonic() - start,
             _request_id(response),
         )
-        self.clock = _ahead(response, self.clock)
+        if method == 'GET':
+            self.clock.note(response, time.monotonic() - start)
         if response.status_code not in expect:
             self._load(response, _MAX_ERROR_BODY, cut=True)
             raise self._error(response)
@@ -252,43 +252,8 @@ def _details(response: requests.Response) -> str:
     openstacksdk's way to extract them takes minutes on a hostile page:
     see fact-error-page.
     """
-    try:
-        page = _message(response.json())
-    except (ValueError, RecursionError):
-        page = response.text
-    words = ' '.join(_Words(page).found) or str(response.reason)
-    words = ' '.join(words.split())
+    words = error_page.words(response) or str(response.reason)
     return words[:_MAX_DETAILS] + _request_id(response)
-
-
-def _message(document: object) -> str:
-    """Return the message of an error, within whatever a service wraps it."""
-    while isinstance(document, dict):
-        if isinstance(message := document.get('message'), str):
-            return message
-        document = next(iter(document.values()), None)
-    return ''
-
-
-class _Words(html.parser.HTMLParser):
-    """The words of a page, without those that repeat the status."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.found: list[str] = []
-        self._is_title = False
-        self.feed(page)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: object) -> None:
-        self._is_title = tag in ('title', 'h1')
-
-    def handle_endtag(self, tag: str) -> None:
-        self._is_title = False
-
-    def handle_data(self, data: str) -> None:
-        if not self._is_title and data.strip():
-            self.found.append(data)
 
 
 def _host(url: str) -> str:
@@ -303,15 +268,6 @@ def _request_id(response: requests.Response) -> str:
     """Return the ID by which administrators find a request in their logs."""
     request_id = response.headers.get('x-openstack-request-id', '')
     return f' ({request_id:.80})' if request_id else ''
-
-
-def _ahead(response: requests.Response, otherwise: float) -> float:
-    """Return by how many seconds the clock of a server is ahead of ours."""
-    try:
-        date = email.utils.parsedate_to_datetime(response.headers['date'])
-        return date.timestamp() - time.time()
-    except (KeyError, ValueError, OverflowError):
-        return otherwise
 
 
 def _retry_after(response: requests.Response) -> float:

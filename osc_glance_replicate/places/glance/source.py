@@ -45,7 +45,7 @@ class Source:
     @property
     def clock(self) -> float:
         """Seconds by which the cloud's clock is ahead of this machine's."""
-        return self._api.clock
+        return self._api.clock.ahead
 
     def images(
         self, selection: image_selection.Selection | None = None

@@ -81,6 +81,15 @@ class TestBetween(Clouds, testtools.TestCase):
         for each in to:
             self.assert_rules(route, each)
 
+    def test_clocks_are_compared(self):
+        to = [options.To('slave')]
+        route = routes.between(
+            [self.own(), self.connect('slave')], options.Request(to=to)
+        )
+        route._source._api.clock.ahead = 10
+        route._destinations[0]._api.clock.ahead = 25
+        self.assertEqual(15, route._planner.at('slave').ahead())
+
     def test_plan_is_as_asked_for(self):
         for asked in False, True:
             planner = routes.between(
