@@ -22,9 +22,6 @@ from openstack import exceptions as sdk_exceptions
 from osc_glance_replicate.clouds import login
 from osc_glance_replicate.model import ownership
 
-#: The role to which Glance's own policies show all images.
-_ADMIN = 'admin'
-
 #: Further tries to ask Keystone.
 _RETRIES = 3
 
@@ -53,24 +50,6 @@ def find_id(connection: openstack.connection.Connection, project: str) -> str:
         if found is None:
             raise LookupError(f"it has no project '{project}'")
         return str(found.id)
-
-
-def of_ordinary_user(
-    connection: openstack.connection.Connection,
-) -> str | None:
-    """Return the ID of the user's project; None for an administrator.
-
-    Where nobody tells the roles, as without Keystone, the user is taken for
-    one.
-
-    :raises CloudError: Keystone does not answer
-    """
-    auth: Any = connection.session.auth
-    if not hasattr(auth, 'get_access'):
-        return None
-    with login.named_in_errors(connection.config.name):
-        access = auth.get_access(connection.session)
-    return None if _ADMIN in access.role_names else access.project_id
 
 
 class KeystoneProjects:

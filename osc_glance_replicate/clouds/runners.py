@@ -12,7 +12,8 @@
 
 """Who runs a replication, by the token that a cloud has given him."""
 
-from keystoneauth1.identity import base as ksa_identity
+from typing import Any
+
 import openstack.connection
 
 from osc_glance_replicate.clouds import login
@@ -29,8 +30,8 @@ def of(
     :param name: of the cloud, as the user named it
     :raises CloudError: it cannot be used
     """
-    auth = connection.session.auth
-    if isinstance(auth, ksa_identity.BaseIdentityPlugin):
+    auth: Any = connection.session.auth
+    if hasattr(auth, 'get_access'):
         with login.named_in_errors(name):
             access = auth.get_access(connection.session)
         # Old Glances may be set to take the user for the owner.

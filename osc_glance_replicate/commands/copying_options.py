@@ -69,8 +69,6 @@ def add_copying_to_clouds(
 
 def add_replica(parser: argparse.ArgumentParser) -> None:
     """Add the options for how replicas differ from their sources."""
-    from osc_glance_replicate.model import options
-
     group = parser.add_argument_group('what a replica is')
     shared_options.add_list(
         group,
@@ -94,6 +92,27 @@ def add_replica(parser: argparse.ArgumentParser) -> None:
         default='keep',
         help="Visibility of the replicas (default: keep the source's)",
     )
+    _add_owners(group)
+    add_members(group)
+    group.add_argument(
+        '--exact',
+        action='store_true',
+        help='Remove what only a replica has: properties, tags and, with '
+        '--members, members',
+    )
+    group.add_argument(
+        '--mark',
+        metavar='<name>',
+        type=values.mark,
+        help='Give every replica the property replica_of=<name>/<its ID>: it '
+        'is proof that a replica is our own, and that it is of that name',
+    )
+
+
+def _add_owners(group: argparse._ActionsContainer) -> None:
+    """Add the options for whose the replicas are."""
+    from osc_glance_replicate.model import options
+
     group.add_argument(
         '--owner',
         choices=[owner.value for owner in options.Owner],
@@ -110,20 +129,6 @@ def add_replica(parser: argparse.ArgumentParser) -> None:
         'Give the images of this project of the source to that one of the '
         'destination (names or IDs; repeat for several)',
         type=values.source_destination,
-    )
-    add_members(group)
-    group.add_argument(
-        '--exact',
-        action='store_true',
-        help='Remove what only a replica has: properties, tags and, with '
-        '--members, members',
-    )
-    group.add_argument(
-        '--mark',
-        metavar='<name>',
-        type=values.mark,
-        help='Give every replica the property replica_of=<name>/<its ID>: it '
-        'is proof that a replica is our own, and that it is of that name',
     )
 
 

@@ -101,7 +101,7 @@ def between(
     return engine.Engine(
         source,
         destinations,
-        _planner(request, selection, by_name, own),
+        _planner(request, selection, by_name, runners.of(name, own)),
         request,
         assemble=hire(connections) if hire else None,
     )
@@ -143,7 +143,12 @@ def to_dump(own: OwnCloud, request: options.Request) -> engine.Engine:
         source,
         projects.KeystoneProjects(name, connection),
         destination,
-        _planner(request, selection, {to.name: at_rest}, connection),
+        _planner(
+            request,
+            selection,
+            {to.name: at_rest},
+            runners.of(name, connection),
+        ),
         request,
     )
 
@@ -186,11 +191,11 @@ def _planner(
     request: options.Request,
     selection: image_selection.Selection,
     destinations: Mapping[str, rules.Rules],
-    own: openstack.connection.Connection | None = None,
+    reader: ownership.Runner | None = None,
 ) -> decisions.Planner:
     """Return the planner.
 
-    :param own: to the source; None for a dump
+    :param reader: who reads the source; None for a dump
     """
     return decisions.Planner(
         selection,
@@ -198,8 +203,8 @@ def _planner(
         extra=request.extra,
         adopt=request.run.adopt,
         destinations=destinations,
-        reader=projects.of_ordinary_user(own) if own else None,
-        dumped=own is None,
+        reader=reader.reader if reader else None,
+        dumped=reader is None,
     )
 
 

@@ -13,20 +13,17 @@
 """One action carried out, in as many tries as it takes."""
 
 import contextlib
-import dataclasses
 import functools
 import logging
-import time
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import events
+from osc_glance_replicate.execution import planned
 from osc_glance_replicate.execution import updating
-from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.model import proof
 from osc_glance_replicate import places
-from osc_glance_replicate.planning import alignment
 from osc_glance_replicate.planning import decisions
 from osc_glance_replicate import retry
 from osc_glance_replicate.transfer import fan_out
@@ -34,10 +31,6 @@ from osc_glance_replicate.transfer import image_reading
 from osc_glance_replicate.transfer import upload_body
 
 LOG = logging.getLogger(__name__)
-
-#: Seconds after which what a record says is asked for again before anything
-#: is made of it.
-_MAX_AGE = 60.0
 
 
 class Task:
@@ -59,17 +52,19 @@ class Task:
         shared: fan_out.FanOut | None = None,
         listener: events.Listener = events.Listener(),
     ) -> None:
-        self._action = action
+        self._planned = planned.Planned(
+            action, reading.source, destination, planner
+        )
+        self._updating = updating.Updating(
+            self._planned, destination, reading, listener
+        )
         self._listener = listener
         self._destination = destination
-        self._planner = planner
         self._reading = reading
         self._shared = shared
         # The data may be there, so that it is looked at before it is sent
         # again.
         self._sent = False
-        # What an update was to change, if there was one.
-        self._updating = ''
 
     def carry_out(self) -> outcomes.Outcome:
         """Do what is to be done, and raise nothing, whatever happens."""
@@ -99,7 +94,7 @@ class Task:
             try:
                 if again:
                     self._listener.begun(self._action)
-                if again or self._is_old:
+                if again or self._planned.is_old:
                     self._decide_again()
                 return self._try()
             except errors.TransientError as exc:
@@ -112,66 +107,16 @@ class Task:
         raise errors.StoppedError(self._destination.name, 'interrupted')
 
     @property
-    def _is_old(self) -> bool:
-        """Whether the records may have changed since they were read."""
-        read_at = self._action.image.read_at
-        return time.monotonic() - read_at > _MAX_AGE
+    def _action(self) -> plan.Action:
+        return self._planned.action
 
     def _decide_again(self) -> None:
         """Plan anew, from what the destination has by now."""
-        action = self._action
-        image = self._image_by_now() if self._is_old else action.image
-        replica = self._destination.find(image.id)
-        if not self._sent or not replica or replica.empty:
+        # What was sent may be there, and is looked at first.
+        if self._planned.renew(
+            but_not=lambda replica: self._sent and not replica.empty
+        ):
             self._sent = False
-            self._action = self._planner.decide(
-                image,
-                replica,
-                action.to,
-                action.referred,
-                action.capped,
-            )
-
-    def _image_by_now(self) -> image_record.Image:
-        """Return the source's record as it is by now.
-
-        :raises PlaceError: it is gone
-        """
-        source, image_id = self._reading.source, self._action.image.id
-        (image,) = alignment.row(
-            source, [], image_id, members=self._planner.members
-        )
-        if image is None:
-            raise errors.PlaceError(
-                source.name, f'{image_id} is not there any more'
-            )
-        return image
-
-    def _refuse_withdrawn(self) -> None:
-        """Publish no more than the source does by now.
-
-        :raises PlaceError: it is not to be published any more
-        """
-        action = self._action
-        by_now = self._planner.decide(
-            self._image_by_now(),
-            None,
-            action.to,
-            action.referred,
-            action.capped,
-        )
-        if by_now.verb is not plan.Verb.COPY:
-            raise errors.PlaceError(
-                action.to,
-                f'{action.image.id} is left private, as by now its source is '
-                f'not to be copied: {by_now.reason}; run again',
-            )
-        self._action = dataclasses.replace(
-            action,
-            image=by_now.image,
-            shaped=by_now.shaped,
-            owner=by_now.owner,
-        )
 
     def _try(self) -> outcomes.Outcome:
         if self._sent:
@@ -194,15 +139,11 @@ class Task:
     def _start(self) -> outcomes.Outcome:
         action, destination = self._action, self._destination
         if action.verb is plan.Verb.UPDATE and action.replica:
-            self._updating = action.reason
-            return updating.update(
-                action, destination, self._reading, self._listener
-            )
-        if action.verb is plan.Verb.UNCHANGED and self._updating:
-            # It was done, and the answer was lost.
-            return outcomes.Outcome(
-                action, outcomes.Result.UPDATED, self._updating
-            )
+            return self._updating.try_once() or self._start()
+        if action.verb is plan.Verb.UNCHANGED and (
+            done := self._updating.lost()
+        ):
+            return done
         if action.verb is not plan.Verb.COPY:
             return outcomes.as_planned(action)
         if action.replica and action.replica.busy:
@@ -300,8 +241,7 @@ class Task:
         same, evidence = proof.same_data(image, replica)
         if not same:
             return self._quarantine(evidence)
-        if self._is_old:
-            self._refuse_withdrawn()
+        self._planned.narrow()
         destination.publish(self._action)
         return outcomes.Outcome(
             self._action,

@@ -17,6 +17,7 @@ import functools
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import events
+from osc_glance_replicate.execution import planned
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
@@ -26,67 +27,98 @@ from osc_glance_replicate.transfer import image_reading
 from osc_glance_replicate.transfer import proving
 
 
-def update(
-    action: plan.Action,
-    destination: places.Destination,
-    reading: image_reading.Reading,
-    listener: events.Listener,
-) -> outcomes.Outcome:
-    """Make the changes of an action.
+class Updating:
+    """The changes of one replica, in as many tries as they take.
 
-    Before those that give more, its data is proven where that is needed.
-
-    :raises PlaceError: the source broke, or the destination refuses
+    :param current: what is to be done, as planned by now
+    :param destination: where the replica is
+    :param reading: how the source's data is read, to prove it
     """
-    if action.proof:
-        less = tuple(differences.taking_away(action.changes))
-        if less and not action.adopts:
-            destination.update(dataclasses.replace(action, changes=less))
-        if not _is_proven(action, reading, listener):
-            return outcomes.Outcome(
-                action,
-                outcomes.Result.CONFLICT,
-                f'other data under this ID: {action.proof} differs',
+
+    def __init__(
+        self,
+        current: planned.Planned,
+        destination: places.Destination,
+        reading: image_reading.Reading,
+        listener: events.Listener,
+    ) -> None:
+        self._planned = current
+        self._destination = destination
+        self._reading = reading
+        self._listener = listener
+        #: What was begun, whose answer may have been lost.
+        self._begun: plan.Action | None = None
+        #: Hashes of the source's data, by algorithm: it does not change.
+        self._digests: dict[str, str] = {}
+
+    def try_once(self) -> outcomes.Outcome | None:
+        """Make the changes; before those that give more, prove the data.
+
+        :returns: None where that took so long that it was planned anew
+        :raises PlaceError: the source broke, or the destination refuses
+        """
+        action = self._begun = self._planned.action
+        if action.proof:
+            less = tuple(differences.taking_away(action.changes))
+            if less and action.withdraws:
+                self._destination.update(
+                    dataclasses.replace(action, changes=less)
+                )
+            if not self._is_proven(action):
+                return outcomes.Outcome(
+                    action,
+                    outcomes.Result.CONFLICT,
+                    f'other data under this ID: {action.proof} differs',
+                )
+            if self._planned.is_old:
+                self._planned.renew(but_not=lambda replica: False)
+                return None
+        if action.adopts:
+            action = self._adopt(action)
+        self._destination.update(action)
+        return self._done(self._begun)
+
+    def lost(self) -> outcomes.Outcome | None:
+        """Return what became of what was begun, if nothing is left of it.
+
+        It was done, and the answer was lost.
+        """
+        return self._done(self._begun) if self._begun else None
+
+    def _done(self, action: plan.Action) -> outcomes.Outcome:
+        if action.fixed or action.doubt:
+            return outcomes.as_planned(action)
+        return outcomes.Outcome(action, outcomes.Result.UPDATED, action.reason)
+
+    def _is_proven(self, action: plan.Action) -> bool:
+        """Read the source's data, and hold it against the replica's hash."""
+        if action.proof not in self._digests:
+            self._digests[action.proof] = proving.digest(
+                self._reading,
+                action.image,
+                action.proof,
+                functools.partial(self._listener.checked, action),
             )
-    if action.adopts:
-        action = _adopt(action, destination)
-    destination.update(action)
-    if action.fixed or action.doubt:
-        return outcomes.as_planned(action)
-    return outcomes.Outcome(action, outcomes.Result.UPDATED, action.reason)
+        found = self._digests[action.proof]
+        replica = action.replica
+        return replica is not None and found == replica.digests[action.proof]
 
+    def _adopt(self, action: plan.Action) -> plan.Action:
+        """Make another's image the runner's own, seen by nobody else.
 
-def _is_proven(
-    action: plan.Action,
-    reading: image_reading.Reading,
-    listener: events.Listener,
-) -> bool:
-    """Read the source's data, and hold it against the replica's hash."""
-    tell = functools.partial(listener.checked, action)
-    found = proving.digest(reading, action.image, action.proof, tell)
-    return action.replica is not None and (
-        found == action.replica.digests[action.proof]
-    )
-
-
-def _adopt(
-    action: plan.Action, destination: places.Destination
-) -> plan.Action:
-    """Make another's image the runner's own, seen by nobody else.
-
-    :returns: what is to be changed from there on
-    :raises RefusedError: it is not the image any more that was judged
-    """
-    replica = destination.adopt(action)
-    if _data_of(replica) != _data_of(action.replica):
-        raise errors.RefusedError(
-            action.to,
-            f'{action.image.id} has changed meanwhile, and is private now: '
-            'run again',
-        )
-    marking = [c for c in action.changes if c.field == image_record.MARK]
-    changes = (*differences.of(action, replica), *marking)
-    return dataclasses.replace(action, replica=replica, changes=changes)
+        :returns: what is to be changed from there on
+        :raises RefusedError: it is not the image any more that was judged
+        """
+        replica = self._destination.adopt(action)
+        if _data_of(replica) != _data_of(action.replica):
+            raise errors.RefusedError(
+                action.to,
+                f'{action.image.id} has changed meanwhile, and is private '
+                'now: run again',
+            )
+        marking = [c for c in action.changes if c.field == image_record.MARK]
+        changes = (*differences.of(action, replica), *marking)
+        return dataclasses.replace(action, replica=replica, changes=changes)
 
 
 def _data_of(replica: image_record.Image | None) -> object:

@@ -52,6 +52,11 @@ def may_all_see(image: image_record.Image, needed: image_record.Image) -> bool:
     return all(may_see(project, needed) for project in (image.owner, *members))
 
 
+def is_wider(one: str, other: str) -> bool:
+    """Return whether more can see an image by the first of the two."""
+    return _WIDTHS.index(one) > _WIDTHS.index(other)
+
+
 def narrower(one: str, other: str) -> str:
     """Return that of two visibilities by which fewer can see an image."""
     return min(one, other, key=_WIDTHS.index)

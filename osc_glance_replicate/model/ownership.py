@@ -53,6 +53,14 @@ class Runner:
     is_admin: bool = True
     project: str | None = None
 
+    @property
+    def reader(self) -> str | None:
+        """ID of the project that he reads as; None for an administrator.
+
+        That one sees what nobody has shown to him.
+        """
+        return None if self.is_admin else self.project or ''
+
     def owns(self, owner: str | None) -> bool:
         """Return whether an image of this owner is his own.
 

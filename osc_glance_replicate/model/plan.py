@@ -17,6 +17,7 @@ import dataclasses
 import enum
 from typing import Any
 
+from osc_glance_replicate.model import audience
 from osc_glance_replicate.model import image_record
 
 
@@ -56,6 +57,23 @@ class Change:
         return isinstance(self.source, Mapping)
 
     @property
+    def gives(self) -> bool:
+        """Whether it lets anybody see or use more than before."""
+        match self.field:
+            case 'visibility':
+                there = self.destination or 'private'
+                return audience.is_wider(self.source, there)
+            case 'os_hidden':
+                return self.source is False
+            case 'status':
+                return bool(self.source == 'active')
+            case 'owner':
+                return True
+        if self.is_of_members:
+            return bool(self.wanted.items() - (self.destination or {}).items())
+        return False
+
+    @property
     def wanted(self) -> Any:
         """What the field is to become: tags are added to those there."""
         if self.field == 'tags' and not self.exact:
@@ -82,6 +100,7 @@ class Action:
     :param reason: why, for the person who reads the report
     :param proof: for UPDATE: what the source's data is hashed with first,
         as nothing else tells that the replica has the same
+    :param withdraws: for UPDATE: what takes away does not wait for the proof
     :param doubt: for UPDATE: why it is a conflict although it takes away
         what the changes say
     :param foreign: owner of the replica, which is not ours
@@ -105,6 +124,7 @@ class Action:
     fixed: tuple[Change, ...] = ()
     reason: str = ''
     proof: str = ''
+    withdraws: bool = False
     doubt: str = ''
     foreign: str = ''
     serves: bool = False
@@ -126,7 +146,7 @@ class Action:
         """Whether the destination will not have the image after this."""
         if self.verb is Verb.SKIP:
             return self.replica is None
-        return self.verb in (Verb.CONFLICT, Verb.FAIL)
+        return self.verb in (Verb.CONFLICT, Verb.FAIL) or bool(self.doubt)
 
     @property
     def wanted(self) -> image_record.Image:

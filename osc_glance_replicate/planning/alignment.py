@@ -84,6 +84,17 @@ def rows(
     return itertools.chain(head, all_rows)
 
 
+def find(
+    place: places.Place, image_id: str, members: bool = False
+) -> image_record.Image | None:
+    """Return the record of one image at one place.
+
+    :param members: with its members, if it is shared
+    """
+    found = [_find(place, image_id)]
+    return (_with_members(found, [place]) if members else found)[0]
+
+
 def row(
     source: places.Source,
     destinations: Sequence[places.Place],
@@ -94,9 +105,9 @@ def row(
 
     :param members: with its members, if it is shared
     """
-    everywhere = [source, *destinations]
-    found = [_find(place, image_id) for place in everywhere]
-    return _with_members(found, everywhere) if members else found
+    return [
+        find(place, image_id, members) for place in (source, *destinations)
+    ]
 
 
 def align(

@@ -145,7 +145,7 @@ class Company:
         return f'stays {replica.visibility}'
 
     def _replica(self, action: plan.Action) -> image_record.Image:
-        """Return a replica as it is after an action."""
+        """Return a replica as it is there, or else as it will be made."""
         if action.replica and action.verb is not plan.Verb.COPY:
             return action.replica
         owner = action.owner or self._planner.at(action.to).runner.project

@@ -105,12 +105,8 @@ class Planner:
             mark=there.mark_of(image),
             capped=capped,
         )
-        for whose, record in (('source', image), ('destination', replica)):
-            if record and (defect := record.defect):
-                return action.with_verb(
-                    plan.Verb.FAIL,
-                    f"the {whose}'s record cannot be used: {defect}",
-                )
+        if defect := _defect(image, replica):
+            return action.with_verb(plan.Verb.FAIL, defect)
         # Who names an image wants to know why it is not copied.
         routine = not self.selection.images
         if not referred and not self.selection.matches(image):
@@ -125,13 +121,16 @@ class Planner:
             shaped, owner = there.template.apply(image, capped)
         except LookupError as exc:
             return action.with_verb(plan.Verb.FAIL, str(exc.args[0]))
-        action = dataclasses.replace(action, shaped=shaped, owner=owner)
+        adopts = self._adopts(image, referred)
+        action = dataclasses.replace(
+            action, shaped=shaped, owner=owner, exact=there.exact or adopts
+        )
         if replica and is_there:
             return updates.Judge(
                 there,
                 computed=not self.dumped,
                 metadata_only=self.metadata_only,
-                adopts=self._adopts(action),
+                adopts=adopts,
                 routine=routine,
             ).decide(action, replica)
         return self._copy(action, replica)
@@ -166,10 +165,10 @@ class Planner:
             return action.with_verb(plan.Verb.FAIL, reason)
         return action.with_verb(plan.Verb.COPY, str(there.delivery))
 
-    def _adopts(self, action: plan.Action) -> bool:
+    def _adopts(self, image: image_record.Image, referred: bool) -> bool:
         """Return whether what is another's there is to become a replica."""
         ids = {name.lower() for name in self.selection.images}
-        return self.adopt and not action.referred and action.image.key in ids
+        return self.adopt and not referred and image.key in ids
 
     def decide_extra(
         self, replica: image_record.Image, to: str
@@ -182,6 +181,16 @@ class Planner:
                 f"the destination's record cannot be used: {defect}",
             )
         return action
+
+
+def _defect(
+    image: image_record.Image, replica: image_record.Image | None
+) -> str:
+    """Return whose record cannot be used, and why, or ''."""
+    for whose, record in (('source', image), ('destination', replica)):
+        if record and (defect := record.defect):
+            return f"the {whose}'s record cannot be used: {defect}"
+    return ''
 
 
 def _stuck(replica: image_record.Image) -> str:

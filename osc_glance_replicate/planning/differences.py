@@ -18,9 +18,6 @@ import dataclasses
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import plan
 
-#: From seen by few to seen by all.
-_REACH = ('private', 'shared', 'community', 'public')
-
 
 def of(
     action: plan.Action, replica: image_record.Image
@@ -43,41 +40,23 @@ def of(
             yield change
 
 
-def gives(change: plan.Change) -> bool:
-    """Return whether a change lets anybody see or use more than before."""
-    match change.field:
-        case 'visibility':
-            return _reach(change.source) > _reach(change.destination)
-        case 'os_hidden':
-            return change.source is False
-        case 'status':
-            return bool(change.source == 'active')
-        case 'owner':
-            return True
-    if change.is_of_members:
-        return bool(change.wanted.items() - (change.destination or {}).items())
-    return False
-
-
 def taking_away(changes: Iterable[plan.Change]) -> Iterator[plan.Change]:
     """Yield as much of some changes as only takes away.
 
     It may be done without any proof of what the data is: nobody sees more
-    of it than before.
+    of it than before. Members that were not looked at are not taken away.
     """
     for change in changes:
         if change.is_of_members:
+            if change.destination is None:
+                continue
             kept = {
                 project: status
-                for project, status in (change.destination or {}).items()
+                for project, status in change.destination.items()
                 if project in change.source
             }
             if change.exact and kept != change.destination:
                 yield dataclasses.replace(change, source=kept)
         elif change.field in ('visibility', 'os_hidden', 'status'):
-            if not gives(change):
+            if not change.gives:
                 yield change
-
-
-def _reach(visibility: str | None) -> int:
-    return _REACH.index(str(visibility))

@@ -61,12 +61,11 @@ class Judge:
             return action.with_verb(
                 plan.Verb.SKIP, f'status is {image.status}', routine=True
             )
-        if reason := image_selection.not_portable(image):
-            return action.with_verb(
-                plan.Verb.SKIP, reason, routine=self.routine
-            )
         same, evidence = there.same_data(image, replica)
         mine = there.runner.owns(replica.owner)
+        if reason := image_selection.not_portable(image):
+            ours = same and (mine or replica.owner == action.owner)
+            return self._withdraw(action, replica, reason, ours)
         if not mine and replica.owner != action.owner:
             if same and self.adopts:
                 return self._take_over(action, replica, evidence)
@@ -91,14 +90,14 @@ class Judge:
         there = self.there
         mine = there.runner.owns(replica.owner)
         found = list(differences.of(action, replica))
-        if not mine and any(map(differences.gives, found)):
+        if not mine and any(change.gives for change in found):
             # What its owner has set besides would be given, too.
             action = dataclasses.replace(action, exact=True)
             found = list(differences.of(action, replica))
         if found and action.capped and not there.at_rest:
             # Nobody changes it by an image of his own that refers to it.
-            return action.with_verb(
-                plan.Verb.SKIP, 'needed as it is there', routine=True
+            return self._withdraw(
+                action, replica, 'needed as it is there', ours=True
             )
         if found and there.was_first(action.image, replica):
             if self.adopts:
@@ -110,6 +109,43 @@ class Judge:
             return self._change(action, replica, found, evidence)
         weak = _WEAK.get(evidence, '') if action.image.size else ''
         return action.with_verb(plan.Verb.UNCHANGED, weak, routine=True)
+
+    def _withdraw(
+        self,
+        action: plan.Action,
+        replica: image_record.Image,
+        reason: str,
+        ours: bool,
+    ) -> plan.Action:
+        """Return how a replica follows its source in nothing but a withdrawal.
+
+        Neither who has made the image nor who refers to it may delay that.
+
+        :param reason: why it follows in nothing else
+        :param ours: whether the record is a replica
+        """
+        image = action.image
+        less: tuple[plan.Change, ...] = ()
+        if ours and self.computed and not self.there.was_first(image, replica):
+            less = tuple(
+                change
+                for change in differences.taking_away(
+                    differences.of(action, replica)
+                )
+                # Not what an option alone asks for.
+                if change.field != 'visibility'
+                or change.source == image.visibility
+            )
+        if not less:
+            return action.with_verb(
+                plan.Verb.SKIP,
+                reason,
+                routine=self.routine or action.capped,
+            )
+        fields = ', '.join(change.field for change in less)
+        return action.with_verb(
+            plan.Verb.UPDATE, f'{fields}; {reason}', changes=less
+        )
 
     def _change(
         self,
@@ -135,7 +171,7 @@ class Judge:
             algorithm = proof.to_read_for(replica)
             readable = self.there.can_prove(replica, algorithm)
             if self.metadata_only or not readable:
-                return _only_take_away(action, changes)
+                return self._only_take_away(action, changes)
             told = ['read to prove']
         have = replica.marks.get(image_record.MARK)
         if action.mark and action.mark != have:
@@ -146,6 +182,25 @@ class Judge:
             changes=changes,
             fixed=fixed,
             proof=algorithm,
+            withdraws=self.computed,
+        )
+
+    def _only_take_away(
+        self, action: plan.Action, changes: Sequence[plan.Change]
+    ) -> plan.Action:
+        """Return what is done to a replica whose data may be any.
+
+        What a dump says may be anybody's word, and is no reason to withdraw.
+        """
+        less = tuple(differences.taking_away(changes))
+        if not less or not self.computed:
+            return action.with_verb(plan.Verb.CONFLICT, _UNPROVEN)
+        fields = ', '.join(change.field for change in less)
+        return action.with_verb(
+            plan.Verb.UPDATE,
+            f'{fields}; {_UNPROVEN}',
+            changes=less,
+            doubt=_UNPROVEN,
         )
 
     def _is_proven(self, replica: image_record.Image, evidence: str) -> bool:
@@ -154,9 +209,12 @@ class Judge:
         What a dump's record says of its data is the word of who has written
         it.
         """
-        if self.there.at_rest or self.there.is_marked(replica):
+        there = self.there
+        if there.at_rest:
             return True
-        return self.computed and self.there.can_prove(replica, evidence)
+        return self.computed and (
+            there.is_marked(replica) or there.can_prove(replica, evidence)
+        )
 
     def _take_over(
         self, action: plan.Action, replica: image_record.Image, evidence: str
@@ -167,8 +225,17 @@ class Judge:
         taken = self._change(action, replica, found, evidence)
         if taken.doubt or taken.verb is plan.Verb.CONFLICT:
             return action.with_verb(plan.Verb.CONFLICT, _UNPROVEN)
+        if taken.verb is plan.Verb.FAIL:
+            return taken
         reason = ', '.join(filter(None, ['adopted', taken.reason]))
-        return dataclasses.replace(taken, adopts=True, reason=reason)
+        # His own stays as visible as it is meanwhile.
+        others = not self.there.runner.owns(replica.owner)
+        return dataclasses.replace(
+            taken,
+            adopts=others,
+            withdraws=taken.withdraws and not others,
+            reason=reason,
+        )
 
 
 def _leave_to_owner(
@@ -199,19 +266,3 @@ def _withdrawn(reason: str, action: plan.Action) -> str:
     if is_to_go and replica and replica.status == 'active':
         return f'{reason}, deactivated at its source'
     return reason
-
-
-def _only_take_away(
-    action: plan.Action, changes: Sequence[plan.Change]
-) -> plan.Action:
-    """Return what is done to a replica whose data may be any."""
-    less = tuple(differences.taking_away(changes))
-    if not less:
-        return action.with_verb(plan.Verb.CONFLICT, _UNPROVEN)
-    fields = ', '.join(change.field for change in less)
-    return action.with_verb(
-        plan.Verb.UPDATE,
-        f'{fields}; {_UNPROVEN}',
-        changes=less,
-        doubt=_UNPROVEN,
-    )

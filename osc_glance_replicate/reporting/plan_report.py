@@ -67,7 +67,7 @@ class CompareReport(report.Report[plan.Action]):
     def _detail(self, action: plan.Action) -> Any:
         """Return the differences: as a text, or as data."""
         changes = (*action.changes, *action.fixed)
-        if not changes:
+        if not changes or action.doubt:
             return self._text(action.reason)
         if self._for_people:
             return self._text(

@@ -175,18 +175,46 @@ class Destination(source.Source, places.Destination):
         if status == 'deactivated':
             with refusals.noting('status'):
                 records.set_status(self._api, image_id, status)
-        records.change_what_is_possible(self._api, image_id, asked, refusals)
-        if wanted is not None:
-            members.write(self._api, image_id, wanted, action.exact, refusals)
-        if status == 'active':
-            with refusals.noting('status'):
-                records.set_status(self._api, image_id, status)
+        gives = [change.field for change in action.changes if change.gives]
+        answer = records.change_what_is_possible(
+            self._api, image_id, asked, refusals, gives
+        )
         owner = action.replica.owner if action.replica else None
         is_anothers = self._project and owner not in (None, self._project)
+        if is_anothers and gives and answer:
+            self._hold_against(action, answer)
+        if wanted is not None and refusals.allow('members'):
+            members.write(self._api, image_id, wanted, action.exact, refusals)
+        if status == 'active' and refusals.allow('status'):
+            with refusals.noting('status'):
+                records.set_status(self._api, image_id, status)
         refusals.tell(
             self._api,
             f'it belongs to project {owner} there' if is_anothers else '',
         )
+
+    def _hold_against(
+        self, action: plan.Action, answer: image_record.Image
+    ) -> None:
+        """Take back what was given where it is not what was judged.
+
+        Its owner may have changed it since it was read.
+
+        :raises RefusedError: it is not
+        """
+        judged = action.replica or answer
+        same = (
+            (answer.size, answer.digests) == (judged.size, judged.digests)
+            and answer.owner in (judged.owner, action.owner)
+            and answer.properties.keys() <= action.wanted.properties.keys()
+        )
+        if not same:
+            records.change(self._api, answer.id, {'visibility': 'private'})
+            raise errors.RefusedError(
+                self.name,
+                f'{answer.id} was changed meanwhile in project '
+                f'{judged.owner}, and is private now: run again',
+            )
 
     def adopt(self, action: plan.Action) -> image_record.Image:
         """Make another's image the runner's own, private and unprotected.
@@ -200,11 +228,22 @@ class Destination(source.Source, places.Destination):
             refusals = records.Refusals()
             members.write(self._api, image_id, {}, True, refusals)
             refusals.tell(self._api)
+        # What the other has set goes at once: whoever goes on with this after
+        # an interruption takes the image for the runner's own.
+        theirs = {
+            change.field: change.wanted
+            for change in action.changes
+            if not change.is_of_members
+            and (
+                change.field == 'tags'
+                or image_record.is_property(change.field)
+            )
+        }
         owner = {'owner': self._project} if self._project else {}
         records.change(
             self._api,
             image_id,
-            {**owner, 'visibility': 'private', 'protected': False},
+            {**theirs, **owner, 'visibility': 'private', 'protected': False},
         )
         if found := self.find(image_id):
             return found

@@ -103,17 +103,20 @@ def probe(
 
 def change(
     api: image_api.ImageApi, image_id: str, changes: Mapping[str, Any]
-) -> None:
+) -> image_record.Image | None:
     """Change fields, all of them or none; None removes a property.
 
     Glance guarantees that for one request: see fact-whole-patch.
 
+    :returns: the image as it is then; None where there was nothing to change
     :raises RefusedError: the changes are not accepted, or are ignored
     """
     if not changes:
-        return
+        return None
     response = _patch(api, image_id, changes, expect=(200,))
-    _check_heeded(api, image_id, api.json(response), changes)
+    answer = api.json(response)
+    _check_heeded(api, image_id, answer, changes)
+    return image_record.Image(answer)
 
 
 def change_what_is_possible(
@@ -121,25 +124,38 @@ def change_what_is_possible(
     image_id: str,
     changes: Mapping[str, Any],
     refusals: 'Refusals',
-) -> None:
+    last: Collection[str] = (),
+) -> image_record.Image | None:
     """Change all fields at once or, if that is refused, one by one.
 
     Glance answers 500 where its database will not have a value
     (see fact-refused-with-500).
 
     :param refusals: what is not changed is noted there
+    :param last: fields that are changed together, after the others, and not
+        at all where a property stays that was to go
+    :returns: the image after the last of the changes; None where none was made
     """
     try:
-        change(api, image_id, changes)
-        return
+        return change(api, image_id, changes)
     except errors.TransientError as exc:
         if exc.status != _INTERNAL_ERROR:
             raise
     except errors.RefusedError:
         pass
+    answer = None
     for field, value in changes.items():
-        with refusals.noting(field):
-            change(api, image_id, {field: value})
+        if field in last:
+            continue
+        goes = value is None and image_record.is_property(field)
+        with refusals.noting(field, stays=goes):
+            answer = change(api, image_id, {field: value})
+    together = {field: changes[field] for field in last if field in changes}
+    told = ', '.join(together)
+    if together and refusals.allow(told):
+        with refusals.noting(told):
+            answer = change(api, image_id, together) or answer
+    return answer
 
 
 def set_status(api: image_api.ImageApi, image_id: str, status: str) -> None:
@@ -159,12 +175,15 @@ class Refusals:
     def __init__(self) -> None:
         self._problems: list[str] = []
         self._may_pass = False
+        self._kept: list[str] = []
 
     @contextlib.contextmanager
-    def noting(self, what: str) -> Iterator[None]:
+    def noting(self, what: str, stays: bool = False) -> Iterator[None]:
         """Note a refusal instead of raising it, or an internal error.
 
         :param what: what it is that may be refused
+        :param stays: whether something of the image's is there then that was
+            to go
         """
         try:
             yield
@@ -178,6 +197,20 @@ class Refusals:
         else:
             return
         self._problems.append(f'{what}: {problem}')
+        if stays:
+            self._kept.append(what)
+
+    def allow(self, what: str) -> bool:
+        """Return whether more may be given: nothing stays that was to go.
+
+        What the image's owner has set would be given with it.
+
+        :param what: what it is that gives more; noted where it may not
+        """
+        if self._kept:
+            kept = ', '.join(self._kept)
+            self._problems.append(f'{what}: not while it has {kept}')
+        return not self._kept
 
     def tell(self, api: image_api.ImageApi, remark: str = '') -> None:
         """Raise what was noted, if anything was.

@@ -279,6 +279,21 @@ class TestSourceTenants(TenantsTest):
         )
         self.assertEqual('image', self.slave.get(image.id).name)
 
+    def test_their_own_images_are_withdrawn_whatever_they_set(self):
+        image = self.master.create(b'data', visibility='public', user='')
+        self.livecopy(image.id)
+        self.master.patch(image.id, cinder_encryption_key_id=str(uuid.uuid4()))
+        self.master.patch(image.id, name='new', os_hidden=True)
+        self.master.request('POST', f'/images/{image.id}/actions/deactivate')
+        row = self.copy(image)
+        self.assertEqual('updated', row['Result'])
+        self.assertIn('encrypted', row['Reason'])
+        replica = self.slave.get(image.id)
+        self.assertEqual('deactivated', replica.status)
+        self.assertTrue(replica.hidden)
+        self.assertEqual('image', replica.name)
+        self.assertEqual('skipped', self.copy(image)['Result'])
+
 
 class TestOrdinaryUser(TenantsTest):
     def test_what_he_sees_there_serves_him(self):
@@ -318,6 +333,26 @@ class TestDumps(TenantsTest):
                 result = self.load(victim.id, *more, expect=1)
                 self.assertNotIn('updated', result.results.values())
                 self.assertLeftAlone(victim, b'secret')
+
+    def test_nothing_is_withdrawn_by_a_record_alone(self):
+        victim = self.slave.create(b'golden', visibility='public')
+        known = {
+            field: victim.record[field]
+            for field in ('os_hash_algo', 'os_hash_value', 'checksum')
+        }
+        for claim in dict.fromkeys(known), known:
+            self.forge(
+                victim,
+                **claim,
+                created_at='1970-01-01T00:00:00Z',
+                visibility='private',
+                os_hidden=True,
+                status='deactivated',
+            )
+            for more in (), ('--metadata-only',):
+                result = self.load(victim.id, *more, expect=1)
+                self.assertNotIn('updated', result.results.values())
+                self.assertLeftAlone(victim, b'golden')
 
     def test_metadata_of_a_dump_is_applied_to_its_own_data(self):
         image = self.put(b'data', visibility='private', name='old')

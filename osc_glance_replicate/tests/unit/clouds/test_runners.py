@@ -55,6 +55,26 @@ class TestRunners(testtools.TestCase):
         self.assertTrue(found.is_admin)
         self.assertTrue(found.owns('anybody'))
 
+    def test_roles_tell_as_whom_a_source_is_read(self):
+        for roles, project in (
+            (['member', 'reader'], 'p'),
+            (['admin', 'member', 'reader'], None),
+            ([], 'p'),
+        ):
+            token = types.SimpleNamespace(
+                role_names=roles, project_id='p', user_id='u'
+            )
+            auth = types.SimpleNamespace(
+                get_access=lambda session, token=token: token
+            )
+            self.assertEqual(project, of(auth).reader)
+        self.assertIsNone(of(types.SimpleNamespace()).reader)
+        token = types.SimpleNamespace(
+            role_names=['member'], project_id=None, user_id='u'
+        )
+        auth = types.SimpleNamespace(get_access=lambda session: token)
+        self.assertEqual('', of(auth).reader)
+
     def test_token_that_is_given_has_a_project_perhaps(self):
         found = of(object(), 'mine')
         self.assertTrue(found.owns('mine'))

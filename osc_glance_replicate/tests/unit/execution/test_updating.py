@@ -10,10 +10,14 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import dataclasses
+import time
+
 import testtools
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import events
+from osc_glance_replicate.execution import planned
 from osc_glance_replicate.execution import updating
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import options
@@ -48,15 +52,18 @@ class TestUpdating(testtools.TestCase):
             },
             **options_of_planner,
         )
-        outcome = updating.update(
-            planner.decide(image, replica, 'slave'),
+        source = source or places.Place('master')
+        self.planned = planned.Planned(
+            planner.decide(image, replica, 'slave'), source, slave, planner
+        )
+        self.updating = updating.Updating(
+            self.planned,
             slave,
-            image_reading.Reading(
-                source or places.Place('master'), 3, options.Checks(checksum)
-            ),
+            image_reading.Reading(source, 3, options.Checks(checksum)),
             listener,
         )
-        return outcome.result, outcome.reason
+        outcome = self.updating.try_once()
+        return outcome and (outcome.result, outcome.reason)
 
     def recording(self, **methods):
         """Make a destination that notes the fields it is to change."""
@@ -144,3 +151,59 @@ class TestUpdating(testtools.TestCase):
         )
         self.assertEqual('conflict', result)
         self.assertEqual([], self.asked)
+
+    def test_long_proof_is_judged_again(self):
+        """And is not made once more."""
+        slave = self.recording()
+        image = samples.image(name='new', **UNHASHED)
+        old = dataclasses.replace(image, read_at=time.monotonic() - 61)
+        master = places.Place('master')
+        slave.images[image.id] = samples.image(owner='mine')
+        for by_now, fields in (
+            (image, [['name']]),
+            (samples.image(**UNHASHED), []),
+        ):
+            self.asked.clear()
+            master.images[image.id] = by_now
+            found = self.update(
+                old, samples.image(owner='mine'), slave, source=master
+            )
+            self.assertIsNone(found)
+            self.assertEqual([], self.asked)
+            reads = master.calls.count('read')
+            if self.planned.action.changes:
+                outcome = self.updating.try_once()
+            else:
+                outcome = self.updating.lost()
+            self.assertEqual('updated', outcome.result)
+            self.assertEqual(fields, self.asked)
+            self.assertEqual(reads, master.calls.count('read'))
+
+    def test_dump_withdraws_nothing_before_its_data_is_proven(self):
+        result, _ = self.update(
+            samples.image(os_hidden=True, status='deactivated'),
+            samples.image(owner='mine'),
+            self.recording(),
+            source=places.Place('dump', b'0000'),
+            checksum=False,
+            dumped=True,
+        )
+        self.assertEqual('conflict', result)
+        self.assertEqual([], self.asked)
+
+    def test_doubt_whose_answer_was_lost_stays_one(self):
+        slave = self.recording()
+        self.update(
+            samples.image(os_hidden=True, **UNHASHED),
+            samples.image(owner='mine', **UNHASHED),
+            slave,
+        )
+        self.assertEqual('conflict', self.updating.lost().result)
+
+    def test_nothing_was_begun(self):
+        self.update(
+            samples.image(name='x'), samples.image(owner='mine'),
+            self.recording(),
+        )  # fmt: skip
+        fresh = updating.Updating(self.planned, None, None, None)
+        self.assertIsNone(fresh.lost())

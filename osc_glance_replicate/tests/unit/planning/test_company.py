@@ -222,6 +222,15 @@ class TestCompany(test_order.OrderTest):
         )
         self.assertEqual(UPDATE, needed.verb)
 
+    def test_kernel_that_is_withdrawn_is_so_whoever_needs_it(self):
+        needed, _ = self.follow(
+            {'visibility': 'public', 'status': 'deactivated', 'name': 'new'},
+            {'status': 'active', 'name': 'old'},
+            visibility='private',
+        )
+        self.assertEqual(UPDATE, needed.verb)
+        self.assertEqual(['status'], [c.field for c in needed.changes])
+
     def test_whoever_comes_first_decides_nothing(self):
         """IDs can be chosen so that a tenant's image comes first, or last."""
         for number in 2, 900:

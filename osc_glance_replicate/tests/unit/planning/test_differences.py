@@ -43,9 +43,13 @@ class TestDifferences(testtools.TestCase):
             ),
             (change('members', {}, {'a': 'accepted'}, True), False, True),
         ):
-            self.assertEqual(gives, differences.gives(each), each)
+            self.assertEqual(gives, each.gives, each)
             found = list(differences.taking_away([each]))
             self.assertEqual([each] if takes else [], found)
+
+    def test_members_that_were_not_looked_at(self):
+        unknown = change('members', {}, None, exact=True)
+        self.assertEqual([], list(differences.taking_away([unknown])))
 
     def test_members_are_taken_away_and_not_added(self):
         both = change(

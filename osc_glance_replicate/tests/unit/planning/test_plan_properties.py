@@ -105,6 +105,9 @@ class TestPlanner(testtools.TestCase):
             elif was.proof and results[key] == 'conflict':
                 # It is found out anew each time.
                 self.assertEqual(was.proof, now.proof, (was, now))
+            elif was.verb in WRITES and now.verb is plan.Verb.SKIP:
+                # It was withdrawn, and follows in nothing else.
+                self.assertRegex(now.reason, 'encrypted|volume-backed')
             elif was.verb in WRITES and not is_taken(case, now):
                 self.assertEqual(plan.Verb.UNCHANGED, now.verb, (was, now))
                 self.assertNotEqual('failed', results[key])

@@ -372,7 +372,11 @@ class TestWhoseWordCounts(testtools.TestCase):
             adopt=True,
             images=(ID,),
         )
-        self.assertTrue(action.adopts)
+        self.assertEqual(
+            (UPDATE, 'adopted, name'), (action.verb, action.reason)
+        )
+        # It stays as visible as it is.
+        self.assertFalse(action.adopts)
 
     def test_what_is_adopted_is_proven(self):
         theirs = samples.image(owner='theirs')
@@ -410,3 +414,93 @@ class TestWhoseWordCounts(testtools.TestCase):
             action = self.decide(image, replica, adopt=True, images=images)
             self.assertEqual(CONFLICT, action.verb)
             self.assertFalse(action.adopts)
+
+    def test_whoever_interrupts_an_adoption_leaves_nothing_behind(self):
+        """Its next try finds a record that is the runner's own by then."""
+        action = self.decide(
+            samples.image(visibility='public'),
+            samples.image(owner='mine', kernel_id=KERNEL),
+            adopt=True,
+            images=(ID,),
+        )
+        self.assertEqual(
+            {'kernel_id', 'visibility'}, {c.field for c in action.changes}
+        )
+
+    def test_adoption_that_cannot_be_is_not_called_one(self):
+        action = self.decide(
+            samples.image(disk_format='qcow2'),
+            samples.image(owner='mine', created_at=EARLIER),
+            adopt=True,
+            images=(ID,),
+        )
+        self.assertEqual(plan.Verb.FAIL, action.verb)
+        self.assertNotIn('adopted', action.reason)
+
+    def test_dump_withdraws_nothing_that_is_not_proven(self):
+        withdrawn = samples.image(
+            visibility='private', os_hidden=True, status='deactivated'
+        )
+        there = samples.image(owner='mine', visibility='public')
+        bare = samples.image(owner='mine', visibility='public', **WEAK)
+        action = self.decide(withdrawn, there, dumped=True)
+        self.assertEqual((UPDATE, 'sha512'), (action.verb, action.proof))
+        self.assertFalse(action.withdraws)
+        self.assertTrue(
+            self.decide(samples.image(os_hidden=True, **WEAK), there).withdraws
+        )
+        for replica, more in (
+            (there, {'metadata_only': True}),
+            (bare, {}),
+            (
+                samples.image(
+                    owner='mine',
+                    visibility='public',
+                    replica_of=f'north/{ID}',
+                    **WEAK,
+                ),
+                {'mark': 'north'},
+            ),
+        ):
+            action = self.decide(withdrawn, replica, dumped=True, **more)
+            self.assertEqual(
+                (CONFLICT, UNPROVEN), (action.verb, action.reason)
+            )
+
+    def test_what_is_not_replicated_is_withdrawn_all_the_same(self):
+        """Whoever owns it could keep it in use everywhere."""
+        image = samples.image(
+            name='new', cinder_encryption_key_id='x', status='deactivated'
+        )
+        there = samples.image(owner='mine')
+        action = self.decide(image, there)
+        self.assertEqual(
+            (UPDATE, ['status']),
+            (action.verb, [c.field for c in action.changes]),
+        )
+        self.assertIn('encrypted', action.reason)
+        for replica, more in (
+            (samples.image(owner='theirs'), {}),
+            (samples.image(owner='mine', created_at=EARLIER), {}),
+            (samples.image(owner='mine', data=b'DATA'), {}),
+            (there, {'dumped': True}),
+        ):
+            action = self.decide(image, replica, **more)
+            self.assertEqual(SKIP, action.verb)
+
+    def test_image_of_the_same_size_serves_nobody(self):
+        replica = samples.image(owner='theirs', visibility='community')
+        action = self.decide(
+            samples.image(**WEAK),
+            replica,
+            runner=runner('mine', is_admin=False),
+        )
+        self.assertEqual(CONFLICT, action.verb)
+
+    def test_what_nothing_proves_fails_what_needs_it(self):
+        action = self.decide(
+            samples.image(os_hidden=True, **WEAK),
+            samples.image(owner='mine', **WEAK),
+        )
+        self.assertEqual(UPDATE, action.verb)
+        self.assertTrue(action.fails)

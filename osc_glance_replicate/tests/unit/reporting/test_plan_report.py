@@ -53,9 +53,10 @@ class TestDifferences(testtools.TestCase):
             samples.image(),
             changes=(plan.Change('name', 'a', 'b'),),
             doubt='any',
+            reason='why',
         )
-        ((*_, difference, _),) = told.rows(lambda: [action])
-        self.assertEqual('conflict', difference)
+        ((*_, difference, detail),) = told.rows(lambda: [action])
+        self.assertEqual(('conflict', 'why'), (difference, detail))
 
     def test_what_is_read_to_prove_counts(self):
         told = plan_report.SizeReport()

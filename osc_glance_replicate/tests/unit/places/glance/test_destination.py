@@ -76,6 +76,101 @@ class TestUpdate(fake_glance.GlanceTest):
         self.assertNotIn('name', problem)
         self.assertEqual([3, 1, 1, 1], [len(o) for o in self.sent()])
 
+    def test_nothing_is_given_while_a_property_stays(self):
+        def answer(request):
+            operations = json.loads(request.body)
+            if any(o['op'] == 'remove' for o in operations):
+                return Answer(403, {'message': 'protected'})
+            changed = {o['path'][1:]: o['value'] for o in operations}
+            return Answer(200, {**samples.image().record, **changed})
+
+        problem = self.update(
+            answer,
+            ('visibility', 'public'),
+            ('name', 'x'),
+            ('kernel_id', None),
+            ('status', 'active'),
+        )
+        for words in (
+            'kernel_id: HTTP 403',
+            'visibility: not while it has kernel_id',
+            'status: not while it has kernel_id',
+        ):
+            self.assertIn(words, problem)
+        sent = [o for o in self.sent() if isinstance(o, list)]
+        self.assertEqual(
+            [{'visibility', 'name', 'kernel_id'}, {'name'}, {'kernel_id'}],
+            [{each['path'][1:] for each in o} for o in sent],
+        )
+        self.assertNotIn('reactivate', self.sent())
+
+    def test_what_its_owner_has_changed_meanwhile_is_taken_back(self):
+        judged = samples.image(owner='theirs')
+        image = samples.image(visibility='public')
+        for answer, good in (
+            ({}, True),
+            ({'kernel_id': 'evil'}, False),
+            ({'os_hash_value': 'ab'}, False),
+            ({'size': 5}, False),
+        ):
+
+            def reply(request, answer=answer):
+                operations = json.loads(request.body)
+                changed = {o['path'][1:]: o['value'] for o in operations}
+                return Answer(200, {**judged.record, **answer, **changed})
+
+            self.fake = self.useFixture(fake_glance.FakeGlance(reply))
+            place = glance.Destination(self.fake.api, 'mine')
+            action = plan.Action(
+                image,
+                'slave',
+                plan.Verb.UPDATE,
+                judged,
+                changes=(plan.Change('visibility', 'public', 'private'),),
+            )
+            if good:
+                place.update(action)
+            else:
+                error = self.assertRaises(
+                    errors.RefusedError, place.update, action
+                )
+                self.assertIn('is private now', str(error))
+            self.assertEqual(
+                ['public'] if good else ['public', 'private'],
+                [o[0]['value'] for o in self.sent()],
+            )
+
+    def test_adoption_takes_away_what_the_other_has_set_at_once(self):
+        def reply(request):
+            record = {**samples.image().record, 'owner': 'mine'}
+            if request.method == 'PATCH':
+                for each in json.loads(request.body):
+                    record[each['path'][1:]] = each.get('value')
+            return Answer(200, record)
+
+        self.fake = self.useFixture(fake_glance.FakeGlance(reply))
+        place = glance.Destination(self.fake.api, 'mine')
+        action = plan.Action(
+            samples.image(),
+            'slave',
+            plan.Verb.UPDATE,
+            samples.image(owner='theirs'),
+            changes=(
+                plan.Change('kernel_id', None, 'evil', exact=True),
+                plan.Change('tags', [], ['x'], exact=True),
+                plan.Change('visibility', 'public', 'private'),
+                plan.Change('members', {}, {'a': 'accepted'}),
+            ),
+        )
+        place.adopt(action)
+        sent = self.sent()[0]
+        self.assertEqual(
+            {'kernel_id', 'tags', 'owner', 'visibility', 'protected'},
+            {each['path'][1:] for each in sent},
+        )
+        (visibility,) = (o for o in sent if o['path'] == '/visibility')
+        self.assertEqual('private', visibility['value'])
+
     def test_internal_error_hides_no_other_change(self):
         """Glance's database will not have a value, or it was an accident."""
 

@@ -1,0 +1,91 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import dataclasses
+import time
+
+import testtools
+
+from osc_glance_replicate import errors
+from osc_glance_replicate.execution import planned
+from osc_glance_replicate.model import image_selection
+from osc_glance_replicate.model import ownership
+from osc_glance_replicate.model import replica_template
+from osc_glance_replicate.planning import decisions
+from osc_glance_replicate.planning import rules
+from osc_glance_replicate.tests.doubles import places
+from osc_glance_replicate.tests.doubles import samples
+
+
+def aged(image):
+    return dataclasses.replace(image, read_at=time.monotonic() - 61)
+
+
+class Place(places.Place):
+    """A place that knows the members of images."""
+
+    def members(self, image):
+        return {'a': 'accepted', 'b': 'accepted'}
+
+
+class TestPlanned(testtools.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.master, self.slave = Place('master'), Place('slave')
+        self.image = samples.image(visibility='shared')
+        for place in self.master, self.slave:
+            place.images[self.image.id] = self.image
+        template = replica_template.Template(
+            owners=ownership.Same(), members=True
+        )
+        self.planner = decisions.Planner(
+            image_selection.Selection(),
+            destinations={'slave': rules.Rules(template, exact=True)},
+        )
+
+    def plan(self, image, replica):
+        members = {'a': 'accepted', 'b': 'accepted'}
+        image, replica = (
+            each and dataclasses.replace(each, members=members)
+            for each in (image, replica)
+        )
+        return planned.Planned(
+            self.planner.decide(image, replica, 'slave'),
+            self.master,
+            self.slave,
+            self.planner,
+        )
+
+    def test_members_are_looked_at_again_at_both_ends(self):
+        """Else all of them would be taken for missing, or removed."""
+        for image in self.image, aged(self.image):
+            current = self.plan(image, self.image)
+            self.assertTrue(current.renew(but_not=lambda replica: False))
+            self.assertEqual('unchanged', current.action.verb.value)
+
+    def test_what_stays_as_planned(self):
+        current = self.plan(self.image, None)
+        before = current.action
+        self.assertFalse(current.renew(but_not=lambda replica: True))
+        self.assertIs(before, current.action)
+
+    def test_image_that_is_gone(self):
+        current = self.plan(aged(self.image), None)
+        del self.master.images[self.image.id]
+        for ask in current.narrow, lambda: current.renew(lambda _: False):
+            error = self.assertRaises(errors.PlaceError, ask)
+            self.assertIn('not there any more', str(error))
+
+    def test_what_is_read_lately_is_not_asked_for(self):
+        current = self.plan(self.image, None)
+        current.narrow()
+        self.assertEqual([], self.master.calls)
