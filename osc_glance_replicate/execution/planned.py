@@ -53,7 +53,9 @@ class Planned:
     @property
     def is_old(self) -> bool:
         """Whether the records may have changed since they were read."""
-        return time.monotonic() - self.action.image.read_at > _MAX_AGE
+        records = self.action.image, self.action.replica
+        read_at = min(record.read_at for record in records if record)
+        return time.monotonic() - read_at > _MAX_AGE
 
     def renew(self, but_not: Callable[[image_record.Image], bool]) -> bool:
         """Plan anew, from what there is by now.

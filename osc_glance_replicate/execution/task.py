@@ -71,15 +71,20 @@ class Task:
         try:
             return self._try_until_done()
         except errors.StoppedError:
-            return outcomes.failed(self._action, outcomes.INTERRUPTED)
+            return self._failed(outcomes.INTERRUPTED)
         except errors.ReplicateError as exc:
-            return outcomes.failed(self._action, str(exc))
+            return self._failed(str(exc))
         except Exception as exc:
             LOG.debug('defect while copying', exc_info=True)
             reason = f'unexpected {type(exc).__name__}: {exc}'
-            return outcomes.failed(self._action, errors.printable(reason))
+            return self._failed(errors.printable(reason))
         finally:
             self._leave()
+
+    def _failed(self, reason: str) -> outcomes.Outcome:
+        return outcomes.failed(
+            self._action, self._updating.after_withdrawal(reason)
+        )
 
     def _leave(self) -> None:
         """Let the other destinations begin to read without this one."""

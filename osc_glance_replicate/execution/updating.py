@@ -48,6 +48,8 @@ class Updating:
         self._listener = listener
         #: What was begun, whose answer may have been lost.
         self._begun: plan.Action | None = None
+        #: Fields that were changed before the data was proven.
+        self._withdrawn: list[str] = []
         #: Hashes of the source's data, by algorithm: it does not change.
         self._digests: dict[str, str] = {}
 
@@ -59,16 +61,15 @@ class Updating:
         """
         action = self._begun = self._planned.action
         if action.proof:
-            less = tuple(differences.taking_away(action.changes))
-            if less and action.withdraws:
-                self._destination.update(
-                    dataclasses.replace(action, changes=less)
-                )
+            if action.withdraws:
+                self._withdraw(action)
             if not self._is_proven(action):
                 return outcomes.Outcome(
                     action,
                     outcomes.Result.CONFLICT,
-                    f'other data under this ID: {action.proof} differs',
+                    self.after_withdrawal(
+                        f'other data under this ID: {action.proof} differs'
+                    ),
                 )
             if self._planned.is_old:
                 self._planned.renew(but_not=lambda replica: False)
@@ -78,6 +79,18 @@ class Updating:
         self._destination.update(action)
         return self._done(self._begun)
 
+    def _withdraw(self, action: plan.Action) -> None:
+        """Make those changes that need no proof."""
+        less = tuple(differences.taking_away(action.changes))
+        if less:
+            self._destination.update(dataclasses.replace(action, changes=less))
+            self._withdrawn += [change.field for change in less]
+
+    def after_withdrawal(self, problem: str) -> str:
+        """Return why the rest was not done, after what was."""
+        fields = ', '.join(self._withdrawn)
+        return f'{fields}; {problem}' if fields else problem
+
     def lost(self) -> outcomes.Outcome | None:
         """Return what became of what was begun, if nothing is left of it.
 
@@ -86,7 +99,7 @@ class Updating:
         return self._done(self._begun) if self._begun else None
 
     def _done(self, action: plan.Action) -> outcomes.Outcome:
-        if action.fixed or action.doubt:
+        if action.fixed or action.told_as:
             return outcomes.as_planned(action)
         return outcomes.Outcome(action, outcomes.Result.UPDATED, action.reason)
 
@@ -116,9 +129,17 @@ class Updating:
                 f'{action.image.id} has changed meanwhile, and is private '
                 'now: run again',
             )
-        marking = [c for c in action.changes if c.field == image_record.MARK]
-        changes = (*differences.of(action, replica), *marking)
-        return dataclasses.replace(action, replica=replica, changes=changes)
+        changes = [
+            *differences.of(action, replica),
+            *(c for c in action.changes if c.field == image_record.MARK),
+        ]
+        return dataclasses.replace(
+            action,
+            replica=replica,
+            changes=tuple(
+                c for c in changes if image_record.can_change(c.field)
+            ),
+        )
 
 
 def _data_of(replica: image_record.Image | None) -> object:

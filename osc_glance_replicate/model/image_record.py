@@ -116,14 +116,18 @@ def is_property(field: str) -> bool:
 def can_change(field: str) -> bool:
     """Return whether Glance lets a field of an image with data be changed.
 
-    Glance strips the names in a PATCH: ``'visibility '`` would change the
-    visibility (see fact-mistaken-names).
+    Nobody can name some of them in a PATCH.
     """
-    return (
-        field == field.strip()
-        and field not in _MISTAKEN
-        and field not in _FIXED_WITH_DATA
-    )
+    return not is_mistaken(field) and field not in _FIXED_WITH_DATA
+
+
+def is_mistaken(field: str) -> bool:
+    """Return whether Glance would take a field in a PATCH for another.
+
+    It strips the names: ``'visibility '`` would change the visibility
+    (see fact-mistaken-names).
+    """
+    return field != field.strip() or field in _MISTAKEN
 
 
 def is_id(text: str) -> bool:

@@ -96,6 +96,5 @@ def as_planned(action: plan.Action) -> Outcome:
     """Return the outcome of doing nothing: what would be done."""
     if action.fixed:
         return failed(action, plan.unchangeable(action.fixed))
-    if action.doubt:
-        return Outcome(action, Result.CONFLICT, action.reason)
-    return Outcome(action, Result(action.verb.value), action.reason)
+    verb = action.told_as or action.verb
+    return Outcome(action, Result(verb.value), action.reason)

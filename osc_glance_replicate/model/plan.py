@@ -101,8 +101,8 @@ class Action:
     :param proof: for UPDATE: what the source's data is hashed with first,
         as nothing else tells that the replica has the same
     :param withdraws: for UPDATE: what takes away does not wait for the proof
-    :param doubt: for UPDATE: why it is a conflict although it takes away
-        what the changes say
+    :param told_as: for UPDATE: CONFLICT or FAIL, where it takes away what the
+        changes say, and nothing else can be done
     :param foreign: owner of the replica, which is not ours
     :param serves: it is as good as a replica
     :param mark: what marks the replica as ours, where that is asked for
@@ -125,7 +125,7 @@ class Action:
     reason: str = ''
     proof: str = ''
     withdraws: bool = False
-    doubt: str = ''
+    told_as: Verb | None = None
     foreign: str = ''
     serves: bool = False
     mark: str = ''
@@ -146,7 +146,7 @@ class Action:
         """Whether the destination will not have the image after this."""
         if self.verb is Verb.SKIP:
             return self.replica is None
-        return self.verb in (Verb.CONFLICT, Verb.FAIL) or bool(self.doubt)
+        return self.verb in (Verb.CONFLICT, Verb.FAIL) or bool(self.told_as)
 
     @property
     def wanted(self) -> image_record.Image:

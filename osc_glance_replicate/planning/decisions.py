@@ -120,20 +120,47 @@ class Planner:
         try:
             shaped, owner = there.template.apply(image, capped)
         except LookupError as exc:
-            return action.with_verb(plan.Verb.FAIL, str(exc.args[0]))
+            failed = action.with_verb(plan.Verb.FAIL, str(exc.args[0]))
+            return self._but_withdrawn(failed, routine)
         adopts = self._adopts(image, referred)
         action = dataclasses.replace(
             action, shaped=shaped, owner=owner, exact=there.exact or adopts
         )
         if replica and is_there:
-            return updates.Judge(
-                there,
-                computed=not self.dumped,
-                metadata_only=self.metadata_only,
-                adopts=adopts,
-                routine=routine,
-            ).decide(action, replica)
+            return self._judge(there, adopts, routine).decide(action, replica)
         return self._copy(action, replica)
+
+    def _judge(
+        self, there: rules.Rules, adopts: bool, routine: bool
+    ) -> updates.Judge:
+        return updates.Judge(
+            there,
+            computed=not self.dumped,
+            metadata_only=self.metadata_only,
+            adopts=adopts,
+            routine=routine,
+        )
+
+    def _but_withdrawn(
+        self, failed: plan.Action, routine: bool
+    ) -> plan.Action:
+        """Return a failure, with what its replica loses all the same.
+
+        Whoever owns an image chooses its members: that nobody knows one of
+        them does not delay a withdrawal.
+        """
+        image, replica = failed.image, failed.replica
+        if not replica or replica.status not in image_record.SETTLED:
+            return failed
+        there = self.at(failed.to)
+        template = dataclasses.replace(there.template, members=False)
+        try:
+            shaped, owner = template.apply(image, failed.capped)
+        except LookupError:
+            return failed
+        action = dataclasses.replace(failed, shaped=shaped, owner=owner)
+        judge = self._judge(there, False, routine)
+        return judge.only_withdraw(action, replica)
 
     def _copy(
         self, action: plan.Action, replica: image_record.Image | None

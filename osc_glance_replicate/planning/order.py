@@ -74,7 +74,9 @@ class Order:
                 else:
                     yield from self._decide(row)
         for row in kept:
-            if image := row[0]:
+            image = row[0]
+            # What is not copied needs nothing, and vouches for nothing.
+            if image and not self._planner.selection.reason_not_to_copy(image):
                 needs = self._references(image).values()
                 self._company.note(image, needs)
         for row in kept:

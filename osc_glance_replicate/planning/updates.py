@@ -63,6 +63,8 @@ class Judge:
             )
         same, evidence = there.same_data(image, replica)
         mine = there.runner.owns(replica.owner)
+        if other := there.other_mark(replica):
+            return action.with_verb(plan.Verb.CONFLICT, f'replica of {other}')
         if reason := image_selection.not_portable(image):
             ours = same and (mine or replica.owner == action.owner)
             return self._withdraw(action, replica, reason, ours)
@@ -76,9 +78,17 @@ class Judge:
                 plan.Verb.CONFLICT,
                 f'other data under this ID: {evidence} differs',
             )
-        if other := there.other_mark(replica):
-            return action.with_verb(plan.Verb.CONFLICT, f'replica of {other}')
         return self._bring_up_to_date(action, replica, evidence)
+
+    def only_withdraw(
+        self, failed: plan.Action, replica: image_record.Image
+    ) -> plan.Action:
+        """Return a failure, with what a replica loses all the same."""
+        changes = self.decide(failed, replica).changes
+        less = tuple(differences.taking_away(changes))
+        if not less or not self.computed:
+            return failed
+        return _losing(failed, less, failed.reason, told_as=failed.verb)
 
     def _bring_up_to_date(
         self, action: plan.Action, replica: image_record.Image, evidence: str
@@ -142,10 +152,7 @@ class Judge:
                 reason,
                 routine=self.routine or action.capped,
             )
-        fields = ', '.join(change.field for change in less)
-        return action.with_verb(
-            plan.Verb.UPDATE, f'{fields}; {reason}', changes=less
-        )
+        return _losing(action, less, reason)
 
     def _change(
         self,
@@ -195,13 +202,7 @@ class Judge:
         less = tuple(differences.taking_away(changes))
         if not less or not self.computed:
             return action.with_verb(plan.Verb.CONFLICT, _UNPROVEN)
-        fields = ', '.join(change.field for change in less)
-        return action.with_verb(
-            plan.Verb.UPDATE,
-            f'{fields}; {_UNPROVEN}',
-            changes=less,
-            doubt=_UNPROVEN,
-        )
+        return _losing(action, less, _UNPROVEN, told_as=plan.Verb.CONFLICT)
 
     def _is_proven(self, replica: image_record.Image, evidence: str) -> bool:
         """Return whether a replica has the source's data, by its record.
@@ -223,7 +224,7 @@ class Judge:
         action = dataclasses.replace(action, exact=True)
         found = list(differences.of(action, replica))
         taken = self._change(action, replica, found, evidence)
-        if taken.doubt or taken.verb is plan.Verb.CONFLICT:
+        if taken.told_as or taken.verb is plan.Verb.CONFLICT:
             return action.with_verb(plan.Verb.CONFLICT, _UNPROVEN)
         if taken.verb is plan.Verb.FAIL:
             return taken
@@ -236,6 +237,23 @@ class Judge:
             withdraws=taken.withdraws and not others,
             reason=reason,
         )
+
+
+def _losing(
+    action: plan.Action,
+    less: tuple[plan.Change, ...],
+    reason: str,
+    told_as: plan.Verb | None = None,
+) -> plan.Action:
+    """Return an action in which a replica only loses something.
+
+    :param reason: why nothing else is done
+    :param told_as: what comes of it all the same
+    """
+    fields = ', '.join(change.field for change in less)
+    return action.with_verb(
+        plan.Verb.UPDATE, f'{fields}; {reason}', changes=less, told_as=told_as
+    )
 
 
 def _leave_to_owner(

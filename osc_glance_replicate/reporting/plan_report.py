@@ -67,7 +67,7 @@ class CompareReport(report.Report[plan.Action]):
     def _detail(self, action: plan.Action) -> Any:
         """Return the differences: as a text, or as data."""
         changes = (*action.changes, *action.fixed)
-        if not changes or action.doubt:
+        if not changes or action.told_as:
             return self._text(action.reason)
         if self._for_people:
             return self._text(
@@ -116,8 +116,8 @@ def _difference(action: plan.Action) -> _Difference | None:
             return _Difference.INCOMPLETE
         case plan.Verb.CONFLICT if action.incomplete:
             return _Difference.INCOMPLETE
-        case plan.Verb.UPDATE if action.doubt:
-            return _Difference.CONFLICT
+        case plan.Verb.UPDATE if action.told_as:
+            return _Difference(action.told_as.value)
         case plan.Verb.UPDATE:
             return _Difference.METADATA
         case plan.Verb.FAIL if action.fixed:

@@ -67,21 +67,7 @@ class Destination(source.Source, places.Destination):
         else:
             self._note_staged(image, replica)
             imports.refuse_locked(self._api, replica, self._delivery_of(image))
-            changes = _completion(action, replica)
-            # Glance would take '/visibility ' for the visibility itself.
-            mistaken = [
-                field
-                for field in changes
-                if field not in image_record.DEFAULTS
-                and not image_record.can_change(field)
-            ]
-            if mistaken:
-                raise errors.RefusedError(
-                    self.name,
-                    f'{image.id} is queued there, and Glance lets nobody set '
-                    f'{", ".join(map(repr, mistaken))} of it any more',
-                )
-            records.change(self._api, replica.id, changes)
+            records.change(self._api, replica.id, _completion(action, replica))
         records.probe(self._api, image.id, self._publication(action))
 
     def _note_staged(
@@ -223,11 +209,13 @@ class Destination(source.Source, places.Destination):
         :raises RefusedError: this user may not, or it is gone
         """
         image_id = action.image.id
-        if action.replica and action.replica.visibility == 'shared':
-            # Those of an image that is not shared cannot be removed.
-            refusals = records.Refusals()
-            members.write(self._api, image_id, {}, True, refusals)
-            refusals.tell(self._api)
+        if action.replica and action.replica.visibility != 'shared':
+            # It may have members all the same, whom nobody could remove
+            # (see fact-hidden-members).
+            records.change(self._api, image_id, {'visibility': 'shared'})
+        refusals = records.Refusals()
+        members.write(self._api, image_id, {}, True, refusals)
+        refusals.tell(self._api)
         # What the other has set goes at once: whoever goes on with this after
         # an interruption takes the image for the runner's own.
         theirs = {

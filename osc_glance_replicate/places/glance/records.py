@@ -233,6 +233,16 @@ def _patch(
     changes: Mapping[str, Any],
     expect: Collection[int],
 ) -> requests.Response:
+    """Send changes.
+
+    :raises RefusedError: Glance would take some for changes of other fields
+    """
+    if mistaken := [*filter(image_record.is_mistaken, changes)]:
+        raise errors.RefusedError(
+            api.name,
+            f'{image_id} is there, and Glance lets nobody set '
+            f'{", ".join(map(repr, mistaken))} of it any more',
+        )
     return api.request(
         'PATCH',
         image_api.path(image_id),

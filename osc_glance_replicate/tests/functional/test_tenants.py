@@ -256,6 +256,21 @@ class TestSourceTenants(TenantsTest):
             'nothing proves that its data is the same', row['Reason']
         )
 
+    def test_no_member_delays_a_withdrawal(self):
+        """Whoever owns an image may make anything a member of it."""
+        owners = '--owner', 'by-name', '--members'
+        image = self.master.create(b'data', user='demo', visibility='shared')
+        self.copy(image, *owners)
+        nowhere = {'member': 'f' * 32}
+        self.master.request(
+            'POST', f'/images/{image.id}/members', 'demo', json=nowhere
+        )
+        self.master.request('POST', f'/images/{image.id}/actions/deactivate')
+        row = self.copy(image, *owners, expect=1)
+        self.assertEqual('failed', row['Result'])
+        self.assertTrue(row['Reason'].startswith('status; the name of'), row)
+        self.assertEqual('deactivated', self.slave.get(image.id).status)
+
     def test_image_without_a_hash_is_read_to_prove(self):
         """As nova's snapshots on Ceph are, each time that they change."""
         image = self.master.create(b'snapshot')
@@ -450,6 +465,36 @@ class TestAdopt(TenantsTest):
         self.slave.patch(image.id, visibility='shared')
         listed = self.slave.request('GET', members).json()['members']
         self.assertEqual([], listed)
+
+    def test_members_from_before_are_gone(self):
+        """Glance hides them while an image is private, and keeps them."""
+        image = self.master.create(b'data', visibility='shared')
+        base.pass_a_second()
+        self.slave.create(
+            b'data', id=image.id, user='demo', visibility='shared'
+        )
+        alt = self.slave.project_id('alt')
+        members = f'/images/{image.id}/members'
+        self.slave.request('POST', members, json={'member': alt})
+        self.slave.patch(image.id, visibility='private')
+        self.assertEqual('updated', self.copy(image, '--adopt')['Result'])
+        self.assertReplica(image, b'data')
+        listed = self.slave.request('GET', members).json()['members']
+        self.assertEqual([], listed)
+
+    def test_no_property_publishes_what_is_adopted(self):
+        """Glance strips the names in a PATCH."""
+        image = self.master.create(b'data', **{'visibility ': 'public'})
+        base.pass_a_second()
+        self.slave.create(b'data', id=image.id, user='demo')
+        self.master.patch(image.id, name='new')
+        row = self.copy(image, '--adopt', expect=1)
+        self.assertEqual('failed', row['Result'])
+        replica = self.slave.get(image.id)
+        self.assertEqual(
+            ('new', 'private', self.slave.project_id()),
+            (replica.name, replica.visibility, replica.owner),
+        )
 
     def test_other_data_is_not_adopted(self):
         image = self.master.create(b'data')

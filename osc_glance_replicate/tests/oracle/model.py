@@ -249,7 +249,7 @@ class Glance:
             raise Forbidden(f'{action} of other data')
         if self._make(changes, replica):
             return 'failed'
-        doubted = action.doubt or changes != action.changes
+        doubted = action.told_as or changes != action.changes
         return 'conflict' if doubted else 'updated'
 
     def _make(self, changes: Iterable[plan.Change], replica: Stored) -> bool:

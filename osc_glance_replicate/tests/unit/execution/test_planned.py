@@ -85,6 +85,17 @@ class TestPlanned(testtools.TestCase):
             error = self.assertRaises(errors.PlaceError, ask)
             self.assertIn('not there any more', str(error))
 
+    def test_older_record_decides(self):
+        """A short listing was read long before the end of a long one."""
+        fresh, old = self.image, aged(self.image)
+        for image, replica, is_old in (
+            (fresh, None, False),
+            (fresh, fresh, False),
+            (old, fresh, True),
+            (fresh, old, True),
+        ):
+            self.assertEqual(is_old, self.plan(image, replica).is_old)
+
     def test_what_is_read_lately_is_not_asked_for(self):
         current = self.plan(self.image, None)
         current.narrow()

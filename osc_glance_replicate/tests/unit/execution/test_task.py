@@ -154,6 +154,17 @@ class TestTask(testtools.TestCase):
         )
         self.assertEqual(['update'], slave.calls)
 
+    def test_failure_tells_what_was_withdrawn_before_it(self):
+        unhashed = {'os_hash_value': None, 'checksum': None}
+        self.image = samples.image(name='new', os_hidden=True, **unhashed)
+        slave = places.Place('slave')
+        master = places.Place(
+            'master', read=[errors.RefusedError('master', 'not you')]
+        )
+        told = self.carry_out(slave, replica=samples.image(), source=master)
+        self.assertEqual(('failed', 'os_hidden; master: not you'), told)
+        self.assertEqual(['update'], slave.calls)
+
     def test_update_that_leaves_a_difference_has_failed(self):
         slave = places.Place('slave')
         replica = samples.image(name='old', disk_format='iso')

@@ -97,7 +97,8 @@ class TestUpdating(testtools.TestCase):
                 )
                 if result == 'conflict':
                     self.assertEqual(
-                        'other data under this ID: sha512 differs', reason
+                        'os_hidden; other data under this ID: sha512 differs',
+                        reason,
                     )
 
     def test_what_is_read_to_prove_is_told_of(self):
@@ -126,6 +127,19 @@ class TestUpdating(testtools.TestCase):
         )
         self.assertEqual('updated', result)
         self.assertEqual([['name', 'tags']], self.asked)
+
+    def test_what_glance_would_mistake_is_not_sent_after_an_adoption(self):
+        now = samples.image(owner='mine')
+        slave = self.recording(adopt=lambda action: now)
+        result, reason = self.update(
+            samples.image(name='new', **{'visibility ': 'public'}),
+            samples.image(owner='theirs'),
+            slave,
+            adopt=True,
+        )
+        self.assertEqual('failed', result)
+        self.assertIn('does not let visibility ', reason)
+        self.assertEqual([['name']], self.asked)
 
     def test_what_was_replaced_meanwhile_stays_private(self):
         now = samples.image(owner='mine', data=b'DATA')

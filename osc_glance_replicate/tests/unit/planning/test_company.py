@@ -248,6 +248,18 @@ class TestCompany(test_order.OrderTest):
             )
             self.assertFalse(needed.capped)
 
+    def test_what_is_not_copied_vouches_for_nothing(self):
+        for fields in {'status': 'deactivated'}, {'os_hidden': True}:
+            own = samples.image(
+                2, owner='admin', kernel_id=test_order.AKI.id, **fields
+            )
+            needed, _ = self.follow(
+                {'visibility': 'community'}, also=[own], visibility='public'
+            )
+            self.assertEqual(
+                ('community', True), (needed.wanted.visibility, needed.capped)
+            )
+
     def test_what_it_needs_itself_is_no_way_round(self):
         ramdisk = samples.image(8, owner='admin')
         kernel = samples.image(

@@ -100,7 +100,7 @@ class TestPlanner(testtools.TestCase):
                 ),
             )
             key = now.image.id, now.to
-            if was.doubt:
+            if was.told_as:
                 self.assertEqual(plan.Verb.CONFLICT, now.verb, (was, now))
             elif was.proof and results[key] == 'conflict':
                 # It is found out anew each time.

@@ -28,6 +28,8 @@ SKIP = plan.Verb.SKIP
 
 CONFLICT = plan.Verb.CONFLICT
 
+FAIL = plan.Verb.FAIL
+
 ID = samples.image().id
 
 KERNEL = samples.image(2).id
@@ -49,7 +51,10 @@ class TestWhoseWordCounts(testtools.TestCase):
 
     def decide(self, image, replica, *, owners=None, exact=False, **options):
         there = rules.Rules(
-            replica_template.Template(owners=owners or ownership.Owners()),
+            replica_template.Template(
+                owners=owners or ownership.Owners(),
+                members=options.pop('members', False),
+            ),
             exact=exact,
             runner=options.pop('runner', runner('mine')),
             mark=options.pop('mark', ''),
@@ -69,6 +74,10 @@ class TestWhoseWordCounts(testtools.TestCase):
             samples.image(owner='theirs', visibility='public', **WEAK),
             samples.image(
                 owner='theirs', visibility='public', os_hash_value=None
+            ),
+            # Nobody can boot it.
+            samples.image(
+                owner='theirs', visibility='public', status='deactivated'
             ),
         ):
             action = self.decide(samples.image(name='new'), replica)
@@ -104,11 +113,18 @@ class TestWhoseWordCounts(testtools.TestCase):
                 (SKIP, f'{visibility} there, of project theirs'),
                 (action.verb, action.reason),
             )
-        other = samples.image(owner='theirs', data=b'DATA')
-        action = self.decide(
-            samples.image(), other, runner=runner('mine', is_admin=False)
-        )
-        self.assertEqual(CONFLICT, action.verb)
+        for fields in (
+            {'visibility': 'community', 'data': b'DATA'},
+            {'visibility': 'community', **WEAK},
+            # His role allows more than that of an ordinary user.
+            {'visibility': 'private'},
+        ):
+            action = self.decide(
+                samples.image(),
+                samples.image(owner='theirs', **fields),
+                runner=runner('mine', is_admin=False),
+            )
+            self.assertEqual(CONFLICT, action.verb, fields)
 
     def test_withdrawal_that_does_not_reach_is_said(self):
         image = samples.image(status='deactivated')
@@ -227,7 +243,7 @@ class TestWhoseWordCounts(testtools.TestCase):
             )
             if changed:
                 self.assertEqual(
-                    (UPDATE, unproven), (action.verb, action.doubt)
+                    (UPDATE, CONFLICT), (action.verb, action.told_as)
                 )
                 self.assertTrue(action.reason.endswith(f'; {unproven}'))
             else:
@@ -319,6 +335,49 @@ class TestWhoseWordCounts(testtools.TestCase):
                     )
                 else:
                     self.assertNotEqual(CONFLICT, action.verb)
+
+    def test_mark_of_another_name_counts_whatever_the_source_is(self):
+        replica = samples.image(owner='mine', replica_of=f'south/{ID}')
+        image = samples.image(
+            os_hidden=True, status='deactivated', cinder_encryption_key_id='x'
+        )
+        action = self.decide(image, replica, mark='north')
+        self.assertEqual(
+            (CONFLICT, 'replica of south', ()),
+            (action.verb, action.reason, action.changes),
+        )
+
+    def test_unknown_member_delays_no_withdrawal(self):
+        image = samples.image(
+            name='new',
+            visibility='shared',
+            status='deactivated',
+            os_hidden=True,
+            members={'nowhere': 'accepted'},
+        )
+        for image_, replica, more, changed in (
+            (image, samples.image(owner='mine'), {}, ['os_hidden', 'status']),
+            (image, samples.image(owner='theirs'), {}, []),
+            (image, samples.image(owner='mine'), {'dumped': True}, []),
+            (
+                samples.image(visibility='shared', members=image.members),
+                samples.image(owner='mine', visibility='public'),
+                {},
+                ['visibility'],
+            ),
+        ):
+            action = self.decide(image_, replica, members=True, **more)
+            self.assertEqual(changed, sorted(c.field for c in action.changes))
+            self.assertTrue(action.fails)
+            self.assertTrue(
+                action.reason.endswith(
+                    'the project nowhere is a member, and --owner mine maps '
+                    'none: give --owner or --map-owner'
+                ),
+                action.reason,
+            )
+            told = action.told_as if changed else action.verb
+            self.assertEqual(FAIL, told)
 
     def test_missing_mark_is_no_difference_and_set_with_others(self):
         replica = samples.image(owner='mine')

@@ -52,7 +52,7 @@ class TestDifferences(testtools.TestCase):
             plan.Verb.UPDATE,
             samples.image(),
             changes=(plan.Change('name', 'a', 'b'),),
-            doubt='any',
+            told_as=plan.Verb.CONFLICT,
             reason='why',
         )
         ((*_, difference, detail),) = told.rows(lambda: [action])

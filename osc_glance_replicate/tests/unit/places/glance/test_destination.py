@@ -143,6 +143,11 @@ class TestUpdate(fake_glance.GlanceTest):
     def test_adoption_takes_away_what_the_other_has_set_at_once(self):
         def reply(request):
             record = {**samples.image().record, 'owner': 'mine'}
+            if request.path.endswith('/members'):
+                listed = [{'member_id': 'x', 'status': 'accepted'}]
+                return Answer(200, {'members': listed})
+            if request.method == 'DELETE':
+                return Answer(204)
             if request.method == 'PATCH':
                 for each in json.loads(request.body):
                     record[each['path'][1:]] = each.get('value')
@@ -163,13 +168,26 @@ class TestUpdate(fake_glance.GlanceTest):
             ),
         )
         place.adopt(action)
-        sent = self.sent()[0]
+        asked = [r.method for r in self.fake.requests]
+        # What is private may have members that only who shares it sees.
+        self.assertEqual(['PATCH', 'GET', 'DELETE', 'PATCH', 'GET'], asked)
+        shared, _, _, sent, _ = self.sent()
+        self.assertEqual(
+            [('/visibility', 'shared')],
+            [(each['path'], each['value']) for each in shared],
+        )
         self.assertEqual(
             {'kernel_id', 'tags', 'owner', 'visibility', 'protected'},
             {each['path'][1:] for each in sent},
         )
         (visibility,) = (o for o in sent if o['path'] == '/visibility')
         self.assertEqual('private', visibility['value'])
+
+    def test_what_glance_would_mistake_is_never_sent(self):
+        for field in 'visibility ', ' owner', 'base':
+            told = self.update(lambda request: Answer(500), (field, 'public'))
+            self.assertIn(f"lets nobody set '{field}'", told)
+            self.assertEqual([], self.sent())
 
     def test_internal_error_hides_no_other_change(self):
         """Glance's database will not have a value, or it was an accident."""
