@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Limits of the time and memory that a peer may take, and of redirects.
+"""Limits of the time and memory that a peer may take.
 
 They hold for all requests, also those of keystoneauth and openstacksdk, which
 limit nothing but the silence between two bytes (see fact-timeouts).
@@ -21,7 +21,6 @@ import contextlib
 import io
 import time
 from typing import Any
-import urllib.parse
 
 from keystoneauth1 import session as ksa_session
 import requests
@@ -41,16 +40,9 @@ _DOCUMENT_TIMEOUT = 300.0
 #: have 128 properties (see fact-property-limits).
 MAX_DOCUMENT = 64 * 1024**2
 
-#: The header that holds the target of a redirect that must not be followed.
-LOCATION = 'X-Osc-Glance-Replicate-Location'
-
 
 class TooLongError(requests.exceptions.RequestException):
     """An answer is longer than it may be."""
-
-
-class RedirectedError(requests.exceptions.RequestException):
-    """A password or a token was to be sent elsewhere."""
 
 
 class Adapter(ksa_session.TCPKeepAliveAdapter):
@@ -72,15 +64,6 @@ class Adapter(ksa_session.TCPKeepAliveAdapter):
             super().send, request, stream, timeout, verify, cert, proxies
         )
         response = _await(call, request)
-        if response.is_redirect and _logs_in(request):
-            _refuse_elsewhere(request, response)
-        if response.is_redirect and (
-            # What is streamed follows no redirect, and requests would read
-            # all that comes with it, and fail where its URL is invalid:
-            # see fact-redirects.
-            stream or _leads_elsewhere(request, response)
-        ):
-            response.headers[LOCATION] = response.headers.pop('Location')
         if not stream:
             load(response, MAX_DOCUMENT)
         return response
@@ -106,7 +89,21 @@ def load(response: requests.Response, most: int, cut: bool = False) -> None:
         raise requests.exceptions.ConnectionError(
             f'it took more than {_DOCUMENT_TIMEOUT:.0f} s'
         ) from exc
-    response.raw = io.BytesIO(document)
+    response.raw = _Loaded(document, response.raw)
+
+
+class _Loaded(io.BytesIO):
+    """An answer that was read, as requests expects it of urllib3.
+
+    :param answer: as it came: cookies are looked for in its headers
+    """
+
+    def __init__(self, document: bytes, answer: Any) -> None:
+        super().__init__(document)
+        self._original_response = getattr(answer, '_original_response', None)
+
+    def release_conn(self) -> None:
+        """Do nothing; handlers of a 401 would have the connection back."""
 
 
 def _read(response: requests.Response, most: int, cut: bool) -> bytes:
@@ -142,57 +139,3 @@ def _await(
             deadline = body.taken_at + _UPLOAD_ANSWER_TIMEOUT
         if time.monotonic() > deadline:
             raise requests.exceptions.ReadTimeout('it never answers')
-
-
-def _logs_in(request: requests.PreparedRequest) -> bool:
-    """Return whether a request asks a Keystone for a token."""
-    path = urllib.parse.urlsplit(str(request.url)).path
-    return request.method == 'POST' and path.rstrip('/').endswith('/tokens')
-
-
-def _refuse_elsewhere(
-    request: requests.PreparedRequest, response: requests.Response
-) -> None:
-    """Let a login be redirected within its server, at the most.
-
-    :raises RedirectedError: it leads to another scheme, host or port
-    """
-    try:
-        here, there = (
-            urllib.parse.urlsplit(
-                urllib.parse.urljoin(str(request.url), location)
-            )
-            for location in ('', response.headers['Location'])
-        )
-        server = here.scheme, here.hostname, here.port
-        if server == (there.scheme, there.hostname, there.port):
-            return
-        where = f'{there.scheme}://{there.hostname}'
-    except ValueError:
-        where = 'nowhere'
-    response.close()
-    raise RedirectedError(
-        f'HTTP {response.status_code}: redirects the login to {where}, where '
-        'no password goes: correct its auth_url'
-    )
-
-
-def _leads_elsewhere(
-    request: requests.PreparedRequest, response: requests.Response
-) -> bool:
-    """Return whether a token or a password would go to another server.
-
-    keystoneauth would take it there: see fact-redirects.
-    """
-    try:
-        here = urllib.parse.urlsplit(str(request.url))
-        there = urllib.parse.urlsplit(
-            urllib.parse.urljoin(
-                str(request.url), response.headers['Location']
-            )
-        )
-        is_secured = (here.scheme, there.scheme) == ('http', 'https')
-        is_same = (here.scheme, here.port) == (there.scheme, there.port)
-        return here.hostname != there.hostname or not (is_same or is_secured)
-    except ValueError:
-        return True

@@ -26,6 +26,7 @@ import openstack.connection
 
 from osc_glance_replicate import background
 from osc_glance_replicate.clouds import limits
+from osc_glance_replicate.clouds import redirects
 from osc_glance_replicate import errors
 from osc_glance_replicate import retry
 
@@ -178,6 +179,7 @@ def limited_session(**options: Any) -> ksa_session.Session:
     :param options: of keystoneauth's session
     """
     session = ksa_session.Session(**options)
+    redirects.limit(session)
     _mount(session, 1)
     return session
 
@@ -191,6 +193,7 @@ def limit(
         own, and beyond ten, urllib3 would warn of every one that it discards
         (see fact-connection-pool)
     """
+    redirects.limit(connection.session)
     _mount(connection.session, transfers)
 
 

@@ -25,6 +25,7 @@ from openstack import exceptions as sdk_exceptions
 import requests
 
 from osc_glance_replicate.clouds import limits
+from osc_glance_replicate.clouds import redirects
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.places.glance import clock
@@ -211,7 +212,7 @@ class ImageApi:
     def _error(self, response: requests.Response) -> errors.PlaceError:
         status = response.status_code
         if 300 <= status < 400:
-            host = _host(response.headers.get(limits.LOCATION, ''))
+            host = _host(response.headers.get(redirects.LOCATION, ''))
             return errors.PlaceError(
                 self.name,
                 f'HTTP {status}: redirects to {host}, which is not followed: '
