@@ -60,6 +60,31 @@ def without_passwords(text: object) -> str:
     return _USER_INFO.sub('', str(text))
 
 
+#: Characters of a text that says something: more than anybody reads, and all
+#: that a whole terminal holds.
+MOST = 4000
+
+
+def shortened(words: str, most: int = MOST) -> str:
+    """Cut a text; a long one ends with how long it is."""
+    if len(words) <= most:
+        return words
+    return f'{words[:most]}… ({len(words)} characters)'
+
+
+def line(text: object, most: int = MOST) -> str:
+    """Return what may be told of an error, wherever that is read.
+
+    It is one printable line that somebody can read, without passwords of
+    URLs.
+
+    :param text: anything; str() of it is used
+    :param most: maximum number of its characters
+    """
+    # What is cut in the middle of a password would not look like one.
+    return printable(shortened(without_passwords(text), most))
+
+
 #: Where in Python's source OpenSSL has said something.
 _PYTHONS_OWN = re.compile(r' ?\(_ssl\.c:\d+\)')
 
@@ -87,12 +112,12 @@ def explain(exc: BaseException) -> str:
 class ReplicateError(Exception):
     """Base of all errors of this plugin.
 
-    The message is one printable line, without passwords of URLs: what, where
-    and what to do next.
+    The message is one line, as line() makes it: what, where and what to do
+    next.
     """
 
     def __str__(self) -> str:
-        return printable(without_passwords(super().__str__()))
+        return line(super().__str__())
 
 
 class CloudError(ReplicateError):

@@ -163,7 +163,7 @@ class DaskCrew:
 
     def _fail(self, job: _Job, problem: str) -> None:
         """Settle that nothing came of what was asked for."""
-        reason = errors.printable(f'{self._address}: {problem}')
+        reason = errors.line(f'{self._address}: {problem}')
         self._settle(
             {
                 future: outcomes.failed(action, reason)

@@ -31,8 +31,14 @@ def install() -> None:
             )
 
 
+#: Characters of a message for debugging, which may be a document, and of a
+#: line of a traceback.
+_DOCUMENT = 64_000
+_LINE = 65_536
+
+
 class Formatter(logging.Formatter):
-    """Makes what another formatter writes printable, without passwords.
+    """Makes what another formatter writes a line that may be told.
 
     A message is one line, whatever is in it; a traceback has lines of its
     own.
@@ -48,9 +54,8 @@ class Formatter(logging.Formatter):
         """Return what is written."""
         # Others have the same record.
         safe = copy.copy(record)
-        safe.msg, safe.args = _safe(record.getMessage()), None
-        return '\n'.join(map(_safe, self._inner.format(safe).split('\n')))
-
-
-def _safe(text: str) -> str:
-    return errors.printable(errors.without_passwords(text))
+        debugs = record.levelno <= logging.DEBUG
+        most = _DOCUMENT if debugs else errors.MOST
+        safe.msg, safe.args = errors.line(record.getMessage(), most), None
+        lines = self._inner.format(safe).split('\n')
+        return '\n'.join(errors.line(each, _LINE) for each in lines)

@@ -77,7 +77,7 @@ class Task:
         except Exception as exc:
             LOG.debug('defect while copying', exc_info=True)
             reason = f'unexpected {type(exc).__name__}: {exc}'
-            return self._failed(errors.printable(reason))
+            return self._failed(errors.line(reason))
         finally:
             self._leave()
 

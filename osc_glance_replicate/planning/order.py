@@ -142,9 +142,7 @@ class Order:
                 to,
                 plan.Verb.FAIL,
                 replica,
-                reason=errors.printable(
-                    f'unexpected {type(exc).__name__}: {exc}'
-                ),
+                reason=errors.line(f'unexpected {type(exc).__name__}: {exc}'),
             )
 
     def _plan_with_references(

@@ -22,9 +22,6 @@ from osc_glance_replicate import errors
 #: name (see fact-text-limits), so that those of real images stay whole.
 _SHORT = 255
 
-#: Characters of a text that says something.
-_LONG = 4000
-
 
 def name(text: object) -> str:
     """Return a name or an ID; a long one ends with how long it is."""
@@ -38,10 +35,8 @@ def value(content: object) -> str:
 
 def text(words: object) -> str:
     """Return a reason, an error or the like; a very long one is cut, too."""
-    return _shown(str(words), _LONG)
+    return _shown(str(words), errors.MOST)
 
 
 def _shown(words: str, most: int) -> str:
-    if len(words) <= most:
-        return errors.printable(words)
-    return f'{errors.printable(words[:most])}… ({len(words)} characters)'
+    return errors.printable(errors.shortened(words, most))

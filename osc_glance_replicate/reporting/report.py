@@ -230,7 +230,7 @@ class VerifyReport(Report[verify.Finding]):
                 self._name(finding.name),
                 self._size(finding.size),
                 finding.result.value,
-                self._text(errors.printable(finding.reason)),
+                self._text(errors.line(finding.reason)),
             )
 
     def _summary(self) -> str:

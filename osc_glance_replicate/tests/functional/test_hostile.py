@@ -258,6 +258,14 @@ class TestLogin(base.FunctionalTest):
             self.assertIn('Cannot use cloud', result.stderr)
             self.assertLess(result.peak, _MOST)
 
+    def test_words_without_end(self):
+        error = {'error': {'code': 401, 'message': 'x' * 11 * base.MIB}}
+        for cloud in self.master, self.slave:
+            process = self._start(cloud, faults.Answer(401, document=error))
+            result = self.finish(process, expect=1)
+            self.assertIn(f"Cannot use cloud '{cloud.name}'", result.stderr)
+            self.assertLess(len(result.stderr), 10_000)
+
 
 class TestOtherImages(links.BrokenLinksTest):
     """What is said of one image is never taken for the word on another."""

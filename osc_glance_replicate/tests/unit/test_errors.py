@@ -39,6 +39,15 @@ class TestErrors(testtools.TestCase):
         error = errors.PlaceError('slave', 'said \x1b[31m\nboo')
         self.assertEqual(r'slave: said \x1b[31m\nboo', str(error))
 
+    def test_message_is_no_longer_than_somebody_reads(self):
+        told = str(errors.CloudError('slave', 'x' * 11_000_000))
+        self.assertTrue(told.startswith("Cannot use cloud 'slave': xxx"))
+        self.assertTrue(told.endswith('x… (11000026 characters)'))
+        self.assertLess(len(told), 4100)
+        # Half a password is one, too.
+        url = f'http://user:{"secret" * 1000}@x/'
+        self.assertEqual('http://x/', errors.line(url))
+
     def test_cloud_is_named(self):
         self.assertEqual(
             "Cannot use cloud 'slave': no such host",

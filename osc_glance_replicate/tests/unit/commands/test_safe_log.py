@@ -49,6 +49,21 @@ class TestSafeLog(testtools.TestCase):
         logging.warning('to %s', 'http://user:secret@x/')
         self.assertEqual('begin to http://x/\n', self.stream.getvalue())
 
+    def test_what_nobody_can_read_is_cut(self):
+        end = '… (11000000 characters)\n'
+        for tell, most in (logging.error, 4000), (logging.debug, 64_000):
+            self.stream.truncate(0)
+            self.stream.seek(0)
+            tell('x' * 11_000_000)
+            self.assertEqual(
+                f'begin {"x" * most}{end}', self.stream.getvalue()
+            )
+        try:
+            raise ValueError('y' * 11_000_000)
+        except ValueError:
+            logging.exception('it failed')
+        self.assertLess(len(self.stream.getvalue()), 140_000)
+
     def test_traceback_keeps_its_lines(self):
         try:
             raise ValueError('\x1b[2J http://user:secret@x/')

@@ -139,6 +139,14 @@ class TestTask(testtools.TestCase):
             )
             self.assertEqual(heard, listener.heard)
 
+    def test_what_nobody_thought_of_is_told_like_an_error(self):
+        told = f'http://me:secret@x/ {"x" * 11_000_000}'
+        slave = places.Place('slave', stage=[ValueError(told)])
+        result, reason = self.carry_out(slave)
+        self.assertEqual('failed', result)
+        self.assertIn('unexpected ValueError: http://x/ xxx', reason)
+        self.assertLess(len(reason), 4100)
+
     def test_size_only_is_said(self):
         slave = places.Place('slave')
         self.image = samples.image(
