@@ -16,7 +16,7 @@ import abc
 import argparse
 import collections
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar, TYPE_CHECKING, TypeVar
+from typing import Any, ClassVar, NoReturn, TYPE_CHECKING, TypeVar
 
 from osc_lib.command import command
 
@@ -53,6 +53,7 @@ class ReplicateCommand(command.Lister):
         Its help keeps paragraphs, and examples as they are.
         """
         from osc_glance_replicate.commands import help_text
+        from osc_glance_replicate import errors
 
         self._parser = super().get_parser(prog_name)
         help_text.keep_paragraphs(self._parser)
@@ -60,6 +61,13 @@ class ReplicateCommand(command.Lister):
         # parse intermixed, see fact-arguments; cliff calls parse_args.
         intermixed = self._parser.parse_intermixed_args
         setattr(self._parser, 'parse_args', intermixed)
+        refuse = self._parser.error
+
+        def refuse_safely(message: str) -> NoReturn:
+            # It quotes the command line, which may hold a password.
+            refuse(errors.line(message))
+
+        setattr(self._parser, 'error', refuse_safely)
         self.add_options(self._parser)
         return self._parser
 

@@ -145,11 +145,16 @@ def scheduler(text: str) -> str:
 
     :returns: the address, with its scheme
     """
-    scheme, separator, host = text.rpartition('://')
+    scheme, separator, address = text.rpartition('://')
     scheme = scheme if separator else 'tcp'
+    # Dask knows no users, and nobody is to see somebody's password.
+    _, user, host = address.rpartition('@')
+    text = f'{scheme}://{host}'
     parts = urllib.parse.urlsplit(f'//{host}')
     try:
-        complete = parts.hostname and parts.port and not parts.path
+        complete = (
+            parts.hostname and parts.port and not parts.path and not user
+        )
     except ValueError:
         complete = False
     if scheme not in ('tcp', 'tls') or not complete:

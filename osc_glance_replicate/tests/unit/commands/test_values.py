@@ -34,7 +34,6 @@ class TestValues(parsing.ParserTest):
             'host:8786',
             'tcp://10.0.0.1:8786',
             'tcp://127.0.0.1.example:8786',
-            'tcp://localhost@host:8786',
         ):
             told = self.assertWrong('--to', 'x', '--scheduler', address)
             self.assertIn('tls://', told)
@@ -45,10 +44,27 @@ class TestValues(parsing.ParserTest):
             'tls://host',
             'tls://host:x',
             'tls://',
+            'tcp://localhost@host:8786',
+            'tls://me:secret@host:8786',
             '',
         ):
             told = self.assertWrong('--to', 'x', '--scheduler', address)
             self.assertIn('no address of a scheduler', told)
+
+    def test_no_password_is_quoted(self):
+        url = 'tls://me:secret@host:8786'
+        for words in (
+            ('--scheduler', url),
+            ('--scheduler', 'me:secret@host:8786'),
+            ('--to', f':{url}'),
+            ('--min-size', url),
+            ('--transfers', url),
+            ('--set-property', url),
+            ('--method', url),
+            ('--none-such', url),
+        ):
+            told = self.assertWrong('--to', 'x', *words)
+            self.assertNotIn('secret', told, words)
 
     def test_sizes(self):
         for text, number in (
