@@ -202,10 +202,13 @@ class TestLogin(base.FunctionalTest):
 
     alone = False
 
+    def _keystone(self, cloud):
+        keystone = cloud.connections[''].config.auth['auth_url']
+        return self.useFixture(proxy.Proxy(keystone.removesuffix('/v3')))
+
     def _start(self, cloud, answer):
         """Start a command whose login to a cloud is always answered so."""
-        keystone = cloud.connections[''].config.auth['auth_url']
-        link = self.useFixture(proxy.Proxy(keystone.removesuffix('/v3')))
+        link = self._keystone(cloud)
         fault = faults.Fault(answer=answer)
         link.on('POST', '/auth/tokens$', fault, times=None)
         verb = (
@@ -265,6 +268,60 @@ class TestLogin(base.FunctionalTest):
             result = self.finish(process, expect=1)
             self.assertIn(f"Cannot use cloud '{cloud.name}'", result.stderr)
             self.assertLess(len(result.stderr), 10_000)
+
+
+    def test_no_url_steers_a_terminal(self):
+        """Neither of the catalogue, nor of a document of versions."""
+        nowhere = 'http://127.0.0.1:1/\x1b]0;evil\x07\x1b[2J\x9b31m\n/v3'
+        raw = faults.Answer(
+            headers={'Content-Type': 'application/json'},
+            body=[f'{{"versions": "{nowhere}"}}'.encode()],
+        )
+
+        def spoil_catalog(document):
+            for service in document['token']['catalog']:
+                for endpoint in service['endpoints']:
+                    if service['type'] == 'image':
+                        endpoint['url'] = nowhere
+            return document
+
+        def spoil_links(document):
+            versions = document.get('versions', {}).get('values', [])
+            for version in versions or [document['version']]:
+                version['links'] = [{'rel': 'self', 'href': nowhere}]
+            return document
+
+        runs = []
+        for cloud in self.master, self.slave:
+            for method, path, fault in (
+                ('POST', '/auth/tokens$', faults.Fault(rewrite=spoil_catalog)),
+                ('GET', '/(v3/?)?$', faults.Fault(rewrite=spoil_links)),
+                ('GET', '/$', faults.Fault(answer=raw)),
+            ):
+                link = self._keystone(cloud)
+                link.on(method, path, fault, times=None)
+                # Of which it asks for the versions.
+                url = link.url if method == 'GET' else link.url + '/v3'
+                for log in (), self.loud():
+                    auth = {'auth': {'auth_url': url}}
+                    process = self.start(
+                        *('--os-cloud', 'master', *log),
+                        *('image', 'replicate', 'size', '--to', 'slave'),
+                        environment=self.clouds_yaml(**{cloud.name: auth}),
+                    )
+                    runs.append((link, method, path, log, process))
+        for link, method, path, log, process in runs:
+            # keystoneauth believes no link that leads to another host.
+            result = self.finish(process, expect=None)
+            self.assertIn(result.code, (0, 1))
+            self.assertTrue(link.seen(method, path))
+            told = [result.stdout, result.stderr]
+            if log:
+                told.append(pathlib.Path(log[-1]).read_text())
+                self.assertIn('evil', told[-1])
+            for text in told:
+                for char in '\x1b\x07\x9b':
+                    self.assertNotIn(char, text)
 
 
 class TestOtherImages(links.BrokenLinksTest):
