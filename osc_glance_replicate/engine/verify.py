@@ -73,7 +73,9 @@ class _Nowhere(places.Destination):
             image, record={**image.record, 'status': 'active'}
         )
 
-    def publish(self, action: plan.Action) -> None:
+    def publish(
+        self, action: plan.Action, verified: image_record.Image
+    ) -> None:
         del self._arrived[action.image.id]
 
     def update(self, action: plan.Action) -> None:

@@ -247,7 +247,7 @@ class Task:
         if not same:
             return self._quarantine(evidence)
         self._planned.narrow()
-        destination.publish(self._action)
+        destination.publish(self._action, replica)
         return outcomes.Outcome(
             self._action,
             outcomes.Result.COPIED,

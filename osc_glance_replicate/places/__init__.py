@@ -165,8 +165,14 @@ class Destination(Place, Protocol):
         own are: see fact-body-errors.
         """
 
-    def publish(self, action: plan.Action) -> None:
-        """Set the owner, visibility and the like of a verified replica."""
+    def publish(
+        self, action: plan.Action, verified: image_record.Image
+    ) -> None:
+        """Set the owner, visibility and the like of a verified replica.
+
+        :param verified: the replica, as it was when it was
+        :raises RefusedError: it is not any more, and private again
+        """
         return
 
     def update(self, action: plan.Action) -> None:

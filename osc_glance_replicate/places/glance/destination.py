@@ -107,10 +107,15 @@ class Destination(source.Source, places.Destination):
         imports.run(self._api, image, self._delivery_of(image))
         self._staged.discard(image.id)
 
-    def publish(self, action: plan.Action) -> None:
+    def publish(
+        self, action: plan.Action, verified: image_record.Image
+    ) -> None:
         """Set owner, visibility, protected and os_hidden, in one request.
 
         Members come after it: an image that is not shared yet can have none.
+
+        :raises RefusedError: the replica was changed meanwhile, and is
+            private again; or not all is accepted
         """
         image_id = action.image.id
         changes = self._publication(action)
@@ -119,7 +124,8 @@ class Destination(source.Source, places.Destination):
             # What its Glance likes to bring: see fact-download-properties.
             marks = dict.fromkeys(replica.marks)
             changes = {**_completion(action, replica), **marks, **changes}
-        records.change(self._api, image_id, changes)
+        if answer := records.change(self._api, image_id, changes):
+            self._hold_against(action, verified, answer)
         wanted = action.wanted.members
         # What is completed may have some that an earlier run has set.
         if wanted or (wanted is not None and action.exact):
@@ -165,10 +171,10 @@ class Destination(source.Source, places.Destination):
         answer = records.change_what_is_possible(
             self._api, image_id, asked, refusals, gives
         )
-        owner = action.replica.owner if action.replica else None
-        is_anothers = self._project and owner not in (None, self._project)
-        if is_anothers and gives and answer:
-            self._hold_against(action, answer)
+        judged = action.replica
+        is_anothers = judged is not None and self._is_anothers(judged)
+        if judged and is_anothers and gives and answer:
+            self._hold_against(action, judged, answer, status)
         if wanted is not None and refusals.allow('members'):
             members.write(self._api, image_id, wanted, action.exact, refusals)
         if status == 'active' and refusals.allow('status'):
@@ -176,23 +182,37 @@ class Destination(source.Source, places.Destination):
                 records.set_status(self._api, image_id, status)
         refusals.tell(
             self._api,
-            f'it belongs to project {owner} there' if is_anothers else '',
+            f'it belongs to project {judged.owner} there'
+            if judged and is_anothers
+            else '',
         )
 
     def _hold_against(
-        self, action: plan.Action, answer: image_record.Image
+        self,
+        action: plan.Action,
+        judged: image_record.Image,
+        answer: image_record.Image,
+        status: str | None = None,
     ) -> None:
         """Take back what was given where it is not what was judged.
 
-        Its owner may have changed it since it was read.
+        Who may change the image may have done so since it was read.
 
+        :param status: what it was given since, if it was
         :raises RefusedError: it is not
         """
-        judged = action.replica or answer
+        wanted, have = action.wanted.properties, judged.properties
+        # What the user does not own keeps nothing that its owner has set.
+        may_keep = {} if self._is_anothers(judged) else have
         same = (
             (answer.size, answer.digests) == (judged.size, judged.digests)
+            and answer.status in (judged.status, status)
             and answer.owner in (judged.owner, action.owner)
-            and answer.properties.keys() <= action.wanted.properties.keys()
+            and answer.properties.keys() <= wanted.keys() | may_keep.keys()
+            and all(
+                value in (wanted.get(name), have.get(name))
+                for name, value in answer.properties.items()
+            )
         )
         if not same:
             records.change(self._api, answer.id, {'visibility': 'private'})
@@ -201,6 +221,12 @@ class Destination(source.Source, places.Destination):
                 f'{answer.id} was changed meanwhile in project '
                 f'{judged.owner}, and is private now: run again',
             )
+
+    def _is_anothers(self, replica: image_record.Image) -> bool:
+        return bool(self._project) and replica.owner not in (
+            None,
+            self._project,
+        )
 
     def adopt(self, action: plan.Action) -> image_record.Image:
         """Make another's image the runner's own, private and unprotected.

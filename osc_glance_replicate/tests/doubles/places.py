@@ -64,7 +64,7 @@ class Place:
         self.images[image.id] = samples.image(data=written)
         self._call('write')
 
-    def publish(self, action):
+    def publish(self, action, verified):
         self._call('publish')
 
     def update(self, action):

@@ -137,7 +137,11 @@ class Exchange:
     ) -> None:
         changed: dict[str, str | None] = dict(fault.headers)
         call.status = int(line.split()[1])
-        if fault.rewrite and body and call.status < http.HTTPStatus.BAD_REQUEST:
+        if (
+            fault.rewrite
+            and body
+            and call.status < http.HTTPStatus.BAD_REQUEST
+        ):
             document = fault.rewrite(json.loads(b''.join(body)))
             written = json.dumps(document).encode()
             changed['content-length'] = str(len(written))

@@ -269,7 +269,6 @@ class TestLogin(base.FunctionalTest):
             self.assertIn(f"Cannot use cloud '{cloud.name}'", result.stderr)
             self.assertLess(len(result.stderr), 10_000)
 
-
     def test_no_url_steers_a_terminal(self):
         """Neither of the catalogue, nor of a document of versions."""
         nowhere = 'http://127.0.0.1:1/\x1b]0;evil\x07\x1b[2J\x9b31m\n/v3'
@@ -367,6 +366,28 @@ class TestOtherImages(links.BrokenLinksTest):
         self.assertCopied(good)
         self.assertEqual([], self.asked(self.destination, 'PATCH', theirs.id))
         self.assertEqual(victim, self.slave.get(victim.id))
+
+    def test_replica_that_is_another_once_it_is_published(self):
+        image = self.image(1000, visibility='public')
+
+        def changed(record):
+            if record['visibility'] == 'public':
+                record['kernel_id'] = str(uuid.uuid4())
+            return record
+
+        fault = faults.Fault(rewrite=changed)
+        self.destination.on('PATCH', image.id, fault, times=None)
+        result = self.copy(image.id, expect=1)
+        self.assertReasons(result, **{image.name: 'is private now'})
+        replica = self.slave.get(image.id)
+        self.assertEqual(
+            ('private', 'active'),
+            (replica.record['visibility'], replica.status),
+        )
+        # Where nobody has changed anything, it is published then.
+        self.assertEqual(
+            {image.id: 'updated'}, self.livecopy(image.id).results
+        )
 
     def test_id_that_is_gone_is_not_a_name(self):
         gone = str(uuid.uuid4())

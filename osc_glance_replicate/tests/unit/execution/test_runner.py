@@ -90,7 +90,7 @@ class TestRunner(testtools.TestCase):
         other_published = threading.Event()
         needed, needy, other = (samples.image(n).id for n in (1, 2, 3))
 
-        def publish(action):
+        def publish(action, verified):
             if action.image.id == needed:
                 other_published.wait(_PATIENCE)
             published.append(action.image.id)

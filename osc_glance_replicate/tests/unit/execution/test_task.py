@@ -79,7 +79,7 @@ class TestTask(testtools.TestCase):
         published = []
 
         class Slave(places.Place):
-            def publish(self, action):
+            def publish(self, action, verified):
                 published.append(action.wanted.visibility)
 
         there = rules.Rules(replica_template.Template(visibility='community'))
@@ -206,7 +206,7 @@ class TestTask(testtools.TestCase):
         slave, master = places.Place('slave'), places.Place('master')
         self.image = samples.image(visibility='public')
         published = []
-        slave.publish = lambda action: published.append(
+        slave.publish = lambda action, verified: published.append(
             action.wanted.visibility
         )
         write = slave.write

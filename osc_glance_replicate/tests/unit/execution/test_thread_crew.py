@@ -138,8 +138,8 @@ class TestFan(testtools.TestCase):
     def _call_when_published(self, place, barrier):
         publish = place.publish
 
-        def published(action):
-            publish(action)
+        def published(action, verified):
+            publish(action, verified)
             barrier.wait(_PATIENCE)
 
         place.publish = published

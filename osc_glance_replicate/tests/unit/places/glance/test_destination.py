@@ -105,19 +105,23 @@ class TestUpdate(fake_glance.GlanceTest):
         self.assertNotIn('reactivate', self.sent())
 
     def test_what_its_owner_has_changed_meanwhile_is_taken_back(self):
-        judged = samples.image(owner='theirs')
-        image = samples.image(visibility='public')
+        judged = samples.image(owner='theirs', note='x', theirs='y')
+        image = samples.image(visibility='public', note='x')
         for answer, good in (
             ({}, True),
+            ({'theirs': 'y'}, False),
             ({'kernel_id': 'evil'}, False),
             ({'os_hash_value': 'ab'}, False),
             ({'size': 5}, False),
+            ({'status': 'deactivated'}, False),
+            ({'note': 'evil'}, False),
         ):
 
             def reply(request, answer=answer):
                 operations = json.loads(request.body)
+                gone = {**judged.record, 'theirs': None}
                 changed = {o['path'][1:]: o['value'] for o in operations}
-                return Answer(200, {**judged.record, **answer, **changed})
+                return Answer(200, {**gone, **answer, **changed})
 
             self.fake = self.useFixture(fake_glance.FakeGlance(reply))
             place = glance.Destination(self.fake.api, 'mine')
@@ -138,6 +142,40 @@ class TestUpdate(fake_glance.GlanceTest):
             self.assertEqual(
                 ['public'] if good else ['public', 'private'],
                 [o[0]['value'] for o in self.sent()],
+            )
+
+    def test_replica_is_published_as_it_was_verified_or_not_at_all(self):
+        verified = samples.image(owner='mine', kernel_id='ours', own='x')
+        image = samples.image(visibility='public', kernel_id='ours')
+        other = {'os_hash_value': 'ab', 'size': 5, 'status': 'deactivated'}
+        for answer, good in (
+            ({}, True),
+            ({'own': None}, True),
+            ({'kernel_id': 'evil'}, False),
+            ({'ramdisk_id': 'evil'}, False),
+            ({'owner': 'theirs'}, False),
+            *(({field: value}, False) for field, value in other.items()),
+        ):
+
+            def reply(request, answer=answer):
+                operations = json.loads(request.body)
+                changed = {o['path'][1:]: o['value'] for o in operations}
+                return Answer(200, {**verified.record, **answer, **changed})
+
+            self.fake = self.useFixture(fake_glance.FakeGlance(reply))
+            place = glance.Destination(self.fake.api, 'mine')
+            action = plan.Action(image, 'slave', plan.Verb.COPY)
+            if good:
+                place.publish(action, verified)
+            else:
+                error = self.assertRaises(
+                    errors.RefusedError, place.publish, action, verified
+                )
+                self.assertIn('is private now', str(error))
+            self.assertEqual(
+                ['public'] if good else ['public', 'private'],
+                [o[0]['value'] for o in self.sent()],
+                answer,
             )
 
     def test_adoption_takes_away_what_the_other_has_set_at_once(self):
