@@ -195,6 +195,9 @@ class Task:
             self._destination.stage(self._action)
             try:
                 self._destination.write(image, body)
+                if bring_in := self._destination.importer(image):
+                    self._judge_again()
+                    bring_in(self._action.image)
             except errors.BusyError as exc:
                 # Not sent; the record tells whether it is busy still.
                 raise errors.TransientError(exc.place, exc.problem) from exc
@@ -212,6 +215,22 @@ class Task:
                     'removed: try again',
                 ) from exc
         self._sent = True
+
+    def _judge_again(self) -> None:
+        """Judge what waits for its import, as staging it may take long.
+
+        :raises PlaceError: it is not to be copied any more
+        """
+        if not self._planned.is_old:
+            return
+        self._planned.renew(but_not=lambda replica: False)
+        action = self._action
+        if action.verb is not plan.Verb.COPY:
+            raise errors.PlaceError(
+                action.to,
+                f'{action.image.id} is not imported, as by now it is not to '
+                f'be copied: {action.reason or action.verb.value}; run again',
+            )
 
     def _open(
         self, part: places.Data | None, kept: int

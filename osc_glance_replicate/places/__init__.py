@@ -165,6 +165,13 @@ class Destination(Place, Protocol):
         own are: see fact-body-errors.
         """
 
+    def importer(self, image: image_record.Image) -> Fetch | None:
+        """Return what makes a replica of data that was written.
+
+        :returns: None where nothing has to be done for it
+        """
+        return None
+
     def publish(
         self, action: plan.Action, verified: image_record.Image
     ) -> None:

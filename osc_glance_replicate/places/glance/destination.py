@@ -92,15 +92,18 @@ class Destination(source.Source, places.Destination):
         return self._delivery.of_staged if staged else self._delivery
 
     def write(self, image: image_record.Image, body: places.Body) -> None:
-        """Send the data of a staged replica, and have it imported if asked.
+        """Send the data of a staged replica, unless it is there already.
 
         :raises BusyError: another upload or import of it is in progress
         :raises TransientError: it may be tried again
         """
         if image.id not in self._staged:
             writer.send(self._api, image, body, self._delivery)
-        if self.imports or image.id in self._staged:
-            self._import(image)
+
+    def importer(self, image: image_record.Image) -> places.Fetch | None:
+        """Return how what was sent is imported, where that is to be done."""
+        is_to_be = self.imports or image.id in self._staged
+        return self._import if is_to_be else None
 
     def _import(self, image: image_record.Image) -> None:
         """Import what is staged, or what Glance downloads."""

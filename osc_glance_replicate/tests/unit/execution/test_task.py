@@ -230,6 +230,40 @@ class TestTask(testtools.TestCase):
             self.assertEqual(visibilities, published)
         self.assertIn('left private', reason)
 
+    def test_what_is_staged_is_judged_again_before_its_import(self):
+        """Both records are read, where they were read too long ago."""
+        staged = samples.image(status='uploading')
+        for by_now, there, age, told in (
+            (samples.image(), staged, 61, ''),
+            (samples.image(), samples.image(data=b'DATA'), 59, ''),
+            (samples.image(status='deactivated'), staged, 61, 'deactivated'),
+            (samples.image(), samples.image(data=b'DATA'), 61, 'other data'),
+            (None, staged, 61, 'not there any more'),
+        ):
+            slave, master = places.Place('slave'), places.Place('master')
+            slave.imports = True
+            if by_now:
+                master.images[staged.id] = by_now
+            self.image = samples.image()
+
+            def take_long(image, body, slave=slave, age=age, there=there):
+                object.__setattr__(image, 'read_at', time.monotonic() - age)
+                slave.images[image.id] = there
+
+            def bring_in(image, slave=slave):
+                slave.calls.append('import')
+                slave.images[image.id] = samples.image()
+
+            slave.write = take_long
+            slave.importer = lambda image, act=bring_in: act
+            result, reason = self.carry_out(slave, source=master)
+            self.assertIn(told, reason)
+            self.assertEqual(
+                ('failed', False) if told else ('copied', True),
+                (result, 'import' in slave.calls),
+                reason,
+            )
+
     def test_unproven_data_is_a_conflict(self):
         bare = {'os_hash_value': None, 'checksum': None}
         self.image = samples.image(os_hidden=True, **bare)

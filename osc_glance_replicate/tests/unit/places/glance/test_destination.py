@@ -312,6 +312,8 @@ class TestDestination(importing.ImportTest):
     def write(self, place):
         body = samples.body(samples.Data(b'data'), self.image)
         place.write(self.image, body)
+        if bring_in := place.importer(self.image):
+            bring_in(self.image)
 
     def test_nothing_is_staged_for_a_record_that_takes_no_import(self):
         lock = {'os_glance_import_task': 'task 1'}
