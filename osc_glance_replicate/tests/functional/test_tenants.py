@@ -20,58 +20,10 @@ import json
 import uuid
 
 from osc_glance_replicate.tests.functional import base
-from osc_glance_replicate.tests.functional import dumps
+from osc_glance_replicate.tests.functional import tenants
 
 
-class TenantsTest(dumps.DumpTest):
-    alone = False
-
-    def copy(self, *images, **options):
-        """Run a livecopy of some images.
-
-        :returns: the only row
-        """
-        words = [getattr(image, 'id', image) for image in images]
-        (row,) = self.livecopy('--show-all', *words, **options).rows
-        return row
-
-    def compare(self, image, *arguments, expect=3):
-        result = self.openstack(
-            '--os-cloud', 'master', 'image', 'replicate', 'compare', '-f',
-            'json', '--to', 'slave', '--show-all', image.id, *arguments,
-            expect=expect,
-        )  # fmt: skip
-        (row,) = result.rows
-        return row
-
-    def unhash(self, cloud, *images):
-        """Have a cloud know no hash of images, as of snapshots on Ceph."""
-        for image in images:
-            cloud.sql(
-                'UPDATE images SET os_hash_algo = NULL, os_hash_value = NULL, '
-                'checksum = NULL WHERE id = %s',
-                image.id,
-            )
-
-    def forget(self, image):
-        """Remove an image so that its UUID can be used again."""
-        for table in 'image_properties', 'image_locations', 'image_tags':
-            self.slave.sql(
-                f'DELETE FROM {table} WHERE image_id = %s',
-                image.id,
-            )
-        self.slave.sql('DELETE FROM images WHERE id = %s', image.id)
-        self.slave.stored(image.id).unlink(missing_ok=True)
-
-    def assertLeftAlone(self, record, data=None, cloud=None):
-        """Nothing of a record has changed, not even when it was changed."""
-        cloud = cloud or self.slave
-        self.assertEqual(record.record, cloud.get(record.id).record)
-        if data is not None:
-            self.assertEqual(data, cloud.data(record.id))
-
-
-class TestDestinationTenants(TenantsTest):
+class TestDestinationTenants(tenants.TenantsTest):
     """They make the UUID before the run does."""
 
     def test_right_data_under_properties_of_their_own(self):
@@ -196,7 +148,7 @@ class TestDestinationTenants(TenantsTest):
         self.assertReplica(self.master.get(image.id), b'data')
 
 
-class TestSourceTenants(TenantsTest):
+class TestSourceTenants(tenants.TenantsTest):
     """They make the UUID of an image that the destination has."""
 
     def test_size_is_no_evidence(self):
@@ -310,7 +262,7 @@ class TestSourceTenants(TenantsTest):
         self.assertEqual('skipped', self.copy(image)['Result'])
 
 
-class TestOrdinaryUser(TenantsTest):
+class TestOrdinaryUser(tenants.TenantsTest):
     def test_what_he_sees_there_serves_him(self):
         image = self.master.create(
             b'data', user='alt', visibility='community', name='new'
@@ -327,7 +279,7 @@ class TestOrdinaryUser(TenantsTest):
         self.assertLeftAlone(theirs)
 
 
-class TestDumps(TenantsTest):
+class TestDumps(tenants.TenantsTest):
     """Whoever writes a dump chooses its records."""
 
     def forge(self, victim, **fields):
@@ -380,7 +332,7 @@ class TestDumps(TenantsTest):
         self.assertEqual(('new', 'public'), (replica.name, replica.visibility))
 
 
-class TestMarks(TenantsTest):
+class TestMarks(tenants.TenantsTest):
     """What --mark gives to replicas, and nobody else can."""
 
     def test_replicas_are_marked_when_they_are_published(self):
@@ -432,7 +384,7 @@ class TestMarks(TenantsTest):
         self.assertEqual({}, region.get(image.id).marks)
 
 
-class TestAdopt(TenantsTest):
+class TestAdopt(tenants.TenantsTest):
     def test_what_others_have_put_there(self):
         image = self.master.create(b'data', visibility='public', tags=['a'])
         base.pass_a_second()
