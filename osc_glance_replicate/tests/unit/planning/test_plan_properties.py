@@ -257,9 +257,13 @@ class TestModel(testtools.TestCase):
                     case.source,
                 )
             if replica and replica.data not in (None, image.data):
+                name = plan.Change('name', 'new', 'old')
                 self.assertRaises(
                     model.Forbidden,
                     place.apply,
-                    action.with_verb(plan.Verb.UPDATE, ''),
+                    # Neither is it read, nor does it take anything away.
+                    action.with_verb(
+                        plan.Verb.UPDATE, '', changes=(name,), proof=''
+                    ),
                     case.source,
                 )
