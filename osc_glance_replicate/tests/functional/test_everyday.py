@@ -124,9 +124,9 @@ class TestReader(EverydayTest):
             expect=expect,
         )
 
-    def compare(self, *images, expect=0):
-        ids = [image.id for image in images]
-        rows = self.ask('compare', '--show-all', *ids, expect=expect).rows
+    def compare(self, *images, options=(), expect=0):
+        words = [*options, *(image.id for image in images)]
+        rows = self.ask('compare', '--show-all', *words, expect=expect).rows
         return {row['ID']: (row['Difference'], row['Detail']) for row in rows}
 
     def test_he_compares_what_he_sees(self):
@@ -148,6 +148,19 @@ class TestReader(EverydayTest):
         )
         (size,) = self.ask('size', public.id, own.id).rows
         self.assertEqual((0, 0), (size['Images'], size['Bytes']))
+
+    def test_names_of_other_projects(self):
+        """The option of the run is of no use to him."""
+        public = self.master.create(b'public', visibility='public')
+        own = self.master.create(b'own', user='demo')
+        by_name = '--owner', 'by-name'
+        for image in public, own:
+            self.copy(image, *by_name)
+        found = self.compare(public, own, options=by_name, expect=1)
+        self.assertEqual(('same', ''), found[own.id])
+        difference, detail = found[public.id]
+        self.assertEqual('failed', difference)
+        self.assertIn('cannot be read in master-demo: give --map', detail)
 
     def test_what_he_does_not_see_is_missing(self):
         own = self.master.create(b'own', user='demo')
