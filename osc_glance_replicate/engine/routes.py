@@ -224,7 +224,7 @@ def _rules(
         exact=to.replica.exact,
         # Asked for only if anything is to be copied.
         formats=lambda: place.formats,
-        runner=runners.of(to.name, connection),
+        runner=place.runner,
         ahead=lambda: place.clock - clock(),
         delivery=to.delivery,
         mark=to.replica.mark,
@@ -238,7 +238,8 @@ def _destination(
 ) -> glance.Destination:
     api = _image_api(to.name, connection, request)
     imports.check(api, to.delivery)
-    return glance.Destination(api, connection.current_project_id, to.delivery)
+    runner = runners.of(to.name, connection)
+    return glance.Destination(api, runner, to.delivery)
 
 
 def _image_api(

@@ -22,6 +22,7 @@ from osc_glance_replicate.model import plan
 from osc_glance_replicate import places
 from osc_glance_replicate.planning import alignment
 from osc_glance_replicate.planning import decisions
+from osc_glance_replicate.planning import updates
 
 #: Seconds after which what a record says is asked for again before anything
 #: is made of it.
@@ -112,6 +113,12 @@ class Planned:
         self, image: image_record.Image, replica: image_record.Image | None
     ) -> plan.Action:
         action = self.action
-        return self._planner.decide(
+        decided = self._planner.decide(
             image, replica, action.to, action.referred, action.capped
         )
+        lacks = action.lacks
+        needs = self._planner.at(action.to).references
+        if needs(image) != needs(action.image):
+            # Nobody has looked at what it refers to by now.
+            lacks = 'it refers to other images by now: run again'
+        return updates.without_needs(dataclasses.replace(decided, lacks=lacks))

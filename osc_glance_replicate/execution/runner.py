@@ -210,11 +210,10 @@ class Runner:
         return (list(group) for _, group in groups)
 
     def _lost(self, action: plan.Action) -> str:
-        """Return the ID of an image that a new one needs and will not get."""
-        if action.verb is plan.Verb.COPY:
-            for image_id in action.after:
-                if (action.to, image_id) in self._failed:
-                    return image_id
+        """Return the ID of an image that one needs and will not get."""
+        for image_id in action.after:
+            if (action.to, image_id) in self._failed:
+                return image_id
         return ''
 
     def _ended(self, future: outcomes.Future) -> outcomes.Outcome:

@@ -129,16 +129,18 @@ class Updating:
                 f'{action.image.id} has changed meanwhile, and is private '
                 'now: run again',
             )
-        changes = [
-            *differences.of(action, replica),
-            *(c for c in action.changes if c.field == image_record.MARK),
-        ]
+        changes = tuple(differences.of(action, replica))
+        if fixed := [
+            c for c in changes if not image_record.can_change(c.field)
+        ]:
+            raise errors.RefusedError(
+                action.to,
+                f'{action.image.id} is private now: '
+                f'{plan.unchangeable(fixed)}',
+            )
+        marking = [c for c in action.changes if c.field == image_record.MARK]
         return dataclasses.replace(
-            action,
-            replica=replica,
-            changes=tuple(
-                c for c in changes if image_record.can_change(c.field)
-            ),
+            action, replica=replica, changes=(*changes, *marking)
         )
 
 

@@ -146,12 +146,14 @@ class Image:
     :param flaw: why the place that gave it says that it cannot be used
     :param members: of a shared image: project ID → status of the membership;
         None where they were not looked at
+    :param unread: why they could not be read
     :param read_at: when it was read, as of time.monotonic
     """
 
     record: Mapping[str, Any]
     flaw: str = ''
     members: Mapping[str, str] | None = None
+    unread: str = ''
     read_at: float = dataclasses.field(
         default_factory=time.monotonic, compare=False, repr=False
     )

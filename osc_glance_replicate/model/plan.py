@@ -105,6 +105,8 @@ class Action:
         changes say, and nothing else can be done
     :param foreign: owner of the replica, which is not ours
     :param serves: it is as good as a replica
+    :param usable: for SKIP: what is there does for an image that needs it
+    :param lacks: why it cannot have what it needs there; it only loses then
     :param mark: what marks the replica as ours, where that is asked for
     :param adopts: for UPDATE: the replica is another's, and becomes ours
     :param exact: what only the replica has is to go
@@ -128,6 +130,8 @@ class Action:
     told_as: Verb | None = None
     foreign: str = ''
     serves: bool = False
+    usable: bool = False
+    lacks: str = ''
     mark: str = ''
     adopts: bool = False
     exact: bool = False
@@ -145,7 +149,7 @@ class Action:
     def fails(self) -> bool:
         """Whether the destination will not have the image after this."""
         if self.verb is Verb.SKIP:
-            return self.replica is None
+            return not (self.serves or self.usable)
         return self.verb in (Verb.CONFLICT, Verb.FAIL) or bool(self.told_as)
 
     @property

@@ -53,6 +53,7 @@ class Template:
         :raises LookupError: a project has no counterpart there
         """
         owner = self.owners.at(image.owner) if image.owner else None
+        was_shared = image.visibility == 'shared'
         if self.left_out or self.properties or self.visibility:
             record = self._record(image)
             if self.visibility:
@@ -66,7 +67,7 @@ class Template:
             image = dataclasses.replace(image, record=record)
         members = (
             self._members(image)
-            if self.members and image.visibility == 'shared'
+            if self.members and was_shared and image.visibility == 'shared'
             else None
         )
         if members != image.members:

@@ -155,7 +155,7 @@ def _with_members(row: Row, everywhere: Sequence[places.Place]) -> Row:
                 )
             except errors.PlaceError as exc:
                 found[index] = dataclasses.replace(
-                    image, flaw=f'its members cannot be read: {exc}'
+                    image, unread=f'its members cannot be read: {exc}'
                 )
     return found
 

@@ -94,6 +94,33 @@ class Planner:
         :param referred: another image needs it, whatever is selected
         :param capped: it gets no more visibility than it has at its source
         """
+        decided = self._decide(image, replica, to, referred, capped)
+        if decided.verb is not plan.Verb.SKIP or not replica:
+            return decided
+        return dataclasses.replace(
+            decided, usable=self._is_usable(image, replica, self.at(to))
+        )
+
+    def _is_usable(
+        self,
+        image: image_record.Image,
+        replica: image_record.Image,
+        there: rules.Rules,
+    ) -> bool:
+        try:
+            _, owner = there.template.apply(image)
+        except LookupError:
+            owner = None
+        return there.is_usable(image, replica, owner)
+
+    def _decide(
+        self,
+        image: image_record.Image,
+        replica: image_record.Image | None,
+        to: str,
+        referred: bool,
+        capped: bool,
+    ) -> plan.Action:
         there = self.at(to)
         action = plan.Action(
             image,
@@ -117,6 +144,10 @@ class Planner:
         reason = self.selection.reason_not_to_copy(image, referred) or ''
         if reason and not is_there:
             return action.with_verb(plan.Verb.SKIP, reason, routine=routine)
+        unread = image.unread or (replica.unread if replica else '')
+        if unread and there.template.members:
+            failed = action.with_verb(plan.Verb.FAIL, unread)
+            return self._but_withdrawn(failed, routine)
         try:
             shaped, owner = there.template.apply(image, capped)
         except LookupError as exc:
@@ -146,8 +177,8 @@ class Planner:
     ) -> plan.Action:
         """Return a failure, with what its replica loses all the same.
 
-        Whoever owns an image chooses its members: that nobody knows one of
-        them does not delay a withdrawal.
+        Whoever owns an image chooses its members: that one of them cannot be
+        mapped, or even be read, does not delay a withdrawal.
         """
         image, replica = failed.image, failed.replica
         if not replica or replica.status not in image_record.SETTLED:

@@ -12,7 +12,14 @@
 
 """The plan of all images: what an image needs to boot lands first."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 import dataclasses
 import functools
 import logging
@@ -23,6 +30,8 @@ from osc_glance_replicate.model import plan
 from osc_glance_replicate.planning import alignment
 from osc_glance_replicate.planning import company
 from osc_glance_replicate.planning import decisions
+from osc_glance_replicate.planning import differences
+from osc_glance_replicate.planning import updates
 
 LOG = logging.getLogger(__name__)
 
@@ -80,7 +89,7 @@ class Order:
                 needs = self._references(image).values()
                 self._company.note(image, needs)
         for row in kept:
-            yield from self._plan_with_references(row, ())
+            yield from self._plan_with_references(row)
 
     def _is_copied_anyway(self, image: image_record.Image) -> bool:
         """Return whether the listing alone has an image copied."""
@@ -148,28 +157,21 @@ class Order:
     def _plan_with_references(
         self,
         row: alignment.Row,
-        path: tuple[str, ...],
         standing: company.Standing = company.Standing(),
     ) -> Iterator[plan.Action]:
-        """Plan what an image needs, then the image.
-
-        :param path: IDs of the images that need it
-        """
+        """Plan what an image needs, then the image."""
         image = row[0]
         if not image or image.id in self._planned:
             return
-        path = (*path, image.id)
         first: list[str] = []
         problems: dict[str, str] = {}
         for field, needed in self._references(image).items():
-            if needed in path or len(path) > _DEEPEST:
+            if self._leads_too_far(needed, _DEEPEST - 1):
                 problems[field] = f'{field} {needed} leads back to it'
             elif problem := self._refusal(image, needed):
                 problems[field] = f'{field} {needed} {problem}'
             else:
-                yield from self._plan_needed(
-                    image, needed, path, standing, first
-                )
+                yield from self._plan_needed(image, needed, standing, first)
                 first.append(needed)
         actions = [
             self._wait_or_fail(action, problems, first)
@@ -177,6 +179,20 @@ class Order:
         ]
         self._planned[image.id] = actions
         yield from actions
+
+    def _leads_too_far(self, image_id: str, most: int) -> bool:
+        """Return whether an image needs others that need others without end.
+
+        Those that need it have no say in that: anyone can refer to it.
+
+        :param most: how often in a row others may be needed
+        """
+        image = self._look_up(image_id)[0]
+        needs = self._references(image).values() if image else ()
+        return any(
+            not most or self._leads_too_far(needed, most - 1)
+            for needed in needs
+        )
 
     def _refusal(self, image: image_record.Image, image_id: str) -> str:
         """Return why an image that another one needs is of no use, or ''."""
@@ -191,7 +207,6 @@ class Order:
         self,
         image: image_record.Image,
         image_id: str,
-        path: tuple[str, ...],
         standing: company.Standing,
         first: Sequence[str],
     ) -> Iterator[plan.Action]:
@@ -212,7 +227,7 @@ class Order:
             else self._company.standing(image, needed, standing.capped)
         )
         if self._references(needed):
-            yield from self._plan_with_references(row, path, as_needed)
+            yield from self._plan_with_references(row, as_needed)
             return
         self._planned[image_id] = [
             dataclasses.replace(action, after=tuple(first))
@@ -234,17 +249,17 @@ class Order:
         """
         rules = self._planner.at(action.to)
         needs = rules.references(action.image)
-        first = [image_id for image_id in first if image_id in needs.values()]
-        action = dataclasses.replace(action, after=tuple(first))
-        if action.verb is not plan.Verb.COPY:
+        if rules.at_rest or not _depends(action, needs):
             return action
-        if rules.at_rest:
-            return dataclasses.replace(action, after=())
+        first = [image_id for image_id in first if image_id in needs.values()]
         told = [problems[field] for field in problems if field in needs]
+        waits = []
         for field, image_id in needs.items():
             for needed in self._planned.get(image_id, ()):
                 if needed.to != action.to or field in problems:
                     continue
+                if needed.verb is plan.Verb.COPY:
+                    waits.append(image_id)
                 if needed.fails:
                     told.append(
                         f'{image_id}, which it needs, is '
@@ -253,9 +268,33 @@ class Order:
                 elif hidden := self._company.hidden_from(action, needed):
                     kind = field.removesuffix('_id')
                     told.append(f'its {kind} {hidden}: {image_id}')
-        if not told:
-            return action
-        return action.with_verb(
-            plan.Verb.FAIL,
-            f'{"; ".join(told)}; --dont-replicate leaves the property out',
+        if told:
+            advice = '--dont-replicate leaves the property out'
+            return updates.without_needs(
+                dataclasses.replace(
+                    action, lacks=f'{"; ".join(told)}; {advice}'
+                )
+            )
+        less = tuple(differences.taking_away(action.changes))
+        if waits and less:
+            # Nobody delays it by what he has it refer to.
+            return updates.losing(
+                action,
+                less,
+                f'the rest in the next run, after {", ".join(waits)}',
+            )
+        return dataclasses.replace(action, after=tuple(first))
+
+
+def _depends(action: plan.Action, needs: Collection[str]) -> bool:
+    """Return whether an action gives anybody an image that needs others.
+
+    :param needs: the properties that refer to them
+    """
+    return action.verb is plan.Verb.COPY or (
+        action.verb is plan.Verb.UPDATE
+        and (
+            action.adopts
+            or any(c.gives or c.field in needs for c in action.changes)
         )
+    )

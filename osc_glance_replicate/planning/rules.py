@@ -141,6 +141,25 @@ class Rules:
             return evidence != proof.SIZE and replica.visibility != 'private'
         return replica.visibility == 'public' and proof.is_strong(evidence)
 
+    def is_usable(
+        self,
+        image: image_record.Image,
+        replica: image_record.Image,
+        owner: str | None,
+    ) -> bool:
+        """Return whether a record does for the images that need its source.
+
+        :param owner: whose the replica is to be, by its ID
+        """
+        same, evidence = self.same_data(image, replica)
+        if not same or replica.status != 'active':
+            return False
+        return (
+            self.runner.owns(replica.owner)
+            or (replica.owner == owner and proof.is_strong(evidence))
+            or self.can_serve(replica, evidence)
+        )
+
     def can_prove(self, replica: image_record.Image, evidence: str) -> bool:
         """Return whether evidence proves what the data of a replica is.
 

@@ -88,7 +88,7 @@ class Judge:
         less = tuple(differences.taking_away(changes))
         if not less or not self.computed:
             return failed
-        return _losing(failed, less, failed.reason, told_as=failed.verb)
+        return losing(failed, less, failed.reason, told_as=failed.verb)
 
     def _bring_up_to_date(
         self, action: plan.Action, replica: image_record.Image, evidence: str
@@ -100,7 +100,8 @@ class Judge:
         there = self.there
         mine = there.runner.owns(replica.owner)
         found = list(differences.of(action, replica))
-        if not mine and any(change.gives for change in found):
+        goes = any(change.field == 'owner' for change in found)
+        if goes or (not mine and any(change.gives for change in found)):
             # What its owner has set besides would be given, too.
             action = dataclasses.replace(action, exact=True)
             found = list(differences.of(action, replica))
@@ -152,7 +153,7 @@ class Judge:
                 reason,
                 routine=self.routine or action.capped,
             )
-        return _losing(action, less, reason)
+        return losing(action, less, reason)
 
     def _change(
         self,
@@ -168,6 +169,9 @@ class Judge:
         """
         changes = tuple(filter(self.there.can_change, found))
         fixed = tuple(c for c in found if c not in changes)
+        if fixed and not self.there.runner.owns(replica.owner):
+            # What is not as it is to be is not given to anybody.
+            changes = tuple(c for c in changes if not c.gives)
         if fixed and not changes:
             return action.with_verb(
                 plan.Verb.FAIL, plan.unchangeable(fixed), fixed=fixed
@@ -202,7 +206,7 @@ class Judge:
         less = tuple(differences.taking_away(changes))
         if not less or not self.computed:
             return action.with_verb(plan.Verb.CONFLICT, _UNPROVEN)
-        return _losing(action, less, _UNPROVEN, told_as=plan.Verb.CONFLICT)
+        return losing(action, less, _UNPROVEN, told_as=plan.Verb.CONFLICT)
 
     def _is_proven(self, replica: image_record.Image, evidence: str) -> bool:
         """Return whether a replica has the source's data, by its record.
@@ -226,8 +230,12 @@ class Judge:
         taken = self._change(action, replica, found, evidence)
         if taken.told_as or taken.verb is plan.Verb.CONFLICT:
             return action.with_verb(plan.Verb.CONFLICT, _UNPROVEN)
-        if taken.verb is plan.Verb.FAIL:
-            return taken
+        if taken.fixed:
+            return action.with_verb(
+                plan.Verb.FAIL,
+                plan.unchangeable(taken.fixed),
+                fixed=taken.fixed,
+            )
         reason = ', '.join(filter(None, ['adopted', taken.reason]))
         # His own stays as visible as it is meanwhile.
         others = not self.there.runner.owns(replica.owner)
@@ -239,7 +247,21 @@ class Judge:
         )
 
 
-def _losing(
+def without_needs(action: plan.Action) -> plan.Action:
+    """Return an action as far as it is done without what its image needs.
+
+    Nothing is given to anybody, and no other image is referred to; what is
+    taken away does not wait.
+    """
+    if not action.lacks or action.verb is plan.Verb.UNCHANGED:
+        return action
+    less = tuple(differences.taking_away(action.changes))
+    if not less or action.verb is not plan.Verb.UPDATE:
+        return action.with_verb(plan.Verb.FAIL, action.lacks, changes=())
+    return losing(action, less, action.lacks, told_as=plan.Verb.FAIL)
+
+
+def losing(
     action: plan.Action,
     less: tuple[plan.Change, ...],
     reason: str,

@@ -31,6 +31,9 @@ DIRECTORIES = 'OSC_GLANCE_REPLICATE_SANDBOX'
 #: The stores of each Glance, the default one first.
 STORES = ('fast', 'slow')
 
+#: What is imported lies there before.
+_STAGING = 'os_glance_staging_store'
+
 
 class Mebibytes:
     """Data to upload that needs no memory.
@@ -112,8 +115,8 @@ class Cloud:
     def wipe(self) -> None:
         """Forget all images, deleted ones too, as nobody can by the API."""
         self.sql('TRUNCATE images CASCADE')
-        for store in STORES:
-            for file in self.glance.store.with_name(store).iterdir():
+        for store in (*STORES, _STAGING):
+            for file in self.glance.store.with_name(store).glob('*'):
                 file.unlink()
 
     def sql(
@@ -158,10 +161,11 @@ class Cloud:
             headers={'Content-Type': 'application/octet-stream'},
         )
 
-    def patch(self, image_id: str, **fields: Any) -> None:
+    def patch(self, image_id: str, user: str = '', **fields: Any) -> None:
         self.request(
             'PATCH',
             f'/images/{image_id}',
+            user,
             headers={
                 'Content-Type': 'application/openstack-images-v2.1-json-patch'
             },

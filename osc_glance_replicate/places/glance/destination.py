@@ -12,11 +12,14 @@
 
 """A cloud's Glance, as a destination."""
 
+from collections.abc import Mapping
+import time
 from typing import Any
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import options
+from osc_glance_replicate.model import ownership
 from osc_glance_replicate.model import plan
 from osc_glance_replicate import places
 from osc_glance_replicate.places.glance import image_api
@@ -27,12 +30,18 @@ from osc_glance_replicate.places.glance import source
 from osc_glance_replicate.places.glance import writer
 
 
+#: How often an image is made private that is made visible meanwhile.
+_TRIES = 3
+
+#: Seconds that requests of others may take that were made before.
+_IN_FLIGHT = 1.0
+
+
 class Destination(source.Source, places.Destination):
     """The images of one cloud, to which replicas are added.
 
     :param api: the cloud's image API
-    :param project: ID of the user's project, which owns new images; None
-        where there is none
+    :param runner: whose new images are
     :param delivery: how data gets there
     """
 
@@ -41,11 +50,11 @@ class Destination(source.Source, places.Destination):
     def __init__(
         self,
         api: image_api.ImageApi,
-        project: str | None = None,
+        runner: ownership.Runner = ownership.Runner(),
         delivery: options.Delivery = options.Delivery(),
     ) -> None:
         super().__init__(api)
-        self._project = project
+        self.runner = runner
         self._delivery = delivery
         self.imports = delivery.imports
         downloads = delivery.method is options.Method.DOWNLOAD
@@ -144,7 +153,7 @@ class Destination(source.Source, places.Destination):
             for field, staged in image_record.PUBLISHED.items()
             if wanted[field] != staged
         }
-        if action.owner not in (None, self._project):
+        if action.owner not in (None, self.runner.project):
             changes['owner'] = action.owner
         if action.mark:
             changes[image_record.MARK] = action.mark
@@ -175,19 +184,20 @@ class Destination(source.Source, places.Destination):
             self._api, image_id, asked, refusals, gives
         )
         judged = action.replica
-        is_anothers = judged is not None and self._is_anothers(judged)
-        if judged and is_anothers and gives and answer:
+        theirs = judged and not self.runner.owns(judged.owner)
+        if judged and theirs and gives and answer:
             self._hold_against(action, judged, answer, status)
         if wanted is not None and refusals.allow('members'):
             members.write(self._api, image_id, wanted, action.exact, refusals)
         if status == 'active' and refusals.allow('status'):
             with refusals.noting('status'):
                 records.set_status(self._api, image_id, status)
-        refusals.tell(
-            self._api,
-            f'it belongs to project {judged.owner} there'
-            if judged and is_anothers
-            else '',
+        if not judged or not theirs:
+            refusals.tell(self._api)
+            return
+        refusals.tell(self._api, f'it belongs to project {judged.owner} there')
+        self._look_again(
+            image_id, {**asked, 'status': status or judged.status}
         )
 
     def _hold_against(
@@ -206,7 +216,7 @@ class Destination(source.Source, places.Destination):
         """
         wanted, have = action.wanted.properties, judged.properties
         # What the user does not own keeps nothing that its owner has set.
-        may_keep = {} if self._is_anothers(judged) else have
+        may_keep = have if self.runner.owns(judged.owner) else {}
         same = (
             (answer.size, answer.digests) == (judged.size, judged.digests)
             and answer.status in (judged.status, status)
@@ -218,24 +228,50 @@ class Destination(source.Source, places.Destination):
             )
         )
         if not same:
-            records.change(self._api, answer.id, {'visibility': 'private'})
             raise errors.RefusedError(
                 self.name,
                 f'{answer.id} was changed meanwhile in project '
-                f'{judged.owner}, and is private now: run again',
+                f'{judged.owner}, and {self._take_back(answer.id)}',
             )
 
-    def _is_anothers(self, replica: image_record.Image) -> bool:
-        return bool(self._project) and replica.owner not in (
-            None,
-            self._project,
-        )
+    def _take_back(self, image_id: str) -> str:
+        """Make an image private, and tell whether it is."""
+        for _ in range(_TRIES):
+            records.change(self._api, image_id, {'visibility': 'private'})
+            found = self.find(image_id)
+            if not found or found.visibility == 'private':
+                return 'is private now: run again'
+        return 'is made visible again and again: deactivate it'
+
+    def _look_again(self, image_id: str, asked: Mapping[str, Any]) -> None:
+        """See whether what was changed in another's image stays so.
+
+        While he changes it, too, Glance writes back what it read before.
+
+        :param asked: the fields that were changed
+        :raises TransientError: it does not
+        """
+        found = self.find(image_id)
+        back = [
+            field
+            for field in ('status', 'owner', *image_record.PUBLISHED)
+            if found
+            and asked.get(field, found.record.get(field))
+            != found.record.get(field)
+        ]
+        if back:
+            raise errors.TransientError(
+                self.name,
+                f'{", ".join(back)} of {image_id} was changed back meanwhile: '
+                'its project changes it at the same time',
+            )
 
     def adopt(self, action: plan.Action) -> image_record.Image:
         """Make another's image the runner's own, private and unprotected.
 
         :returns: the image as it is then
         :raises RefusedError: this user may not, or it is gone
+        :raises TransientError: it is the other's still, who changes it
         """
         image_id = action.image.id
         if action.replica and action.replica.visibility != 'shared':
@@ -256,15 +292,37 @@ class Destination(source.Source, places.Destination):
                 or image_record.is_property(change.field)
             )
         }
-        owner = {'owner': self._project} if self._project else {}
+        marks = action.replica.marks if action.replica else {}
+        theirs |= {
+            field: None
+            for field, value in marks.items()
+            if (field, value) != (image_record.MARK, action.mark)
+        }
+        project = self.runner.project
+        owner = {'owner': project} if project else {}
         records.change(
             self._api,
             image_id,
             {**theirs, **owner, 'visibility': 'private', 'protected': False},
         )
-        if found := self.find(image_id):
-            return found
-        raise errors.RefusedError(self.name, f'{image_id} was deleted there')
+        # What the other has asked for before may be carried out after it.
+        time.sleep(_IN_FLIGHT)
+        found = self.find(image_id)
+        if not found:
+            raise errors.RefusedError(
+                self.name, f'{image_id} was deleted there'
+            )
+        if (
+            not self.runner.owns(found.owner)
+            or found.visibility != 'private'
+            or theirs.keys() & found.properties.keys()
+        ):
+            raise errors.TransientError(
+                self.name,
+                f'{image_id} cannot be adopted while project {found.owner} '
+                'changes it',
+            )
+        return found
 
     def quarantine(self, image: image_record.Image) -> None:
         """Deactivate a replica."""

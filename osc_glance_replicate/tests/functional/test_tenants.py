@@ -16,8 +16,13 @@ Both clouds have an administrator, and the tenants demo and alt. Whoever makes
 a record chooses its UUID, and knows those of public images.
 """
 
+import concurrent.futures
+import contextlib
 import json
+import threading
 import uuid
+
+from keystoneauth1 import exceptions
 
 from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests.functional import tenants
@@ -52,6 +57,30 @@ class TestDestinationTenants(tenants.TenantsTest):
                 ('conflict', told), (row['Difference'], row['Detail'])
             )
             self.forget(planted)
+
+    def test_nothing_comes_to_boot_from_theirs(self):
+        kernel = self.master.create(b'kernel', visibility='public')
+        image = self.master.create(b'image', visibility='public')
+        self.livecopy(image.id)
+        base.pass_a_second()
+        planted = self.slave.create(
+            b'evil', id=kernel.id, user='demo', visibility='community'
+        )
+        self.master.patch(image.id, kernel_id=kernel.id, os_hidden=True)
+        for more in (), ('--exclude', kernel.id):
+            result = self.livecopy(image.id, *more, expect=1)
+            self.assertEqual('failed', result.results[image.id])
+            replica = self.slave.get(image.id)
+            self.assertNotIn('kernel_id', replica.record)
+            # That it is withdrawn does not wait for it.
+            self.assertTrue(replica.hidden)
+        other = self.master.create(
+            b'other', visibility='public', kernel_id=kernel.id
+        )
+        result = self.livecopy(other.id, '--exclude', kernel.id, expect=1)
+        self.assertEqual('failed', result.results[other.id])
+        self.assertNotIn(other.id, self.slave.ids())
+        self.assertLeftAlone(planted)
 
     def test_withdrawal_that_does_not_reach_them_is_said(self):
         image = self.master.create(b'golden')
@@ -438,15 +467,41 @@ class TestAdopt(tenants.TenantsTest):
         """Glance strips the names in a PATCH."""
         image = self.master.create(b'data', **{'visibility ': 'public'})
         base.pass_a_second()
-        self.slave.create(b'data', id=image.id, user='demo')
+        theirs = self.slave.create(b'data', id=image.id, user='demo')
         self.master.patch(image.id, name='new')
         row = self.copy(image, '--adopt', expect=1)
         self.assertEqual('failed', row['Result'])
+        self.assertLeftAlone(theirs)
+
+    def test_owner_who_changes_it_at_the_same_time(self):
+        """Glance writes back what it has read for him: his ownership, too."""
+        image = self.master.create(b'data', visibility='public')
+        base.pass_a_second()
+        theirs = self.slave.create(b'data', id=image.id, user='demo')
+        ended = threading.Event()
+
+        def change():
+            count = 0
+            while not ended.is_set():
+                count += 1
+                with contextlib.suppress(exceptions.HttpError):
+                    self.slave.patch(theirs.id, 'demo', evil=str(count))
+
+        with concurrent.futures.ThreadPoolExecutor(3) as pool:
+            changing = [pool.submit(change) for _ in range(3)]
+            result = self.livecopy(
+                '--adopt', image.id, '--retries', '1', expect=None
+            )
+            ended.set()
+        for each in changing:
+            each.result()
         replica = self.slave.get(image.id)
-        self.assertEqual(
-            ('new', 'private', self.slave.project_id()),
-            (replica.name, replica.visibility, replica.owner),
-        )
+        if result.code == 0:
+            self.assertReplica(image, b'data')
+            self.assertEqual(self.slave.project_id(), replica.owner)
+        else:
+            self.assertEqual('failed', result.results[image.id])
+            self.assertNotEqual('public', replica.visibility)
 
     def test_other_data_is_not_adopted(self):
         image = self.master.create(b'data')

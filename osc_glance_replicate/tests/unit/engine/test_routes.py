@@ -59,7 +59,7 @@ class Clouds:
         self.assertEqual(to.delivery, rules.delivery)
         self.assertEqual(FORMATS, rules.formats())
         (place,) = (p for p in route._destinations if p.name == to.name)
-        self.assertEqual(f'p-{to.name}', place._project)
+        self.assertEqual(f'p-{to.name}', place.runner.project)
         self.assertEqual(to.delivery, place._delivery)
 
 

@@ -19,6 +19,7 @@ from osc_glance_replicate import errors
 from osc_glance_replicate.execution import planned
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import ownership
+from osc_glance_replicate.model import plan
 from osc_glance_replicate.model import replica_template
 from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.planning import rules
@@ -84,6 +85,36 @@ class TestPlanned(testtools.TestCase):
         for ask in current.narrow, lambda: current.renew(lambda _: False):
             error = self.assertRaises(errors.PlaceError, ask)
             self.assertIn('not there any more', str(error))
+
+    def test_what_it_refers_to_meanwhile_is_not_followed(self):
+        """Nobody has looked at that."""
+        other = samples.image(
+            visibility='shared', kernel_id=samples.image(7).id
+        )
+        for replica, verb in (None, 'failed'), (self.image, 'failed'):
+            self.master.images[other.id] = other
+            self.slave.images.pop(other.id, None)
+            if replica:
+                self.slave.images[other.id] = replica
+            current = self.plan(aged(self.image), replica)
+            current.renew(but_not=lambda replica: False)
+            self.assertEqual(verb, current.action.verb.value)
+            self.assertIn('refers to other images', current.action.reason)
+
+    def test_what_it_lacked_it_lacks(self):
+        image = samples.image(visibility='shared', os_hidden=True, name='new')
+        current = self.plan(self.image, self.image)
+        self.master.images[image.id] = image
+        current.action = dataclasses.replace(
+            current.action, image=aged(image), lacks='its kernel'
+        )
+        current.renew(but_not=lambda replica: False)
+        action = current.action
+        self.assertEqual(['os_hidden'], [c.field for c in action.changes])
+        self.assertEqual(
+            ('os_hidden; its kernel', plan.Verb.FAIL),
+            (action.reason, action.told_as),
+        )
 
     def test_older_record_decides(self):
         """A short listing was read long before the end of a long one."""

@@ -116,6 +116,24 @@ class TestRunner(testtools.TestCase):
         self.assertEqual(['failed'] * 2, [o.result for o in outcomes])
         self.assertIn(first.image.id, outcomes[1].reason)
 
+    def test_update_is_lost_with_what_it_needs(self):
+        """It would refer to whatever comes there under that ID."""
+        slave = places.Place(
+            'slave', stage=[errors.RefusedError('slave', 'no')]
+        )
+        run = self.runner(slave)
+        (kernel,) = self.actions(1)
+        update = self.planner.decide(
+            samples.image(2, kernel_id=kernel.image.id),
+            samples.image(2),
+            'slave',
+        )
+        update = dataclasses.replace(update, after=(kernel.image.id,))
+        told = {o.action.image.id: o for o in run.run([kernel, update])}
+        self.assertEqual('failed', told[update.image.id].result)
+        self.assertIn('was not replicated', told[update.image.id].reason)
+        self.assertNotIn('update', slave.calls)
+
     def test_what_the_plan_does_not_do_is_passed_on(self):
         runner = self.runner(places.Place('slave'))
         hidden = samples.image(os_hidden=True)

@@ -128,18 +128,19 @@ class TestUpdating(testtools.TestCase):
         self.assertEqual('updated', result)
         self.assertEqual([['name', 'tags']], self.asked)
 
-    def test_what_glance_would_mistake_is_not_sent_after_an_adoption(self):
-        now = samples.image(owner='mine')
+    def test_what_cannot_be_changed_by_then_is_not_published(self):
+        now = samples.image(owner='mine', **{'visibility ': 'public'})
         slave = self.recording(adopt=lambda action: now)
-        result, reason = self.update(
-            samples.image(name='new', **{'visibility ': 'public'}),
+        error = self.assertRaises(
+            errors.RefusedError,
+            self.update,
+            samples.image(name='new'),
             samples.image(owner='theirs'),
             slave,
             adopt=True,
         )
-        self.assertEqual('failed', result)
-        self.assertIn('does not let visibility ', reason)
-        self.assertEqual([['name']], self.asked)
+        self.assertIn('is private now: Glance does not let', str(error))
+        self.assertEqual([], self.asked)
 
     def test_what_was_replaced_meanwhile_stays_private(self):
         now = samples.image(owner='mine', data=b'DATA')

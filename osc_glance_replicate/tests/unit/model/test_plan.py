@@ -42,13 +42,21 @@ class TestAction(testtools.TestCase):
         for verb, alone, beside in (
             (Verb.COPY, False, False),
             (Verb.UNCHANGED, False, False),
-            (Verb.SKIP, True, False),
+            (Verb.SKIP, True, True),
             (Verb.CONFLICT, True, True),
             (Verb.FAIL, True, True),
         ):
             self.assertEqual(alone, self.action(verb).fails)
             there = self.action(verb, samples.image())
             self.assertEqual(beside, there.fails)
+
+        for is_good in 'serves', 'usable':
+            skipped = self.action(
+                Verb.SKIP, samples.image(), **{is_good: True}
+            )
+            self.assertFalse(skipped.fails)
+        told = self.action(Verb.UPDATE, samples.image(), told_as=Verb.FAIL)
+        self.assertTrue(told.fails)
 
     def test_record_without_data(self):
         for status, incomplete in (('queued', True), ('active', False)):

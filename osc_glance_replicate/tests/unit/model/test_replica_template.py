@@ -38,6 +38,13 @@ class TestTemplate(testtools.TestCase):
         )
         self.assertEqual('community', shaped.visibility)
 
+    def test_what_was_not_shared_has_no_members(self):
+        shaped, _ = replica_template.Template(
+            visibility='shared', members=True
+        ).apply(samples.image(visibility='private'))
+        self.assertEqual('shared', shaped.visibility)
+        self.assertIsNone(shaped.members)
+
     def test_visibility_that_is_capped(self):
         for asked, has, gets in (
             ('public', 'private', 'private'),

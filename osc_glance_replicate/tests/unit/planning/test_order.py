@@ -10,11 +10,14 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import dataclasses
+
 import hypothesis
 from hypothesis import strategies
 import testtools
 
 from osc_glance_replicate.model import image_selection
+from osc_glance_replicate.model import ownership
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.model import replica_template
 from osc_glance_replicate.planning import company
@@ -198,6 +201,129 @@ class TestReferences(OrderTest):
     def test_replica_without_what_it_needs_is_kept_up_to_date(self):
         *_, action = self.actions([[AMI, AMI]], [[AKI, AKI]])
         self.assertEqual(UNCHANGED, action.verb)
+
+    def test_what_is_skipped_is_needed_all_the_same(self):
+        image = samples.image(1, kernel_id=AKI.id)
+        dead = samples.image(
+            7,
+            status='queued',
+            size=None,
+            os_hash_value=None,
+            checksum=None,
+        )
+        hidden = samples.image(7, visibility='private')
+        other = samples.image(7, data=b'evil')
+        mine = rules.Rules(runner=ownership.Runner(frozenset(['a project'])))
+        for kernel, there, verb in (
+            (dead, AKI, FAIL),
+            (hidden, other, FAIL),
+            (hidden, AKI, COPY),
+            (hidden, samples.image(7, status='deactivated'), FAIL),
+        ):
+            *_, action = self.actions(
+                [[image, None]],
+                [[kernel, there]],
+                there=mine,
+                selection=only(image)
+                if kernel is dead
+                else image_selection.Selection(
+                    images=[image.id], excludes=[kernel.id]
+                ),
+            )
+            self.assertEqual(verb, action.verb, (kernel, there, action))
+
+    def test_update_gives_nothing_without_what_it_needs(self):
+        replica = samples.image(1, owner='mine')
+        theirs = samples.image(7, owner='demo', data=b'evil')
+        for fields, have, changed, told in (
+            # It would boot from another's kernel.
+            ({'kernel_id': AKI.id, 'name': 'new'}, {}, [], FAIL),
+            (
+                {'kernel_id': AKI.id, 'os_hidden': True},
+                {},
+                ['os_hidden'],
+                FAIL,
+            ),
+            (
+                {'kernel_id': AKI.id, 'visibility': 'public'},
+                {'kernel_id': AKI.id},
+                [],
+                FAIL,
+            ),
+            # It refers to that already.
+            (
+                {'kernel_id': AKI.id, 'name': 'new'},
+                {'kernel_id': AKI.id},
+                ['name'],
+                None,
+            ),
+        ):
+            image = samples.image(1, **fields)
+            there = dataclasses.replace(
+                replica, record={**replica.record, **have}
+            )
+            *_, action = self.actions(
+                [[image, there]],
+                [[AKI, theirs]],
+                there=rules.Rules(
+                    runner=ownership.Runner(frozenset(['mine']))
+                ),
+                selection=only(image),
+            )
+            self.assertEqual(changed, [c.field for c in action.changes])
+            found = action.told_as or (
+                action.verb if action.verb is FAIL else None
+            )
+            self.assertEqual(told, found)
+            if told:
+                self.assertIn(f'{AKI.id}, which it needs, is', action.reason)
+            self.assertEqual((), action.after)
+
+    def test_nothing_is_adopted_without_what_it_needs(self):
+        image = samples.image(1, kernel_id=AKI.id)
+        action = self.actions(
+            [[image, samples.image(1, kernel_id=AKI.id, owner='demo')]],
+            [[AKI, samples.image(7, data=b'evil')]],
+            there=rules.Rules(runner=ownership.Runner(frozenset(['mine']))),
+            selection=only(image),
+            adopt=True,
+        )[-1]
+        self.assertEqual((FAIL, ()), (action.verb, action.changes))
+        self.assertIn(f'{AKI.id}, which it needs, is', action.reason)
+
+    def test_withdrawal_waits_for_no_kernel(self):
+        image = samples.image(
+            1, kernel_id=AKI.id, status='deactivated', name='new'
+        )
+        *_, action = self.actions(
+            [[image, samples.image(1)]], [[AKI, None]], selection=only(image)
+        )
+        self.assertEqual(
+            (['status'], ()), ([c.field for c in action.changes], action.after)
+        )
+        self.assertEqual(
+            f'status; the rest in the next run, after {AKI.id}', action.reason
+        )
+        image = samples.image(1, kernel_id=AKI.id, name='new')
+        *_, action = self.actions(
+            [[image, samples.image(1)]], [[AKI, None]], selection=only(image)
+        )
+        self.assertEqual((AKI.id,), action.after)
+        self.assertEqual(
+            ['kernel_id', 'name'], sorted(c.field for c in action.changes)
+        )
+
+    def test_whoever_refers_to_it_is_no_reason_for_it_to_fail(self):
+        chain = [
+            [samples.image(n, kernel_id=samples.image(n + 1).id), None]
+            for n in range(11, 15)
+        ]
+        victim = samples.image(15, kernel_id=AKI.id)
+        rows = [*chain, [victim, None]]
+        actions = self.actions(rows, [*rows, [AKI, None]])
+        by_id = {action.image.id: action for action in actions}
+        self.assertEqual(COPY, by_id[victim.id].verb)
+        self.assertEqual(FAIL, by_id[chain[0][0].id].verb)
 
     def test_what_only_rests_needs_nothing(self):
         *_, action = self.actions(

@@ -55,6 +55,26 @@ class TestRules(testtools.TestCase):
             rules.Rules().unknown_format(samples.image(disk_format='x')),
         )
 
+    def test_what_does_for_an_image_that_needs_it(self):
+        there = rules.Rules(runner=ownership.Runner(frozenset(['mine'])))
+        image = samples.image()
+        unhashed = {'os_hash_value': None, 'checksum': None}
+        md5 = {'os_hash_value': None}
+        for fields, good in (
+            ({'owner': 'mine'}, True),
+            ({'owner': 'mine', **unhashed}, True),
+            ({'owner': 'mine', 'data': b'evil'}, False),
+            ({'owner': 'mine', 'status': 'deactivated'}, False),
+            ({'owner': 'theirs'}, True),
+            ({'owner': 'theirs', **md5}, False),
+            ({'owner': 'theirs', **unhashed}, False),
+            ({'owner': 'demo', 'visibility': 'community'}, False),
+            ({'owner': 'demo', 'visibility': 'public'}, True),
+            ({'owner': 'demo', 'visibility': 'public', **md5}, False),
+        ):
+            found = there.is_usable(image, samples.image(**fields), 'theirs')
+            self.assertEqual(good, found, fields)
+
     def test_who_was_first(self):
         image = samples.image(created_at='2026-01-01T00:01:00Z')
         for theirs, ahead, first in (

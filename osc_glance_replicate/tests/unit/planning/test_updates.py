@@ -10,6 +10,8 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import dataclasses
+
 import testtools
 
 from osc_glance_replicate.model import image_selection
@@ -297,6 +299,11 @@ class TestWhoseWordCounts(testtools.TestCase):
         mine = samples.image(owner='mine', kernel_id=KERNEL)
         action = self.decide(samples.image(visibility='public'), mine)
         self.assertFalse(action.exact)
+        # Neither does it go with what the runner has noted on his own.
+        action = self.decide(samples.image(), mine, owners=ownership.Same())
+        self.assertEqual(
+            {'owner', 'kernel_id'}, {c.field for c in action.changes}
+        )
 
     def test_mark_counts_on_the_runners_own(self):
         ours = f'north/{ID}'
@@ -354,6 +361,17 @@ class TestWhoseWordCounts(testtools.TestCase):
             status='deactivated',
             os_hidden=True,
             members={'nowhere': 'accepted'},
+        )
+        unread = dataclasses.replace(
+            samples.image(owner='mine', visibility='shared'),
+            unread='its members: a b',
+        )
+        action = self.decide(image, unread)
+        self.assertNotEqual(FAIL, action.told_as)
+        action = self.decide(image, unread, members=True)
+        self.assertEqual(
+            (FAIL, 'os_hidden, status; its members: a b'),
+            (action.told_as, action.reason),
         )
         for image_, replica, more, changed in (
             (image, samples.image(owner='mine'), {}, ['os_hidden', 'status']),
@@ -423,6 +441,30 @@ class TestWhoseWordCounts(testtools.TestCase):
             {change.field for change in action.changes},
         )
         self.assertTrue(action.reason.startswith('adopted, '))
+
+    def test_what_cannot_be_changed_is_neither_adopted_nor_given(self):
+        for fields in {'disk_format': 'iso'}, {'base': 'x'}:
+            theirs = samples.image(owner='theirs', **fields)
+            action = self.decide(
+                samples.image(visibility='public'), theirs,
+                adopt=True, images=(ID,),
+            )  # fmt: skip
+            self.assertEqual(
+                (FAIL, False, ()),
+                (action.verb, action.adopts, action.changes),
+            )
+            self.assertIn(next(iter(fields)), action.reason)
+            # His own name for it is his affair.
+            action = self.decide(
+                samples.image(visibility='public', name='new'),
+                samples.image(owner='a project', **fields),
+                owners=ownership.Same(),
+            )
+            self.assertEqual(['name'], [c.field for c in action.changes])
+            self.assertEqual([*fields], [c.field for c in action.fixed])
+        mine = samples.image(owner='mine', disk_format='iso')
+        action = self.decide(samples.image(visibility='public'), mine)
+        self.assertEqual(['visibility'], [c.field for c in action.changes])
 
     def test_own_image_that_was_first_is_adopted(self):
         action = self.decide(

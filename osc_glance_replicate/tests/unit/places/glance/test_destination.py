@@ -13,17 +13,24 @@
 import datetime
 import json
 
+import fixtures
+
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import options
+from osc_glance_replicate.model import ownership
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.places import glance
+from osc_glance_replicate.places.glance import destination
 from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.tests.doubles import fake_glance
 from osc_glance_replicate.tests.doubles import importing
 from osc_glance_replicate.tests.doubles import samples
 
 Answer = fake_glance.Answer
+
+#: Who runs it.
+MINE = ownership.Runner(frozenset(['mine']), project='mine')
 
 
 class TestUpdate(fake_glance.GlanceTest):
@@ -116,15 +123,16 @@ class TestUpdate(fake_glance.GlanceTest):
             ({'status': 'deactivated'}, False),
             ({'note': 'evil'}, False),
         ):
+            now = {**judged.record, 'theirs': None, **answer}
 
-            def reply(request, answer=answer):
-                operations = json.loads(request.body)
-                gone = {**judged.record, 'theirs': None}
-                changed = {o['path'][1:]: o['value'] for o in operations}
-                return Answer(200, {**gone, **answer, **changed})
+            def reply(request, now=now):
+                if request.method == 'PATCH':
+                    for each in json.loads(request.body):
+                        now[each['path'][1:]] = each['value']
+                return Answer(200, now)
 
             self.fake = self.useFixture(fake_glance.FakeGlance(reply))
-            place = glance.Destination(self.fake.api, 'mine')
+            place = glance.Destination(self.fake.api, MINE)
             action = plan.Action(
                 image,
                 'slave',
@@ -141,8 +149,32 @@ class TestUpdate(fake_glance.GlanceTest):
                 self.assertIn('is private now', str(error))
             self.assertEqual(
                 ['public'] if good else ['public', 'private'],
-                [o[0]['value'] for o in self.sent()],
+                [o[0]['value'] for o in self.sent() if isinstance(o, list)],
             )
+
+    def test_image_that_stays_visible_is_told_so(self):
+        judged = samples.image(owner='theirs')
+
+        def reply(request):
+            asked = {'kernel_id': 'evil'}
+            if request.method == 'PATCH':
+                for each in json.loads(request.body):
+                    asked[each['path'][1:]] = each['value']
+            else:
+                asked['visibility'] = 'public'
+            return Answer(200, {**judged.record, **asked})
+
+        self.fake = self.useFixture(fake_glance.FakeGlance(reply))
+        place = glance.Destination(self.fake.api, MINE)
+        action = plan.Action(
+            samples.image(visibility='public'),
+            'slave',
+            plan.Verb.UPDATE,
+            judged,
+            changes=(plan.Change('visibility', 'public', 'private'),),
+        )
+        error = self.assertRaises(errors.RefusedError, place.update, action)
+        self.assertIn('visible again and again: deactivate it', str(error))
 
     def test_replica_is_published_as_it_was_verified_or_not_at_all(self):
         verified = samples.image(owner='mine', kernel_id='ours', own='x')
@@ -156,14 +188,16 @@ class TestUpdate(fake_glance.GlanceTest):
             ({'owner': 'theirs'}, False),
             *(({field: value}, False) for field, value in other.items()),
         ):
+            now = {**verified.record, **answer}
 
-            def reply(request, answer=answer):
-                operations = json.loads(request.body)
-                changed = {o['path'][1:]: o['value'] for o in operations}
-                return Answer(200, {**verified.record, **answer, **changed})
+            def reply(request, now=now):
+                if request.method == 'PATCH':
+                    for each in json.loads(request.body):
+                        now[each['path'][1:]] = each['value']
+                return Answer(200, now)
 
             self.fake = self.useFixture(fake_glance.FakeGlance(reply))
-            place = glance.Destination(self.fake.api, 'mine')
+            place = glance.Destination(self.fake.api, MINE)
             action = plan.Action(image, 'slave', plan.Verb.COPY)
             if good:
                 place.publish(action, verified)
@@ -174,7 +208,7 @@ class TestUpdate(fake_glance.GlanceTest):
                 self.assertIn('is private now', str(error))
             self.assertEqual(
                 ['public'] if good else ['public', 'private'],
-                [o[0]['value'] for o in self.sent()],
+                [o[0]['value'] for o in self.sent() if isinstance(o, list)],
                 answer,
             )
 
@@ -191,13 +225,17 @@ class TestUpdate(fake_glance.GlanceTest):
                     record[each['path'][1:]] = each.get('value')
             return Answer(200, record)
 
+        self.hurry()
         self.fake = self.useFixture(fake_glance.FakeGlance(reply))
-        place = glance.Destination(self.fake.api, 'mine')
+        place = glance.Destination(self.fake.api, MINE)
         action = plan.Action(
             samples.image(),
             'slave',
             plan.Verb.UPDATE,
-            samples.image(owner='theirs'),
+            samples.image(
+                owner='theirs', replica_of='evil/1', replica_source_hash='x'
+            ),
+            mark='north/1',
             changes=(
                 plan.Change('kernel_id', None, 'evil', exact=True),
                 plan.Change('tags', [], ['x'], exact=True),
@@ -215,11 +253,97 @@ class TestUpdate(fake_glance.GlanceTest):
             [(each['path'], each['value']) for each in shared],
         )
         self.assertEqual(
-            {'kernel_id', 'tags', 'owner', 'visibility', 'protected'},
+            {
+                'kernel_id', 'tags', 'owner', 'visibility', 'protected',
+                'replica_of', 'replica_source_hash',
+            },
             {each['path'][1:] for each in sent},
-        )
+        )  # fmt: skip
         (visibility,) = (o for o in sent if o['path'] == '/visibility')
         self.assertEqual('private', visibility['value'])
+
+    def hurry(self):
+        """Have no request of others under way."""
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{destination.__name__}._IN_FLIGHT', 0.0)
+        )
+
+    def test_what_stays_another_is_not_adopted(self):
+        """He changes it at the same time, and Glance writes it back."""
+        self.hurry()
+        for back, adopted in (
+            ({}, True),
+            ({'owner': 'theirs'}, False),
+            ({'visibility': 'community'}, False),
+            ({'kernel_id': 'evil'}, False),
+        ):
+
+            def reply(request, back=back):
+                record = {**samples.image().record, 'owner': 'mine'}
+                if request.path.endswith('/members'):
+                    return Answer(200, {'members': []})
+                if request.method == 'PATCH':
+                    for each in json.loads(request.body):
+                        record[each['path'][1:]] = each.get('value')
+                    return Answer(200, record)
+                return Answer(200, {**record, **back})
+
+            self.fake = self.useFixture(fake_glance.FakeGlance(reply))
+            place = glance.Destination(self.fake.api, MINE)
+            action = plan.Action(
+                samples.image(),
+                'slave',
+                plan.Verb.UPDATE,
+                samples.image(owner='theirs', kernel_id='evil'),
+                changes=(plan.Change('kernel_id', None, 'evil', exact=True),),
+            )
+            if adopted:
+                self.assertEqual('mine', place.adopt(action).owner)
+                continue
+            error = self.assertRaises(
+                errors.TransientError, place.adopt, action
+            )
+            self.assertIn('cannot be adopted while project', str(error))
+
+    def test_what_is_changed_back_is_tried_again(self):
+        """By its owner, who changes it at the same time."""
+        for owner, back, good in (
+            ('theirs', {'status': 'deactivated', 'os_hidden': True}, True),
+            ('theirs', {'status': 'active', 'os_hidden': True}, False),
+            ('theirs', {'status': 'deactivated', 'os_hidden': False}, False),
+            # His own is nobody else's affair, and is not asked for.
+            ('mine', {'os_hidden': False}, True),
+        ):
+            judged = samples.image(owner=owner)
+
+            def reply(request, judged=judged, back=back):
+                if request.method == 'POST':
+                    return Answer(204)
+                if request.method == 'GET':
+                    return Answer(200, {**judged.record, **back})
+                return Answer(200, {**judged.record, 'os_hidden': True})
+
+            self.fake = self.useFixture(fake_glance.FakeGlance(reply))
+            place = glance.Destination(self.fake.api, MINE)
+            action = plan.Action(
+                samples.image(),
+                'slave',
+                plan.Verb.UPDATE,
+                judged,
+                changes=(
+                    plan.Change('status', 'deactivated', 'active'),
+                    plan.Change('os_hidden', True, False),
+                ),
+            )
+            if good:
+                place.update(action)
+                asked = [r.method for r in self.fake.requests]
+                self.assertEqual(owner == 'theirs', 'GET' in asked)
+                continue
+            error = self.assertRaises(
+                errors.TransientError, place.update, action
+            )
+            self.assertIn('was changed back meanwhile', str(error))
 
     def test_what_glance_would_mistake_is_never_sent(self):
         for field in 'visibility ', ' owner', 'base':
@@ -303,7 +427,7 @@ FAILED = importing.FAILED
 
 class TestDestination(importing.ImportTest):
     def stage(self, way, place=None, **record):
-        place = place or glance.Destination(self.api, None, way)
+        place = place or glance.Destination(self.api, MINE, way)
         planner = decisions.Planner(image_selection.Selection())
         replica = samples.image(**{'status': 'queued', 'size': None, **record})
         place.stage(planner.decide(self.image, replica, 'slave'))
@@ -348,7 +472,7 @@ class TestDestination(importing.ImportTest):
 
     def test_one_store_of_an_upload(self):
         self.write(
-            glance.Destination(self.api, None, options.Delivery(stores=('s',)))
+            glance.Destination(self.api, MINE, options.Delivery(stores=('s',)))
         )
         (put,) = self.asked('PUT')
         self.assertEqual('s', put.headers['X-Image-Meta-Store'])
@@ -359,7 +483,7 @@ class TestDestination(importing.ImportTest):
         error = self.assertRaises(
             errors.RefusedError,
             self.write,
-            glance.Destination(self.api, None, IMPORT),
+            glance.Destination(self.api, MINE, IMPORT),
         )
         self.assertIn('--method upload does without', str(error))
 
