@@ -13,9 +13,13 @@
 """What tenants and an administrator do in clouds, and what they know by it."""
 
 import dataclasses
+import datetime
 import json
+from typing import Any
 
 from keystoneauth1 import exceptions
+
+from osc_glance_replicate.model import image_record
 
 #: Whoever acts: the administrator, and two tenants.
 ACTORS = ('', 'demo', 'alt')
@@ -45,11 +49,11 @@ FROM images AS i WHERE NOT i.deleted
 class Seen:
     """An image as the database of its Glance has it."""
 
-    row: dict
-    created_at: object
-    properties: dict
-    members: tuple
-    tags: tuple
+    row: dict[str, Any]
+    created_at: datetime.datetime
+    properties: dict[str, str]
+    members: tuple[str, ...]
+    tags: tuple[str, ...]
     data: bytes
 
     def __getattr__(self, name):
@@ -74,6 +78,15 @@ class Seen:
         texts = {value for value in values if value.startswith(_SECRET)}
         return texts | ({self.data} if self.status == 'active' else set())
 
+    @property
+    def portable_properties(self):
+        """The properties, without those that only runs and Glance set."""
+        return {
+            field: value
+            for field, value in self.properties.items()
+            if image_record.is_property(field)
+        }
+
     def may_read(self, project):
         return (
             self.visibility in ('community', 'public')
@@ -94,7 +107,7 @@ class Act:
     cloud: str
     what: str
     image_id: str
-    values: dict
+    values: dict[str, Any]
 
 
 class World:
