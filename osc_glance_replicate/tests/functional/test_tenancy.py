@@ -227,7 +227,7 @@ class TestTenancy(base.FunctionalTest):
     def test_no_tenant_gains_by_a_run(self):
         """Two tenants and an administrator act at random."""
 
-        @examples.settings(base.often(50, 1000))
+        @examples.settings(base.often(40, 400))
         @hypothesis.given(_stories())
         def tell(story):
             self._tell_story(story)
