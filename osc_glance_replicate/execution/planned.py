@@ -22,7 +22,7 @@ from osc_glance_replicate.model import plan
 from osc_glance_replicate import places
 from osc_glance_replicate.planning import alignment
 from osc_glance_replicate.planning import decisions
-from osc_glance_replicate.planning import updates
+from osc_glance_replicate.planning import withdrawal
 
 #: Seconds after which what a record says is asked for again before anything
 #: is made of it.
@@ -116,9 +116,16 @@ class Planned:
         decided = self._planner.decide(
             image, replica, action.to, action.referred, action.capped
         )
+        needs = self._planner.at(action.to).references(image)
         lacks = action.lacks
-        needs = self._planner.at(action.to).references
-        if needs(image) != needs(action.image):
+        if needs and self._sees(image) != self._sees(action.image):
             # Nobody has looked at what it refers to by now.
-            lacks = 'it refers to other images by now: run again'
-        return updates.without_needs(dataclasses.replace(decided, lacks=lacks))
+            lacks = 'it refers to other images, or others see it, by now'
+        return withdrawal.within_needs(
+            dataclasses.replace(decided, lacks=lacks), needs
+        )
+
+    def _sees(self, image: image_record.Image) -> object:
+        """Return what was decided by that an image may have what it needs."""
+        needs = self._planner.at(self.action.to).references(image)
+        return needs, image.visibility, image.owner, image.members

@@ -14,6 +14,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 import concurrent.futures
+import dataclasses
 import itertools
 import queue
 import threading
@@ -24,6 +25,7 @@ from osc_glance_replicate.execution import backlog
 from osc_glance_replicate.execution import events
 from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
+from osc_glance_replicate.planning import withdrawal
 
 #: Seconds that transfers get to end by themselves after Ctrl-C.
 _INTERRUPT_GRACE = 1.0
@@ -180,16 +182,11 @@ class Runner:
             self._room.release()
             ready = []
             for action in group:
-                if lost := self._lost(action):
-                    yield self._noted(
-                        outcomes.failed(
-                            action,
-                            f'{lost}, which it needs, was not replicated; '
-                            '--dont-replicate leaves the property out',
-                        )
-                    )
-                else:
+                action = self._without_lost(action)
+                if action.verb in _TO_DO:
                     ready.append(action)
+                else:
+                    yield self._noted(outcomes.as_planned(action))
             if ready:
                 self._start(ready)
 
@@ -209,12 +206,19 @@ class Runner:
         groups = itertools.groupby(actions, lambda action: action.image.id)
         return (list(group) for _, group in groups)
 
-    def _lost(self, action: plan.Action) -> str:
-        """Return the ID of an image that one needs and will not get."""
+    def _without_lost(self, action: plan.Action) -> plan.Action:
+        """Return what is done without an image that was not replicated."""
         for image_id in action.after:
             if (action.to, image_id) in self._failed:
-                return image_id
-        return ''
+                lacks = (
+                    f'{image_id}, which it needs, was not replicated: mend '
+                    'that first, or leave the property out by --dont-replicate'
+                )
+                return withdrawal.within_needs(
+                    dataclasses.replace(action, lacks=lacks, after=()),
+                    action.image.references,
+                )
+        return action
 
     def _ended(self, future: outcomes.Future) -> outcomes.Outcome:
         del self._pending[future]

@@ -105,7 +105,8 @@ class Action:
         changes say, and nothing else can be done
     :param foreign: owner of the replica, which is not ours
     :param serves: it is as good as a replica
-    :param usable: for SKIP: what is there does for an image that needs it
+    :param usable: what is there does for the images that need it
+    :param left: for UPDATE: what differs as well, and is not changed now
     :param lacks: why it cannot have what it needs there; it only loses then
     :param mark: what marks the replica as ours, where that is asked for
     :param adopts: for UPDATE: the replica is another's, and becomes ours
@@ -131,6 +132,7 @@ class Action:
     foreign: str = ''
     serves: bool = False
     usable: bool = False
+    left: tuple[Change, ...] = ()
     lacks: str = ''
     mark: str = ''
     adopts: bool = False
@@ -148,9 +150,8 @@ class Action:
     @property
     def fails(self) -> bool:
         """Whether the destination will not have the image after this."""
-        if self.verb is Verb.SKIP:
-            return not (self.serves or self.usable)
-        return self.verb in (Verb.CONFLICT, Verb.FAIL) or bool(self.told_as)
+        is_done = self.verb not in (Verb.SKIP, Verb.CONFLICT, Verb.FAIL)
+        return not self.usable and (not is_done or bool(self.told_as))
 
     @property
     def wanted(self) -> image_record.Image:

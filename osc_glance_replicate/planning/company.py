@@ -145,10 +145,23 @@ class Company:
         return f'stays {replica.visibility}'
 
     def _replica(self, action: plan.Action) -> image_record.Image:
-        """Return a replica as it is there, or else as it will be made."""
+        """Return a replica as it will be there."""
         if action.replica and action.verb is not plan.Verb.COPY:
-            return action.replica
+            return _changed(action.replica, action.changes)
         owner = action.owner or self._planner.at(action.to).runner.project
         return dataclasses.replace(
             action.wanted, record={**action.wanted.record, 'owner': owner}
         )
+
+
+def _changed(
+    replica: image_record.Image, changes: Iterable[plan.Change]
+) -> image_record.Image:
+    """Return a replica as changes make it, as far as they tell who sees it."""
+    record, members = {**replica.record}, replica.members
+    for change in changes:
+        if change.is_of_members:
+            members = change.wanted
+        elif change.field in ('visibility', 'owner'):
+            record[change.field] = change.wanted
+    return dataclasses.replace(replica, record=record, members=members)

@@ -17,6 +17,7 @@ import dataclasses
 
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import image_selection
+from osc_glance_replicate.model import ownership
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.planning import rules
 from osc_glance_replicate.planning import updates
@@ -95,7 +96,7 @@ class Planner:
         :param capped: it gets no more visibility than it has at its source
         """
         decided = self._decide(image, replica, to, referred, capped)
-        if decided.verb is not plan.Verb.SKIP or not replica:
+        if not replica or image.defect or replica.defect:
             return decided
         return dataclasses.replace(
             decided, usable=self._is_usable(image, replica, self.at(to))
@@ -188,7 +189,9 @@ class Planner:
         try:
             shaped, owner = template.apply(image, failed.capped)
         except LookupError:
-            return failed
+            # Then at least what is the runner's own is withdrawn.
+            template = dataclasses.replace(template, owners=ownership.Owners())
+            shaped, owner = template.apply(image, failed.capped)
         action = dataclasses.replace(failed, shaped=shaped, owner=owner)
         judge = self._judge(there, False, routine)
         return judge.only_withdraw(action, replica)

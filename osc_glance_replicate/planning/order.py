@@ -14,7 +14,6 @@
 
 from collections.abc import (
     Callable,
-    Collection,
     Iterable,
     Iterator,
     Mapping,
@@ -22,6 +21,7 @@ from collections.abc import (
 )
 import dataclasses
 import functools
+import itertools
 import logging
 
 from osc_glance_replicate import errors
@@ -31,12 +31,16 @@ from osc_glance_replicate.planning import alignment
 from osc_glance_replicate.planning import company
 from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.planning import differences
-from osc_glance_replicate.planning import updates
+from osc_glance_replicate.planning import withdrawal
 
 LOG = logging.getLogger(__name__)
 
 #: How far references are followed: a kernel has none in the real world.
 _DEEPEST = 4
+
+
+#: What to do about a kernel that cannot be had.
+_ADVICE = 'mend that first, or leave the property out by --dont-replicate'
 
 
 class Order:
@@ -167,7 +171,9 @@ class Order:
         problems: dict[str, str] = {}
         for field, needed in self._references(image).items():
             if self._leads_too_far(needed, _DEEPEST - 1):
-                problems[field] = f'{field} {needed} leads back to it'
+                problems[field] = (
+                    f'{field} {needed} leads back to it, or too far'
+                )
             elif problem := self._refusal(image, needed):
                 problems[field] = f'{field} {needed} {problem}'
             else:
@@ -249,52 +255,75 @@ class Order:
         """
         rules = self._planner.at(action.to)
         needs = rules.references(action.image)
-        if rules.at_rest or not _depends(action, needs):
+        if rules.at_rest:
             return action
-        first = [image_id for image_id in first if image_id in needs.values()]
+        needs = {
+            field: image_id
+            for field, image_id in needs.items()
+            if not self._has_already(action, field, image_id)
+        }
         told = [problems[field] for field in problems if field in needs]
-        waits = []
-        for field, image_id in needs.items():
-            for needed in self._planned.get(image_id, ()):
-                if needed.to != action.to or field in problems:
-                    continue
-                if needed.verb is plan.Verb.COPY:
-                    waits.append(image_id)
-                if needed.fails:
-                    told.append(
-                        f'{image_id}, which it needs, is '
-                        f'{needed.verb.value}: {needed.reason}'
-                    )
-                elif hidden := self._company.hidden_from(action, needed):
-                    kind = field.removesuffix('_id')
-                    told.append(f'its {kind} {hidden}: {image_id}')
-        if told:
-            advice = '--dont-replicate leaves the property out'
-            return updates.without_needs(
-                dataclasses.replace(
-                    action, lacks=f'{"; ".join(told)}; {advice}'
-                )
-            )
-        less = tuple(differences.taking_away(action.changes))
-        if waits and less:
-            # Nobody delays it by what he has it refer to.
-            return updates.losing(
-                action,
-                less,
-                f'the rest in the next run, after {", ".join(waits)}',
-            )
-        return dataclasses.replace(action, after=tuple(first))
-
-
-def _depends(action: plan.Action, needs: Collection[str]) -> bool:
-    """Return whether an action gives anybody an image that needs others.
-
-    :param needs: the properties that refer to them
-    """
-    return action.verb is plan.Verb.COPY or (
-        action.verb is plan.Verb.UPDATE
-        and (
-            action.adopts
-            or any(c.gives or c.field in needs for c in action.changes)
+        planned = {
+            field: needed
+            for field, image_id in needs.items()
+            for needed in self._planned.get(image_id, ())
+            if needed.to == action.to and field not in problems
+        }
+        told += filter(
+            None,
+            itertools.starmap(
+                functools.partial(self._lack, action), planned.items()
+            ),
         )
-    )
+        if told:
+            lacks = f'{"; ".join(told)}; {_ADVICE}'
+            action = dataclasses.replace(action, lacks=lacks)
+            return withdrawal.within_needs(action, needs)
+        late = [
+            needed.image.id
+            for needed in planned.values()
+            if needed.verb is plan.Verb.COPY or needed.proof
+        ]
+        takes_away = any(differences.taking_away(action.changes))
+        if late and takes_away and not action.adopts:
+            # Nobody delays it by what he has it refer to.
+            lacks = (
+                f'{", ".join(late)}, which it needs, comes first: run again'
+            )
+            return withdrawal.within_needs(
+                dataclasses.replace(action, lacks=lacks), needs
+            )
+        if not withdrawal.depends(action, needs):
+            return action
+        after = [image_id for image_id in first if image_id in needs.values()]
+        return dataclasses.replace(action, after=tuple(after))
+
+    def _lack(
+        self, action: plan.Action, field: str, needed: plan.Action
+    ) -> str:
+        """Return why what an image needs is of no use to it there, or ''."""
+        if needed.fails:
+            return (
+                f'{needed.image.id}, which it needs, is '
+                f'{(needed.told_as or needed.verb).value}: {needed.reason}'
+            )
+        if hidden := self._company.hidden_from(action, needed):
+            kind = field.removesuffix('_id')
+            return f'its {kind} {hidden}: {needed.image.id}'
+        return ''
+
+    def _has_already(
+        self, action: plan.Action, field: str, image_id: str
+    ) -> bool:
+        """Return whether a replica refers to an image of the runner's own.
+
+        It may be gone from the source.
+        """
+        replica = action.replica
+        if not replica or replica.references.get(field) != image_id:
+            return False
+        if self._look_up(image_id)[0]:
+            return False
+        there = self._look_up(image_id)[1 + self._to.index(action.to)]
+        owns = self._planner.at(action.to).runner.owns
+        return bool(there and there.status == 'active' and owns(there.owner))

@@ -152,13 +152,10 @@ class Rules:
         :param owner: whose the replica is to be, by its ID
         """
         same, evidence = self.same_data(image, replica)
-        if not same or replica.status != 'active':
+        if not same or evidence == proof.SIZE or replica.status != 'active':
             return False
-        return (
-            self.runner.owns(replica.owner)
-            or (replica.owner == owner and proof.is_strong(evidence))
-            or self.can_serve(replica, evidence)
-        )
+        is_ours = self.runner.owns(replica.owner) or replica.owner == owner
+        return is_ours or self.can_serve(replica, evidence)
 
     def can_prove(self, replica: image_record.Image, evidence: str) -> bool:
         """Return whether evidence proves what the data of a replica is.

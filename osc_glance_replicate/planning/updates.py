@@ -25,6 +25,7 @@ from osc_glance_replicate.model import plan
 from osc_glance_replicate.model import proof
 from osc_glance_replicate.planning import differences
 from osc_glance_replicate.planning import rules
+from osc_glance_replicate.planning import withdrawal
 
 #: What is told of a replica that may have any data of the same size.
 _UNPROVEN = 'nothing proves that its data is the same'
@@ -71,24 +72,25 @@ class Judge:
         if not mine and replica.owner != action.owner:
             if same and self.adopts:
                 return self._take_over(action, replica, evidence)
+            if self.adopts:
+                return _other_data(action, evidence)
             serves = same and there.can_serve(replica, evidence)
             return _leave_to_owner(action, replica, serves)
         if not same:
-            return action.with_verb(
-                plan.Verb.CONFLICT,
-                f'other data under this ID: {evidence} differs',
-            )
+            return _other_data(action, evidence)
         return self._bring_up_to_date(action, replica, evidence)
 
     def only_withdraw(
         self, failed: plan.Action, replica: image_record.Image
     ) -> plan.Action:
         """Return a failure, with what a replica loses all the same."""
-        changes = self.decide(failed, replica).changes
-        less = tuple(differences.taking_away(changes))
-        if not less or not self.computed:
+        if not self.computed:
             return failed
-        return losing(failed, less, failed.reason, told_as=failed.verb)
+        changes = self.decide(failed, replica).changes
+        less = withdrawal.only_losing(
+            failed, changes, failed.reason, told_as=failed.verb
+        )
+        return less or failed
 
     def _bring_up_to_date(
         self, action: plan.Action, replica: image_record.Image, evidence: str
@@ -136,24 +138,22 @@ class Judge:
         :param ours: whether the record is a replica
         """
         image = action.image
-        less: tuple[plan.Change, ...] = ()
+        less: Sequence[plan.Change] = ()
         if ours and self.computed and not self.there.was_first(image, replica):
-            less = tuple(
+            less = [
                 change
-                for change in differences.taking_away(
-                    differences.of(action, replica)
-                )
+                for change in differences.of(action, replica)
                 # Not what an option alone asks for.
                 if change.field != 'visibility'
                 or change.source == image.visibility
-            )
-        if not less:
-            return action.with_verb(
+            ]
+        return withdrawal.only_losing(action, less, reason) or (
+            action.with_verb(
                 plan.Verb.SKIP,
                 reason,
                 routine=self.routine or action.capped,
             )
-        return losing(action, less, reason)
+        )
 
     def _change(
         self,
@@ -171,7 +171,11 @@ class Judge:
         fixed = tuple(c for c in found if c not in changes)
         if fixed and not self.there.runner.owns(replica.owner):
             # What is not as it is to be is not given to anybody.
-            changes = tuple(c for c in changes if not c.gives)
+            gives = [change for change in changes if change.gives]
+            changes = (
+                *(change for change in changes if not change.gives),
+                *differences.taking_away(gives),
+            )
         if fixed and not changes:
             return action.with_verb(
                 plan.Verb.FAIL, plan.unchangeable(fixed), fixed=fixed
@@ -203,10 +207,13 @@ class Judge:
 
         What a dump says may be anybody's word, and is no reason to withdraw.
         """
-        less = tuple(differences.taking_away(changes))
-        if not less or not self.computed:
-            return action.with_verb(plan.Verb.CONFLICT, _UNPROVEN)
-        return losing(action, less, _UNPROVEN, told_as=plan.Verb.CONFLICT)
+        conflict = action.with_verb(plan.Verb.CONFLICT, _UNPROVEN)
+        if not self.computed:
+            return conflict
+        less = withdrawal.only_losing(
+            action, changes, _UNPROVEN, told_as=plan.Verb.CONFLICT
+        )
+        return less or conflict
 
     def _is_proven(self, replica: image_record.Image, evidence: str) -> bool:
         """Return whether a replica has the source's data, by its record.
@@ -247,34 +254,9 @@ class Judge:
         )
 
 
-def without_needs(action: plan.Action) -> plan.Action:
-    """Return an action as far as it is done without what its image needs.
-
-    Nothing is given to anybody, and no other image is referred to; what is
-    taken away does not wait.
-    """
-    if not action.lacks or action.verb is plan.Verb.UNCHANGED:
-        return action
-    less = tuple(differences.taking_away(action.changes))
-    if not less or action.verb is not plan.Verb.UPDATE:
-        return action.with_verb(plan.Verb.FAIL, action.lacks, changes=())
-    return losing(action, less, action.lacks, told_as=plan.Verb.FAIL)
-
-
-def losing(
-    action: plan.Action,
-    less: tuple[plan.Change, ...],
-    reason: str,
-    told_as: plan.Verb | None = None,
-) -> plan.Action:
-    """Return an action in which a replica only loses something.
-
-    :param reason: why nothing else is done
-    :param told_as: what comes of it all the same
-    """
-    fields = ', '.join(change.field for change in less)
+def _other_data(action: plan.Action, evidence: str) -> plan.Action:
     return action.with_verb(
-        plan.Verb.UPDATE, f'{fields}; {reason}', changes=less, told_as=told_as
+        plan.Verb.CONFLICT, f'other data under this ID: {evidence} differs'
     )
 
 

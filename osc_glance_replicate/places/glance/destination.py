@@ -12,8 +12,6 @@
 
 """A cloud's Glance, as a destination."""
 
-from collections.abc import Mapping
-import time
 from typing import Any
 
 from osc_glance_replicate import errors
@@ -25,16 +23,10 @@ from osc_glance_replicate import places
 from osc_glance_replicate.places.glance import image_api
 from osc_glance_replicate.places.glance import imports
 from osc_glance_replicate.places.glance import members
+from osc_glance_replicate.places.glance import others
 from osc_glance_replicate.places.glance import records
 from osc_glance_replicate.places.glance import source
 from osc_glance_replicate.places.glance import writer
-
-
-#: How often an image is made private that is made visible meanwhile.
-_TRIES = 3
-
-#: Seconds that requests of others may take that were made before.
-_IN_FLIGHT = 1.0
 
 
 class Destination(source.Source, places.Destination):
@@ -137,7 +129,9 @@ class Destination(source.Source, places.Destination):
             marks = dict.fromkeys(replica.marks)
             changes = {**_completion(action, replica), **marks, **changes}
         if answer := records.change(self._api, image_id, changes):
-            self._hold_against(action, verified, answer)
+            others.hold_against(
+                self._api, self.runner, action, verified, answer
+            )
         wanted = action.wanted.members
         # What is completed may have some that an earlier run has set.
         if wanted or (wanted is not None and action.exact):
@@ -186,7 +180,9 @@ class Destination(source.Source, places.Destination):
         judged = action.replica
         theirs = judged and not self.runner.owns(judged.owner)
         if judged and theirs and gives and answer:
-            self._hold_against(action, judged, answer, status)
+            others.hold_against(
+                self._api, self.runner, action, judged, answer, status
+            )
         if wanted is not None and refusals.allow('members'):
             members.write(self._api, image_id, wanted, action.exact, refusals)
         if status == 'active' and refusals.allow('status'):
@@ -196,75 +192,9 @@ class Destination(source.Source, places.Destination):
             refusals.tell(self._api)
             return
         refusals.tell(self._api, f'it belongs to project {judged.owner} there')
-        self._look_again(
-            image_id, {**asked, 'status': status or judged.status}
+        others.look_again(
+            self._api, image_id, {**asked, 'status': status or judged.status}
         )
-
-    def _hold_against(
-        self,
-        action: plan.Action,
-        judged: image_record.Image,
-        answer: image_record.Image,
-        status: str | None = None,
-    ) -> None:
-        """Take back what was given where it is not what was judged.
-
-        Who may change the image may have done so since it was read.
-
-        :param status: what it was given since, if it was
-        :raises RefusedError: it is not
-        """
-        wanted, have = action.wanted.properties, judged.properties
-        # What the user does not own keeps nothing that its owner has set.
-        may_keep = have if self.runner.owns(judged.owner) else {}
-        same = (
-            (answer.size, answer.digests) == (judged.size, judged.digests)
-            and answer.status in (judged.status, status)
-            and answer.owner in (judged.owner, action.owner)
-            and answer.properties.keys() <= wanted.keys() | may_keep.keys()
-            and all(
-                value in (wanted.get(name), have.get(name))
-                for name, value in answer.properties.items()
-            )
-        )
-        if not same:
-            raise errors.RefusedError(
-                self.name,
-                f'{answer.id} was changed meanwhile in project '
-                f'{judged.owner}, and {self._take_back(answer.id)}',
-            )
-
-    def _take_back(self, image_id: str) -> str:
-        """Make an image private, and tell whether it is."""
-        for _ in range(_TRIES):
-            records.change(self._api, image_id, {'visibility': 'private'})
-            found = self.find(image_id)
-            if not found or found.visibility == 'private':
-                return 'is private now: run again'
-        return 'is made visible again and again: deactivate it'
-
-    def _look_again(self, image_id: str, asked: Mapping[str, Any]) -> None:
-        """See whether what was changed in another's image stays so.
-
-        While he changes it, too, Glance writes back what it read before.
-
-        :param asked: the fields that were changed
-        :raises TransientError: it does not
-        """
-        found = self.find(image_id)
-        back = [
-            field
-            for field in ('status', 'owner', *image_record.PUBLISHED)
-            if found
-            and asked.get(field, found.record.get(field))
-            != found.record.get(field)
-        ]
-        if back:
-            raise errors.TransientError(
-                self.name,
-                f'{", ".join(back)} of {image_id} was changed back meanwhile: '
-                'its project changes it at the same time',
-            )
 
     def adopt(self, action: plan.Action) -> image_record.Image:
         """Make another's image the runner's own, private and unprotected.
@@ -273,56 +203,7 @@ class Destination(source.Source, places.Destination):
         :raises RefusedError: this user may not, or it is gone
         :raises TransientError: it is the other's still, who changes it
         """
-        image_id = action.image.id
-        if action.replica and action.replica.visibility != 'shared':
-            # It may have members all the same, whom nobody could remove
-            # (see fact-hidden-members).
-            records.change(self._api, image_id, {'visibility': 'shared'})
-        refusals = records.Refusals()
-        members.write(self._api, image_id, {}, True, refusals)
-        refusals.tell(self._api)
-        # What the other has set goes at once: whoever goes on with this after
-        # an interruption takes the image for the runner's own.
-        theirs = {
-            change.field: change.wanted
-            for change in action.changes
-            if not change.is_of_members
-            and (
-                change.field == 'tags'
-                or image_record.is_property(change.field)
-            )
-        }
-        marks = action.replica.marks if action.replica else {}
-        theirs |= {
-            field: None
-            for field, value in marks.items()
-            if (field, value) != (image_record.MARK, action.mark)
-        }
-        project = self.runner.project
-        owner = {'owner': project} if project else {}
-        records.change(
-            self._api,
-            image_id,
-            {**theirs, **owner, 'visibility': 'private', 'protected': False},
-        )
-        # What the other has asked for before may be carried out after it.
-        time.sleep(_IN_FLIGHT)
-        found = self.find(image_id)
-        if not found:
-            raise errors.RefusedError(
-                self.name, f'{image_id} was deleted there'
-            )
-        if (
-            not self.runner.owns(found.owner)
-            or found.visibility != 'private'
-            or theirs.keys() & found.properties.keys()
-        ):
-            raise errors.TransientError(
-                self.name,
-                f'{image_id} cannot be adopted while project {found.owner} '
-                'changes it',
-            )
-        return found
+        return others.adopt(self._api, self.runner, action)
 
     def quarantine(self, image: image_record.Image) -> None:
         """Deactivate a replica."""

@@ -99,7 +99,7 @@ _ACTS = {
         lambda fields, more: {**fields, **more},
         strategies.fixed_dictionaries(
             {
-                'clones': strategies.booleans(),
+                'clones': strategies.sampled_from((True, True, False)),
                 'named': strategies.booleans(),
                 'filled': strategies.sampled_from(
                     (True, True, True, 'staged', False)
@@ -196,7 +196,7 @@ def _stories(draw):
     images = [
         tenancy.Act(
             draw(strategies.sampled_from(tenancy.ACTORS)),
-            draw(strategies.sampled_from(sources)),
+            draw(strategies.sampled_from([*sources, *sources, 'slave'])),
             'create',
             image_id,
             draw(_ACTS['create']),

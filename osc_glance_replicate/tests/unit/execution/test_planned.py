@@ -101,20 +101,72 @@ class TestPlanned(testtools.TestCase):
             self.assertEqual(verb, current.action.verb.value)
             self.assertIn('refers to other images', current.action.reason)
 
-    def test_what_it_lacked_it_lacks(self):
-        image = samples.image(visibility='shared', os_hidden=True, name='new')
-        current = self.plan(self.image, self.image)
-        self.master.images[image.id] = image
+    def refer(self, planned_as, by_now, **lacks):
+        """Plan an image with a kernel that it lacks, and plan it anew."""
+        kernel = {'kernel_id': samples.image(7).id}
+        replica = samples.image(**kernel)
+        image = samples.image(**kernel, **planned_as)
+        current = planned.Planned(
+            dataclasses.replace(
+                self.planner.decide(image, replica, 'slave'), **lacks
+            ),
+            self.master,
+            self.slave,
+            self.planner,
+        )
+        self.master.images[image.id] = samples.image(**kernel, **by_now)
+        self.slave.images[image.id] = replica
         current.action = dataclasses.replace(
-            current.action, image=aged(image), lacks='its kernel'
+            current.action, image=aged(current.action.image)
         )
         current.renew(but_not=lambda replica: False)
-        action = current.action
-        self.assertEqual(['os_hidden'], [c.field for c in action.changes])
-        self.assertEqual(
-            ('os_hidden; its kernel', plan.Verb.FAIL),
-            (action.reason, action.told_as),
+        return current.action
+
+    def test_what_it_lacked_it_lacks(self):
+        given = {'os_hidden': True, 'ramdisk_id': samples.image(8).id}
+        for fields, lacks, result in (
+            (
+                {'name': 'new', 'os_hidden': True},
+                {'lacks': 'its kernel'},
+                (['name', 'os_hidden'], None, 'name, os_hidden'),
+            ),
+            (
+                given,
+                {'lacks': 'its kernel'},
+                (['os_hidden'], plan.Verb.FAIL, 'os_hidden; its kernel'),
+            ),
+            # Nothing of that is forgotten on the way.
+            (
+                given,
+                {'lacks': 'K comes first'},
+                (['os_hidden'], plan.Verb.FAIL, 'os_hidden; K comes first'),
+            ),
+        ):
+            action = self.refer(fields, fields, **lacks)
+            self.assertEqual(
+                result,
+                (
+                    sorted(c.field for c in action.changes),
+                    action.told_as,
+                    action.reason,
+                ),
+            )
+
+    def test_who_comes_to_see_it_meanwhile_may_not_see_what_it_needs(self):
+        action = self.refer(
+            {'name': 'new'}, {'name': 'new', 'visibility': 'public'}
         )
+        self.assertEqual((plan.Verb.FAIL, ()), (action.verb, action.changes))
+        self.assertIn('others see it, by now', action.reason)
+        # It is told what it is where nothing is done with it.
+        theirs = samples.image(data=b'evil')
+        self.slave.images[theirs.id] = theirs
+        current = self.plan(aged(self.image), self.image)
+        self.master.images[theirs.id] = samples.image(
+            kernel_id=samples.image(7).id
+        )
+        current.renew(but_not=lambda replica: False)
+        self.assertIn('other data under this ID', current.action.reason)
 
     def test_older_record_decides(self):
         """A short listing was read long before the end of a long one."""

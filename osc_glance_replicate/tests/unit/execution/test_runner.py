@@ -110,7 +110,10 @@ class TestRunner(testtools.TestCase):
             'slave', stage=[errors.RefusedError('slave', 'no')]
         )
         runner = self.runner(slave)
-        first, second = self.actions(2)
+        (first,) = self.actions(1)
+        second = self.planner.decide(
+            samples.image(2, kernel_id=first.image.id), None, 'slave'
+        )
         second = dataclasses.replace(second, after=(first.image.id,))
         outcomes = list(runner.run([first, second]))
         self.assertEqual(['failed'] * 2, [o.result for o in outcomes])
@@ -118,21 +121,28 @@ class TestRunner(testtools.TestCase):
 
     def test_update_is_lost_with_what_it_needs(self):
         """It would refer to whatever comes there under that ID."""
-        slave = places.Place(
-            'slave', stage=[errors.RefusedError('slave', 'no')]
-        )
-        run = self.runner(slave)
+        self.runner(places.Place('slave'))
         (kernel,) = self.actions(1)
-        update = self.planner.decide(
-            samples.image(2, kernel_id=kernel.image.id),
-            samples.image(2),
-            'slave',
-        )
-        update = dataclasses.replace(update, after=(kernel.image.id,))
-        told = {o.action.image.id: o for o in run.run([kernel, update])}
-        self.assertEqual('failed', told[update.image.id].result)
-        self.assertIn('was not replicated', told[update.image.id].reason)
-        self.assertNotIn('update', slave.calls)
+        for fields, changed in ({}, []), ({'os_hidden': True}, ['os_hidden']):
+            slave = places.Place(
+                'slave', stage=[errors.RefusedError('slave', 'no')]
+            )
+            asked = []
+            slave.update = lambda action, asked=asked: asked.extend(
+                change.field for change in action.changes
+            )
+            update = self.planner.decide(
+                samples.image(2, kernel_id=kernel.image.id, **fields),
+                samples.image(2),
+                'slave',
+            )
+            update = dataclasses.replace(update, after=(kernel.image.id,))
+            run = self.runner(slave)
+            told = {o.action.image.id: o for o in run.run([kernel, update])}
+            self.assertEqual('failed', told[update.image.id].result)
+            self.assertIn('was not replicated', told[update.image.id].reason)
+            # What is withdrawn does not wait for it.
+            self.assertEqual(changed, asked)
 
     def test_what_the_plan_does_not_do_is_passed_on(self):
         runner = self.runner(places.Place('slave'))

@@ -50,11 +50,9 @@ class TestAction(testtools.TestCase):
             there = self.action(verb, samples.image())
             self.assertEqual(beside, there.fails)
 
-        for is_good in 'serves', 'usable':
-            skipped = self.action(
-                Verb.SKIP, samples.image(), **{is_good: True}
-            )
-            self.assertFalse(skipped.fails)
+        for verb in Verb.SKIP, Verb.CONFLICT, Verb.FAIL:
+            left = self.action(verb, samples.image(), usable=True)
+            self.assertFalse(left.fails)
         told = self.action(Verb.UPDATE, samples.image(), told_as=Verb.FAIL)
         self.assertTrue(told.fails)
 

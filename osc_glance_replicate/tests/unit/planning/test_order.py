@@ -291,6 +291,124 @@ class TestReferences(OrderTest):
         self.assertEqual((FAIL, ()), (action.verb, action.changes))
         self.assertIn(f'{AKI.id}, which it needs, is', action.reason)
 
+    def test_what_is_lost_by_an_adoption_without_its_kernel(self):
+        """It would be adopted with all that was to be left out."""
+        image = samples.image(1, kernel_id=AKI.id, visibility='community')
+        theirs = samples.image(1, owner='demo', visibility='public')
+        for kernel, verb in (
+            (samples.image(7, data=b'evil', owner='demo'), FAIL),
+            (None, plan.Verb.UPDATE),
+        ):
+            action = self.actions(
+                [[image, theirs]],
+                [[AKI, kernel]],
+                there=rules.Rules(
+                    runner=ownership.Runner(frozenset(['mine']))
+                ),
+                selection=only(image),
+                adopt=True,
+            )[-1]
+            self.assertEqual(verb, action.verb)
+            self.assertEqual(verb is not FAIL, action.adopts)
+            if action.adopts:
+                self.assertEqual((AKI.id,), action.after)
+                self.assertEqual('', action.lacks)
+
+    def test_what_is_only_lost_needs_no_proof_and_tells_all(self):
+        unhashed = {'os_hash_value': None, 'checksum': None}
+        image = samples.image(
+            1, kernel_id=AKI.id, os_hidden=True, name='new', **unhashed
+        )
+        action = self.actions(
+            [[image, samples.image(1, disk_format='iso')]],
+            [[AKI, samples.image(7, data=b'evil')]],
+            selection=only(image),
+        )[-1]
+        self.assertEqual(
+            (['os_hidden'], '', (), FAIL, 0),
+            (
+                [c.field for c in action.changes],
+                action.proof,
+                action.fixed,
+                action.told_as,
+                action.to_read,
+            ),
+        )
+        self.assertEqual(
+            {'kernel_id', 'name', 'disk_format'},
+            {c.field for c in action.left},
+        )
+
+    def test_kernel_that_is_there_does(self):
+        """Whatever keeps it from being brought up to date."""
+        image = samples.image(1, kernel_id=AKI.id, visibility='public')
+        replica = samples.image(1, kernel_id=AKI.id, owner='mine')
+        mine = rules.Rules(runner=ownership.Runner(frozenset(['mine'])))
+        first = {'created_at': '2025-01-01T00:00:00Z'}
+        for kernel, there in (
+            (
+                samples.image(7, name='new'),
+                samples.image(7, owner='mine', **first),
+            ),
+            (
+                samples.image(7),
+                samples.image(7, owner='mine', disk_format='iso'),
+            ),
+            # It was deleted at the source since.
+            (None, samples.image(7, owner='mine')),
+        ):
+            order_ = self.order([[kernel, there]], mine, only(image))
+            action = list(order_.actions([[image, replica]]))[-1]
+            self.assertEqual(
+                ['visibility'], [c.field for c in action.changes], action
+            )
+        gone = self.order(
+            [[None, samples.image(7, owner='demo')]], mine, only(image)
+        )
+        action = list(gone.actions([[image, replica]]))[-1]
+        self.assertEqual(FAIL, action.verb)
+
+    def order(self, known, there, selection):
+        """Plan where the source may lack what the destination has."""
+        found = {next(filter(None, row)).id: row for row in known}
+        return order.Order(
+            decisions.Planner(selection, destinations={'slave': there}),
+            ['slave'],
+            lambda image_id: found.get(image_id, [None, None]),
+        )
+
+    def test_kernel_that_is_published_with_it(self):
+        shown = {'visibility': 'public'}
+        image = samples.image(1, kernel_id=AKI.id, owner='a', **shown)
+        kernel = samples.image(7, owner='b', **shown)
+        mine = rules.Rules(runner=ownership.Runner(frozenset(['mine'])))
+        actions = self.actions(
+            [
+                [image, samples.image(1, kernel_id=AKI.id, owner='mine')],
+                [kernel, samples.image(7, owner='mine')],
+            ],
+            [[kernel, samples.image(7, owner='mine')]],
+            there=mine,
+        )
+        self.assertEqual(
+            [['visibility'], ['visibility']],
+            [[c.field for c in action.changes] for action in actions],
+        )
+        # Where that stays private, nobody could boot it.
+        *_, action = self.actions(
+            [[image, samples.image(1, kernel_id=AKI.id, owner='mine')]],
+            [
+                [
+                    samples.image(7, owner='b', **shown),
+                    samples.image(7, owner='mine'),
+                ]
+            ],
+            there=mine,
+            selection=only(image),
+        )
+        self.assertEqual(FAIL, action.verb)
+        self.assertIn('its kernel stays private', action.reason)
+
     def test_withdrawal_waits_for_no_kernel(self):
         image = samples.image(
             1, kernel_id=AKI.id, status='deactivated', name='new'
@@ -302,8 +420,10 @@ class TestReferences(OrderTest):
             (['status'], ()), ([c.field for c in action.changes], action.after)
         )
         self.assertEqual(
-            f'status; the rest in the next run, after {AKI.id}', action.reason
+            f'status; {AKI.id}, which it needs, comes first: run again',
+            action.reason,
         )
+        self.assertEqual(FAIL, action.told_as)
         image = samples.image(1, kernel_id=AKI.id, name='new')
         *_, action = self.actions(
             [[image, samples.image(1)]], [[AKI, None]], selection=only(image)

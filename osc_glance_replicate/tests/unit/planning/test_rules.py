@@ -62,11 +62,12 @@ class TestRules(testtools.TestCase):
         md5 = {'os_hash_value': None}
         for fields, good in (
             ({'owner': 'mine'}, True),
-            ({'owner': 'mine', **unhashed}, True),
+            ({'owner': 'mine', **unhashed}, False),
+            ({'owner': 'mine', **md5}, True),
             ({'owner': 'mine', 'data': b'evil'}, False),
             ({'owner': 'mine', 'status': 'deactivated'}, False),
             ({'owner': 'theirs'}, True),
-            ({'owner': 'theirs', **md5}, False),
+            ({'owner': 'theirs', **md5}, True),
             ({'owner': 'theirs', **unhashed}, False),
             ({'owner': 'demo', 'visibility': 'community'}, False),
             ({'owner': 'demo', 'visibility': 'public'}, True),

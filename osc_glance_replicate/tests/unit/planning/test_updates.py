@@ -386,7 +386,6 @@ class TestWhoseWordCounts(testtools.TestCase):
         ):
             action = self.decide(image_, replica, members=True, **more)
             self.assertEqual(changed, sorted(c.field for c in action.changes))
-            self.assertTrue(action.fails)
             self.assertTrue(
                 action.reason.endswith(
                     'the project nowhere is a member, and --owner mine maps '
@@ -515,6 +514,13 @@ class TestWhoseWordCounts(testtools.TestCase):
             action = self.decide(image, replica, adopt=True, images=images)
             self.assertEqual(CONFLICT, action.verb)
             self.assertFalse(action.adopts)
+        # Who has been told to adopt it is not told so again.
+        action = self.decide(
+            samples.image(data=b'DATA'), theirs, adopt=True, images=(ID,)
+        )
+        self.assertEqual(
+            'other data under this ID: sha512 differs', action.reason
+        )
 
     def test_whoever_interrupts_an_adoption_leaves_nothing_behind(self):
         """Its next try finds a record that is the runner's own by then."""

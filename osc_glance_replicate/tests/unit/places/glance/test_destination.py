@@ -21,7 +21,7 @@ from osc_glance_replicate.model import options
 from osc_glance_replicate.model import ownership
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.places import glance
-from osc_glance_replicate.places.glance import destination
+from osc_glance_replicate.places.glance import others
 from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.tests.doubles import fake_glance
 from osc_glance_replicate.tests.doubles import importing
@@ -233,15 +233,13 @@ class TestUpdate(fake_glance.GlanceTest):
             'slave',
             plan.Verb.UPDATE,
             samples.image(
-                owner='theirs', replica_of='evil/1', replica_source_hash='x'
+                owner='theirs',
+                kernel_id='evil',
+                tags=['x'],
+                replica_of='evil/1',
+                replica_source_hash='x',
             ),
             mark='north/1',
-            changes=(
-                plan.Change('kernel_id', None, 'evil', exact=True),
-                plan.Change('tags', [], ['x'], exact=True),
-                plan.Change('visibility', 'public', 'private'),
-                plan.Change('members', {}, {'a': 'accepted'}),
-            ),
         )
         place.adopt(action)
         asked = [r.method for r in self.fake.requests]
@@ -265,7 +263,7 @@ class TestUpdate(fake_glance.GlanceTest):
     def hurry(self):
         """Have no request of others under way."""
         self.useFixture(
-            fixtures.MonkeyPatch(f'{destination.__name__}._IN_FLIGHT', 0.0)
+            fixtures.MonkeyPatch(f'{others.__name__}._IN_FLIGHT', 0.0)
         )
 
     def test_what_stays_another_is_not_adopted(self):
