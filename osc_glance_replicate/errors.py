@@ -109,6 +109,20 @@ def explain(exc: BaseException) -> str:
     return without_passwords(_PYTHONS_OWN.sub('', words))
 
 
+def unexpected(exc: BaseException) -> str:
+    """Say in one line what went wrong that nobody has provided for.
+
+    :param exc: any exception; many have no words of their own
+    """
+    if isinstance(exc, MemoryError):
+        return (
+            'not enough memory: allow more of it (ulimit -v, MemoryMax=), or '
+            'run it for fewer images at a time'
+        )
+    name = f'unexpected {type(exc).__name__}'
+    return line(f'{name}: {exc}' if str(exc).strip() else name)
+
+
 class ReplicateError(Exception):
     """Base of all errors of this plugin.
 

@@ -146,7 +146,7 @@ class DaskCrew:
             self._fail(job, 'every worker that was given it has died')
         except Exception as exc:
             LOG.debug('a worker failed', exc_info=True)
-            self._fail(job, f'unexpected {type(exc).__name__}: {exc}')
+            self._fail(job, errors.unexpected(exc))
         else:
             self._settle(done)
 

@@ -130,6 +130,12 @@ class ReplicateCommand(command.Lister):
 
         :returns: the exit code
         """
+        from osc_glance_replicate.commands import last_words
+
+        with last_words.ensured():
+            return self._run(parsed_args)
+
+    def _run(self, parsed_args: argparse.Namespace) -> int:
         from osc_glance_replicate.commands import safe_log
         from osc_glance_replicate.commands import streams
         from osc_glance_replicate import errors

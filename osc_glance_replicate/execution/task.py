@@ -76,8 +76,7 @@ class Task:
             return self._failed(str(exc))
         except Exception as exc:
             LOG.debug('defect while copying', exc_info=True)
-            reason = f'unexpected {type(exc).__name__}: {exc}'
-            return self._failed(errors.line(reason))
+            return self._failed(errors.unexpected(exc))
         finally:
             self._leave()
 

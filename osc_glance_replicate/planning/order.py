@@ -155,7 +155,7 @@ class Order:
                 to,
                 plan.Verb.FAIL,
                 replica,
-                reason=errors.line(f'unexpected {type(exc).__name__}: {exc}'),
+                reason=errors.unexpected(exc),
             )
 
     def _plan_with_references(

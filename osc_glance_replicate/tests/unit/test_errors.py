@@ -55,6 +55,18 @@ class TestErrors(testtools.TestCase):
         )
 
 
+class TestUnexpected(testtools.TestCase):
+    def test_one_line_says_something(self):
+        for exc, words in (
+            (ValueError('a\x1b'), r'unexpected ValueError: a\x1b'),
+            (KeyError(), 'unexpected KeyError'),
+            (ValueError(' '), 'unexpected ValueError'),
+        ):
+            self.assertEqual(words, errors.unexpected(exc))
+        for exc in MemoryError(), MemoryError('cannot allocate'):
+            self.assertIn('not enough memory', errors.unexpected(exc))
+
+
 class TestExplain(testtools.TestCase):
     def test_wraps_are_left_out(self):
         try:

@@ -18,6 +18,7 @@ import types
 import testtools
 
 from osc_glance_replicate.commands import load
+from osc_glance_replicate import errors
 from osc_glance_replicate.reporting import ec2_report
 
 
@@ -59,3 +60,39 @@ class TestProblems(testtools.TestCase):
         long, other = app.stderr.getvalue().splitlines()
         self.assertEqual(f'{"x" * 4000}… (100000 characters)', long)
         self.assertEqual('another', other)
+
+
+class TestWordless(testtools.TestCase):
+    def test_error_without_words_gets_some(self):
+        for exc, words in (
+            (MemoryError, 'not enough memory'),
+            (AssertionError, 'unexpected AssertionError'),
+        ):
+            for early in True, False:
+                command = _command(_Ended)
+                command.exc, command.early = exc, early
+                parsed_args = command.get_parser('load').parse_args(['/x'])
+                error = self.assertRaises(
+                    errors.ReplicateError, command.run, parsed_args
+                )
+                self.assertIn(words, str(error))
+
+
+class _Ended(load.LoadImages):
+    """Ends early, or while its rows are told."""
+
+    def take_action(self, parsed_args):
+        def items():
+            raise self.exc
+
+        if self.early:
+            items()
+        return self.show(ec2_report.Ec2IdReport(), items)
+
+
+def _command(kind):
+    options = types.SimpleNamespace(debug=True, verbose_level=0)
+    app = types.SimpleNamespace(
+        options=options, stdout=io.StringIO(), stderr=io.StringIO()
+    )
+    return kind(app, None)
