@@ -21,7 +21,7 @@ _MAX_SIZE = 2**63 - 1
 
 #: Characters of a text that Glance keeps in a column, of a tag and of the
 #: name of a property: see fact-text-limits.
-_MAX_TEXT = 255
+MAX_TEXT = 255
 
 _VISIBILITIES = frozenset(('private', 'shared', 'community', 'public'))
 
@@ -55,7 +55,7 @@ def of_fields(record: Mapping[str, Any]) -> str:
         is_due = field in record or field == 'status'
         if is_due and type(value) not in kinds:
             return f'{field} is {value!r:.40}'
-        if isinstance(value, str) and len(value) > _MAX_TEXT:
+        if isinstance(value, str) and len(value) > MAX_TEXT:
             return f'{field} has {len(value)} characters'
     if not 0 <= (record.get('size') or 0) <= _MAX_SIZE:
         return f'size is {record["size"]!r:.40}'
@@ -68,7 +68,7 @@ def _of_tags(tags: Collection[Any]) -> str:
     for tag in tags:
         if not isinstance(tag, str):
             return 'a tag is not a string'
-        if len(tag) > _MAX_TEXT:
+        if len(tag) > MAX_TEXT:
             return f'a tag has {len(tag)} characters'
     return ''
 
@@ -79,7 +79,7 @@ def of_properties(properties: Mapping[str, Any]) -> str:
     How long a value may be differs from one database to another.
     """
     for field, value in properties.items():
-        if len(field) > _MAX_TEXT:
+        if len(field) > MAX_TEXT:
             return f'the name of a property has {len(field)} characters'
         if not isinstance(value, str):
             return f'property {field} is {value!r:.40}'

@@ -78,6 +78,8 @@ def rows(
             else row
             for row in all_rows
         )
+    if sum(place.dates for place in everywhere) < 2:
+        return all_rows
     head = list(itertools.islice(all_rows, _COMPARED_ROWS))
     listed = image_selection.Selection() if whole else selection
     _refuse_aliases(head, everywhere, listed, own)

@@ -16,10 +16,14 @@ from collections.abc import Mapping
 import dataclasses
 import json
 
+from osc_glance_replicate.model import bounded_json
 from osc_glance_replicate.model import ownership
 
 #: Bytes that the file may have, enough for a hundred thousand projects.
 MAX_SIZE = 12 * 1024 * 1024
+
+#: Parts of JSON that it may have: a dozen for each project.
+_MAX_PARTS = 2_000_000
 
 
 def serialize(projects: Mapping[str, ownership.Project]) -> bytes:
@@ -41,7 +45,7 @@ def parse(content: bytes) -> dict[str, ownership.Project]:
     :raises ValueError: it does not list projects
     :raises RecursionError: it is nested too deeply
     """
-    document = json.loads(content)
+    document = bounded_json.loads(content, _MAX_PARTS)
     if not isinstance(document, dict):
         raise ValueError('it is not a JSON object')
     found = {}

@@ -16,7 +16,9 @@ from collections.abc import Mapping, Sequence
 import json
 from typing import Any, NoReturn
 
+from osc_glance_replicate.model import bounded_json
 from osc_glance_replicate.model import image_record
+from osc_glance_replicate.model import reception
 
 #: Bytes that a record may have: 128 properties of 64 KiB each, and half as
 #: much again (see fact-property-limits).
@@ -24,6 +26,9 @@ MAX_SIZE = 12 * 1024 * 1024
 
 #: Fields that a record may have: Glance's default quota is 128 properties.
 _MAX_FIELDS = 10_000
+
+#: Parts of JSON that a record may have: three for each field and tag.
+_MAX_PARTS = 100_000
 
 #: Fields that can hold the credentials of a store.
 _SECRET = frozenset(('locations', 'direct_url'))
@@ -70,9 +75,14 @@ def parse(content: bytes, image_id: str) -> image_record.Image:
         return image_record.Image({'id': image_id}, flaw)
 
     try:
-        record = json.loads(
-            content, object_pairs_hook=_unique, parse_constant=_refuse
+        record = bounded_json.loads(
+            content,
+            _MAX_PARTS,
+            object_pairs_hook=_unique,
+            parse_constant=_refuse,
         )
+    except bounded_json.TooManyError as exc:
+        return flawed(f'it has {exc}')
     except (ValueError, RecursionError) as exc:
         return flawed(f'it is not JSON: {exc}')
     if not isinstance(record, dict):
@@ -86,7 +96,7 @@ def parse(content: bytes, image_id: str) -> image_record.Image:
             record = _modern(record)
         except ValueError as exc:
             return flawed(str(exc))
-    return image_record.Image(record)
+    return reception.receive(record)
 
 
 def _modern(record: Mapping[str, Any]) -> dict[str, Any]:

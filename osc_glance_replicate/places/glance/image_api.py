@@ -27,6 +27,7 @@ import requests
 from osc_glance_replicate.clouds import limits
 from osc_glance_replicate.clouds import redirects
 from osc_glance_replicate import errors
+from osc_glance_replicate.model import bounded_json
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.places.glance import clock
 from osc_glance_replicate.places.glance import error_page
@@ -42,6 +43,10 @@ IDLE_TIMEOUT = 60
 
 #: Bytes that are read of an answer that is an error.
 _MAX_ERROR_BODY = 16 * 1024
+
+#: Parts of JSON that an answer may have: a page of a thousand records with
+#: 128 properties and 128 tags each has 700,000.
+_MAX_PARTS = 2_000_000
 
 #: Further tries of what only reads; it is not the transfer of an image.
 _RETRIES = 3
@@ -202,7 +207,11 @@ class ImageApi:
         :raises PlaceError: it is none
         """
         try:
-            document = response.json()
+            document = bounded_json.loads(response.content, _MAX_PARTS)
+        except bounded_json.TooManyError as exc:
+            raise errors.PlaceError(
+                self.name, f'answers with {exc}; is it a Glance?'
+            ) from exc
         except (ValueError, RecursionError) as exc:
             raise errors.PlaceError(self.name, 'answered no JSON') from exc
         if not isinstance(document, dict):

@@ -19,6 +19,7 @@ from typing import Any
 from osc_glance_replicate import background
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
+from osc_glance_replicate.model import reception
 from osc_glance_replicate.places.glance import image_api
 
 #: Maximum number of records in one answer (see fact-listing-page).
@@ -82,9 +83,7 @@ def images(
                     last = image.key
                     yield image
                 elif image.key > done:
-                    aside.append(
-                        dataclasses.replace(image, flaw=_OUT_OF_ORDER)
-                    )
+                    aside.append(reception.flawed(image, _OUT_OF_ORDER))
         # At the end, as listings can only be merged in order.
         yield from aside
 
@@ -149,7 +148,7 @@ def _page(
         isinstance(record, dict) for record in records
     ):
         raise errors.PlaceError(api.name, 'answered no list of images')
-    found = [image_record.Image(record) for record in records]
+    found = [reception.receive(record) for record in records]
     # A Glance may be configured to give fewer than asked for, so the number
     # of images does not tell whether there are more.
     return _Page(found, bool(found) and bool(document.get('next')))

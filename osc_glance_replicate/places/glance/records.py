@@ -22,6 +22,7 @@ import requests
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
+from osc_glance_replicate.model import reception
 from osc_glance_replicate.places.glance import image_api
 
 #: What Glance answers to what its authors did not expect.
@@ -40,7 +41,7 @@ def find(api: image_api.ImageApi, image_id: str) -> image_record.Image | None:
     if record is None:
         return None
     _check_id(api, image_id, record)
-    return image_record.Image(record)
+    return reception.receive(record)
 
 
 def create(

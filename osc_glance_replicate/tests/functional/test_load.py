@@ -13,12 +13,17 @@
 """What becomes of the images of a directory that anyone may have made."""
 
 import hashlib
+import itertools
 import json
 import os
+import resource
 import uuid
 
 from osc_glance_replicate.sandbox import client
 from osc_glance_replicate.tests.functional import dumps
+
+#: Bytes of address space: more than any run needs.
+_LIMIT = 1536 * dumps.MIB
 
 
 class TestOldDump(dumps.DumpTest):
@@ -286,6 +291,72 @@ class TestHostile(dumps.DumpTest):
             if self.slave.get(image_id).status == 'active'
         }
         self.assertEqual({self.good.id}, active)
+
+
+class TestBombs(dumps.DumpTest):
+    """What is small on a disk fills no memory."""
+
+    alone = False
+
+    def setUp(self):
+        super().setUp()
+        self.good = self.put(b'good', name='good')
+
+    def run_limited(self, *words, expect=0, **options):
+        """Run a command with so much memory as ``ulimit -v`` would leave."""
+        before = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (_LIMIT, before[1]))
+        try:
+            process = self.start_script(*words, **options)
+        finally:
+            resource.setrlimit(resource.RLIMIT_AS, before)
+        result = self.finish(process, expect)
+        self.assertLess(result.peak, 300 * dumps.MIB)
+        return result
+
+    def test_records(self):
+        """There is a row for each of them."""
+        bad = []
+        for part in itertools.islice(
+            itertools.cycle(('{}', '[]', '{"a":[]}', '1.5')), 12
+        ):
+            image = self.put(name='bomb')
+            text = ','.join([part] * (11 * dumps.MIB // (len(part) + 1)))
+            self.file(image).write_text(
+                f'{{"id":"{image.id}","status":"active","a":[{text}]}}'
+            )
+            bad.append(image.id)
+        # These are as large as a record may be, and cannot be used, either.
+        for _ in range(30):
+            image = self.put(x='x' * 10 * dumps.MIB, tags=[5])
+            bad.append(image.id)
+        verified = self.run_limited(
+            'image', 'replicate', 'verify', '-f', 'json', str(self.path),
+            environment={'OS_CLIENT_CONFIG_FILE': '/dev/null'}, expect=1,
+        )  # fmt: skip
+        loaded = self.run_limited(
+            *self.words('load', str(self.path), source='slave'), expect=1
+        )
+        for result, good, wrong in (
+            (verified, 'ok', 'damaged'),
+            (loaded, 'copied', 'failed'),
+        ):
+            self.assertEqual(
+                {self.good.id: good, **dict.fromkeys(bad, wrong)},
+                result.results,
+            )
+            told = self.reasons(result)
+            for image_id in bad[:12]:
+                self.assertIn('parts of JSON', told[image_id])
+
+    def test_checksums(self):
+        image = self.master.create(b'data', visibility='public')
+        self.file('SHA512SUMS').write_bytes(b'a\n' * (24 * dumps.MIB))
+        result = self.run_limited(
+            *self.words('dump', str(self.path), image.id, source='master')
+        )
+        self.assertEqual({image.id: 'copied'}, result.results)
+        self.assertSums('sha512', 1)
 
 
 class TestInternalErrors(dumps.DumpTest):

@@ -88,6 +88,24 @@ class TestRows(testtools.TestCase):
         )
         self.assertEqual([[self.two, None], [self.one, None]], list(rows))
 
+    def test_no_record_is_held_where_nothing_is_compared(self):
+        """Each may have megabytes, and a dump has no times of its own."""
+        given = []
+
+        def images():
+            for number in range(1000):
+                given.append(number)
+                yield samples.image(number)
+
+        dump, other = Listing('/dump'), Listing('/other')
+        dump.dates = other.dates = False
+        dump.images = lambda selection: images()
+        for places in [], [Listing('slave')], [other]:
+            given.clear()
+            rows = alignment.rows(dump, places, image_selection.Selection())
+            next(rows)
+            self.assertLess(len(given), 4)
+
     def test_id_is_never_taken_for_a_name(self):
         """Anyone can give his image the ID of one that is gone as a name."""
         gone = samples.image(3).id

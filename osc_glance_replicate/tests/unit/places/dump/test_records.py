@@ -12,6 +12,7 @@
 
 import bisect
 import json
+import tracemalloc
 
 import testtools
 
@@ -322,3 +323,35 @@ class TestBadRecords(testtools.TestCase):
     def test_other_unicode_encodings_are_no_harm(self):
         content = json.dumps(self.record()).encode('utf-16')
         self.assertIsNone(records.parse(content, ID).defect)
+
+    def test_rubbish_is_neither_built_nor_kept(self):
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        good = json.dumps({**self.record(), **V1, 'visibility': 'private'})
+        kept = []
+        for field in 'x', 'id', 'tags', 'properties', 'locations':
+            for part in '{}', '[]', '1.5', '"ab"', '[{"a":[]}]':
+                count = 4 * 1024 * 1024 // (len(part) + 1)
+                text = ','.join([part] * count)
+                content = f'{{"{field}": [{text}], {good[1:]}'.encode()
+                del text
+                tracemalloc.reset_peak()
+                kept.append(records.parse(content, ID))
+                peak = tracemalloc.get_traced_memory()[1]
+                self.assertIn('parts of JSON', kept[-1].defect)
+                self.assertLess(peak, 3 * len(content))
+                del content
+        self.assertLess(tracemalloc.get_traced_memory()[0], 1024 * 1024)
+
+    def test_nothing_long_is_kept_of_a_bad_record(self):
+        for bad in {'x': 5}, {'tags': [5]}, {'status': None}:
+            record = self.record(name='n', y='y' * 10**6, **bad)
+            image = parse(record)
+            self.assertEqual(
+                {'id': ID, 'name': 'n', 'size': record['size']}, image.record
+            )
+
+    def test_as_many_fields_as_a_record_may_have(self):
+        fields = {f'property{n}': 'x' for n in range(9000)}
+        image = parse({**self.record(), **fields, 'tags': ['t'] * 9000})
+        self.assertIsNone(image.defect)

@@ -13,6 +13,7 @@
 import contextlib
 import logging
 import threading
+import tracemalloc
 
 import fixtures
 
@@ -49,6 +50,21 @@ class TestAnswers(fake_glance.GlanceTest):
             errors.PlaceError, self.find, answer, MAX_DOCUMENT=999
         )
         self.assertIn('slave: answers with more than 999', str(error))
+
+    def test_answer_of_too_many_parts_is_not_decoded(self):
+        raw = b'{"id": [' + b'{},' * 2_000_000 + b'{}]}'
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        answer = Answer(200, raw=raw)
+        error = self.assertRaises(errors.PlaceError, self.find, answer)
+        self.assertIn('answers with more than 2000000 parts', str(error))
+        peak = tracemalloc.get_traced_memory()[1]
+        self.assertLess(peak, 60 * 1024**2)
+
+    def test_record_that_cannot_be_used_is_not_kept(self):
+        record = {**samples.image().record, 'x': [{}]}
+        found = self.find(Answer(200, record))
+        self.assertEqual({'id', 'name', 'size'}, set(found.record))
 
     def test_error_page_takes_no_time(self):
         for page in b'<' * 10**6, b'a\nb' * 10**5, b'<p>' * 10**5:

@@ -118,6 +118,25 @@ class TestListing(fake_glance.GlanceTest):
         self.assertEqual(samples.image(1).id, late.id)
         self.assertIn('order', late.defect)
 
+    def test_record_that_cannot_be_used_is_not_kept(self):
+        """A cloud can list a million of them, each of megabytes."""
+        records = self.records(3, 4, 2)
+        records[0]['x'] = [{}] * 1000
+        for record in records[1:]:
+            record['y'] = 'y' * 1000
+        place = self.serve(
+            lambda request: Answer(
+                200,
+                {'images': [] if request.query.get('os_hidden') else records},
+            )
+        )
+        rubbish, good, late = place.images()
+        self.assertEqual({'id', 'name', 'size'}, set(rubbish.record))
+        self.assertIn('property x', rubbish.defect)
+        self.assertEqual(records[1], good.record)
+        self.assertEqual({'id', 'name', 'size'}, set(late.record))
+        self.assertIn('order', late.defect)
+
     def test_image_that_is_hidden_meanwhile_comes_once_as_it_is(self):
         shown, hidden, other = self.records(1, 1, 2)
         hidden['os_hidden'] = True
