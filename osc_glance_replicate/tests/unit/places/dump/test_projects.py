@@ -10,6 +10,9 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import tracemalloc
+
+import fixtures
 import testtools
 
 from osc_glance_replicate.model import ownership
@@ -31,3 +34,19 @@ class TestProjects(testtools.TestCase):
             b'\xff',
         ):
             self.assertRaises(ValueError, projects.parse, content)
+
+    def test_as_many_as_there_may_be(self):
+        there = {
+            f'{number:032x}': ownership.Project('web', 'a')
+            for number in range(100_000)
+        }
+        self.assertEqual(there, projects.parse(projects.serialize(there)))
+
+    def test_rubbish_is_not_built(self):
+        limit = f'{projects.__name__}._MAX_PARTS'
+        self.useFixture(fixtures.MonkeyPatch(limit, 1000))
+        content = b'{"p": [' + b'{},' * 500_000
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        self.assertRaises(ValueError, projects.parse, content)
+        self.assertLess(tracemalloc.get_traced_memory()[1], len(content))
