@@ -23,7 +23,9 @@
         │   └── DroppedError  the other destinations could not wait
         ├── RefusedError    the place will not have it, however often asked
         ├── TakenError      the UUID is in use there
-        ├── OtherCaseError  it takes two UUIDs in other letters for one
+        ├── UnreadableError  the record of one image cannot be had
+        │   ├── OtherCaseError  it takes two UUIDs in other letters for one
+        │   └── TooLongError  an answer has more bytes than are read
         ├── DataError       the bytes are not those that the record promises
         └── StoppedError    the run was ended meanwhile
 """
@@ -204,8 +206,16 @@ class TakenError(PlaceError):
     """The UUID is in use at the destination."""
 
 
-class OtherCaseError(PlaceError):
+class UnreadableError(PlaceError):
+    """The record of one image cannot be had, which is that image's trouble."""
+
+
+class OtherCaseError(UnreadableError):
     """The place answers for a UUID with that of an image in other letters."""
+
+
+class TooLongError(UnreadableError):
+    """An answer has more bytes than are read of it."""
 
 
 class DataError(PlaceError):

@@ -16,11 +16,12 @@ They hold for all requests, also those of keystoneauth and openstacksdk, which
 limit nothing but the silence between two bytes (see fact-timeouts).
 """
 
+from collections.abc import Iterator
 import concurrent.futures
 import contextlib
 import io
 import time
-from typing import Any
+from typing import Any, TypeVar
 
 from keystoneauth1 import session as ksa_session
 import requests
@@ -39,6 +40,11 @@ _DOCUMENT_TIMEOUT = 300.0
 #: Maximum bytes of a document: a page of a thousand records, each of which may
 #: have 128 properties (see fact-property-limits).
 MAX_DOCUMENT = 64 * 1024**2
+
+#: Maximum bytes of one that is read for its end.
+_MAX_SKIMMED = 16 * MAX_DOCUMENT
+
+_Result = TypeVar('_Result')
 
 
 class TooLongError(requests.exceptions.RequestException):
@@ -79,8 +85,28 @@ def load(response: requests.Response, most: int, cut: bool = False) -> None:
         long
     """
     call = background.start(_read, response, most, cut)
+    document = _within_time(response, call)
+    response.raw = _Loaded(document, response.raw)
+
+
+def skim(response: requests.Response, kept: int) -> tuple[int, bytes]:
+    """Read an answer to its end, and keep no more than that.
+
+    :param kept: number of bytes
+    :returns: the number of all bytes, and the last ones
+    :raises TooLongError: there are far more bytes than a document has
+    :raises requests.exceptions.ConnectionError: it broke off, or took too
+        long
+    """
+    return _within_time(response, background.start(_skim, response, kept))
+
+
+def _within_time(
+    response: requests.Response, call: concurrent.futures.Future[_Result]
+) -> _Result:
+    """Let a call read an answer for as long as that may take."""
     try:
-        document = call.result(_DOCUMENT_TIMEOUT)
+        return call.result(_DOCUMENT_TIMEOUT)
     except TimeoutError as exc:
         if call.done():
             raise
@@ -89,7 +115,6 @@ def load(response: requests.Response, most: int, cut: bool = False) -> None:
         raise requests.exceptions.ConnectionError(
             f'it took more than {_DOCUMENT_TIMEOUT:.0f} s'
         ) from exc
-    response.raw = _Loaded(document, response.raw)
 
 
 class _Loaded(io.BytesIO):
@@ -108,17 +133,35 @@ class _Loaded(io.BytesIO):
 
 def _read(response: requests.Response, most: int, cut: bool) -> bytes:
     document = bytearray()
-    with response:
-        try:
-            while len(document) <= most and (
-                block := response.raw.read1(65536, decode_content=False)
-            ):
-                document += block
-        except (urllib3.exceptions.HTTPError, OSError) as exc:
-            raise requests.exceptions.ConnectionError(exc) from exc
+    for block in _blocks(response):
+        document += block
+        if len(document) > most:
+            break
     if len(document) > most and not cut:
+        # The error, and who it is told, would keep the frame and all in it.
+        document.clear()
         raise TooLongError(f'answers with more than {most} bytes')
     return bytes(document)
+
+
+def _skim(response: requests.Response, kept: int) -> tuple[int, bytes]:
+    length = 0
+    end = b''
+    for block in _blocks(response):
+        length += len(block)
+        end = (end + block)[-kept:]
+        if length > _MAX_SKIMMED:
+            raise TooLongError(f'answers with more than {length} bytes')
+    return length, end
+
+
+def _blocks(response: requests.Response) -> Iterator[bytes]:
+    with response:
+        try:
+            while block := response.raw.read1(65536, decode_content=False):
+                yield block
+        except (urllib3.exceptions.HTTPError, OSError) as exc:
+            raise requests.exceptions.ConnectionError(exc) from exc
 
 
 def _await(

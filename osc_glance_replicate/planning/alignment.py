@@ -163,14 +163,14 @@ def _with_members(row: Row, everywhere: Sequence[places.Place]) -> Row:
 
 
 def _find(place: places.Place, image_id: str) -> image_record.Image | None:
-    """Return an image as the place does, or one whose flaw is a mistaken ID.
+    """Return an image as the place does, or one whose flaw is its record.
 
-    Anyone can make an image of an ID in other letters: that is the trouble of
-    this row alone.
+    Anyone can make an image of an ID in other letters, or one of a record
+    without end: that is the trouble of this row alone.
     """
     try:
         return place.find(image_id)
-    except errors.OtherCaseError as exc:
+    except errors.UnreadableError as exc:
         return image_record.Image({'id': image_id}, str(exc.problem))
 
 

@@ -12,11 +12,12 @@
 
 """Requests to an image service: an answer, or one of our own errors."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
+import contextlib
 import email.utils
 import logging
 import time
-from typing import Any
+from typing import Any, TypeVar
 import urllib.parse
 
 from keystoneauth1 import exceptions as ksa_exceptions
@@ -48,6 +49,9 @@ _MAX_ERROR_BODY = 16 * 1024
 #: 128 properties and 128 tags each has 700,000.
 _MAX_PARTS = 2_000_000
 
+#: Bytes that are kept of an answer that is too long: its query is in them.
+_END = 64 * 1024
+
 #: Further tries of what only reads; it is not the transfer of an image.
 _RETRIES = 3
 
@@ -57,6 +61,9 @@ _PASSING = frozenset((401, 408, 429, 500, 502, 503, 504))
 
 #: Characters of Glance's own words that become part of an error.
 _MAX_DETAILS = 400
+
+
+_Result = TypeVar('_Result')
 
 
 class ImageApi:
@@ -149,13 +156,19 @@ class ImageApi:
     ) -> None:
         """Read an answer, as ``limits.load`` does.
 
-        :raises PlaceError: the answer is too long
+        :raises TooLongError: the answer is too long
         :raises TransientError: the answer broke off
         """
-        try:
+        with self._reading():
             limits.load(response, most, cut)
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Raise our own errors of an answer that is read."""
+        try:
+            yield
         except limits.TooLongError as exc:
-            raise errors.PlaceError(
+            raise errors.TooLongError(
                 self.name, f'{exc}; is it a Glance?'
             ) from exc
         except requests.exceptions.ConnectionError as exc:
@@ -171,6 +184,22 @@ class ImageApi:
             JSON object
         """
         return self.json(self.ask(path, (200,), params))
+
+    def end(self, path: str, params: dict[str, Any]) -> bytes:
+        """Return the last bytes of an answer that is too long to be kept.
+
+        :param params: of the query
+        :returns: b'' where it is not too long
+        :raises TooLongError: it is far too long
+        """
+
+        def end() -> bytes:
+            answer = self.request('GET', path, stream=True, params=params)
+            with self._reading():
+                length, end = limits.skim(answer, _END)
+            return end if length > limits.MAX_DOCUMENT else b''
+
+        return _patiently(end)
 
     def find(
         self, path: str, absent: Collection[int] = (404,)
@@ -193,13 +222,9 @@ class ImageApi:
         :param expect: the statuses that are returned rather than raised
         :param params: of the query
         """
-        retries = retry.Retries(_RETRIES)
-        while True:
-            try:
-                return self.request('GET', path, expect=expect, params=params)
-            except errors.TransientError as exc:
-                retries = retries.after(exc)
-                time.sleep(retries.delay)
+        return _patiently(
+            lambda: self.request('GET', path, expect=expect, params=params)
+        )
 
     def json(self, response: requests.Response) -> dict[str, Any]:
         """Return the JSON object that an answer has to be.
@@ -235,6 +260,17 @@ class ImageApi:
         if 400 <= status < 500:
             return errors.RefusedError(self.name, problem, status)
         return errors.PlaceError(self.name, problem)
+
+
+def _patiently(ask: Callable[[], _Result]) -> _Result:
+    """Return what a request gives; what may pass is tried again."""
+    retries = retry.Retries(_RETRIES)
+    while True:
+        try:
+            return ask()
+        except errors.TransientError as exc:
+            retries = retries.after(exc)
+            time.sleep(retries.delay)
 
 
 def objects(listed: object) -> list[dict[str, Any]]:

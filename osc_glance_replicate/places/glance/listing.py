@@ -14,13 +14,17 @@
 
 from collections.abc import Iterator, Mapping
 import dataclasses
+import re
 from typing import Any
+import urllib.parse
 
 from osc_glance_replicate import background
+from osc_glance_replicate.clouds import limits
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import reception
 from osc_glance_replicate.places.glance import image_api
+from osc_glance_replicate.places.glance import records
 
 #: Maximum number of records in one answer (see fact-listing-page).
 PAGE = 1000
@@ -35,6 +39,17 @@ _RESTARTS = 10
 #: Images that a listing may have: one that has more has no end.
 _MAX_IMAGES = 1_000_000
 
+#: A page that is too long is asked for again with so many times fewer images.
+_SMALLER = 4
+
+#: How often one page is asked for: until one image is left, and then some
+#: more, as that may change meanwhile.
+_TRIES = 20
+
+#: Where the next page is, at the end of a page: nothing but Glance's own
+#: words can be there, as all that an owner writes is deeper inside.
+_NEXT = re.compile(rb'"next"\s*:\s*"([^"\\]*)"\s*}\s*\Z')
+
 #: Such an image cannot be aligned with those of other places.
 _OUT_OF_ORDER = 'it is not listed in the order of the IDs: give its ID'
 
@@ -44,11 +59,13 @@ class _Page:
     """One answer.
 
     :param more: whether there are more images after these
+    :param size: how many to ask for next
     :param again: whether the listing has started again with this page
     """
 
     images: list[image_record.Image]
     more: bool
+    size: int
     again: bool = False
 
 
@@ -92,11 +109,13 @@ def images(
 
 def _pages(api: image_api.ImageApi, filters: Filters) -> Iterator[_Page]:
     """Yield the pages one after the other."""
+    size = PAGE
     for restart in range(1 + _RESTARTS):
         again = restart > 0
         marker = ''
         count = 0
-        while page := _page(api, marker, filters):
+        while page := _page(api, marker, filters, size):
+            size = page.size
             count += len(page.images)
             if count > _MAX_IMAGES:
                 raise errors.PlaceError(
@@ -122,11 +141,13 @@ def _pages(api: image_api.ImageApi, filters: Filters) -> Iterator[_Page]:
 
 
 def _page(
-    api: image_api.ImageApi, marker: str, filters: Filters
+    api: image_api.ImageApi, marker: str, filters: Filters, size: int
 ) -> _Page | None:
-    """Return the images after a marker; None where it has been deleted."""
+    """Return the images after a marker; None where it has been deleted.
+
+    :param size: how many of them, or fewer where that is too long
+    """
     params: dict[str, Any] = {
-        'limit': PAGE,
         'sort_key': 'id',
         'sort_dir': 'asc',
         # Others' community images are left out without it:
@@ -135,20 +156,76 @@ def _page(
         **filters,
         **({'marker': marker} if marker else {}),
     }
-    try:
-        document = api.get('/images', **params)
-    except errors.RefusedError:
-        if marker:
-            answer = api.ask(image_api.path(marker), (200, 404))
-            if answer.status_code == 404:
-                return None
-        raise
-    records = document.get('images')
-    if not isinstance(records, list) or not all(
-        isinstance(record, dict) for record in records
+    for _ in range(_TRIES):
+        params['limit'] = size
+        try:
+            return _read(api, params)
+        except errors.TooLongError:
+            if size == 1 and (page := _without_record(api, params)):
+                return page
+            size = max(size // _SMALLER, 1)
+        except errors.RefusedError:
+            if marker:
+                answer = api.ask(image_api.path(marker), (200, 404))
+                if answer.status_code == 404:
+                    return None
+            raise
+    raise errors.TransientError(
+        api.name, 'images change faster than they can be listed'
+    )
+
+
+def _read(api: image_api.ImageApi, params: dict[str, Any]) -> _Page:
+    """Ask for one page.
+
+    :raises TooLongError: it is longer than any document may be
+    """
+    answer = api.ask('/images', (200,), params)
+    document = api.json(answer)
+    listed = document.get('images')
+    if not isinstance(listed, list) or not all(
+        isinstance(record, dict) for record in listed
     ):
         raise errors.PlaceError(api.name, 'answered no list of images')
-    found = [reception.receive(record) for record in records]
+    found = [reception.receive(record) for record in listed]
+    size = params['limit']
+    # Twice as many may be longer by more, but not again and again too long.
+    if 4 * len(answer.content) < limits.MAX_DOCUMENT:
+        size = min(2 * size, PAGE)
     # A Glance may be configured to give fewer than asked for, so the number
     # of images does not tell whether there are more.
-    return _Page(found, bool(found) and bool(document.get('next')))
+    return _Page(found, bool(found) and bool(document.get('next')), size)
+
+
+def _without_record(
+    api: image_api.ImageApi, params: dict[str, Any]
+) -> _Page | None:
+    """Return a page with one image that has no record but its ID.
+
+    A Glance tells it once more after the record: see fact-listing-long.
+
+    :param params: that ask for one image
+    :returns: None where the answer is not too long any more
+    :raises PlaceError: the ID cannot be found
+    """
+    after = params.get('marker', '')
+    try:
+        end = api.end('/images', params)
+    except errors.TooLongError:
+        end = b' '
+    if not end:
+        return None
+    link = _NEXT.search(end)
+    url = link[1].decode('ascii', 'replace') if link else ''
+    query = urllib.parse.parse_qs(url.partition('?')[2])
+    image_id = query.get('marker', [''])[0]
+    if not image_record.is_id(image_id):
+        raise errors.PlaceError(
+            api.name,
+            f'answers with more than {limits.MAX_DOCUMENT} bytes for the '
+            f'first image{after and f" after {after}"}, and does not tell '
+            'its ID; is it a Glance? If so, have the properties of that image '
+            'shortened',
+        )
+    image = image_record.Image({'id': image_id}, records.too_long())
+    return _Page([image], more=True, size=1)

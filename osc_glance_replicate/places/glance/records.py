@@ -20,6 +20,7 @@ import uuid
 
 import requests
 
+from osc_glance_replicate.clouds import limits
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import reception
@@ -35,13 +36,23 @@ _MEDIA_TYPE = 'application/openstack-images-v2.1-json-patch'
 def find(api: image_api.ImageApi, image_id: str) -> image_record.Image | None:
     """Return the image with this ID, or None where it cannot be seen.
 
+    :raises UnreadableError: its record cannot be had
     :raises PlaceError: another image is answered with
     """
-    record = api.find(image_api.path(image_id))
+    try:
+        record = api.find(image_api.path(image_id))
+    except errors.TooLongError as exc:
+        raise errors.TooLongError(api.name, too_long()) from exc
     if record is None:
         return None
     _check_id(api, image_id, record)
     return reception.receive(record)
+
+
+def too_long() -> str:
+    """Return what is wrong with an image whose record is too long."""
+    problem = f'the record has more than {limits.MAX_DOCUMENT} bytes'
+    return f"{problem}: have the image's properties shortened"
 
 
 def create(

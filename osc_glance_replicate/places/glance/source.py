@@ -19,6 +19,7 @@ import heapq
 import itertools
 import operator
 
+from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate import places
@@ -78,11 +79,21 @@ class Source:
             found = list(group)
             if len(found) == 1 or any(image.defect for image in found):
                 yield from found
-            elif image := self.find(image_id):
+            elif image := self._find(image_id):
                 yield image
 
+    def _find(self, image_id: str) -> image_record.Image | None:
+        """Return an image, or one whose flaw is its record."""
+        try:
+            return self.find(image_id)
+        except errors.UnreadableError as exc:
+            return image_record.Image({'id': image_id}, str(exc.problem))
+
     def named(self, name: str) -> Sequence[image_record.Image]:
-        """Return the images with this name, hidden ones too."""
+        """Return the images with this name, hidden ones too.
+
+        One whose record cannot be had is among them: Glance has found it.
+        """
         return [
             image
             for hidden in ('false', 'true')
@@ -91,7 +102,7 @@ class Source:
             for image in listing.images(
                 self._api, {'name': f'eq:{name}', 'os_hidden': hidden}
             )
-            if image.name == name
+            if image.record.get('name', name) == name
         ]
 
     def find(self, image_id: str) -> image_record.Image | None:

@@ -31,7 +31,7 @@ _MOST = 300 * base.MIB  # of memory
 
 def _long(begin):
     """Give half a gigabyte of JSON, which has not come to its end then."""
-    return itertools.chain([begin], itertools.repeat(b' ' * 65536, 8192))
+    return [begin, *itertools.repeat(b' ' * 65536, 8192)]
 
 
 class TestAnswers(links.BrokenLinksTest):
@@ -399,6 +399,91 @@ class TestOtherImages(links.BrokenLinksTest):
         result = self.livecopy(gone, expect=1)
         self.assertEqual([], result.rows)
         self.assertIn(f"There is no image '{gone}' in master", result.stderr)
+
+
+class TestLongRecords(base.FunctionalTest):
+    """What a tenant writes into records of his own is no other's trouble."""
+
+    def plant(self, cloud, lengths, **fields):
+        """Create an image of a tenant's without data.
+
+        :param lengths: of its properties
+        """
+        image = cloud.create(None, 'demo', **fields)
+        for number, length in enumerate(lengths):
+            cloud.sql(
+                'INSERT INTO image_properties '
+                '(image_id, name, value, created_at, deleted) '
+                "VALUES (%s, %s, repeat('x', %s), now(), false)",
+                image.id,
+                f'p{number}',
+                length,
+            )
+        return image
+
+    def replicate(self, verb, *words, expect=0):
+        return self.openstack(
+            *('--os-cloud', 'master', 'image', 'replicate', verb, *words),
+            expect=expect,
+        )
+
+    def test_page_that_is_too_long(self):
+        golden = self.master.create(b'golden')
+        planted = {
+            self.plant(cloud, [8 * base.MIB], name='long').id
+            for cloud in (self.master, self.slave)
+            for _ in range(9)
+        }
+        result = self.livecopy('--show-all')
+        self.assertEqual('copied', result.results[golden.id])
+        self.assertEqual(golden.key, self.slave.get(golden.id).key)
+        skipped = {*result.results} - {golden.id}
+        self.assertEqual(9, len(skipped))
+        self.assertLessEqual(skipped, planted)
+        self.assertLess(result.peak, 2 * _MOST)
+        for words in (
+            ('compare', '--to', 'slave'),
+            ('size',),
+            ('ec2ids',),
+            ('dump', self.useFixture(fixtures.TempDir()).path),
+        ):
+            result = self.replicate(*words)
+            self.assertNotIn('more than', result.stderr)
+
+    def test_record_that_is_too_long(self):
+        golden, other = self.master.create(), self.master.create()
+        base.pass_a_second()
+        long = [base.MIB] * 66
+        theirs = self.plant(self.master, long, name='long')
+        self.plant(self.slave, long, id=golden.id)
+        failed = {golden.id: 'destination', theirs.id: 'source'}
+        for words in (), (golden.id, theirs.id, other.id), ('long', other.id):
+            result = self.livecopy('--show-all', *words, expect=1)
+            rows = {row['ID']: row for row in result.rows}
+            for image_id in failed.keys() & rows.keys():
+                self.assertEqual('failed', rows[image_id]['Result'])
+                self.assertIn('more than', rows[image_id]['Reason'])
+                self.assertIn(failed[image_id], rows[image_id]['Reason'])
+            self.assertIn(theirs.id, rows)
+            self.assertIn(rows[other.id]['Result'], ('copied', 'unchanged'))
+            self.assertLess(result.peak, 2 * _MOST)
+        self.assertIn(other.id, self.slave.ids())
+        self.replicate(
+            *('compare', '--to', 'slave', '--exclude', golden.id),
+            *('--exclude', theirs.id),
+        )
+
+    def test_capitals_trouble_nobody_who_has_not_selected_them(self):
+        golden = self.master.create(id=str(uuid.UUID(int=1)), name="golden")
+        capital = str(uuid.uuid4()).upper()
+        for cloud in self.master, self.slave:
+            cloud.create(None, 'demo', id=f'F{capital[1:]}', name='evil')
+        for _ in range(2):
+            result = self.livecopy('--show-all', '--name', 'golden')
+            self.assertEqual([golden.id], [*result.results])
+        self.replicate('compare', '--to', 'slave', '--name', 'golden')
+        result = self.livecopy('--name', 'evil', expect=1)
+        self.assertEqual({f'F{capital[1:]}': 'failed'}, result.results)
 
 
 class TestBytes(links.BrokenLinksTest):

@@ -119,9 +119,11 @@ class TestRows(testtools.TestCase):
             )
             self.assertIn(text, str(error))
 
-    def test_id_in_other_letters_is_the_trouble_of_its_row(self):
-        mistaken = errors.OtherCaseError('slave', 'asked for x, answers X')
+    def test_record_that_cannot_be_had_is_the_trouble_of_its_row(self):
+        for kind in errors.OtherCaseError, errors.TooLongError:
+            self._assert_trouble_of_its_row(kind('slave', 'why'))
 
+    def _assert_trouble_of_its_row(self, mistaken):
         class Mistaken(Listing):
             def find(self, image_id):
                 raise mistaken

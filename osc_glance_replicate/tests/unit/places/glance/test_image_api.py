@@ -50,7 +50,7 @@ class TestAnswers(fake_glance.GlanceTest):
         error = self.assertRaises(
             errors.PlaceError, self.find, answer, MAX_DOCUMENT=999
         )
-        self.assertIn('slave: answers with more than 999', str(error))
+        self.assertIn('slave: the record has more than 999 bytes', str(error))
 
     def test_answer_of_too_many_parts_is_not_decoded(self):
         limit = f'{image_api.__name__}._MAX_PARTS'

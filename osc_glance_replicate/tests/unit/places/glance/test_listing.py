@@ -14,6 +14,7 @@ import itertools
 
 import fixtures
 
+from osc_glance_replicate.clouds import limits
 from osc_glance_replicate import errors
 from osc_glance_replicate.places.glance import listing
 from osc_glance_replicate.tests.doubles import fake_glance
@@ -176,3 +177,135 @@ class TestListing(fake_glance.GlanceTest):
                 self.listing,
                 lambda marker, document=document: Answer(200, document),
             )
+
+
+class TestTooLong(fake_glance.GlanceTest):
+    """Anyone can make images that fill a page, or a record, without end."""
+
+    most = 20_000
+
+    def setUp(self):
+        super().setUp()
+        for name, value in (
+            ('MAX_DOCUMENT', self.most),
+            ('_MAX_SKIMMED', 5 * self.most),
+        ):
+            self.useFixture(
+                fixtures.MonkeyPatch(f'{limits.__name__}.{name}', value)
+            )
+
+    def serve_images(self, lengths, *, tells=True):
+        """Serve images with a property as long as that, by number.
+
+        :param tells: whether a page tells where the next one begins
+        """
+        self.asked = []
+
+        def answer(request):
+            if request.path != '/v2/images':
+                number = int(request.path[-12:], 16)
+                return Answer(200, self.record(number, lengths[number]))
+            if request.query.get('os_hidden') == 'true':
+                return Answer(200, {'images': []})
+            marker = request.query.get('marker', '0')
+            limit = int(request.query['limit'])
+            self.asked.append((int(marker[-12:], 16), limit))
+            numbers = [n for n in lengths if n > int(marker[-12:], 16)]
+            page = numbers[:limit]
+            document = {
+                'images': [self.record(n, lengths[n]) for n in page],
+                'first': '/v2/images?limit=1',
+            }
+            if len(page) == limit:
+                document['next'] = f'/v2/images?limit={limit}'
+                if tells:
+                    document['next'] += f'&marker={samples.image(page[-1]).id}'
+            return Answer(200, document)
+
+        return self.serve(answer)
+
+    def record(self, number, length):
+        # What a tenant writes is no word on where the next page is.
+        victim = f'/v2/images?marker={samples.image(0xF).id}'
+        image = samples.image(number, padding='x' * length, next=victim)
+        return dict(image.record, id=image.id)
+
+    def images(self, lengths, **options):
+        place = self.serve_images(lengths, **options)
+        return {int(i.id[-12:], 16): i for i in place.images()}
+
+    def test_page_is_asked_for_in_smaller_ones(self):
+        lengths = {
+            number: 2000 if 50 <= number < 60 else 0
+            for number in range(1, 150)
+        }
+        found = self.images(lengths)
+        self.assertEqual([*lengths], [*found])
+        self.assertEqual([], [i.id for i in found.values() if i.defect])
+        limits_asked = [limit for _, limit in self.asked]
+        self.assertEqual([1000, 250, 62, 15], limits_asked[:4])
+        # They grow again where they are not too long.
+        self.assertGreater(max(limits_asked[-3:]), min(limits_asked))
+        self.assertLess(len(self.asked), 40)
+
+    def test_record_is_left_out_and_told(self):
+        lengths = {number: 0 for number in range(1, 8)}
+        for number in 1, 4, 5, 7:
+            lengths[number] = 2 * self.most
+        found = self.images(lengths)
+        self.assertEqual([*lengths], [*found])
+        for number, image in found.items():
+            if lengths[number]:
+                self.assertIn('more than', image.defect)
+                self.assertEqual({'id': image.id}, image.record)
+            else:
+                self.assertIsNone(image.defect)
+
+    def test_record_that_becomes_shorter_is_read(self):
+        lengths = {1: 0, 2: 2 * self.most, 3: 0}
+        place = self.serve_images(lengths)
+        skim = self.fake.api.end
+
+        def shorten(*arguments):
+            lengths[2] = 0
+            return skim(*arguments)
+
+        self.fake.api.end = shorten
+        found = list(place.images())
+        self.assertEqual(3, len(found))
+        self.assertEqual([None] * 3, [image.defect for image in found])
+
+    def test_record_that_cannot_be_passed_ends_it_and_tells_where(self):
+        for options, length in (
+            ({'tells': False}, 2 * self.most),
+            ({}, 6 * self.most),
+        ):
+            lengths = {1: 0, 2: 0, 3: length, 4: 0}
+            error = self.assertRaises(
+                errors.PlaceError, self.images, lengths, **options
+            )
+            for words in (
+                'slave: answers with more than',
+                f'the first image after {samples.image(2).id}',
+                'shortened',
+            ):
+                self.assertIn(words, str(error))
+            self.assertLess(len(self.asked), 30)
+
+    def test_name_is_looked_for_in_vain_but_not_unsaid(self):
+        place = self.serve_images({1: 2 * self.most, 2: 0})
+        (image,) = place.named('image 1')
+        self.assertIn('more than', image.defect)
+
+    def test_record_that_becomes_too_long_while_it_is_listed(self):
+        """It is hidden, or shown, as well, so that it is asked for again."""
+        record = self.record(1, 0)
+
+        def answer(request):
+            if request.path == '/v2/images':
+                return Answer(200, {'images': [record]})
+            return Answer(200, self.record(1, 2 * self.most))
+
+        (image,) = self.serve(answer).images()
+        self.assertEqual(samples.image(1).id, image.id)
+        self.assertIn('more than', image.defect)

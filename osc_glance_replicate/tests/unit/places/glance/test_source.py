@@ -12,6 +12,7 @@
 
 import fixtures
 
+from osc_glance_replicate.clouds import limits
 from osc_glance_replicate import errors
 from osc_glance_replicate.tests.doubles import fake_glance
 from osc_glance_replicate.tests.doubles import samples
@@ -56,6 +57,15 @@ class TestFind(fake_glance.GlanceTest):
             self.assertEqual(kind, type(error))
             for words in 'slave: ', asked.id, other:
                 self.assertIn(words, str(error))
+
+    def test_record_that_is_too_long_is_that_images_trouble(self):
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{limits.__name__}.MAX_DOCUMENT', 1000)
+        )
+        image = samples.image(padding='x' * 1000)
+        place = self.serve(lambda request: Answer(200, dict(image.record)))
+        error = self.assertRaises(errors.TooLongError, place.find, image.id)
+        self.assertIn("have the image's properties shortened", str(error))
 
     def test_id_that_leads_elsewhere_is_not_asked_for(self):
         place = self.serve(lambda request: Answer(200, {}))
