@@ -135,6 +135,11 @@ def is_id(text: str) -> bool:
     return _UUID.fullmatch(text) is not None
 
 
+def rank(image_id: str) -> tuple[bool, str]:
+    """Return what IDs are sorted by, capitals last: see fact-id-case."""
+    return image_id != image_id.lower(), image_id.lower()
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Image:
     """One record as a place gave it: the raw v2 JSON, not the SDK's Image.
@@ -164,7 +169,7 @@ class Image:
 
     @property
     def key(self) -> str:
-        """What images are sorted and brought together by."""
+        """What images are brought together by."""
         return self.id.lower()
 
     @property

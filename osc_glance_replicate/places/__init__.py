@@ -85,6 +85,8 @@ class Place(Protocol):
     ) -> Iterator[image_record.Image]:
         """Yield all images, hidden ones too, in ascending order of their IDs.
 
+        Those with capital letters come last (see image_record.rank).
+
         :param selection: images that do not match it may be left out
         """
 

@@ -117,15 +117,15 @@ def align(
 ) -> Iterator[Row]:
     """Yield the records of each ID together.
 
-    :param listings: one per place, each in ascending order of the IDs; they
-        are read as the rows are asked for and never held
+    :param listings: one per place, each in the order of the ranks; they are
+        read as the rows are asked for and never held
     :returns: one row per ID, with as many fields as there are listings
     """
 
-    def key(listed: tuple[int, image_record.Image]) -> str:
-        return listed[1].key
+    def key(listed: tuple[int, image_record.Image]) -> tuple[bool, str]:
+        return image_record.rank(listed[1].id)
 
-    # Of images with one key, those of the first listing come first.
+    # Of images with one rank, those of the first listing come first.
     merged = heapq.merge(
         *(
             zip(itertools.repeat(index), listing)

@@ -84,7 +84,8 @@ class Source:
         """
         with self._named_in_errors():
             names = self._folder.names()
-        for name in sorted(filter(image_record.is_id, names), key=str.lower):
+        ids = filter(image_record.is_id, names)
+        for name in sorted(ids, key=image_record.rank):
             yield self._image(name)
 
     def named(self, name: str) -> Sequence[image_record.Image]:

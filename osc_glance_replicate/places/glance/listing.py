@@ -102,7 +102,7 @@ def images(
                 elif image.key > done:
                     aside.append(reception.flawed(image, _OUT_OF_ORDER))
         # At the end, as listings can only be merged in order.
-        yield from aside
+        yield from sorted(aside, key=lambda image: image_record.rank(image.id))
 
     return listing()
 

@@ -63,7 +63,7 @@ class Source:
             heapq.merge(
                 listing.images(self._api, asked),
                 listing.images(self._api, {**asked, 'os_hidden': 'true'}),
-                key=operator.attrgetter('key'),
+                key=lambda image: image_record.rank(image.id),
             )
         )
 

@@ -474,7 +474,9 @@ class TestLongRecords(base.FunctionalTest):
         )
 
     def test_capitals_trouble_nobody_who_has_not_selected_them(self):
-        golden = self.master.create(id=str(uuid.UUID(int=1)), name="golden")
+        golden = self.master.create(
+            id=str(uuid.UUID(int=2**128 - 1)), name="golden"
+        )
         capital = str(uuid.uuid4()).upper()
         for cloud in self.master, self.slave:
             cloud.create(None, 'demo', id=f'F{capital[1:]}', name='evil')

@@ -50,21 +50,37 @@ class TestAlign(testtools.TestCase):
     def test_ids_that_differ_in_case_are_two_images(self):
         lower, upper = (samples.image(id='a' * 8 + c * 28) for c in 'bB')
         self.assertEqual(
-            [[upper, None], [lower, lower]],
-            list(alignment.align([[upper, lower], [lower]])),
+            [[lower, lower], [upper, None]],
+            list(alignment.align([[lower, upper], [lower]])),
         )
+
+    def test_capital_letters_part_no_other_image_from_its_replica(self):
+        """They come last, at each place, wherever they would stand."""
+        small = [samples.image(0xF0), samples.image(0xF1)]
+        upper = samples.image(id=samples.image(0xA0).id.upper())
+        for listings, rows in (
+            (
+                [[*small, upper], small],
+                [[small[0]] * 2, [small[1]] * 2, [upper, None]],
+            ),
+            (
+                [small, [*small, upper]],
+                [[small[0]] * 2, [small[1]] * 2, [None, upper]],
+            ),
+        ):
+            self.assertEqual(rows, list(alignment.align(listings)))
 
     def test_ids_that_differ_in_case_are_two_images_at_two_places(self):
         """Whoever made the one may be nobody to the owner of the other."""
         lower, upper = (samples.image(id='a' * 8 + c * 28) for c in 'bB')
         for one, other in ((lower, upper), (upper, lower)):
-            self.assertEqual(
+            self.assertCountEqual(
                 [[one, None], [None, other]],
                 list(alignment.align([[one], [other]])),
             )
         self.assertEqual(
-            [[upper, upper], [lower, lower]],
-            list(alignment.align([[upper, lower], [lower, upper]])),
+            [[lower, lower], [upper, upper]],
+            list(alignment.align([[lower, upper], [lower, upper]])),
         )
 
     def test_listings_are_read_as_rows_are_asked_for(self):

@@ -170,6 +170,22 @@ class TestListing(fake_glance.GlanceTest):
         numbers, _ = self.listing(pages)
         self.assertEqual([2, 3, 0xF0], numbers)
 
+    def test_capital_letters_come_after_hidden_images_too(self):
+        capital = dict(
+            samples.image(1).record, id=samples.image(0xA0).id.upper()
+        )
+
+        def answer(request):
+            hidden = request.query.get('os_hidden')
+            listed = self.records(*([0xF1] if hidden else [0xF0]))
+            return Answer(
+                200, {'images': listed if hidden else [capital, *listed]}
+            )
+
+        images = self.serve(answer).images()
+        numbers = [int(image.id[-12:], 16) for image in images]
+        self.assertEqual([0xF0, 0xF1, 0xA0], numbers)
+
     def test_what_is_no_listing_is_an_error(self):
         for document in ([], 'x', {}, {'images': {}}, {'images': [1]}):
             self.assertRaises(
