@@ -12,7 +12,8 @@
 
 """The files by which ``sha512sum -c`` and its kin verify a dump."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+import errno
 import hashlib
 import os
 import re
@@ -24,8 +25,16 @@ from osc_glance_replicate.places.dump import folder
 #: Bytes that such a file may have, enough for a million images.
 _MAX_SIZE = 256 * 1024 * 1024
 
+#: Bytes that are looked at together.
+_BLOCK = 1024 * 1024
+
+#: Bytes that a line of ours never has.
+_MAX_LINE = 256
+
 #: A line of ours; any other, or a torn one, is left out.
-_LINE = re.compile(r'([0-9a-f]+)  ([0-9a-fA-F-]{36}\.img)\n')
+_LINE = re.compile(
+    rb'^([0-9a-f]{32,128})  ([0-9a-fA-F-]{36}\.img)\n', re.MULTILINE
+)
 
 #: The file of each algorithm that coreutils can check.
 FILES = {
@@ -83,17 +92,38 @@ class Checksums:
         """Read a file, without lines that are torn or of no file any more."""
         if not (status := self._folder.status(file)):
             return {}
-        text = self._folder.read(file, _MAX_SIZE).decode('utf-8', 'replace')
-        lines = text.splitlines(keepends=True)
         there = set(self._folder.names())
-        sums = {
-            match[2]: match[1]
-            for line in lines
-            if (match := _LINE.fullmatch(line)) and match[2] in there
-        }
-        if len(sums) < len(lines) or not self._folder.is_own(status):
+        sums = {}
+        length = 0
+        for block in self._blocks(file):
+            length += len(block)
+            for match in _LINE.finditer(block):
+                if (name := match[2].decode()) in there:
+                    sums[name] = match[1].decode()
+        kept = sum(len(_line(*entry)) for entry in sums.items())
+        if kept < length or not self._folder.is_own(status):
             self._write(file, sums)
         return sums
+
+    def _blocks(self, file: str) -> Iterator[bytes]:
+        """Yield the content of a file, cut where lines end.
+
+        Anyone may have made it, of lines that are nothing but memory.
+
+        :raises OSError: it cannot be read, or is too long
+        """
+        length = 0
+        with (
+            self._folder.open(file) as fd,
+            open(fd, 'rb', closefd=False) as stream,
+        ):
+            while block := stream.read(_BLOCK) + stream.readline(_MAX_LINE):
+                length += len(block)
+                if length > _MAX_SIZE:
+                    raise OSError(
+                        errno.EFBIG, f'more than {_MAX_SIZE} bytes', file
+                    )
+                yield block
 
     def _write(self, file: str, sums: Mapping[str, str]) -> None:
         lines = (_line(*entry) for entry in sums.items())

@@ -17,6 +17,7 @@ import os
 import stat
 import subprocess
 import threading
+import tracemalloc
 from unittest import mock
 
 import fixtures
@@ -250,3 +251,34 @@ class TestChecksums(dumps.FilesTest):
             os.unlink(path)
         self.assertEqual(b'untouched', self.content(outside))
         self.assertFalse(os.path.exists(outside + '2'))
+
+    def test_lines_are_read_in_blocks(self):
+        lines = [self.add(number) for number in (1, 2, 3)]
+        junk = b'no line of ours' * 40 + b'\n'
+        for size in range(1, 500, 7):
+            name = f'{checksums.__name__}._BLOCK'
+            with fixtures.MonkeyPatch(name, size):
+                self.put('SHA512SUMS', lines[0] + junk + lines[1] + lines[2])
+                self.start_again()
+                self.add(1)
+            self.assertEqual(b''.join(lines), self.content())
+
+    def test_short_lines_take_no_memory(self):
+        line = self.add(1)
+        for junk in b'a\n', b'\n', b'a', line:
+            self.put('SHA512SUMS', line + junk * (8 * 2**20 // len(junk)))
+            self.start_again()
+            tracemalloc.start()
+            self.addCleanup(tracemalloc.stop)
+            self.add(1)
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            self.assertLess(peak, 6 * 2**20)
+            self.assertEqual(line, self.content())
+
+    def test_file_without_end_is_not_read(self):
+        self.put('SHA512SUMS', b'a\n' * 1000)
+        name = f'{checksums.__name__}._MAX_SIZE'
+        with fixtures.MonkeyPatch(name, 1999):
+            error = self.assertRaises(OSError, self.add)
+        self.assertIn('more than 1999 bytes', str(error))
