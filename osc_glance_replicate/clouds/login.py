@@ -189,9 +189,9 @@ def limit(
 ) -> None:
     """Limit what a cloud may take of this process.
 
-    :param transfers: how many run at a time; each keeps a connection of its
-        own, and beyond ten, urllib3 would warn of every one that it discards
-        (see fact-connection-pool)
+    :param transfers: how many run at a time, beside as many updates; each
+        keeps a connection of its own, and beyond ten, urllib3 would warn of
+        every one that it discards (see fact-connection-pool)
     """
     redirects.limit(connection.session)
     _mount(connection.session, transfers)
@@ -199,5 +199,5 @@ def limit(
 
 def _mount(session: ksa_session.Session, transfers: int) -> None:
     for scheme in 'http', 'https':
-        adapter = limits.Adapter(pool_maxsize=transfers + 1)
+        adapter = limits.Adapter(pool_maxsize=2 * transfers + 1)
         session.session.mount(f'{scheme}://', adapter)

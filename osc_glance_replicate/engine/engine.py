@@ -50,8 +50,8 @@ class Engine:
     :param request: how the plan is carried out
     :param read_through: read all of an image's data before anything is made
         of it
-    :param assemble: returns the crew that carries the plan out; threads of
-        this process unless it is given
+    :param assemble: returns the crew that moves data; threads of this
+        process unless it is given, which do all else
     :ivar source: name of the source
     :ivar to: names of the destinations; of the source itself where there
         are none
@@ -148,9 +148,10 @@ class Engine:
         if self._request.run.dry_run:
             return runner.dry_run(self.actions(), listener)
         actions = self._to_carry_out()
-        crew = self._assemble() if self._assemble else self.threads(listener)
+        threads = self.threads(listener)
         return runner.Runner(
-            crew,
+            self._assemble() if self._assemble else threads,
+            hands=threads,
             transfers=self._request.run.transfers,
             fail_fast=self._request.run.fail_fast,
             listener=listener,

@@ -14,6 +14,7 @@
 
 import bisect
 from collections.abc import Collection
+import itertools
 import math
 
 from osc_glance_replicate.model import plan
@@ -23,40 +24,53 @@ class Backlog:
     """Groups of actions that wait for their turn.
 
     A run whose last transfer is a large one ends with that one alone, so
-    large images come early. What moves no data is not kept waiting by what
-    does. Nothing comes before an image that it needs.
+    large images come early. What moves no data waits in a queue of its own.
+    Nothing comes before an image that it needs.
     """
 
     def __init__(self) -> None:
-        self._groups: list[plan.Group] = []
+        #: What moves no data, and what does.
+        self._groups: dict[bool, list[plan.Group]] = {False: [], True: []}
 
     def add(self, group: plan.Group) -> None:
-        """Have a group wait for its turn."""
-        bisect.insort(self._groups, group, key=_weight)
+        """Have a group wait for its turn.
 
-    def take(self, pending: Collection[plan.Action]) -> plan.Group | None:
+        :param group: all of it moves data, or none
+        """
+        bisect.insort(self._groups[group[0].moves], group, key=_weight)
+
+    def take(
+        self, pending: Collection[plan.Action], free: Collection[bool]
+    ) -> plan.Group | None:
         """Take the group whose turn it is out of the backlog.
 
         :param pending: what has begun and not ended
+        :param free: whether it may be one that moves data, in the order in
+            which they are tried
         :returns: None where all have to wait
         """
         unfinished: set[plan.Key] | None = None
-        for index, group in enumerate(self._groups):
-            needed = {
-                (action.to, image_id)
-                for action in group
-                for image_id in action.after
-            }
-            if needed and unfinished is None:
-                unfinished = {
-                    action.key
-                    for actions in (pending, *self._groups)
-                    for action in actions
+        for moves in free:
+            for index, group in enumerate(self._groups[moves]):
+                needed = {
+                    (action.to, image_id)
+                    for action in group
+                    for image_id in action.after
                 }
-            if not unfinished or not needed & unfinished:
-                return self._groups.pop(index)
-        # Nothing may wait for what never comes.
-        return self._groups.pop(0) if self._groups and not pending else None
+                if needed and unfinished is None:
+                    unfinished = self._unfinished(pending)
+                if not unfinished or not needed & unfinished:
+                    return self._groups[moves].pop(index)
+        if not pending:
+            # Nothing may wait for what never comes.
+            for moves in free:
+                if self._groups[moves]:
+                    return self._groups[moves].pop(0)
+        return None
+
+    def _unfinished(self, pending: Collection[plan.Action]) -> set[plan.Key]:
+        groups = itertools.chain([pending], *self._groups.values())
+        return {action.key for group in groups for action in group}
 
 
 def _weight(group: plan.Group) -> float:

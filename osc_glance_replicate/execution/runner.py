@@ -32,9 +32,11 @@ _INTERRUPT_GRACE = 1.0
 
 _TO_DO = frozenset((plan.Verb.COPY, plan.Verb.UPDATE))
 
-#: Images that are planned before it is their turn, about 2 kB of memory each:
-#: the largest of them comes first.
+#: Images that are planned before it is their turn, about 2 kB of memory each.
+#: Of those whose data moves the largest comes first, and as many as these can
+#: be on slow ways before what comes after them is not planned any more.
 _MAX_PLANNED_AHEAD = 1000
+_MAX_MOVES_AHEAD = 5000
 
 
 class Crew(Protocol):
@@ -74,8 +76,16 @@ def dry_run(
 class Runner:
     """Has a plan carried out.
 
+    What moves no data does not wait for what does: it takes none of its
+    places, and is planned while these are taken. Whoever chooses how fast his
+    images are read would delay the withdrawal of others' otherwise. That holds
+    until _MAX_MOVES_AHEAD images wait for a place.
+
     :param crew: who carries it out
-    :param transfers: number of images at a time
+    :param hands: who carries out what moves no data, where all of the crew
+        may be busy with data; the crew itself unless it is given
+    :param transfers: number of images at a time whose data moves; as many
+        again are changed without
     :param fail_fast: start nothing more after the first failure
     """
 
@@ -86,8 +96,11 @@ class Runner:
         transfers: int,
         fail_fast: bool,
         listener: events.Listener = events.Listener(),
+        hands: Crew | None = None,
     ) -> None:
-        self._crew = crew
+        self._to = crew.to
+        #: By whether data moves.
+        self._crews = {False: hands or crew, True: crew}
         self._listener = listener
         self._transfers = transfers
         self._fail_fast = fail_fast
@@ -96,7 +109,11 @@ class Runner:
         self._stop = threading.Event()
         self._pending: dict[outcomes.Future, plan.Action] = {}
         self._backlog = backlog.Backlog()
-        self._room = threading.Semaphore(_MAX_PLANNED_AHEAD)
+        #: For what is planned, by whether data moves.
+        self._room = {
+            False: threading.Semaphore(_MAX_PLANNED_AHEAD),
+            True: threading.Semaphore(_MAX_MOVES_AHEAD),
+        }
         #: What happens: a group is planned, or all are; an action has ended.
         self._queue: queue.SimpleQueue[
             plan.Group | concurrent.futures.Future[Any]
@@ -114,7 +131,7 @@ class Runner:
         try:
             yield from self._feed(actions)
         except KeyboardInterrupt:
-            self._crew.stop()
+            self._stop_crews()
             concurrent.futures.wait(self._pending, timeout=_INTERRUPT_GRACE)
             for future, action in list(self._pending.items()):
                 if future.done():
@@ -125,9 +142,15 @@ class Runner:
         finally:
             # Also when nobody asks for outcomes any more.
             self._stop.set()
-            self._crew.stop()
-            self._crew.close()
-            self._room.release()
+            self._stop_crews()
+            for crew in self._crews.values():
+                crew.close()
+            for room in self._room.values():
+                room.release()
+
+    def _stop_crews(self) -> None:
+        for crew in self._crews.values():
+            crew.stop()
 
     def _feed(
         self, actions: Iterable[plan.Action]
@@ -154,32 +177,30 @@ class Runner:
         """Plan ahead, in a thread of its own."""
         for group in self._groups(actions):
             self._queue.put(group)
-            self._room.acquire()
+            for part in _parts(group) or [group]:
+                self._room[part[0].moves].acquire()
             if self._stop.is_set():
                 break
 
     def _admit(self, group: plan.Group) -> Iterator[outcomes.Outcome]:
         """Yield what is not to be done, and have the rest wait."""
-        to_do = [action for action in group if action.verb in _TO_DO]
         for action in group:
             if action.verb not in _TO_DO:
                 yield self._noted(outcomes.as_planned(action))
-        if to_do:
-            self._listener.planned(to_do)
-            self._backlog.add(to_do)
+        parts = _parts(group)
+        if parts:
+            self._listener.planned(list(itertools.chain(*parts)))
         else:
-            self._room.release()
+            self._room[group[0].moves].release()
+        for part in parts:
+            self._backlog.add(part)
 
     def _begin(self) -> Iterator[outcomes.Outcome]:
         """Begin as much as may go on at a time."""
-        pending = self._pending.values()
         while not self._enough and (
-            len({action.image.id for action in pending}) < self._transfers
+            group := self._backlog.take(self._pending.values(), self._free())
         ):
-            group = self._backlog.take(pending)
-            if not group:
-                break
-            self._room.release()
+            self._room[group[0].moves].release()
             ready = []
             for action in group:
                 action = self._without_lost(action)
@@ -190,17 +211,28 @@ class Runner:
             if ready:
                 self._start(ready)
 
+    def _free(self) -> list[bool]:
+        """Return whether more may begin without data, and with."""
+        busy = {(a.moves, a.image.id) for a in self._pending.values()}
+        moving = sum(moves for moves, _ in busy)
+        free = []
+        if len(busy) - moving < self._transfers:
+            free.append(False)
+        if moving < self._transfers:
+            free.append(True)
+        return free
+
     def _start(self, group: plan.Group) -> None:
         for action in group:
             self._listener.begun(action)
-        begun = self._crew.carry_out(group)
+        begun = self._crews[group[0].moves].carry_out(group)
         self._pending.update(begun)
         for future in begun:
             future.add_done_callback(self._queue.put)
 
     def _groups(self, actions: Iterable[plan.Action]) -> Iterable[plan.Group]:
         """Group the actions by image."""
-        if len(self._crew.to) == 1:
+        if len(self._to) == 1:
             # No need to wait for the next one.
             return ([action] for action in actions)
         groups = itertools.groupby(actions, lambda action: action.image.id)
@@ -230,3 +262,13 @@ class Runner:
             self._failed.add(outcome.action.key)
             self._enough = self._fail_fast
         return outcome
+
+
+def _parts(group: plan.Group) -> list[plan.Group]:
+    """Divide what is to be done with an image by whether data moves."""
+    to_do = [action for action in group if action.verb in _TO_DO]
+    parts = (
+        [action for action in to_do if action.moves is moves]
+        for moves in (False, True)
+    )
+    return [part for part in parts if part]

@@ -159,10 +159,14 @@ class Action:
         return self.shaped or self.image
 
     @property
+    def moves(self) -> bool:
+        """Whether data is read for it, here or by the destination."""
+        return self.verb is Verb.COPY or bool(self.proof)
+
+    @property
     def to_read(self) -> int:
         """The number of bytes that are to be read for it."""
-        is_read = self.verb is Verb.COPY or bool(self.proof)
-        return (self.image.size or 0) if is_read else 0
+        return (self.image.size or 0) if self.moves else 0
 
     @property
     def incomplete(self) -> bool:

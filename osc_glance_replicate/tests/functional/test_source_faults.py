@@ -14,6 +14,7 @@
 
 import threading
 import time
+import uuid
 
 from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests.functional import faults
@@ -24,6 +25,11 @@ _MIDDLE = base.MIB * 3 // 2
 
 def _ranged(call):
     return bool(call.range)
+
+
+def _id(start):
+    """Give an ID that comes where it should in the order of IDs."""
+    return start + str(uuid.uuid4())[len(start) :]
 
 
 class TestResumed(links.BrokenLinksTest):
@@ -143,6 +149,42 @@ class TestResumed(links.BrokenLinksTest):
             times=None,
             when=expired,
         )
+
+
+class TestSlow(links.BrokenLinksTest):
+    """A tenant of the source chooses how fast his images are read."""
+
+    alone = False
+
+    def test_withdrawal_waits_for_no_transfer(self):
+        withdrawn = self.image(1000, id=_id('ffffffff'), name='withdrawn')
+        self.copy()
+        slow = [
+            self.image(id=_id(f'0000000{number}'), name=f'slow {number}')
+            for number in range(4)
+        ]
+        path = f'/images/{withdrawn.id}/actions/deactivate'
+        self.master.request('POST', path)
+        for image in slow:
+            self.source.on(
+                'GET', f'{image.id}/file$', faults.Fault(download=self.hold())
+            )
+        process = self.start_copy(
+            *('--transfers', '4', *(i.id for i in slow), withdrawn.id)
+        )
+        self.wait_for(lambda: all(map(self.gets, slow)))
+        self.wait_for(
+            lambda: self.slave.get(withdrawn.id).status == 'deactivated'
+        )
+        # None of them was given up, and made room.
+        self.assertEqual([1] * 4, [len(self.gets(image)) for image in slow])
+        self.held.set()
+        self.assertEqual(
+            {withdrawn.id: 'updated', **{i.id: 'copied' for i in slow}},
+            self.finish(process).results,
+        )
+        for image in slow:
+            self.assertCopied(image)
 
 
 class TestGone(links.BrokenLinksTest):

@@ -14,6 +14,7 @@ import os
 
 from osc_glance_replicate.engine import engine
 from osc_glance_replicate import errors
+from osc_glance_replicate.execution import thread_crew
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import options
 from osc_glance_replicate.model import plan
@@ -60,6 +61,35 @@ class TestReplicate(EngineTest):
             )
         with open(os.path.join(self.to, f'{two.id}.img'), 'rb') as file:
             self.assertEqual(b'other data', file.read())
+
+    def test_what_moves_no_data_is_done_by_no_other_crew(self):
+        moved = []
+
+        class Movers(thread_crew.ThreadCrew):
+            def carry_out(self, group):
+                moved.extend(action.image.id for action in group)
+                return super().carry_out(group)
+
+        kept = self.put_image(1)
+        self.results(self.engine())
+        self.put_image(1, name='new')
+        added = self.put_image(2)
+        destination = self.destination()
+        destination.open()
+        self.addCleanup(destination._lock.close)
+        planner = decisions.Planner(image_selection.Selection())
+        ready = engine.Engine(
+            self.place,
+            [destination],
+            planner,
+            options.Request(),
+            assemble=lambda: Movers(
+                {destination.name: destination}, planner, ready.reading
+            ),
+        )
+        results = {o.action.image.id: o.result for o in ready.replicate()}
+        self.assertEqual({kept.id: 'updated', added.id: 'copied'}, results)
+        self.assertEqual([added.id], moved)
 
     def test_dry_run_makes_nothing(self):
         image = self.put_image()

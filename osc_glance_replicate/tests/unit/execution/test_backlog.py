@@ -23,6 +23,17 @@ def copy(number, size=4, to='slave', after=()):
     return plan.Action(image, to, plan.Verb.COPY, after=ids)
 
 
+def change(number, after=(), **fields):
+    ids = tuple(samples.image(other).id for other in after)
+    return plan.Action(
+        samples.image(number, size=5),
+        'slave',
+        plan.Verb.UPDATE,
+        after=ids,
+        **fields,
+    )
+
+
 class TestBacklog(testtools.TestCase):
     def setUp(self):
         super().setUp()
@@ -33,19 +44,28 @@ class TestBacklog(testtools.TestCase):
             self.backlog.add([action])
         return actions
 
-    def take(self, *pending):
-        group = self.backlog.take(pending)
+    def take(self, *pending, free=(False, True)):
+        group = self.backlog.take(pending, free)
         return group and group[0]
 
     def test_what_moves_no_data_comes_first_and_then_the_largest(self):
         small, large = self.add(copy(1, 1), copy(2, 9))
-        (update,) = self.add(
-            plan.Action(samples.image(3, size=5), 'slave', plan.Verb.UPDATE)
-        )
+        (update,) = self.add(change(3))
         self.assertEqual(
             [update, large, small], [self.take() for _ in range(3)]
         )
         self.assertIsNone(self.take())
+
+    def test_what_moves_no_data_has_room_of_its_own(self):
+        large, proven, update, needy = self.add(
+            copy(1, 9), change(2, proof='sha512'), change(3), change(4, [1])
+        )
+        self.assertIs(update, self.take(free=[False]))
+        self.assertIsNone(self.take(large, free=[False]))
+        self.assertIs(proven, self.take(free=[True]))
+        self.assertIs(large, self.take(free=[True]))
+        self.assertIsNone(self.take(large, free=[False, True]))
+        self.assertIs(needy, self.take(free=[False]))
 
     def test_what_is_needed_comes_before(self):
         needy, needed = self.add(copy(1, 9, after=[2]), copy(2, 1))

@@ -68,6 +68,14 @@ class TestRunner(testtools.TestCase):
         if end:
             raise end
 
+    def updates(self, numbers):
+        for number in numbers:
+            yield self.planner.decide(
+                samples.image(number),
+                samples.image(number, name='old'),
+                'slave',
+            )
+
     def test_as_many_at_a_time_as_asked_for(self):
         for transfers in (1, 3):
             slave = places.Place('slave')
@@ -231,7 +239,130 @@ class TestRunner(testtools.TestCase):
         self.assertEqual('copied', next(interrupted).result)
         self.assertRaises(KeyboardInterrupt, next, interrupted)
 
-    def test_large_images_come_early_and_updates_at_once(self):
+    def test_updates_are_made_while_all_places_are_taken(self):
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{_RUNNER}._MAX_PLANNED_AHEAD', 1)
+        )
+        slave = places.Place('slave')
+        updated = threading.Event()
+        done = []
+
+        def stage(action):
+            updated.wait(_PATIENCE)
+            done.append('copy')
+
+        def update(action):
+            done.append('update')
+            if done.count('update') == 3:
+                updated.set()
+
+        slave.stage, slave.update = stage, update
+        runner = self.runner(slave)
+        list(
+            runner.run(
+                itertools.chain(self.actions(4), self.updates(range(5, 8)))
+            )
+        )
+        self.assertEqual(['update'] * 3 + ['copy'] * 4, done)
+
+    def test_update_does_not_wait_with_a_copy_of_the_same_image(self):
+        slaves = {name: places.Place(name) for name in ('one', 'other')}
+        updated = threading.Event()
+        done = []
+
+        def stage(action):
+            updated.wait(_PATIENCE)
+            done.append('copy')
+
+        def update(action):
+            done.append('update')
+            updated.set()
+
+        slaves['one'].stage = stage
+        slaves['other'].update = update
+        self.runner(slaves['one'])
+        crew = thread_crew.ThreadCrew(
+            slaves,
+            self.planner,
+            image_reading.Reading(places.Place('master'), 0),
+        )
+        first, second, old = (
+            samples.image(1), samples.image(2), samples.image(2, name='old')
+        )  # fmt: skip
+        plan = [
+            self.planner.decide(first, None, 'one'),
+            self.planner.decide(second, None, 'one'),
+            self.planner.decide(second, old, 'other'),
+        ]
+        list(runner.Runner(crew, transfers=1, fail_fast=False).run(plan))
+        self.assertEqual(['update', 'copy', 'copy'], done)
+
+    def test_as_many_updates_at_a_time_as_transfers(self):
+        slave = places.Place('slave')
+        begun = []
+        at_a_time = []
+        all_planned = threading.Event()
+
+        class Counting(events.Listener):
+            def begun(self, action):
+                begun.append(action)
+
+            def all_planned(self):
+                at_a_time.append(len(begun))
+                all_planned.set()
+
+        slave.update = lambda action: all_planned.wait(_PATIENCE)
+        runner = self.runner(slave, listener=Counting())
+        self.assertEqual(9, len(list(runner.run(self.updates(range(1, 10))))))
+        self.assertEqual([2], at_a_time)
+
+    def test_hands_do_what_moves_no_data(self):
+        class Movers:
+            to = ('slave',)
+
+            def __init__(self):
+                self.calls = []
+
+            def carry_out(self, group):
+                self.calls += [action.verb for action in group]
+                ended = concurrent.futures.Future()
+                ended.set_result(
+                    outcomes.Outcome(group[0], outcomes.Result.COPIED)
+                )
+                return {ended: group[0]}
+
+            def stop(self):
+                self.calls.append('stop')
+
+            def close(self):
+                self.calls.append('close')
+
+        movers, hands = Movers(), Movers()
+        self.runner(places.Place('slave'))
+        plan = [*self.actions(1), *self.updates([2])]
+        hiring = runner.Runner(
+            movers, hands=hands, transfers=1, fail_fast=False
+        )
+        self.assertEqual(2, len(list(hiring.run(plan))))
+        copy, update = (action.verb for action in plan)
+        self.assertEqual([copy, 'stop', 'close'], movers.calls)
+        self.assertEqual([update, 'stop', 'close'], hands.calls)
+
+    def test_update_that_fails_fast_begins_no_transfer(self):
+        slave = places.Place('slave')
+        failed = threading.Event()
+        slave.stage = lambda action: failed.wait(_PATIENCE)
+        slave._troubles = {
+            'update': iter([errors.RefusedError('slave', 'no')])
+        }
+        runner = self.runner(slave, transfers=1, fail_fast=True)
+        actions = [*self.actions(3), *self.updates([4])]
+        outcomes = runner.run(actions)
+        self.assertEqual('failed', next(outcomes).result)
+        failed.set()
+        self.assertEqual(['copied'], [o.result for o in outcomes])
+
+    def test_large_images_come_early(self):
         slave = places.Place('slave')
         planned = threading.Event()
         begun = []
@@ -241,7 +372,6 @@ class TestRunner(testtools.TestCase):
             planned.wait(_PATIENCE)
 
         slave.stage = stage
-        slave.update = lambda action: begun.append('update')
         source = places.Place('master')
         source.read = lambda image, start: samples.Data(b'x' * image.size)
         runner = self.runner(slave, source=source, transfers=1)
@@ -250,19 +380,23 @@ class TestRunner(testtools.TestCase):
             for number, size in enumerate((1, 5, 9, 7, 9)):
                 image = samples.image(number, data=b'x' * size)
                 yield self.planner.decide(image, None, 'slave')
-            image = samples.image(6)
-            old = samples.image(6, name='old')
-            yield self.planner.decide(image, old, 'slave')
             planned.set()
 
         list(runner.run(actions()))
         # What was known first has begun before there was a choice.
-        self.assertEqual([1, 'update', 9, 9, 7, 5], begun)
+        self.assertEqual([1, 9, 9, 7, 5], begun)
 
     def test_plan_is_not_read_further_than_needed(self):
-        self.useFixture(
-            fixtures.MonkeyPatch(f'{_RUNNER}._MAX_PLANNED_AHEAD', 3)
-        )
+        self.runner(places.Place('slave'))
+        for limit, actions in (
+            ('_MAX_MOVES_AHEAD', self.actions(20)),
+            ('_MAX_PLANNED_AHEAD', self.updates(range(20))),
+        ):
+            with fixtures.MonkeyPatch(f'{_RUNNER}.{limit}', 3):
+                self.assertLess(self.read_by_then(actions), 9, limit)
+
+    def read_by_then(self, planned):
+        """Give how much of a plan is read while the first of it is done."""
         slave = places.Place('slave')
         stands_still = threading.Event()
         read = []
@@ -274,18 +408,18 @@ class TestRunner(testtools.TestCase):
                     super().acquire()
 
         def actions():
-            for action in self.actions(20):
+            for action in planned:
                 read.append(action)
                 yield action
             stands_still.set()
 
-        def stage(action):
+        def begin(action):
             stands_still.wait(_PATIENCE)
             read_by_then.append(len(read))
 
         read_by_then = []
-        slave.stage = stage
+        slave.stage = slave.update = begin
         with fixtures.MonkeyPatch('threading.Semaphore', Room):
             runner = self.runner(slave, transfers=1)
         self.assertEqual(20, len(list(runner.run(actions()))))
-        self.assertLess(read_by_then[0], 9)
+        return read_by_then[0]
