@@ -33,9 +33,9 @@ _INTERRUPT_GRACE = 1.0
 _TO_DO = frozenset((plan.Verb.COPY, plan.Verb.UPDATE))
 
 #: Images that are planned before it is their turn, about 2 kB of memory each.
-#: Of those whose data moves the largest comes first, and as many as these can
-#: be on slow ways before what comes after them is not planned any more.
 _MAX_PLANNED_AHEAD = 1000
+#: Likewise, of those whose data moves: the largest of them comes first. Where
+#: more wait for a place, no update is found that comes after them.
 _MAX_MOVES_AHEAD = 5000
 
 
@@ -77,9 +77,9 @@ class Runner:
     """Has a plan carried out.
 
     What moves no data does not wait for what does: it takes none of its
-    places, and is planned while these are taken. Whoever chooses how fast his
-    images are read would delay the withdrawal of others' otherwise. That holds
-    until _MAX_MOVES_AHEAD images wait for a place.
+    places, and is planned while these are taken. Otherwise, whoever chooses
+    how fast his images are read would delay the withdrawal of others'. That
+    holds until _MAX_MOVES_AHEAD images wait for a place.
 
     :param crew: who carries it out
     :param hands: who carries out what moves no data, where all of the crew
@@ -212,7 +212,7 @@ class Runner:
                 self._start(ready)
 
     def _free(self) -> list[bool]:
-        """Return whether more may begin without data, and with."""
+        """Return of what more may begin, by whether data moves."""
         busy = {(a.moves, a.image.id) for a in self._pending.values()}
         moving = sum(moves for moves, _ in busy)
         free = []

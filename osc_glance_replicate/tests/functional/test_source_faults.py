@@ -12,6 +12,7 @@
 
 """Sources that stall, break, restart, change or lose what they had."""
 
+import functools
 import threading
 import time
 import uuid
@@ -157,34 +158,44 @@ class TestSlow(links.BrokenLinksTest):
     alone = False
 
     def test_withdrawal_waits_for_no_transfer(self):
-        withdrawn = self.image(1000, id=_id('ffffffff'), name='withdrawn')
+        withdrawn = [
+            self.image(1000, id=_id('ffffffff'), name=name)
+            for name in ('withdrawn', 'needy')
+        ]
         self.copy()
         slow = [
             self.image(id=_id(f'0000000{number}'), name=f'slow {number}')
             for number in range(4)
         ]
-        path = f'/images/{withdrawn.id}/actions/deactivate'
-        self.master.request('POST', path)
+        self.master.patch(withdrawn[1].id, kernel_id=slow[0].id)
+        for image in withdrawn:
+            path = f'/images/{image.id}/actions/deactivate'
+            self.master.request('POST', path)
         for image in slow:
             self.source.on(
                 'GET', f'{image.id}/file$', faults.Fault(download=self.hold())
             )
         process = self.start_copy(
-            *('--transfers', '4', *(i.id for i in slow), withdrawn.id)
+            *('--transfers', '4', *(i.id for i in (*slow, *withdrawn)))
         )
         self.wait_for(lambda: all(map(self.gets, slow)))
-        self.wait_for(
-            lambda: self.slave.get(withdrawn.id).status == 'deactivated'
-        )
+        for image in withdrawn:
+            self.wait_for(functools.partial(self._is_deactivated_there, image))
         # None of them was given up, and made room.
         self.assertEqual([1] * 4, [len(self.gets(image)) for image in slow])
         self.held.set()
         self.assertEqual(
-            {withdrawn.id: 'updated', **{i.id: 'copied' for i in slow}},
+            {
+                **{image.id: 'updated' for image in withdrawn},
+                **{image.id: 'copied' for image in slow},
+            },
             self.finish(process).results,
         )
         for image in slow:
             self.assertCopied(image)
+
+    def _is_deactivated_there(self, image):
+        return self.slave.get(image.id).status == 'deactivated'
 
 
 class TestGone(links.BrokenLinksTest):
