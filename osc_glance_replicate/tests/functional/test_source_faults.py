@@ -184,12 +184,15 @@ class TestSlow(links.BrokenLinksTest):
         # None of them was given up, and made room.
         self.assertEqual([1] * 4, [len(self.gets(image)) for image in slow])
         self.held.set()
+        late, needy = withdrawn
         self.assertEqual(
             {
-                **{image.id: 'updated' for image in withdrawn},
+                late.id: 'updated',
+                # The next run has it refer to its kernel.
+                needy.id: 'failed',
                 **{image.id: 'copied' for image in slow},
             },
-            self.finish(process).results,
+            self.finish(process, 1).results,
         )
         for image in slow:
             self.assertCopied(image)
