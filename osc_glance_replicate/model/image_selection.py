@@ -61,11 +61,12 @@ class Selection:
         """Return whether this image is selected.
 
         One whose record cannot be used is, unless it is excluded:
-        better to be told of it in vain than to miss it.
+        better to be told of it in vain than to miss it. If the record is
+        sound, and cannot be used for another reason, it tells.
         """
         if self.excludes_image(image):
             return False
-        if image.defect:
+        if image.defect and dataclasses.replace(image, flaw='').defect:
             return True
         return (
             self._matches_name(image)

@@ -10,10 +10,12 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import dataclasses
 import datetime
 
 import testtools
 
+from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.tests.doubles import samples
 
@@ -61,6 +63,15 @@ class TestMatches(testtools.TestCase):
         self.assertTrue(image_selection.Selection(('y',)).matches(damaged))
         excluding = image_selection.Selection(excludes=('x',))
         self.assertFalse(excluding.matches(damaged))
+
+    def test_sound_record_tells_whatever_its_flaw_is(self):
+        flawed = dataclasses.replace(IMAGE, flaw='it is out of order')
+        for name, selected in ('debian-*', True), ('x', False):
+            selection = image_selection.Selection(names=(name,))
+            self.assertEqual(selected, selection.matches(flawed))
+        # Nothing can be told of what is not there.
+        nothing = image_record.Image({'id': IMAGE.id}, 'it is too long')
+        self.assertTrue(selection.matches(nothing))
 
 
 class TestReason(testtools.TestCase):
