@@ -61,8 +61,9 @@ def add_copying_to_clouds(
         '--adopt',
         action='store_true',
         help='Make replicas of the images that are named by their IDs even '
-        'where they are of another project there, or were there first; their '
-        'data is proven before',
+        'where they are of another project there, or were there first: their '
+        'data is proven first; then owner, members and properties of their '
+        'own go. What they need to boot has to be named, too',
     )
     _check_together(parser)
 
@@ -105,7 +106,8 @@ def add_replica(parser: argparse.ArgumentParser) -> None:
         metavar='<name>',
         type=values.mark,
         help='Give every replica the property replica_of=<name>/<its ID>: it '
-        'is proof that a replica is our own, and that it is of that name',
+        'is proof that a replica is our own, and that it is of that name. To '
+        'be given in every run, from the first one on',
     )
 
 
