@@ -24,6 +24,7 @@ from hypothesis import strategies
 import requests
 
 from osc_glance_replicate.commands import livecopy
+from osc_glance_replicate.execution import planned
 from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests.functional import tenancy
 from osc_glance_replicate.tests.oracle import examples
@@ -39,6 +40,7 @@ class Run:
     :param images: what it names; nothing for all, or all of demo's
     :param during: what is done meanwhile, each before one of the requests
         that change the destination, by their number
+    :param is_long: whether all that was planned is old when it is done
     """
 
     source: str
@@ -46,6 +48,7 @@ class Run:
     project: bool
     options: tuple[tuple[str, ...], ...]
     during: dict[int, tenancy.Act]
+    is_long: bool
 
     @property
     def visibility(self):
@@ -161,6 +164,7 @@ def _runs(draw, sources, clouds):
                     ('--visibility', 'private'),
                     ('--visibility', 'community'),
                     ('--visibility', 'public'),
+                    *(('--exclude', image_id) for image_id in tenancy.IDS),
                     *([('--adopt',)] if images else []),
                 ]
             ),
@@ -175,10 +179,37 @@ def _runs(draw, sources, clouds):
         tuple(options),
         draw(
             strategies.dictionaries(
-                strategies.integers(0, 4),
+                strategies.integers(0, 2),
                 _acts(clouds, tenancy.ACTORS[1:]),
                 max_size=2,
             )
+        ),
+        draw(strategies.booleans()),
+    )
+
+
+@strategies.composite
+def _withdrawals(draw, sources, clouds):
+    """Make a chapter in which an image is withdrawn, whatever tenants do."""
+    source = draw(strategies.sampled_from(sources))
+    what, values = draw(
+        strategies.sampled_from(
+            [
+                ('deactivate', {}),
+                ('change', {'os_hidden': True}),
+                ('change', {'visibility': 'private'}),
+            ]
+        )
+    )
+    act = tenancy.Act('', source, what, draw(_IDS), values)
+    tenants = _acts(clouds, tenancy.ACTORS[1:])
+    return (
+        [act, *draw(strategies.lists(tenants, max_size=3))],
+        dataclasses.replace(
+            draw(_runs([source], clouds)),
+            images=(),
+            project=False,
+            options=(),
         ),
     )
 
@@ -189,10 +220,7 @@ def _stories(draw):
     sources = list(_SOURCES) if marked else ['master']
     # What happens there makes a run do something.
     clouds = [*sources * 3, 'slave']
-    chapter = strategies.tuples(
-        strategies.lists(_acts(clouds), min_size=1, max_size=5),
-        _runs(sources, clouds),
-    )
+    acts = strategies.lists(_acts(clouds), max_size=4)
     images = [
         tenancy.Act(
             draw(strategies.sampled_from(tenancy.ACTORS)),
@@ -203,11 +231,17 @@ def _stories(draw):
         )
         for image_id in tenancy.IDS
     ]
+    chapter = strategies.tuples(acts, _runs(sources, clouds))
+    first = Run(sources[0], (), False, (), {}, False)
     return Story(
         draw(strategies.sampled_from(('mine', 'by-name'))),
         marked,
         images,
-        draw(strategies.lists(chapter, min_size=2, max_size=4)),
+        [
+            (draw(acts), first),
+            *draw(strategies.lists(chapter, max_size=2)),
+            draw(_withdrawals(sources, clouds)),
+        ],
     )
 
 
@@ -291,14 +325,17 @@ class TestTenancy(base.FunctionalTest):
         if run.images and not named:
             return
         self.selected = self._selected(run, named)
+        self.allowed = self._allowed(run, named)
         if run.visibility in ('community', 'public'):
             for image in self.selected.values():
                 for actor in tenancy.ACTORS[1:]:
                     self.world.told[actor] |= image.texts
         self.rows = []
         self.during = self._acts_during(run)
+        age = 0.0 if run.is_long else 60.0
         try:
-            self.rows = self._livecopy(run, named)
+            with fixtures.MonkeyPatch(f'{planned.__name__}._MAX_AGE', age):
+                self.rows = self._livecopy(run, named)
         finally:
             self.during = None
         self.after = {name: self.world.look(name) for name in self.clouds}
@@ -326,6 +363,30 @@ class TestTenancy(base.FunctionalTest):
                 and source[needed].owner == image.owner
             ]
         return selected
+
+    def _allowed(self, run, named):
+        """Return the IDs of what is chosen, and of what may come along."""
+        source = self.before[run.source]
+        demo = self.master.project_id('demo')
+        waiting = [
+            image
+            for image_id, image in source.items()
+            if (not named or image_id in named)
+            and (not run.project or image.owner == demo)
+        ]
+        allowed = {image.id for image in waiting}
+        while waiting:
+            image = waiting.pop()
+            for field in 'kernel_id', 'ramdisk_id':
+                needed = source.get(image.properties.get(field))
+                if (
+                    needed
+                    and needed.id not in allowed
+                    and needed.may_read(image.owner)
+                ):
+                    allowed.add(needed.id)
+                    waiting.append(needed)
+        return allowed
 
     def _acts_during(self, run):
         numbers = iter(range(1000))
@@ -369,7 +430,7 @@ class TestTenancy(base.FunctionalTest):
             words += ['--mark', _SOURCES[run.source]]
         if run.project:
             words += ['--project', 'demo']
-        words += ['--owner', self.story.owner, '--retries', '0']
+        words += ['--owner', self.story.owner, '--retries', '1']
         if run.during:
             words += ['--transfers', '1']
         args = command.get_parser('livecopy').parse_args(
@@ -425,6 +486,10 @@ class TestTenancy(base.FunctionalTest):
             self._fail(f'{image_id} is of {image.owner}')
         if image.owner != (old.owner if old else self.runner):
             self.seen['given'] += 1
+        if not old and image_id not in self.allowed:
+            self._fail(f'{image_id} is taken along')
+        if not self.touched:
+            self._judge_needs(old, image)
         self._judge_gift(image_id, old, image, sources)
 
     def _judge_gift(self, image_id, old, image, sources):
@@ -446,6 +511,26 @@ class TestTenancy(base.FunctionalTest):
             or image.portable_properties != source.portable_properties
         ):
             self._fail(f'{image_id} is not as its source is: {image}')
+
+    def _judge_needs(self, old, image):
+        """What comes to boot from an image does so from the source's."""
+        source = self.before[self.run_now.source]
+        for field in 'kernel_id', 'ramdisk_id':
+            needed = image.properties.get(field)
+            if not needed or (
+                old
+                and old.properties.get(field) == needed
+                and image.width <= old.width
+                and image.owner == old.owner
+            ):
+                continue
+            there = self.after['slave'].get(needed)
+            if needed in source:
+                good = there and there.data == source[needed].data
+            else:
+                good = there and there.owner == self.runner
+            if not good:
+                self._fail(f'{image.id} boots from {needed}, {there}')
 
     def _judge_foreign(self, old, image, sources):
         """Somebody else has made it: only what is right may be a replica."""
