@@ -106,7 +106,6 @@ class Action:
     :param foreign: owner of the replica, which is not ours
     :param serves: it is as good as a replica
     :param usable: what is there does for the images that need it
-    :param left: for UPDATE: what differs as well, and is not changed now
     :param lacks: why it cannot have what it needs there; it only loses then
     :param mark: what marks the replica as ours, where that is asked for
     :param adopts: for UPDATE: the replica is another's, and becomes ours
@@ -132,7 +131,6 @@ class Action:
     foreign: str = ''
     serves: bool = False
     usable: bool = False
-    left: tuple[Change, ...] = ()
     lacks: str = ''
     mark: str = ''
     adopts: bool = False

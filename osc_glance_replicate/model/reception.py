@@ -19,6 +19,9 @@ from typing import Any
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import record_defects
 
+#: Characters of all values of an ordinary record.
+_ORDINARY = 4096
+
 #: Characters that are kept of a name that no Glance can have.
 _KEPT = 200
 
@@ -31,6 +34,20 @@ def receive(record: Mapping[str, Any]) -> image_record.Image:
     image = image_record.Image(record)
     defect = image.defect
     return flawed(image, defect) if defect else image
+
+
+def set_aside(image: image_record.Image, flaw: str) -> image_record.Image:
+    """Return what is kept of an image that is told of at the end only.
+
+    Any number of them may be kept. Options select by a record of ordinary
+    length; one that is longer is told of whatever they select.
+
+    :param flaw: why it cannot be used
+    """
+    length = sum(len(str(value)) for value in image.record.values())
+    if image.defect or length > _ORDINARY:
+        return flawed(image, flaw)
+    return dataclasses.replace(image, flaw=flaw)
 
 
 def flawed(image: image_record.Image, flaw: str) -> image_record.Image:

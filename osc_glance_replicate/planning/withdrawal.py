@@ -43,7 +43,6 @@ def only_losing(
         plan.Verb.UPDATE,
         f'{fields}; {reason}',
         changes=less,
-        left=tuple(change for change in changes if change not in less),
         fixed=(),
         proof='',
         told_as=told_as,

@@ -66,7 +66,7 @@ class CompareReport(report.Report[plan.Action]):
 
     def _detail(self, action: plan.Action) -> Any:
         """Return the differences: as a text, or as data."""
-        changes = (*action.changes, *action.left, *action.fixed)
+        changes = (*action.changes, *action.fixed)
         if not changes or action.told_as:
             return self._text(action.reason)
         if self._for_people:

@@ -100,7 +100,7 @@ def images(
                     last = image.key
                     yield image
                 elif image.key > done:
-                    aside.append(reception.flawed(image, _OUT_OF_ORDER))
+                    aside.append(reception.set_aside(image, _OUT_OF_ORDER))
         # At the end, as listings can only be merged in order.
         yield from sorted(aside, key=lambda image: image_record.rank(image.id))
 

@@ -56,6 +56,17 @@ class TestReceive(testtools.TestCase):
         image = reception.receive({'id': name, 'name': name})
         self.assertEqual((name, name), (image.id, image.name))
 
+    def test_options_select_by_an_ordinary_record_that_is_set_aside(self):
+        image = samples.image(name='n', x='y')
+        kept = reception.set_aside(image, 'late')
+        self.assertEqual((image.record, 'late'), (kept.record, kept.defect))
+        for other in (
+            samples.image(name='n', x='y' * 5000),
+            samples.image(name='n', tags=[1]),
+        ):
+            kept = reception.set_aside(other, 'late')
+            self.assertEqual({'id', 'name', 'size'}, set(kept.record))
+
     def test_it_is_not_sound_without_its_flaw(self):
         """Nobody looks for the data of what is left of it."""
         image = reception.receive(samples.image(x=5).record)

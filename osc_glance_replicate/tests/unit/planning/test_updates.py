@@ -44,6 +44,11 @@ WEAK = {'os_hash_algo': None, 'os_hash_value': None, 'checksum': None}
 EARLIER = '2025-12-31T23:59:00Z'
 
 
+class Nowhere(ownership.Owners):
+    def at(self, project):
+        raise LookupError('nobody knows it')
+
+
 def runner(*owners, is_admin=True):
     return ownership.Runner(frozenset(filter(None, owners)), is_admin)
 
@@ -376,6 +381,13 @@ class TestWhoseWordCounts(testtools.TestCase):
         for image_, replica, more, changed in (
             (image, samples.image(owner='mine'), {}, ['os_hidden', 'status']),
             (image, samples.image(owner='theirs'), {}, []),
+            # Neither does an owner whom nobody knows.
+            (
+                image,
+                samples.image(owner='mine'),
+                {'owners': Nowhere()},
+                ['os_hidden', 'status'],
+            ),
             (image, samples.image(owner='mine'), {'dumped': True}, []),
             (
                 samples.image(visibility='shared', members=image.members),
@@ -388,8 +400,11 @@ class TestWhoseWordCounts(testtools.TestCase):
             self.assertEqual(changed, sorted(c.field for c in action.changes))
             self.assertTrue(
                 action.reason.endswith(
-                    'the project nowhere is a member, and --owner mine maps '
-                    'none: give --owner or --map-owner'
+                    (
+                        'the project nowhere is a member, and --owner mine '
+                        'maps none: give --owner or --map-owner',
+                        'nobody knows it',
+                    )
                 ),
                 action.reason,
             )
@@ -461,6 +476,21 @@ class TestWhoseWordCounts(testtools.TestCase):
             )
             self.assertEqual(['name'], [c.field for c in action.changes])
             self.assertEqual([*fields], [c.field for c in action.fixed])
+        theirs = samples.image(
+            owner='a project',
+            visibility='shared',
+            disk_format='iso',
+            members={'a': 'pending'},
+        )
+        action = self.decide(
+            samples.image(visibility='shared', members={'b': 'pending'}),
+            theirs,
+            owners=ownership.Same(),
+            members=True,
+            exact=True,
+        )
+        # Who is no member any more does not stay one for that.
+        self.assertEqual([{}], [c.source for c in action.changes])
         mine = samples.image(owner='mine', disk_format='iso')
         action = self.decide(samples.image(visibility='public'), mine)
         self.assertEqual(['visibility'], [c.field for c in action.changes])

@@ -44,8 +44,8 @@ class TestWithdrawal(testtools.TestCase):
         action = self.action(UPDATE, HIDDEN, NAMED, proof='sha512')
         lost = withdrawal.only_losing(action, action.changes, 'why')
         self.assertEqual(
-            ((HIDDEN,), (NAMED,), '', 'os_hidden; why', None),
-            (lost.changes, lost.left, lost.proof, lost.reason, lost.told_as),
+            ((HIDDEN,), '', 'os_hidden; why', None),
+            (lost.changes, lost.proof, lost.reason, lost.told_as),
         )
         lost = withdrawal.only_losing(action, [NAMED, SHOWN], 'why')
         self.assertIsNone(lost)

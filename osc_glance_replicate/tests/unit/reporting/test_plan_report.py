@@ -10,6 +10,8 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import dataclasses
+
 import testtools
 
 from osc_glance_replicate.model import plan
@@ -57,6 +59,11 @@ class TestDifferences(testtools.TestCase):
         )
         ((*_, difference, detail),) = told.rows(lambda: [action])
         self.assertEqual(('conflict', 'why'), (difference, detail))
+        told = plan_report.CompareReport()
+        action = dataclasses.replace(action, told_as=plan.Verb.FAIL)
+        ((*_, difference, detail),) = told.rows(lambda: [action])
+        self.assertEqual(('failed', 'why'), (difference, detail))
+        self.assertEqual(1, told.exit_code)
 
     def test_what_is_read_to_prove_counts(self):
         told = plan_report.SizeReport()

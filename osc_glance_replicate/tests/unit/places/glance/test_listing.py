@@ -124,7 +124,7 @@ class TestListing(fake_glance.GlanceTest):
         records = self.records(3, 4, 2)
         records[0]['x'] = [{}] * 1000
         for record in records[1:]:
-            record['y'] = 'y' * 1000
+            record['y'] = 'y' * 10_000
         place = self.serve(
             lambda request: Answer(
                 200,

@@ -304,25 +304,52 @@ class TestOthers(fake_glance.GlanceTest):
 
     def test_adoption_that_fails_leaves_it_as_visible_as_it_was(self):
         self.hurry()
+        for owner, asked in (
+            ('theirs', ['shared', 'private']),
+            # It is the runner's by now, or somebody else's.
+            ('mine', ['shared']),
+        ):
+            judged = samples.image(owner='theirs')
+            now = {**judged.record, 'owner': owner}
+
+            def reply(request, now=now):
+                if request.path.endswith('/members'):
+                    return Answer(403, {'message': 'no'})
+                if request.method == 'PATCH':
+                    for each in json.loads(request.body):
+                        now[each['path'][1:]] = each.get('value')
+                return Answer(200, now)
+
+            self.fake = self.useFixture(fake_glance.FakeGlance(reply))
+            place = glance.Destination(self.fake.api, MINE)
+            action = plan.Action(
+                samples.image(), 'slave', plan.Verb.UPDATE, judged
+            )
+            self.assertRaises(errors.PlaceError, place.adopt, action)
+            patches = [each for each in self.sent() if isinstance(each, list)]
+            self.assertEqual(asked, [each[0]['value'] for each in patches])
+
+    def test_what_cannot_be_taken_back_is_told_with_why(self):
         judged = samples.image(owner='theirs')
-        now = dict(judged.record)
 
         def reply(request):
-            if request.path.endswith('/members'):
-                return Answer(403, {'message': 'no'})
-            if request.method == 'PATCH':
-                for each in json.loads(request.body):
-                    now[each['path'][1:]] = each.get('value')
-            return Answer(200, now)
+            asked = {
+                each['path'][1:]: each['value']
+                for each in json.loads(request.body)
+            }
+            if asked == {'visibility': 'private'}:
+                return Answer(403, {'message': 'not you'})
+            return Answer(200, {**judged.record, **asked, 'kernel_id': 'evil'})
 
         self.fake = self.useFixture(fake_glance.FakeGlance(reply))
         place = glance.Destination(self.fake.api, MINE)
         action = plan.Action(
-            samples.image(), 'slave', plan.Verb.UPDATE, judged
+            samples.image(visibility='public'),
+            'slave',
+            plan.Verb.UPDATE,
+            judged,
+            changes=(plan.Change('visibility', 'public', 'private'),),
         )
-        self.assertRaises(errors.PlaceError, place.adopt, action)
-        self.assertEqual('private', now['visibility'])
-        patches = [each for each in self.sent() if isinstance(each, list)]
-        self.assertEqual(
-            ['shared', 'private'], [each[0]['value'] for each in patches]
-        )
+        error = self.assertRaises(errors.RefusedError, place.update, action)
+        self.assertIn('was changed meanwhile', str(error))
+        self.assertIn('could not be made private: HTTP 403', str(error))
