@@ -269,6 +269,13 @@ class TestDecide(testtools.TestCase):
             action = self.decide(image, replica)
             self.assertEqual(FAIL, action.verb)
             self.assertIn(whose, action.reason)
+        rubbish = samples.image(tags=[1])
+        for image, replica in (
+            (rubbish, samples.image()),
+            (samples.image(), rubbish),
+        ):
+            action = self.decide(image, replica)
+            self.assertTrue(action.fails and not action.usable)
 
 
 Method = options.Method
