@@ -181,7 +181,8 @@ def _runs(draw, sources, clouds):
             strategies.dictionaries(
                 strategies.integers(0, 2),
                 _acts(clouds, tenancy.ACTORS[1:]),
-                max_size=2,
+                min_size=1,
+                max_size=3,
             )
         ),
         draw(strategies.booleans()),
