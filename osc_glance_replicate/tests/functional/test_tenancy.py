@@ -325,8 +325,13 @@ class TestTenancy(base.FunctionalTest):
         named = [i for i in run.images if i in self.before[run.source]]
         if run.images and not named:
             return
-        self.selected = self._selected(run, named)
-        self.allowed = self._allowed(run, named)
+        # What is of the same owner goes as the image does.
+        self.selected = self._with_needs(
+            run, named, lambda image, needed: needed.owner == image.owner
+        )
+        self.allowed = self._with_needs(
+            run, named, lambda image, needed: needed.may_read(image.owner)
+        )
         if run.visibility in ('community', 'public'):
             for image in self.selected.values():
                 for actor in tenancy.ACTORS[1:]:
@@ -342,52 +347,36 @@ class TestTenancy(base.FunctionalTest):
         self.after = {name: self.world.look(name) for name in self.clouds}
         self._judge()
 
-    def _selected(self, run, named):
-        """Return what the administrator has chosen, and what goes as it."""
-        source = self.before[run.source]
+    def _chosen(self, run, named):
+        """Return the images that the administrator has chosen, by ID."""
         demo = self.master.project_id('demo')
-        chosen = [
-            image_id
-            for image_id, image in source.items()
-            if (image_id in named if named else True)
-            and (image.owner == demo if run.project else True)
-        ]
-        selected = {}
-        while chosen:
-            image = source[chosen.pop()]
-            selected[image.id] = image
-            chosen += [
-                needed
-                for field in ('kernel_id', 'ramdisk_id')
-                if (needed := image.properties.get(field)) in source
-                and needed not in selected
-                and source[needed].owner == image.owner
-            ]
-        return selected
-
-    def _allowed(self, run, named):
-        """Return the IDs of what is chosen, and of what may come along."""
-        source = self.before[run.source]
-        demo = self.master.project_id('demo')
-        waiting = [
-            image
-            for image_id, image in source.items()
+        return {
+            image_id: image
+            for image_id, image in self.before[run.source].items()
             if (not named or image_id in named)
             and (not run.project or image.owner == demo)
-        ]
-        allowed = {image.id for image in waiting}
+        }
+
+    def _with_needs(self, run, named, may_come):
+        """Return what is chosen, and what comes along with it, by ID.
+
+        :param may_come: told an image, and one that it needs
+        """
+        source = self.before[run.source]
+        found = self._chosen(run, named)
+        waiting = [*found.values()]
         while waiting:
             image = waiting.pop()
             for field in 'kernel_id', 'ramdisk_id':
                 needed = source.get(image.properties.get(field))
                 if (
                     needed
-                    and needed.id not in allowed
-                    and needed.may_read(image.owner)
+                    and needed.id not in found
+                    and may_come(image, needed)
                 ):
-                    allowed.add(needed.id)
+                    found[needed.id] = needed
                     waiting.append(needed)
-        return allowed
+        return found
 
     def _acts_during(self, run):
         numbers = iter(range(1000))

@@ -30,7 +30,32 @@ Answer = fake_glance.Answer
 MINE = ownership.Runner(frozenset(['mine']), project='mine')
 
 
+def _apply(request, record):
+    """Change a record as a PATCH asks; other requests change nothing."""
+    if request.method == 'PATCH':
+        for each in json.loads(request.body):
+            record[each['path'][1:]] = each.get('value')
+
+
+def _publication(judged, **fields):
+    return plan.Action(
+        samples.image(visibility='public', **fields),
+        'slave',
+        plan.Verb.UPDATE,
+        judged,
+        changes=(plan.Change('visibility', 'public', 'private'),),
+    )
+
+
 class TestOthers(fake_glance.GlanceTest):
+    def serve(self, reply):
+        self.fake = self.useFixture(fake_glance.FakeGlance(reply))
+        return glance.Destination(self.fake.api, MINE)
+
+    def patches(self):
+        """Return the operations of each PATCH."""
+        return [each for each in self.sent() if isinstance(each, list)]
+
     def sent(self):
         return [
             json.loads(request.body)
@@ -41,7 +66,6 @@ class TestOthers(fake_glance.GlanceTest):
 
     def test_what_its_owner_has_changed_meanwhile_is_taken_back(self):
         judged = samples.image(owner='theirs', note='x', theirs='y')
-        image = samples.image(visibility='public', note='x')
         for answer, good in (
             ({}, True),
             ({'theirs': 'y'}, False),
@@ -54,20 +78,11 @@ class TestOthers(fake_glance.GlanceTest):
             now = {**judged.record, 'theirs': None, **answer}
 
             def reply(request, now=now):
-                if request.method == 'PATCH':
-                    for each in json.loads(request.body):
-                        now[each['path'][1:]] = each['value']
+                _apply(request, now)
                 return Answer(200, now)
 
-            self.fake = self.useFixture(fake_glance.FakeGlance(reply))
-            place = glance.Destination(self.fake.api, MINE)
-            action = plan.Action(
-                image,
-                'slave',
-                plan.Verb.UPDATE,
-                judged,
-                changes=(plan.Change('visibility', 'public', 'private'),),
-            )
+            place = self.serve(reply)
+            action = _publication(judged, note='x')
             if good:
                 place.update(action)
             else:
@@ -77,7 +92,7 @@ class TestOthers(fake_glance.GlanceTest):
                 self.assertIn('is private now', str(error))
             self.assertEqual(
                 ['public'] if good else ['public', 'private'],
-                [o[0]['value'] for o in self.sent() if isinstance(o, list)],
+                [each[0]['value'] for each in self.patches()],
             )
 
     def test_image_that_stays_visible_is_told_so(self):
@@ -85,22 +100,13 @@ class TestOthers(fake_glance.GlanceTest):
 
         def reply(request):
             asked = {'kernel_id': 'evil'}
-            if request.method == 'PATCH':
-                for each in json.loads(request.body):
-                    asked[each['path'][1:]] = each['value']
-            else:
+            _apply(request, asked)
+            if request.method == 'GET':
                 asked['visibility'] = 'public'
             return Answer(200, {**judged.record, **asked})
 
-        self.fake = self.useFixture(fake_glance.FakeGlance(reply))
-        place = glance.Destination(self.fake.api, MINE)
-        action = plan.Action(
-            samples.image(visibility='public'),
-            'slave',
-            plan.Verb.UPDATE,
-            judged,
-            changes=(plan.Change('visibility', 'public', 'private'),),
-        )
+        place = self.serve(reply)
+        action = _publication(judged)
         error = self.assertRaises(errors.RefusedError, place.update, action)
         self.assertIn('visible again and again: deactivate it', str(error))
 
@@ -119,13 +125,10 @@ class TestOthers(fake_glance.GlanceTest):
             now = {**verified.record, **answer}
 
             def reply(request, now=now):
-                if request.method == 'PATCH':
-                    for each in json.loads(request.body):
-                        now[each['path'][1:]] = each['value']
+                _apply(request, now)
                 return Answer(200, now)
 
-            self.fake = self.useFixture(fake_glance.FakeGlance(reply))
-            place = glance.Destination(self.fake.api, MINE)
+            place = self.serve(reply)
             action = plan.Action(image, 'slave', plan.Verb.COPY)
             if good:
                 place.publish(action, verified)
@@ -136,7 +139,7 @@ class TestOthers(fake_glance.GlanceTest):
                 self.assertIn('is private now', str(error))
             self.assertEqual(
                 ['public'] if good else ['public', 'private'],
-                [o[0]['value'] for o in self.sent() if isinstance(o, list)],
+                [each[0]['value'] for each in self.patches()],
                 answer,
             )
 
@@ -148,14 +151,11 @@ class TestOthers(fake_glance.GlanceTest):
                 return Answer(200, {'members': listed})
             if request.method == 'DELETE':
                 return Answer(204)
-            if request.method == 'PATCH':
-                for each in json.loads(request.body):
-                    record[each['path'][1:]] = each.get('value')
+            _apply(request, record)
             return Answer(200, record)
 
         self.hurry()
-        self.fake = self.useFixture(fake_glance.FakeGlance(reply))
-        place = glance.Destination(self.fake.api, MINE)
+        place = self.serve(reply)
         action = plan.Action(
             samples.image(),
             'slave',
@@ -209,13 +209,11 @@ class TestOthers(fake_glance.GlanceTest):
                 if request.path.endswith('/members'):
                     return Answer(200, {'members': []})
                 if request.method == 'PATCH':
-                    for each in json.loads(request.body):
-                        record[each['path'][1:]] = each.get('value')
+                    _apply(request, record)
                     return Answer(200, record)
                 return Answer(200, {**record, **back})
 
-            self.fake = self.useFixture(fake_glance.FakeGlance(reply))
-            place = glance.Destination(self.fake.api, MINE)
+            place = self.serve(reply)
             action = plan.Action(
                 samples.image(),
                 'slave',
@@ -249,8 +247,7 @@ class TestOthers(fake_glance.GlanceTest):
                     return Answer(200, {**judged.record, **back})
                 return Answer(200, {**judged.record, 'os_hidden': True})
 
-            self.fake = self.useFixture(fake_glance.FakeGlance(reply))
-            place = glance.Destination(self.fake.api, MINE)
+            place = self.serve(reply)
             action = plan.Action(
                 samples.image(),
                 'slave',
@@ -281,21 +278,18 @@ class TestOthers(fake_glance.GlanceTest):
         def reply(request):
             if request.path.endswith('/members'):
                 return Answer(200, {'members': []})
-            if request.method == 'PATCH':
-                for each in json.loads(request.body):
-                    now[each['path'][1:]] = each.get('value')
-            elif back:
+            _apply(request, now)
+            if request.method == 'GET' and back:
                 now.update(back.pop(0))
             return Answer(200, now)
 
-        self.fake = self.useFixture(fake_glance.FakeGlance(reply))
-        place = glance.Destination(self.fake.api, MINE)
+        place = self.serve(reply)
         action = plan.Action(
             samples.image(), 'slave', plan.Verb.UPDATE, judged
         )
         adopted = place.adopt(action)
         self.assertEqual(('mine', {}), (adopted.owner, adopted.properties))
-        patches = [each for each in self.sent() if isinstance(each, list)]
+        patches = self.patches()
         self.assertEqual(3, len(patches))
         self.assertEqual(
             {'kernel_id', 'tags', 'owner', 'visibility', 'protected'},
@@ -315,41 +309,30 @@ class TestOthers(fake_glance.GlanceTest):
             def reply(request, now=now):
                 if request.path.endswith('/members'):
                     return Answer(403, {'message': 'no'})
-                if request.method == 'PATCH':
-                    for each in json.loads(request.body):
-                        now[each['path'][1:]] = each.get('value')
+                _apply(request, now)
                 return Answer(200, now)
 
-            self.fake = self.useFixture(fake_glance.FakeGlance(reply))
-            place = glance.Destination(self.fake.api, MINE)
+            place = self.serve(reply)
             action = plan.Action(
                 samples.image(), 'slave', plan.Verb.UPDATE, judged
             )
             self.assertRaises(errors.PlaceError, place.adopt, action)
-            patches = [each for each in self.sent() if isinstance(each, list)]
-            self.assertEqual(asked, [each[0]['value'] for each in patches])
+            self.assertEqual(
+                asked, [each[0]['value'] for each in self.patches()]
+            )
 
     def test_what_cannot_be_taken_back_is_told_with_why(self):
         judged = samples.image(owner='theirs')
 
         def reply(request):
-            asked = {
-                each['path'][1:]: each['value']
-                for each in json.loads(request.body)
-            }
+            asked = {}
+            _apply(request, asked)
             if asked == {'visibility': 'private'}:
                 return Answer(403, {'message': 'not you'})
             return Answer(200, {**judged.record, **asked, 'kernel_id': 'evil'})
 
-        self.fake = self.useFixture(fake_glance.FakeGlance(reply))
-        place = glance.Destination(self.fake.api, MINE)
-        action = plan.Action(
-            samples.image(visibility='public'),
-            'slave',
-            plan.Verb.UPDATE,
-            judged,
-            changes=(plan.Change('visibility', 'public', 'private'),),
-        )
+        place = self.serve(reply)
+        action = _publication(judged)
         error = self.assertRaises(errors.RefusedError, place.update, action)
         self.assertIn('was changed meanwhile', str(error))
         self.assertIn('could not be made private: HTTP 403', str(error))
