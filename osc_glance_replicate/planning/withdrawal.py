@@ -57,8 +57,9 @@ def within_needs(action: plan.Action, needs: Collection[str]) -> plan.Action:
     if not action.lacks or not depends(action, needs):
         return action
     if action.verb is plan.Verb.UPDATE and not action.adopts:
-        changes = (*action.changes, *action.fixed)
-        less = only_losing(action, changes, action.lacks, plan.Verb.FAIL)
+        less = only_losing(
+            action, action.changes, action.lacks, plan.Verb.FAIL
+        )
         if less:
             return less
     return action.with_verb(
