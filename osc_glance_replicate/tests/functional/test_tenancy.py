@@ -246,6 +246,74 @@ def _stories(draw):
     )
 
 
+def _made(actor, cloud, number, **values):
+    values = {
+        'clones': False,
+        'named': True,
+        'filled': True,
+        'visibility': 'private',
+        **values,
+    }
+    image_id = tenancy.IDS[number]
+    return tenancy.Act(actor, cloud, 'create', image_id, values)
+
+
+def _plain_run(*numbers):
+    images = tuple(tenancy.IDS[number] for number in numbers)
+    return Run('master', images, False, (), {}, False)
+
+
+#: An image of demo's names a kernel that it may not see.
+_KERNEL_OF_ANOTHER = Story(
+    'mine',
+    False,
+    [
+        _made('', 'master', 0),
+        _made(
+            'demo', 'master', 1, visibility='community',
+            kernel_id=tenancy.IDS[0],
+        ),
+    ],
+    [([], _plain_run(1))],
+)  # fmt: skip
+
+#: The right owner has made other data there, after the source.
+_OTHER_DATA = Story(
+    'by-name',
+    False,
+    [_made('demo', 'master', 0), _made('demo', 'slave', 0, named=False)],
+    [
+        (
+            [
+                tenancy.Act(
+                    '', 'slave', 'unhash', tenancy.IDS[0], {'md5': False}
+                )
+            ],
+            _plain_run(),
+        )
+    ],
+)
+
+#: A tenant has a record without data under an ID that is to be copied.
+_RECORD_OF_ANOTHER = Story(
+    'mine',
+    False,
+    [_made('', 'master', 0), _made('demo', 'slave', 0, filled=False)],
+    [([], _plain_run())],
+)
+
+#: An own image goes to its source's owner.
+_OWN_IMAGE = Story(
+    'by-name',
+    False,
+    [
+        _made('demo', 'master', 0),
+        _made('', 'slave', 0, clones=True, os_command_line=''),
+    ],
+    [([], _plain_run())],
+)
+
+
 class TestTenancy(base.FunctionalTest):
     def setUp(self):
         super().setUp()
@@ -263,6 +331,10 @@ class TestTenancy(base.FunctionalTest):
         """Two tenants and an administrator act at random."""
 
         @examples.settings(base.often(40, 400))
+        @hypothesis.example(_KERNEL_OF_ANOTHER)
+        @hypothesis.example(_OTHER_DATA)
+        @hypothesis.example(_RECORD_OF_ANOTHER)
+        @hypothesis.example(_OWN_IMAGE)
         @hypothesis.given(_stories())
         def tell(story):
             self._tell_story(story)
@@ -578,6 +650,7 @@ class TestTenancy(base.FunctionalTest):
             source = self.before[self.run_now.source].get(image_id)
             if (
                 str(row.result) in ('copied', 'updated', 'unchanged')
+                and row.reason != 'size only'
                 and not self._is_touched(image_id)
                 and not (image and image.data == source.data)
             ):
