@@ -208,8 +208,9 @@ class Runner:
                     ready.append(action)
                 else:
                     yield self._noted(outcomes.as_planned(action))
-            if ready:
-                self._start(ready)
+            # Without what it needs, one may move no data any more.
+            for part in _parts(ready):
+                self._start(part)
 
     def _free(self) -> list[bool]:
         """Return of what more may begin, by whether data moves."""

@@ -66,6 +66,8 @@ class Order:
         self._look_up = functools.cache(look_up)
         self._company = company.Company(planner, members)
         self._named: set[str] = set()
+        #: The rows of selected images that need others, by ID.
+        self._kept: dict[str, alignment.Row] = {}
         #: What was planned after the listing, by ID.
         self._planned: dict[str, list[plan.Action]] = {}
 
@@ -74,7 +76,6 @@ class Order:
 
         :param rows: as ``alignment`` yields them
         """
-        kept: list[alignment.Row] = []
         for row in rows:
             image = row[0]
             if not image:
@@ -83,17 +84,24 @@ class Order:
                 if self._planner.selection.images:
                     self._named.add(image.id)
                 if self._references(image):
-                    kept.append(row)
+                    self._kept[image.id] = row
                 else:
                     yield from self._decide(row)
-        for row in kept:
+        for row in self._kept.values():
             image = row[0]
             # What is not copied needs nothing, and vouches for nothing.
             if image and not self._planner.selection.reason_not_to_copy(image):
                 needs = self._references(image).values()
                 self._company.note(image, needs)
-        for row in kept:
+        for row in self._kept.values():
             yield from self._plan_with_references(row)
+
+    def _row(self, image_id: str) -> alignment.Row:
+        """Return the row of an image, as it was listed if it needs others.
+
+        Its owner may change since then what it needs.
+        """
+        return self._kept.get(image_id) or self._look_up(image_id)
 
     def _is_copied_anyway(self, image: image_record.Image) -> bool:
         """Return whether the listing alone has an image copied."""
@@ -193,7 +201,7 @@ class Order:
 
         :param most: how often in a row others may be needed
         """
-        image = self._look_up(image_id)[0]
+        image = self._row(image_id)[0]
         needs = self._references(image).values() if image else ()
         return any(
             not most or self._leads_too_far(needed, most - 1)
@@ -202,7 +210,7 @@ class Order:
 
     def _refusal(self, image: image_record.Image, image_id: str) -> str:
         """Return why an image that another one needs is of no use, or ''."""
-        needed = self._look_up(image_id)[0]
+        needed = self._row(image_id)[0]
         if needed is None:
             return 'is not there'
         if self._is_copied_anyway(needed):
@@ -222,7 +230,7 @@ class Order:
         :param standing: of the image
         :param first: IDs of the images that are to land before it
         """
-        row = self._look_up(image_id)
+        row = self._row(image_id)
         needed = row[0]
         if image_id in self._planned or not needed:
             return
@@ -232,7 +240,9 @@ class Order:
             if was_listed
             else self._company.standing(image, needed, standing.capped)
         )
-        if self._references(needed):
+        # What the listing alone has planned needed nothing then.
+        is_planned = was_listed and image_id not in self._kept
+        if self._references(needed) and not is_planned:
             yield from self._plan_with_references(row, as_needed)
             return
         self._planned[image_id] = [

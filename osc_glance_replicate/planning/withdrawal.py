@@ -56,7 +56,8 @@ def within_needs(action: plan.Action, needs: Collection[str]) -> plan.Action:
     """
     if not action.lacks or not depends(action, needs):
         return action
-    if action.verb is plan.Verb.UPDATE and not action.adopts:
+    may_lose = action.withdraws or not action.proof
+    if action.verb is plan.Verb.UPDATE and may_lose and not action.adopts:
         less = only_losing(
             action, action.changes, action.lacks, plan.Verb.FAIL
         )

@@ -25,6 +25,7 @@ from osc_glance_replicate.execution import runner
 from osc_glance_replicate.execution import thread_crew
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import outcomes
+from osc_glance_replicate.model import plan
 from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.tests.doubles import clocks
 from osc_glance_replicate.tests.doubles import places
@@ -33,6 +34,39 @@ from osc_glance_replicate.transfer import image_reading
 
 _PATIENCE = clocks.PATIENCE
 _RUNNER = runner.__name__
+
+
+class Crew:
+    """Who does at once what is to be done, and notes it.
+
+    :param lost: name of the destination where all of it fails
+    :ivar groups: of each action the destination, the image, and how many
+        changes there were
+    """
+
+    to = ('one', 'other')
+
+    def __init__(self, lost):
+        self._lost = lost
+        self.groups = []
+
+    def carry_out(self, group):
+        self.groups.append([(a.to, a.image.id, len(a.changes)) for a in group])
+        done = {}
+        for action in group:
+            future = concurrent.futures.Future()
+            future.set_result(
+                outcomes.failed(action, 'no')
+                if action.to == self._lost
+                else outcomes.as_planned(action)
+            )
+            done[future] = action
+        return done
+
+    def stop(self):
+        pass
+
+    close = stop
 
 
 class TestRunner(testtools.TestCase):
@@ -151,6 +185,43 @@ class TestRunner(testtools.TestCase):
             self.assertIn('was not replicated', told[update.image.id].reason)
             # What is withdrawn does not wait for it.
             self.assertEqual(changed, asked)
+
+    def test_what_only_loses_by_then_is_done_by_who_moves_no_data(self):
+        """Its kernel was lost at one of two destinations."""
+        kernel = samples.image(7)
+        image = samples.image(1, kernel_id=kernel.id)
+        hidden = plan.Change('os_hidden', True, False)
+        shown = plan.Change('kernel_id', kernel.id, None)
+        planned = [
+            plan.Action(image_, to, plan.Verb.UPDATE, image_, **fields)
+            for image_, fields in (
+                (kernel, {'changes': (plan.Change('name', 'a', 'b'),)}),
+                (
+                    image,
+                    {
+                        'changes': (hidden, shown),
+                        'proof': 'md5',
+                        'withdraws': True,
+                        'after': (kernel.id,),
+                    },
+                ),
+            )
+            for to in ('one', 'other')
+        ]
+        crew, hands = Crew(lost='one'), Crew(lost='one')
+        list(
+            runner.Runner(crew, transfers=2, fail_fast=False, hands=hands).run(
+                planned
+            )
+        )
+        self.assertEqual([[('other', image.id, 2)]], crew.groups)
+        self.assertEqual(
+            [
+                [('one', kernel.id, 1), ('other', kernel.id, 1)],
+                [('one', image.id, 1)],
+            ],
+            hands.groups,
+        )
 
     def test_what_the_plan_does_not_do_is_passed_on(self):
         runner = self.runner(places.Place('slave'))

@@ -405,6 +405,21 @@ class TestReferences(OrderTest):
         self.assertEqual(FAIL, action.verb)
         self.assertIn('its kernel stays private', action.reason)
 
+    def test_what_an_image_needs_is_what_it_needed_when_it_was_listed(self):
+        """Its owner could have it vanish, or be planned twice."""
+        plain = samples.image(2)
+        needy = samples.image(2, kernel_id=AKI.id)
+        first = samples.image(1, kernel_id=plain.id)
+        for listed, found in (needy, plain), (plain, needy):
+            actions = self.actions(
+                [[first, None], [listed, None]],
+                [[found, None], [AKI, None]],
+            )
+            ids = [action.image.id for action in actions]
+            self.assertEqual(1, ids.count(plain.id), ids)
+            self.assertEqual({COPY}, {action.verb for action in actions})
+            self.assertLess(ids.index(plain.id), ids.index(first.id))
+
     def test_withdrawal_waits_for_no_kernel(self):
         image = samples.image(
             1, kernel_id=AKI.id, status='deactivated', name='new'

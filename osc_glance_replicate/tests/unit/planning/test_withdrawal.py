@@ -83,6 +83,26 @@ class TestWithdrawal(testtools.TestCase):
                 (),
                 'its kernel',
             ),
+            # What a dump says is no reason to withdraw.
+            (
+                self.action(UPDATE, REFERRED, HIDDEN, proof='md5', **lacks),
+                FAIL,
+                (),
+                'its kernel',
+            ),
+            (
+                self.action(
+                    UPDATE,
+                    REFERRED,
+                    HIDDEN,
+                    proof='md5',
+                    withdraws=True,
+                    **lacks,
+                ),
+                UPDATE,
+                (HIDDEN,),
+                'os_hidden; its kernel',
+            ),
             (self.action(UPDATE, NAMED, **lacks), UPDATE, (NAMED,), ''),
             (self.action(plan.Verb.SKIP, **lacks), plan.Verb.SKIP, (), ''),
         ):
