@@ -12,6 +12,7 @@
 
 """What the entries of clouds.yaml say of the clouds that are connected to."""
 
+from collections.abc import Sequence
 import dataclasses
 import logging
 from typing import Any
@@ -19,6 +20,7 @@ from typing import Any
 import openstack.config
 import openstack.connection
 
+from osc_glance_replicate.clouds import login
 from osc_glance_replicate import errors
 
 LOG = logging.getLogger(__name__)
@@ -62,6 +64,43 @@ def portable_name(connection: openstack.connection.Connection) -> str:
         )
     region = connection.config.get_region_name('image')
     return f'{name}:{region}' if region else str(name)
+
+
+def refuse_unknown(names: Sequence[str]) -> None:
+    """Refuse names that clouds.yaml does not have; ask nobody for it.
+
+    An entry that is there and cannot be used, as one without a password, is
+    no unknown one.
+
+    :param names: of clouds, CLOUD or CLOUD:REGION
+    :raises CloudError: names the cloud or the region that is not there
+    """
+    config = openstack.config.OpenStackConfig()
+    for name in names:
+        cloud, _, region = name.partition(':')
+        with login.named_in_errors(name):
+            try:
+                config.get_one(
+                    cloud, validate=False, region_name=region or None
+                )
+            except Exception:
+                if _is_unknown(config, cloud, region):
+                    raise
+
+
+def _is_unknown(
+    config: openstack.config.OpenStackConfig, cloud: str, region: str
+) -> bool:
+    """Return whether it is its name that makes an entry unusable."""
+    if cloud not in config.get_cloud_names():
+        return True
+    if not region:
+        return False
+    try:
+        config.get_one(cloud, validate=False)
+    except Exception:
+        return False
+    return True
 
 
 def warn_of_environment(connection: openstack.connection.Connection) -> None:

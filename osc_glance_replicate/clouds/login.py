@@ -13,9 +13,11 @@
 """From a name in clouds.yaml to a connection whose image service is known."""
 
 from collections.abc import Callable, Iterator, Sequence
+import concurrent.futures
 import contextlib
 import importlib.metadata
 import logging
+import threading
 import time
 from typing import Any
 
@@ -96,28 +98,50 @@ def connect(
     :returns: the connections, the command's own first
     :raises CloudError: one of them cannot be used
     """
-    others = [background.start(connect_to, name) for name in to]
+    logins = Logins()
+    others = [background.start(logins.connect, name) for name in to]
     return [own(), *(other.result() for other in others)]
 
 
+class Logins:
+    """The logins of one run, which regions of one Keystone share.
+
+    They do where their entries say the same of how to log in: one plugin of
+    keystoneauth has one token for all of them then, and gets the next one,
+    under a lock of its own.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._begun: dict[str, concurrent.futures.Future[Any]] = {}
+
+    def connect(self, name: str) -> openstack.connection.Connection:
+        """Connect to a cloud of clouds.yaml; threads may do so side by side.
+
+        :param name: CLOUD or CLOUD:REGION
+        :raises CloudError: it cannot be used
+        """
+        cloud, _, region = name.partition(':')
+        with named_in_errors(name):
+            connection = openstack.connect(
+                cloud=cloud,
+                region_name=region or None,
+                app_name=_APP,
+                app_version=importlib.metadata.version(_APP),
+            )
+            if connection.session.timeout is None:
+                connection.session.timeout = API_TIMEOUT
+            limit(connection)
+            return log_in(lambda: connection)
+
+
 def connect_to(name: str) -> openstack.connection.Connection:
-    """Connect to a cloud of clouds.yaml.
+    """Connect to a cloud of clouds.yaml, with a login of its own.
 
     :param name: CLOUD or CLOUD:REGION
     :raises CloudError: it cannot be used
     """
-    cloud, _, region = name.partition(':')
-    with named_in_errors(name):
-        connection = openstack.connect(
-            cloud=cloud,
-            region_name=region or None,
-            app_name=_APP,
-            app_version=importlib.metadata.version(_APP),
-        )
-        if connection.session.timeout is None:
-            connection.session.timeout = API_TIMEOUT
-        limit(connection)
-        return log_in(lambda: connection)
+    return Logins().connect(name)
 
 
 def log_in(

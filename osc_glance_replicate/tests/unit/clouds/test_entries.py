@@ -29,19 +29,57 @@ class TestCloudId(testtools.TestCase):
             )
 
 
-class TestEntries(testtools.TestCase):
-    def setUp(self):
-        super().setUp()
+class EntriesTest(testtools.TestCase):
+    """Has a clouds.yaml."""
+
+    def write(self, text):
         path = os.path.join(
             self.useFixture(fixtures.TempDir()).path, 'clouds.yaml'
         )
         with open(path, 'w') as file:
-            file.write(
-                'clouds: {master: {auth: {auth_url: http://x}}, other: {}}'
-            )
+            file.write(text)
         self.useFixture(
             fixtures.EnvironmentVariable('OS_CLIENT_CONFIG_FILE', path)
         )
+
+
+class TestUnknown(EntriesTest):
+    def setUp(self):
+        super().setUp()
+        self.write("""
+            clouds:
+              all: {regions: [North, South], auth: {auth_url: http://x/v3}}
+              one: {region_name: North}
+              any: {auth_type: nonsense, cacert: /none}
+              broken: {regions: [{nobody: North}]}
+        """)
+
+    def test_what_is_there_may_be_unusable(self):
+        entries.refuse_unknown(
+            ['all', 'all:South', 'one:North', 'any', 'any:North', 'broken',
+             'broken:North']
+        )  # fmt: skip
+
+    def test_name_that_is_not_there(self):
+        error = self.assertRaises(
+            errors.CloudError, entries.refuse_unknown, ['all', 'ghost', 'no']
+        )
+        self.assertIn("Cannot use cloud 'ghost': Cloud ghost", str(error))
+        self.assertIn('; its name has to be one in clouds.yaml', str(error))
+
+    def test_region_that_is_not_there(self):
+        for name in 'all:Mars', 'one:South':
+            error = self.assertRaises(
+                errors.CloudError, entries.refuse_unknown, [name]
+            )
+            self.assertIn(f"Cannot use cloud '{name}'", str(error))
+            self.assertIn('North', str(error))
+
+
+class TestEntries(EntriesTest):
+    def setUp(self):
+        super().setUp()
+        self.write('clouds: {master: {auth: {auth_url: http://x}}, other: {}}')
 
     def connection(self, name, region=None, auth_url=None):
         config = types.SimpleNamespace(
