@@ -16,36 +16,45 @@ from collections.abc import Callable, Iterator, Sequence
 import concurrent.futures
 import contextlib
 import importlib.metadata
+import json
 import logging
 import threading
-import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from keystoneauth1 import exceptions as ksa_exceptions
 from keystoneauth1 import session as ksa_session
 import openstack
 import openstack.connection
+from openstack import exceptions as sdk_exceptions
 
 from osc_glance_replicate import background
 from osc_glance_replicate.clouds import limits
+from osc_glance_replicate.clouds import login_adapter
 from osc_glance_replicate.clouds import redirects
 from osc_glance_replicate import errors
-from osc_glance_replicate import retry
 
-LOG = logging.getLogger(__name__)
-
-#: Seconds that a service may be silent where clouds.yaml has no api_timeout.
+#: Seconds that a login may take in all, and that a service may be silent
+#: afterwards, where clouds.yaml has no api_timeout.
 API_TIMEOUT = 60.0
-
-#: Further tries to log in.
-_RETRIES = 2
 
 _APP = 'osc-glance-replicate'
 
+#: openstacksdk's words for a catalogue without an image service, by version.
+_NO_ENDPOINT = (
+    ksa_exceptions.EndpointNotFound,
+    sdk_exceptions.ServiceDisabledException,
+)
+
+_AUTHORITY = "give the file of its authority as 'cacert' in clouds.yaml"
+
 #: What to do about a problem, by a part of its message.
 _HINTS = {
-    'CERTIFICATE_VERIFY_FAILED': "give the file of its authority as 'cacert' "
-    'in clouds.yaml',
+    'issuer certificate': _AUTHORITY,
+    'signed certificate': _AUTHORITY,
+    'certificate has expired': 'who operates it has to renew that',
+    'refuses connections': 'see whether it is up, and whether that is its URL',
+    'does not answer (': 'see whether it is up; if it is but slow, give its '
+    "entry in clouds.yaml a longer 'api_timeout'",
     'HTTP 401': "check its 'auth' in clouds.yaml, and the environment for "
     'OS_* variables',
     ' was not found.': 'its name has to be one in clouds.yaml, which is '
@@ -59,10 +68,11 @@ _HINTS = {
 def hush() -> None:
     """Keep keystoneauth from warning of what an error is about to say.
 
-    It warns when it cannot discover the versions of a Keystone, to which it
-    then cannot log in either.
+    It warns when it cannot discover the versions of a service, which then
+    cannot be used either.
     """
-    logging.getLogger('keystoneauth.identity').setLevel(logging.ERROR)
+    for name in 'identity', 'discover':
+        logging.getLogger(f'keystoneauth.{name}').setLevel(logging.ERROR)
 
 
 @contextlib.contextmanager
@@ -106,14 +116,13 @@ def connect(
 class Logins:
     """The logins of one run, which regions of one Keystone share.
 
-    They do where their entries say the same of how to log in: one plugin of
-    keystoneauth has one token for all of them then, and gets the next one,
-    under a lock of its own.
+    They do where their entries say the same of how to log in: they have one
+    plugin of keystoneauth then, and with it each token: see fact-shared-login.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._begun: dict[str, concurrent.futures.Future[Any]] = {}
+        self._begun: dict[str, concurrent.futures.Future[_Login]] = {}
 
     def connect(self, name: str) -> openstack.connection.Connection:
         """Connect to a cloud of clouds.yaml; threads may do so side by side.
@@ -129,10 +138,68 @@ class Logins:
                 app_name=_APP,
                 app_version=importlib.metadata.version(_APP),
             )
-            if connection.session.timeout is None:
-                connection.session.timeout = API_TIMEOUT
-            limit(connection)
-            return log_in(lambda: connection)
+            session = connection.session
+            if session.timeout is None:
+                session.timeout = API_TIMEOUT
+            adapter = login_adapter.LoginAdapter(session.timeout)
+            _limit_login(session, adapter)
+            login = self._login(connection, adapter)
+            session.auth = login.auth
+            adapter.left = login.left
+            return _with_images(connection, adapter)
+
+    def _login(
+        self,
+        connection: openstack.connection.Connection,
+        adapter: login_adapter.LoginAdapter,
+    ) -> '_Login':
+        """Return a login; wait for one that is shared and has begun."""
+        key = _key(connection)
+        with self._lock:
+            if key not in self._begun:
+                self._begun[key] = background.start(
+                    _authenticate, connection.session, adapter
+                )
+            begun = self._begun[key]
+        return begun.result()
+
+
+class _Login(NamedTuple):
+    """A login that has succeeded.
+
+    :param auth: has the token
+    :param left: seconds that are left for what comes after it
+    """
+
+    auth: Any
+    left: float
+
+
+def _key(connection: openstack.connection.Connection) -> str:
+    """Return all that a login depends on."""
+    session = connection.session
+    config = connection.config.config
+    return json.dumps(
+        [
+            config.get('auth_type'),
+            config.get('auth'),
+            session.verify,
+            session.cert,
+            session.timeout,
+        ],
+        sort_keys=True,
+        default=repr,
+    )
+
+
+def _authenticate(
+    session: ksa_session.Session, adapter: login_adapter.LoginAdapter
+) -> _Login:
+    """Get a token, where there is a Keystone."""
+    auth: Any = session.auth
+    if hasattr(auth, 'get_access'):
+        adapter.persist(lambda: auth.get_access(session))
+    return _Login(auth, adapter.left)
 
 
 def connect_to(name: str) -> openstack.connection.Connection:
@@ -146,40 +213,37 @@ def connect_to(name: str) -> openstack.connection.Connection:
 
 def log_in(
     connect: Callable[[], openstack.connection.Connection],
+    adapter: login_adapter.LoginAdapter,
 ) -> openstack.connection.Connection:
     """Log in to a cloud and find its image service, in several tries.
 
-    keystoneauth tries nothing again on the way to a token.
-
-    :param connect: returns the connection; may itself log in already
+    :param connect: returns the connection; logs in already
+    :param adapter: of its session
     :raises Exception: whatever went wrong the last time
     """
-    retries = retry.Retries(_RETRIES)
-    while True:
-        try:
-            connection = connect()
-            endpoint(connection)
-        except Exception as exc:
-            if not _may_pass(exc):
-                raise
-            retries = retries.after(exc)
-            LOG.info('Tries to log in again: %s', errors.explain(exc))
-            time.sleep(retries.delay)
-        else:
-            return connection
+    return _with_images(adapter.persist(connect), adapter)
 
 
-def _may_pass(trouble: BaseException | None) -> bool:
-    """Return whether a login may succeed in a moment.
+def _with_images(
+    connection: openstack.connection.Connection,
+    adapter: login_adapter.LoginAdapter,
+) -> openstack.connection.Connection:
+    """Find the image service of a cloud, and see that somebody is there.
 
-    A host that does not answer at all has been waited for long enough.
+    :returns: the connection, with the limits of what comes now
     """
-    if isinstance(trouble, ksa_exceptions.DiscoveryFailure):
-        return _may_pass(trouble.__context__)
-    return isinstance(
-        trouble,
-        (ksa_exceptions.ConnectFailure, ksa_exceptions.HttpServerError),
-    )
+
+    def find() -> None:
+        count = adapter.count
+        url = endpoint(connection)
+        if adapter.count == count:
+            # Where its URL tells the version, nobody has asked it anything.
+            connection.session.get(url, authenticated=False, raise_exc=False)
+
+    adapter.service = 'image service'
+    adapter.persist(find)
+    limit(connection)
+    return connection
 
 
 def endpoint(connection: openstack.connection.Connection) -> str:
@@ -187,7 +251,12 @@ def endpoint(connection: openstack.connection.Connection) -> str:
 
     :raises LookupError: the cloud's catalogue has none
     """
-    url = connection.image.get_endpoint()
+    try:
+        url = connection.image.get_endpoint()
+    except _NO_ENDPOINT:
+        if not connection.config.has_service('image'):
+            raise
+        url = None
     if not url:
         region = connection.config.get_region_name('image')
         raise LookupError(
@@ -197,15 +266,23 @@ def endpoint(connection: openstack.connection.Connection) -> str:
     return str(url)
 
 
-def limited_session(**options: Any) -> ksa_session.Session:
+def limited_session(
+    adapter: login_adapter.LoginAdapter, **options: Any
+) -> ksa_session.Session:
     """Return a session that is within the limits from its first request on.
 
     :param options: of keystoneauth's session
     """
     session = ksa_session.Session(**options)
-    redirects.limit(session)
-    _mount(session, 1)
+    _limit_login(session, adapter)
     return session
+
+
+def _limit_login(
+    session: ksa_session.Session, adapter: login_adapter.LoginAdapter
+) -> None:
+    redirects.limit(session)
+    _mount(session, adapter)
 
 
 def limit(
@@ -218,10 +295,10 @@ def limit(
         every one that it discards (see fact-connection-pool)
     """
     redirects.limit(connection.session)
-    _mount(connection.session, transfers)
+    adapter = limits.Adapter(pool_maxsize=2 * transfers + 1)
+    _mount(connection.session, adapter)
 
 
-def _mount(session: ksa_session.Session, transfers: int) -> None:
+def _mount(session: ksa_session.Session, adapter: limits.Adapter) -> None:
     for scheme in 'http', 'https':
-        adapter = limits.Adapter(pool_maxsize=2 * transfers + 1)
         session.session.mount(f'{scheme}://', adapter)

@@ -12,6 +12,7 @@
 
 """Logging in to the command's own cloud, as openstackclient would."""
 
+import functools
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,22 +29,28 @@ def connect(verb: 'command.Command') -> 'openstack.connection.Connection':
     :raises CloudError: the cloud cannot be used
     """
     from osc_glance_replicate.clouds import login
-
-    def prepare() -> 'openstack.connection.Connection':
-        # It has a setting for this, and openstackclient none; afterwards the
-        # password has been sent.
-        setattr(
-            app.cloud_config, '_session_constructor', login.limited_session
-        )
-        app.prepare_to_run_command(verb)
-        return app.client_manager.sdk_connection
+    from osc_glance_replicate.clouds import login_adapter
 
     app = verb.app
     if not app.options.debug:
         login.hush()
     name = app.options.cloud or app.cloud.name or 'defaults'
     with login.named_in_errors(name):
-        if app.cloud.config.get('api_timeout') is None:
+        seconds = app.cloud.config.get('api_timeout')
+        if seconds is None:
             # As if it were a global option, which openstackclient lacks.
-            app.options.api_timeout = login.API_TIMEOUT
-        return login.log_in(prepare)
+            app.options.api_timeout = seconds = login.API_TIMEOUT
+        adapter = login_adapter.LoginAdapter(float(seconds))
+
+        def prepare() -> 'openstack.connection.Connection':
+            # It has a setting for this, and openstackclient none; afterwards
+            # the password has been sent.
+            setattr(
+                app.cloud_config,
+                '_session_constructor',
+                functools.partial(login.limited_session, adapter),
+            )
+            app.prepare_to_run_command(verb)
+            return app.client_manager.sdk_connection
+
+        return login.log_in(prepare, adapter)

@@ -122,13 +122,14 @@ class Silence(fixtures.Fixture):
     """A server that takes calls and never says a word.
 
     :ivar called: set by the first call
+    :ivar calls: all of them
     """
 
     def _setUp(self) -> None:
         self._server = socket.create_server(('127.0.0.1', 0))
         self.url = 'http://127.0.0.1:{1}'.format(*self._server.getsockname())
         self.called = threading.Event()
-        self._calls: list[Any] = []
+        self.calls: list[Any] = []
         self._thread = threading.Thread(target=self._take)
         self._thread.start()
         self.addCleanup(self._close)
@@ -137,7 +138,7 @@ class Silence(fixtures.Fixture):
         # To be shut down is what ends it.
         with contextlib.suppress(OSError):
             while True:
-                self._calls.append(self._server.accept())
+                self.calls.append(self._server.accept())
                 self.called.set()
 
     def _close(self) -> None:

@@ -14,6 +14,7 @@
 
 import os
 import pathlib
+import time
 
 import trustme
 import yaml
@@ -21,6 +22,10 @@ import yaml
 from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests.functional import faults
 from osc_glance_replicate.tests.functional import proxy
+
+
+def _fails(status):
+    return faults.Fault(answer=faults.Answer(status))
 
 
 class TestUnusable(base.FunctionalTest):
@@ -72,36 +77,104 @@ class TestUnusable(base.FunctionalTest):
 
     def test_dead_identity_endpoint(self):
         for cloud in ('master', 'slave'):
+            url = self._dead_url('/v3')
             environment = self.clouds_yaml(
-                **{cloud: {'auth': {'auth_url': self._dead_url('/v3')}}}
+                **{cloud: {'auth': {'auth_url': url}}}
             )
             self._assert_refused(
-                f"Cannot use cloud '{cloud}':", environment=environment
+                f"Cannot use cloud '{cloud}': its Keystone at {url} refuses "
+                'connections; see whether it is up',
+                environment=environment,
             )
 
     def test_dead_image_endpoint(self):
         for cloud in ('master', 'slave'):
-            dead = {'image_endpoint_override': self._dead_url('/v2')}
+            url = self._dead_url('/v2')
+            dead = {'image_endpoint_override': url}
             for entry in (dead, {**dead, 'image_api_version': '2'}):
-                environment = self.clouds_yaml(**{cloud: entry})
-                self._assert_refused(cloud, environment=environment)
+                self._assert_refused(
+                    f"Cannot use cloud '{cloud}': its image service at {url} "
+                    'refuses connections; see',
+                    environment=self.clouds_yaml(**{cloud: entry}),
+                )
+
+    def test_image_service_that_is_down_behind_its_keystone(self):
+        silent = self.useFixture(base.Silence())
+        broken = self._keystone('slave')
+        broken.on('.*', '', _fails(503), times=None)
+        secure = self.cloud('secure')
+        for url, told in (
+            (self._dead_url(''), 'refuses connections; see'),
+            (broken.url, 'answers: Service Unavailable (HTTP 503)'),
+            (secure.glance.url, 'cannot be reached: [SSL: CERTIFICATE'),
+            (silent.url, 'does not answer (2 s); see'),
+        ):
+            for path in '', '/v2':
+                self._assert_refused(
+                    "Cannot use cloud 'slave': its image service at "
+                    f'{url}{path or "/"} {told}',
+                    environment=self._with_images_at(
+                        url + path, api_timeout=2 if url == silent.url else 60
+                    ),
+                )
+        self.assertEqual(2 * 3, len(broken.seen('GET')))
+        self.assertEqual(2, len(silent.calls))
+
+    def test_image_service_that_breaks_is_tried_again(self):
+        link = self.useFixture(proxy.Proxy(self.slave.glance.url))
+        link.on('GET', '^/$', _fails(503), times=2)
+        # Its versions lead past the proxy, which has had its say.
+        self.livecopy(
+            '--dry-run',
+            self.image.id,
+            environment=self._with_images_at(link.url),
+        )
+        self.assertLess(2, len(link.seen('GET', '^/$')))
+
+    def test_catalogue_without_an_image_service(self):
+        self._assert_refused(
+            "Cannot use cloud 'slave': its catalogue has no image service in "
+            'region RegionOne',
+            environment=self._with_images_at(None),
+        )
+
+    def _with_images_at(self, url, **beside):
+        """Return an environment: a catalogue with another image service."""
+
+        def lead(document):
+            catalogue = document['token']['catalog']
+            for service in catalogue.copy():
+                if service['type'] == 'image':
+                    for endpoint in service['endpoints']:
+                        endpoint['url'] = url
+                    if not url:
+                        catalogue.remove(service)
+            return document
+
+        keystone = self._keystone('slave')
+        keystone.on('POST', 'tokens', faults.Fault(rewrite=lead), times=None)
+        auth = {'auth_url': f'{keystone.url}/v3'}
+        return self.clouds_yaml(slave={'auth': auth, **beside})
 
     def test_identity_that_stays_broken(self):
-        for fault in (
-            faults.Fault(before=lambda call: faults.reset()),
-            faults.Fault(answer=faults.Answer(503)),
+        for fault, told in (
+            (faults.Fault(before=lambda call: faults.reset()), 'breaks the'),
+            (_fails(503), 'answers: Service Unavailable (HTTP 503)'),
         ):
             keystone = self._keystone('slave')
             keystone.on('.*', '', fault, times=None)
             self._assert_refused(
-                "Cannot use cloud 'slave':",
+                "Cannot use cloud 'slave': its Keystone at "
+                f'{keystone.url}/v3 {told}',
                 environment=self._behind('slave', keystone),
             )
+            self.assertEqual(3, len(keystone.seen('GET', '/v3$')))
+            self.assertEqual(3, len(keystone.calls))
 
     def test_login_that_breaks_is_tried_again(self):
         for cloud, fault in (
             ('master', faults.Fault(before=lambda call: faults.close())),
-            ('slave', faults.Fault(answer=faults.Answer(503))),
+            ('slave', _fails(503)),
         ):
             keystone = self._keystone(cloud)
             keystone.on('.*', '', fault, times=2)
@@ -130,21 +203,35 @@ class TestUnusable(base.FunctionalTest):
         )
 
     def test_identity_endpoint_that_never_answers(self):
-        silent = self.useFixture(base.Silence())
         for cloud in ('master', 'slave'):
-            environment = self.clouds_yaml(
-                **{
-                    cloud: {
-                        'auth': {'auth_url': f'{silent.url}/v3'},
-                        'api_timeout': 1,
-                    }
-                }
-            )
+            silent = self.useFixture(base.Silence())
             self._assert_refused(
-                f"Cannot use cloud '{cloud}':",
-                'timed out',
-                environment=environment,
+                f"Cannot use cloud '{cloud}': its Keystone at {silent.url}/v3 "
+                'does not answer (2 s); see whether it is up',
+                environment=self._impatient(cloud, silent),
             )
+            self.assertEqual(1, len(silent.calls))
+
+    def test_identity_endpoint_that_spins_out_its_answers(self):
+        """Bytes, and answers: the time is for all of them together."""
+        for cloud in ('master', 'slave'):
+            slow = self._keystone(cloud)
+            late = faults.Fault(before=lambda call: time.sleep(1.5))
+            dribble = faults.Fault(download=faults.dribble(1, 0.1))
+            slow.on('GET', '', late)
+            slow.on('POST', '', dribble, times=None)
+            start = time.monotonic()
+            self._assert_refused(
+                f"Cannot use cloud '{cloud}': its Keystone at {slow.url}/v3/"
+                'auth/tokens does not answer (2 s)',
+                environment=self._impatient(cloud, slow),
+            )
+            # The answer has some thousand bytes.
+            self.assertLess(time.monotonic() - start, 60)
+
+    def _impatient(self, cloud, keystone):
+        auth = {'auth_url': f'{keystone.url}/v3'}
+        return self.clouds_yaml(**{cloud: {'auth': auth, 'api_timeout': 2}})
 
     def _dead_url(self, path):
         return f'http://{self.useFixture(base.Nobody()).address}{path}'
@@ -228,6 +315,30 @@ class TestUnusable(base.FunctionalTest):
     def _entry(self, cloud):
         path = pathlib.Path(os.environ['OS_CLIENT_CONFIG_FILE'])
         return yaml.safe_load(path.read_text())['clouds'][cloud]
+
+
+class TestShared(base.FunctionalTest):
+    """Regions of one Keystone."""
+
+    alone = False
+
+    def test_they_share_a_login(self):
+        image = self.slave.create()
+        path = pathlib.Path(os.environ['OS_CLIENT_CONFIG_FILE'])
+        auth = yaml.safe_load(path.read_text())['clouds']['master']['auth']
+        keystone = self.useFixture(proxy.Proxy(auth['auth_url']))
+        regions = [f'master:{name}' for name in ('RegionOne', 'RegionTwo')]
+        result = self.livecopy(
+            '--to', regions[1], image.id, '--dry-run',
+            source='slave',
+            to=regions[0],
+            environment=self.clouds_yaml(
+                master={'auth': {'auth_url': f'{keystone.url}/v3'}}
+            ),
+        )  # fmt: skip
+        self.assertEqual({*regions}, {row['To'] for row in result.rows})
+        self.assertEqual(1, len(keystone.seen('GET', '/v3$')))
+        self.assertEqual(1, len(keystone.seen('POST', '/auth/tokens$')))
 
 
 class TestTls(base.FunctionalTest):

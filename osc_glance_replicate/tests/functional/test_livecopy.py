@@ -18,6 +18,9 @@ import uuid
 
 from osc_glance_replicate.sandbox import client
 from osc_glance_replicate.tests.functional import base
+from osc_glance_replicate.tests.functional import faults
+from osc_glance_replicate.tests.functional import links
+from osc_glance_replicate.tests.functional import proxy
 
 #: MiB of an image that is larger than the memory that a run may take.
 _LARGE = base.often(256, 4096)
@@ -493,18 +496,15 @@ class TestOutput(base.FunctionalTest):
 
     def test_interrupt_does_not_wait_for_who_is_silent(self):
         self.master.create()
-        silent = self.useFixture(base.Silence())
-        environment = self.clouds_yaml(
-            slave={
-                'image_endpoint_override': f'{silent.url}/v2',
-                'image_api_version': '2',
-            }
-        )
+        link = self.useFixture(proxy.Proxy(self.slave.glance.url))
+        silence = faults.Fault(before=lambda call: self.held.wait())
+        link.on('GET', '/v2/images', silence, times=None)
+        environment = self.clouds_yaml(slave=links.behind(link))
         process = self.start_script(
             '--os-cloud', 'master', 'image', 'replicate', 'livecopy',
             '--to', 'slave', environment=environment,
         )  # fmt: skip
-        self.assertTrue(silent.called.wait(300))
+        self.wait_for(lambda: link.seen('GET', '/v2/images'))
         process.send_signal(signal.SIGINT)
         start = time.monotonic()
         result = self.finish(process, expect=130)

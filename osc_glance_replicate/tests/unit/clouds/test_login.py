@@ -10,16 +10,21 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-import contextlib
-import types
+import concurrent.futures
+import os
 
 import fixtures
-from keystoneauth1 import exceptions
+from keystoneauth1 import fixture
+from openstack import exceptions as sdk_exceptions
 import testtools
+import yaml
 
+from osc_glance_replicate.clouds import limits
 from osc_glance_replicate.clouds import login
 from osc_glance_replicate import errors
-from osc_glance_replicate import retry
+from osc_glance_replicate.tests.doubles import fake_glance
+
+Answer = fake_glance.Answer
 
 
 class TestErrors(testtools.TestCase):
@@ -42,63 +47,168 @@ class TestErrors(testtools.TestCase):
         self.assertIs(problem, self.named(problem))
 
 
-class TestLogIn(testtools.TestCase):
+class LoginTest(testtools.TestCase):
+    """Has a Keystone, which is the image service, too."""
+
     def setUp(self):
         super().setUp()
+        self.keystone = self.useFixture(
+            fake_glance.FakeGlance(lambda request: self.answer(request))
+        )
+        self.url = self.keystone.url.replace('/v2', '/v3')
+        self.path = os.path.join(
+            self.useFixture(fixtures.TempDir()).path, 'clouds.yaml'
+        )
         self.useFixture(
-            fixtures.MonkeyPatch(f'{retry.__name__}._FIRST_DELAY', 0)
+            fixtures.EnvironmentVariable('OS_CLIENT_CONFIG_FILE', self.path)
         )
-        self.tries = 0
+        self.status = 201
+        self.regions = ['North', 'South']
 
-    def log_in(self, *troubles, url='http://x'):
-        """Log in to a cloud that has troubles first."""
-        coming = iter(troubles)
+    def answer(self, request):
+        if request.path == '/v3':
+            version = fixture.V3Discovery(self.url)
+            return Answer(document={'version': version})
+        if request.path != '/v3/auth/tokens':
+            return Answer(404)
+        token = fixture.V3Token(user_id='me')
+        images = token.add_service('image')
+        for region in self.regions:
+            images.add_standard_endpoints(self.keystone.url, region=region)
+        count = len(self.logins())
+        headers = {'X-Subject-Token': f'token {count}'}
+        return Answer(self.status, token, headers)
 
-        def get_endpoint():
-            if trouble := next(coming, None):
-                raise trouble
-            return url
+    def logins(self):
+        return [
+            request.path
+            for request in self.keystone.requests
+            if request.method == 'POST'
+        ]
 
-        def connect():
-            self.tries += 1
-            return types.SimpleNamespace(
-                image=types.SimpleNamespace(get_endpoint=get_endpoint),
-                config=types.SimpleNamespace(
-                    get_region_name=lambda service: 'North'
-                ),
+    def write(self, **entries):
+        """Write a clouds.yaml.
+
+        :param entries: what their authentication has in particular, and what
+            is beside it
+        """
+        auth = {
+            'auth_url': self.url,
+            'username': 'me',
+            'password': 'secret',
+            'project_name': 'demo',
+            'user_domain_id': 'default',
+            'project_domain_id': 'default',
+        }
+        clouds = {
+            name: {**beside, 'auth': {**auth, **particular}}
+            for name, (particular, beside) in entries.items()
+        }
+        with open(self.path, 'w') as file:
+            yaml.safe_dump({'clouds': clouds}, file)
+
+    def connect(self, *names):
+        """Connect to clouds side by side; return connections or errors."""
+        logins = login.Logins()
+        with concurrent.futures.ThreadPoolExecutor(len(names)) as pool:
+            begun = [pool.submit(logins.connect, name) for name in names]
+        return [each.exception() or each.result() for each in begun]
+
+
+class TestShared(LoginTest):
+    def test_regions_share_a_login(self):
+        self.regions = [f'R{number}' for number in range(8)]
+        self.write(all=({}, {'regions': self.regions}))
+        found = self.connect(*[f'all:{region}' for region in self.regions])
+        self.assertEqual(
+            self.regions, [each.config.get_region_name() for each in found]
+        )
+        self.assertEqual(['/v3/auth/tokens'], self.logins())
+        asked = [request.path for request in self.keystone.requests]
+        self.assertEqual(1, asked.count('/v3'))
+        self.assertEqual(
+            {'token 1'}, {each.session.get_token() for each in found}
+        )
+
+    def test_they_share_the_next_one(self):
+        self.write(all=({}, {'regions': self.regions}))
+        north, south = self.connect('all:North', 'all:South')
+        north.session.invalidate()
+        for each in north, south:
+            self.assertEqual('token 2', each.session.get_token())
+        self.assertEqual(2, len(self.logins()))
+
+    def test_entries_that_say_the_same(self):
+        self.write(
+            north=({}, {'region_name': 'North'}),
+            south=({}, {'region_name': 'South'}),
+        )
+        self.connect('north', 'south')
+        self.assertEqual(1, len(self.logins()))
+
+    def test_entries_that_do_not(self):
+        self.write(
+            north=({}, {}),
+            other=({'password': 'other'}, {}),
+            typed=({}, {'auth_type': 'v3password'}),
+            trusting=({}, {'verify': False}),
+            trusted=({}, {'cacert': '/authority'}),
+            known=({}, {'cert': self.path, 'key': self.path}),
+            patient=({}, {'api_timeout': 100}),
+        )
+        for found in self.connect('north', 'other', 'typed', 'trusting',
+                                  'trusted', 'known', 'patient'):  # fmt: skip
+            self.assertNotIsInstance(found, Exception)
+        self.assertEqual(7, len(self.logins()))
+
+    def test_one_that_fails_is_asked_once(self):
+        self.status = 401
+        self.write(all=({}, {'regions': self.regions}))
+        names = ['all:North', 'all:South']
+        for name, error in zip(names, self.connect(*names), strict=True):
+            self.assertIn(f"Cannot use cloud '{name}': ", str(error))
+            self.assertIn('(HTTP 401)', str(error))
+        self.assertEqual(1, len(self.logins()))
+
+
+class TestImageService(LoginTest):
+    def test_there_is_none(self):
+        self.write(one=({}, {'region_name': 'West'}))
+        (error,) = self.connect('one')
+        self.assertIn('no image service in region West', str(error))
+        self.regions = []
+        (error,) = self.connect('one')
+        self.assertIn('its catalogue has no image service', str(error))
+
+    def test_there_shall_be_none(self):
+        self.write(one=({}, {'has_image': False}))
+        (error,) = self.connect('one')
+        self.assertIn("'image' is disabled", str(error))
+        self.assertIsInstance(
+            error.__cause__, sdk_exceptions.ServiceDisabledException
+        )
+
+    def test_of_which_the_version_is_known_is_looked_at_all_the_same(self):
+        dead = 'http://127.0.0.1:1/v2'
+        self.useFixture(
+            fixtures.MonkeyPatch('time.sleep', lambda seconds: None)
+        )
+        self.write(
+            one=(
+                {},
+                {'image_endpoint_override': dead, 'image_api_version': '2'},
             )
-
-        return login.log_in(connect)
-
-    def test_what_may_pass_is_tried_again(self):
-        self.log_in(
-            exceptions.ConnectFailure('reset'),
-            exceptions.ServiceUnavailable('503'),
         )
-        self.assertEqual(3, self.tries)
+        (error,) = self.connect('one')
+        self.assertIn(
+            f"Cannot use cloud 'one': its image service at {dead} refuses "
+            'connections; see whether it is up',
+            str(error),
+        )
 
-    def test_what_keeps_the_versions_unknown_may_pass(self):
-        for why, tries in (
-            (exceptions.ConnectFailure('reset'), 2),
-            (exceptions.NotFound('no Keystone'), 1),
-        ):
-            unknown = exceptions.DiscoveryFailure('no versions')
-            unknown.__context__ = why
-            self.tries = 0
-            with contextlib.suppress(exceptions.DiscoveryFailure):
-                self.log_in(unknown)
-            self.assertEqual(tries, self.tries)
-
-    def test_it_is_given_up(self):
-        troubles = [exceptions.ConnectFailure('reset')] * 3
-        self.assertRaises(exceptions.ConnectFailure, self.log_in, *troubles)
-        self.assertEqual(3, self.tries)
-
-    def test_what_stays_is_not_tried_again(self):
-        wrong = exceptions.Unauthorized('no')
-        self.assertRaises(exceptions.Unauthorized, self.log_in, wrong)
-        self.assertEqual(1, self.tries)
-
-    def test_cloud_without_images(self):
-        error = self.assertRaises(LookupError, self.log_in, url=None)
-        self.assertIn('no image service in region North', str(error))
+    def test_what_comes_afterwards_has_other_limits(self):
+        self.write(one=({}, {}))
+        (connection,) = self.connect('one')
+        for scheme in 'http://', 'https://':
+            adapter = connection.session.session.get_adapter(scheme)
+            self.assertIs(limits.Adapter, type(adapter))

@@ -17,6 +17,7 @@ import requests
 import testtools
 
 from osc_glance_replicate.clouds import login
+from osc_glance_replicate.clouds import login_adapter
 from osc_glance_replicate.clouds import redirects
 from osc_glance_replicate.tests.doubles import fake_glance
 
@@ -73,6 +74,10 @@ class TestWhere(testtools.TestCase):
             )  # fmt: skip
 
 
+def limited_session(**options):
+    return login.limited_session(login_adapter.LoginAdapter(60), **options)
+
+
 class RedirectTest(testtools.TestCase):
     def serve(self, answer):
         return self.useFixture(fake_glance.FakeGlance(answer))
@@ -92,7 +97,7 @@ class TestLogin(RedirectTest):
                     307, headers={'Location': location.format(fake.url)}
                 )
             )
-            session = login.limited_session()
+            session = limited_session()
             try:
                 session.request(
                     fake.url + path, method, redirect=False,
@@ -142,7 +147,7 @@ class TestFederated(RedirectTest):
             access_token_endpoint=None if discovery else f'{idp.url}/token',
             discovery_endpoint=discovery,
         )
-        return login.limited_session(auth=auth).get_token()
+        return limited_session(auth=auth).get_token()
 
     def keystone(self):
         return self.serve(
@@ -186,7 +191,7 @@ class TestFederated(RedirectTest):
     def test_who_is_not_federated_is_led_nowhere(self):
         elsewhere = self.idp()
         away = self.serve(self.away(elsewhere))
-        login.limited_session().get(f'{away.url}/v3', authenticated=False)
+        limited_session().get(f'{away.url}/v3', authenticated=False)
         self.assertEqual([], elsewhere.requests)
 
     def test_plugin_that_goes_on_by_itself_sees_where(self):
@@ -205,7 +210,7 @@ class TestFederated(RedirectTest):
                 back.url = response.headers['location']
                 return response.connection.send(back, **options)
 
-        response = login.limited_session().post(
+        response = limited_session().post(
             f'{provider.url}/assertion',
             requests_auth=Handler(),
             authenticated=False,
