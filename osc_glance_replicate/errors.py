@@ -156,7 +156,11 @@ class PlaceError(ReplicateError):
 
     :param place: name of the source or the destination
     :param problem: what it answered or failed to do
+    :ivar unanswered: whether it gave no usable answer: it refused, was silent
+        or broken, or would not know the user after a fresh login
     """
+
+    unanswered = False
 
     def __init__(self, place: str, problem: object) -> None:
         super().__init__(f'{place}: {problem}')

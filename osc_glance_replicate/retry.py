@@ -12,9 +12,11 @@
 
 """How often something is tried again, and how long to wait before."""
 
+from collections.abc import Callable
 import dataclasses
 import random
 import time
+from typing import TypeVar
 
 from osc_glance_replicate import errors
 
@@ -33,6 +35,11 @@ _BUSY_TIMEOUT = 300.0
 
 #: Seconds between two looks at that upload, at the most.
 _MAX_BUSY_DELAY = 10.0
+
+#: Further tries of what only asks.
+_PATIENCE = 3
+
+_Result = TypeVar('_Result')
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -97,6 +104,24 @@ class Retries:
             looks=self.looks + 1,
             busy_since=since,
         )
+
+
+def patiently(ask: Callable[[], _Result]) -> _Result:
+    """Return what a question is answered with; what may pass is asked again.
+
+    It is not for what is itself part of something that is tried again: tries
+    would multiply.
+
+    :param ask: asks, and changes nothing
+    :raises PlaceError: there is no answer, however often it is asked
+    """
+    retries = Retries(_PATIENCE)
+    while True:
+        try:
+            return ask()
+        except errors.TransientError as exc:
+            retries = retries.after(exc)
+            time.sleep(retries.delay)
 
 
 def backoff(failed: int) -> float:

@@ -137,6 +137,13 @@ class Destination(Place, Protocol):
     imports: bool = False
     fetch: Fetch | None = None
 
+    def greet(self) -> None:
+        """Find out whether it answers.
+
+        :raises PlaceError: it gives no usable answer
+        """
+        return
+
     def kept(
         self, image: image_record.Image
     ) -> contextlib.AbstractContextManager[tuple[Data | None, int]]:

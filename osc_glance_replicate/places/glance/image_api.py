@@ -12,12 +12,13 @@
 
 """Requests to an image service: an answer, or one of our own errors."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 import contextlib
 import email.utils
 import logging
+import re
 import time
-from typing import Any, TypeVar
+from typing import Any
 import urllib.parse
 
 from keystoneauth1 import exceptions as ksa_exceptions
@@ -32,7 +33,6 @@ from osc_glance_replicate.model import bounded_json
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.places.glance import clock
 from osc_glance_replicate.places.glance import error_page
-from osc_glance_replicate import retry
 
 LOG = logging.getLogger(__name__)
 
@@ -41,6 +41,11 @@ CONNECT_TIMEOUT = 30
 
 #: Seconds that a peer may take until it sends or accepts anything.
 IDLE_TIMEOUT = 60
+
+#: Both of them: of most requests, and of those to a peer that was silent for
+#: that long already, or may well be.
+_PATIENT = CONNECT_TIMEOUT, IDLE_TIMEOUT
+_HURRIED = 5, 5
 
 #: Bytes that are read of an answer that is an error.
 _MAX_ERROR_BODY = 16 * 1024
@@ -52,9 +57,6 @@ _MAX_PARTS = 2_000_000
 #: Bytes that are kept of an answer that is too long: its query is in them.
 _END = 64 * 1024
 
-#: Further tries of what only reads; it is not the transfer of an image.
-_RETRIES = 3
-
 #: Answers after which the same request may succeed; 401 comes although a
 #: new token was tried.
 _PASSING = frozenset((401, 408, 429, 500, 502, 503, 504))
@@ -62,8 +64,15 @@ _PASSING = frozenset((401, 408, 429, 500, 502, 503, 504))
 #: Characters of Glance's own words that become part of an error.
 _MAX_DETAILS = 400
 
+#: Answers that come from somebody who stands in for the service, or who knows
+#: nobody: 401 comes although a new token was tried.
+_UNUSABLE = frozenset((401, 502, 503, 504))
 
-_Result = TypeVar('_Result')
+#: Where a request went, in the words of keystoneauth and requests: the place
+#: is named already, and what is told of a thousand images is to be alike.
+_WHERE = re.compile(
+    r' (?:to |connecting to )?https?://[^\s\'"]*?(?=:?(?:\s|$))'
+)
 
 
 class ImageApi:
@@ -80,6 +89,7 @@ class ImageApi:
         self.name = name
         self.clock = clock.Clock()
         self._proxy = connection.image
+        self._is_silent = False
 
     def request(
         self,
@@ -109,7 +119,7 @@ class ImageApi:
             # We retry ourselves, or do not: see fact-consumed-body.
             'connect_retries': 0,
             'status_code_retries': 0,
-            'timeout': (CONNECT_TIMEOUT, IDLE_TIMEOUT),
+            'timeout': _PATIENT,
             **options,
         }
         start = time.monotonic()
@@ -119,7 +129,9 @@ class ImageApi:
             ksa_exceptions.ClientException,
             sdk_exceptions.SDKException,
         ) as exc:
+            self._is_silent = isinstance(exc, ksa_exceptions.ConnectTimeout)
             raise self._failure(exc) from exc
+        self._is_silent = False
         LOG.debug(
             '%s: %s %s: HTTP %s after %.3f s%s',
             self.name,
@@ -145,11 +157,12 @@ class ImageApi:
             # From Keystone, when it was asked for a new token.
             ksa_exceptions.HttpServerError,
         )
-        if isinstance(exc, passing) and (
-            'CERTIFICATE_VERIFY_FAILED' not in str(exc)
-        ):
-            return errors.TransientError(self.name, errors.explain(exc))
-        return errors.PlaceError(self.name, errors.explain(exc))
+        problem = _WHERE.sub('', errors.explain(exc))
+        if not isinstance(exc, passing):
+            return errors.PlaceError(self.name, problem)
+        passes = 'CERTIFICATE_VERIFY_FAILED' not in str(exc)
+        kind = errors.TransientError if passes else errors.PlaceError
+        return _unanswered(kind(self.name, problem))
 
     def _load(
         self, response: requests.Response, most: int, cut: bool = False
@@ -172,12 +185,13 @@ class ImageApi:
                 self.name, f'{exc}; is it a Glance?'
             ) from exc
         except requests.exceptions.ConnectionError as exc:
-            raise errors.TransientError(
-                self.name, f'broke off its answer: {errors.explain(exc)}'
+            problem = f'broke off its answer: {errors.explain(exc)}'
+            raise _unanswered(
+                errors.TransientError(self.name, problem)
             ) from exc
 
     def get(self, path: str, **params: Any) -> dict[str, Any]:
-        """Return a JSON object, asked for as ``ask`` does.
+        """Return a JSON object.
 
         :param params: of the query
         :raises PlaceError: there is no answer, it is not expected, or no
@@ -192,23 +206,24 @@ class ImageApi:
         :returns: b'' where it is not too long
         :raises TooLongError: it is far too long
         """
-
-        def end() -> bytes:
-            answer = self.request('GET', path, stream=True, params=params)
-            with self._reading():
-                length, end = limits.skim(answer, _END)
-            return end if length > limits.MAX_DOCUMENT else b''
-
-        return _patiently(end)
+        answer = self.request('GET', path, stream=True, params=params)
+        with self._reading():
+            length, end = limits.skim(answer, _END)
+        return end if length > limits.MAX_DOCUMENT else b''
 
     def find(
         self, path: str, absent: Collection[int] = (404,)
     ) -> dict[str, Any] | None:
         """Return a JSON object as ``get`` does, or None where there is none.
 
+        A service that has just been silent is not waited for so long again.
+
         :param absent: the statuses that say so
         """
-        response = self.ask(path, (200, *absent))
+        idle = _HURRIED if self._is_silent else _PATIENT
+        response = self.request(
+            'GET', path, expect=(200, *absent), timeout=idle
+        )
         return None if response.status_code in absent else self.json(response)
 
     def ask(
@@ -217,14 +232,25 @@ class ImageApi:
         expect: Collection[int],
         params: dict[str, Any] | None = None,
     ) -> requests.Response:
-        """Return an answer, asked for patiently: what may pass is retried.
+        """Return an answer to a GET, within the limits of a document.
 
         :param expect: the statuses that are returned rather than raised
         :param params: of the query
         """
-        return _patiently(
-            lambda: self.request('GET', path, expect=expect, params=params)
-        )
+        return self.request('GET', path, expect=expect, params=params)
+
+    def greet(self) -> None:
+        """Find out whether the service answers, without waiting for long.
+
+        :raises PlaceError: it gives no usable answer
+        """
+        try:
+            self.request(
+                'GET', '/images', params={'limit': 1}, timeout=_HURRIED
+            )
+        except errors.PlaceError as exc:
+            if exc.unanswered:
+                raise
 
     def json(self, response: requests.Response) -> dict[str, Any]:
         """Return the JSON object that an answer has to be.
@@ -254,23 +280,19 @@ class ImageApi:
             )
         problem = f'HTTP {status}: {_details(response)}'
         if status in _PASSING:
-            return errors.TransientError(
+            passing = errors.TransientError(
                 self.name, problem, _retry_after(response), status
             )
+            return _unanswered(passing) if status in _UNUSABLE else passing
         if 400 <= status < 500:
             return errors.RefusedError(self.name, problem, status)
         return errors.PlaceError(self.name, problem)
 
 
-def _patiently(ask: Callable[[], _Result]) -> _Result:
-    """Return what a request gives; what may pass is tried again."""
-    retries = retry.Retries(_RETRIES)
-    while True:
-        try:
-            return ask()
-        except errors.TransientError as exc:
-            retries = retries.after(exc)
-            time.sleep(retries.delay)
+def _unanswered(error: errors.PlaceError) -> errors.PlaceError:
+    """Return an error that says that there was no usable answer."""
+    error.unanswered = True
+    return error
 
 
 def objects(listed: object) -> list[dict[str, Any]]:

@@ -80,7 +80,7 @@ def check(api: image_api.ImageApi, delivery: options.Delivery) -> None:
 
 def _methods(api: image_api.ImageApi) -> list[str]:
     """Return the names of the import methods; old Glances have none."""
-    document = api.find('/info/import') or {}
+    document = retry.patiently(lambda: api.find('/info/import')) or {}
     methods = document.get('import-methods')
     value = methods.get('value') if isinstance(methods, dict) else None
     return list(map(str, value)) if isinstance(value, list) else []
@@ -88,7 +88,7 @@ def _methods(api: image_api.ImageApi) -> list[str]:
 
 def _stores(api: image_api.ImageApi) -> list[str]:
     """Return the IDs of the stores to choose from, if there are several."""
-    document = api.find('/info/stores') or {}
+    document = retry.patiently(lambda: api.find('/info/stores')) or {}
     return [
         str(store.get('id'))
         for store in image_api.objects(document.get('stores'))
@@ -206,7 +206,7 @@ def _wait(
             for key, task in _tasks(api, image.id).items()
             if key not in before
         }
-        record = records.find(api, image.id)
+        record = retry.patiently(lambda: records.find(api, image.id))
         if record is None:
             raise errors.RefusedError(
                 api.name,
@@ -291,7 +291,8 @@ def _failure(
 def _tasks(api: image_api.ImageApi, image_id: str) -> dict[str, Any]:
     """Return an image's tasks by ID; none where Glance does not show them."""
     path = f'{image_api.path(image_id)}/tasks'
-    document = api.find(path, absent=(403, 404)) or {}
+    found = retry.patiently(lambda: api.find(path, absent=(403, 404)))
+    document = found or {}
     return {
         str(task.get('id')): task
         for task in image_api.objects(document.get('tasks'))

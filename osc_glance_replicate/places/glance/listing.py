@@ -25,6 +25,7 @@ from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import reception
 from osc_glance_replicate.places.glance import image_api
 from osc_glance_replicate.places.glance import records
+from osc_glance_replicate import retry
 
 #: Maximum number of records in one answer (see fact-listing-page).
 PAGE = 1000
@@ -166,7 +167,9 @@ def _page(
             size = max(size // _SMALLER, 1)
         except errors.RefusedError:
             if marker:
-                answer = api.ask(image_api.path(marker), (200, 404))
+                answer = retry.patiently(
+                    lambda: api.ask(image_api.path(marker), (200, 404))
+                )
                 if answer.status_code == 404:
                     return None
             raise
@@ -180,7 +183,7 @@ def _read(api: image_api.ImageApi, params: dict[str, Any]) -> _Page:
 
     :raises TooLongError: it is longer than any document may be
     """
-    answer = api.ask('/images', (200,), params)
+    answer = retry.patiently(lambda: api.ask('/images', (200,), params))
     document = api.json(answer)
     listed = document.get('images')
     if not isinstance(listed, list) or not all(
@@ -210,7 +213,7 @@ def _without_record(
     """
     after = params.get('marker', '')
     try:
-        end = api.end('/images', params)
+        end = retry.patiently(lambda: api.end('/images', params))
     except errors.TooLongError:
         end = b' '
     if not end:

@@ -28,6 +28,7 @@ from osc_glance_replicate.model import plan
 from osc_glance_replicate.places.glance import image_api
 from osc_glance_replicate.places.glance import members
 from osc_glance_replicate.places.glance import records
+from osc_glance_replicate import retry
 
 #: How often a change is made that is undone meanwhile.
 _TRIES = 3
@@ -78,7 +79,7 @@ def _take_back(api: image_api.ImageApi, image_id: str) -> str:
     for _ in range(_TRIES):
         try:
             records.change(api, image_id, {'visibility': 'private'})
-            found = records.find(api, image_id)
+            found = retry.patiently(lambda: records.find(api, image_id))
         except errors.PlaceError as exc:
             return f'could not be made private: {exc.problem}; deactivate it'
         if not found or found.visibility == 'private':

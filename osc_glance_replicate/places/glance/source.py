@@ -29,6 +29,7 @@ from osc_glance_replicate.places.glance import listing
 from osc_glance_replicate.places.glance import members
 from osc_glance_replicate.places.glance import reader
 from osc_glance_replicate.places.glance import records
+from osc_glance_replicate import retry
 
 
 class Source:
@@ -42,6 +43,13 @@ class Source:
     def __init__(self, api: image_api.ImageApi) -> None:
         self.name = api.name
         self._api = api
+
+    def greet(self) -> None:
+        """Find out whether it answers.
+
+        :raises PlaceError: it gives no usable answer
+        """
+        self._api.greet()
 
     @property
     def clock(self) -> float:
@@ -85,7 +93,7 @@ class Source:
     def _find(self, image_id: str) -> image_record.Image | None:
         """Return an image, or one whose flaw is its record."""
         try:
-            return self.find(image_id)
+            return retry.patiently(lambda: self.find(image_id))
         except errors.UnreadableError as exc:
             return image_record.Image({'id': image_id}, str(exc.problem))
 
@@ -130,7 +138,7 @@ class Source:
 
         A field of which its schema does not say any is missing.
         """
-        document = self._api.get('/schemas/image')
+        document = retry.patiently(lambda: self._api.get('/schemas/image'))
         found = {}
         for field in 'disk_format', 'container_format':
             with contextlib.suppress(KeyError, TypeError):

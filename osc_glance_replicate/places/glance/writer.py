@@ -21,8 +21,9 @@ from osc_glance_replicate import places
 from osc_glance_replicate.places.glance import image_api
 
 #: Seconds that a Glance may take to answer after the last byte, while its
-#: store commits.
-_COMMIT_TIMEOUT = 600
+#: store commits: at the most, and the bytes per second that it has to commit.
+_COMMIT_TIMEOUT = 600.0
+_COMMIT_RATE = 10e6
 
 
 def send(
@@ -94,5 +95,10 @@ def _put(
         allow_reauth=False,
         # The first of the two is also urllib3's limit while it sends:
         # see fact-timeouts.
-        timeout=(image_api.IDLE_TIMEOUT, _COMMIT_TIMEOUT),
+        timeout=(image_api.IDLE_TIMEOUT, _to_commit(len(body))),
     )
+
+
+def _to_commit(size: int) -> float:
+    """Return the seconds that a store may take to commit so many bytes."""
+    return min(image_api.IDLE_TIMEOUT + size / _COMMIT_RATE, _COMMIT_TIMEOUT)

@@ -14,6 +14,7 @@ import fixtures
 
 from osc_glance_replicate.clouds import limits
 from osc_glance_replicate import errors
+from osc_glance_replicate.places import patient
 from osc_glance_replicate.tests.doubles import fake_glance
 from osc_glance_replicate.tests.doubles import samples
 
@@ -21,7 +22,7 @@ Answer = fake_glance.Answer
 
 
 class TestFind(fake_glance.GlanceTest):
-    def test_reading_is_tried_again(self):
+    def test_patient_one_tries_again(self):
         self.useFixture(
             fixtures.MonkeyPatch(
                 'osc_glance_replicate.retry._FIRST_DELAY', 0.001
@@ -33,7 +34,8 @@ class TestFind(fake_glance.GlanceTest):
                 answers, Answer(200, dict(samples.image().record))
             )
         )
-        self.assertEqual(samples.image(), place.find(samples.image().id))
+        asked = patient.PatientPlace(place)
+        self.assertEqual(samples.image(), asked.find(samples.image().id))
         self.assertEqual(3, len(self.fake.requests))
 
     def test_empty_record_is_an_error_rather_than_no_image(self):

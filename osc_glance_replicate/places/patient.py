@@ -1,0 +1,79 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A place as a plan asks it: patiently, and no more once it has failed."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from osc_glance_replicate import errors
+from osc_glance_replicate.model import image_record
+from osc_glance_replicate.model import image_selection
+from osc_glance_replicate import places
+from osc_glance_replicate import retry
+
+#: Told the name of a place, and what nothing more can be planned for it for.
+Lose = Callable[[str, errors.PlaceError], None]
+
+
+class PatientPlace(places.Place):
+    """A place whose answers are waited for, in several tries.
+
+    :param place: the place
+    :param lose: told of its failure, after which it has no image any more;
+        where there is none, the failure is raised
+    """
+
+    def __init__(self, place: places.Place, lose: Lose | None = None) -> None:
+        self.name = place.name
+        self.dates = place.dates
+        self._place = place
+        self._lose = lose
+        self._is_lost = False
+
+    def images(
+        self, selection: image_selection.Selection | None = None
+    ) -> Iterator[image_record.Image]:
+        """Yield all images, as the place does; begun at once."""
+        return self._until_lost(self._place.images(selection))
+
+    def _until_lost(
+        self, listed: Iterator[image_record.Image]
+    ) -> Iterator[image_record.Image]:
+        try:
+            yield from listed
+        except errors.PlaceError as exc:
+            self._fail(exc)
+
+    def find(self, image_id: str) -> image_record.Image | None:
+        """Return the image with this ID; None where it cannot be seen.
+
+        :raises UnreadableError: its record cannot be had
+        """
+        if self._is_lost:
+            return None
+        try:
+            return retry.patiently(lambda: self._place.find(image_id))
+        except errors.UnreadableError:
+            raise
+        except errors.PlaceError as exc:
+            self._fail(exc)
+        return None
+
+    def members(self, image: image_record.Image) -> Mapping[str, str] | None:
+        """Return the members of a shared image, as the place does."""
+        return retry.patiently(lambda: self._place.members(image))
+
+    def _fail(self, trouble: errors.PlaceError) -> None:
+        if not self._lose:
+            raise trouble
+        self._is_lost = True
+        self._lose(self.name, trouble)
