@@ -13,68 +13,103 @@
 """What is planned and not begun: the largest images first."""
 
 import bisect
-from collections.abc import Collection
-import itertools
+import collections
+from collections.abc import Callable, Collection, Iterator
 import math
 
 from osc_glance_replicate.model import plan
 
 
+#: A destination, and whether data moves: each has places of its own.
+Line = tuple[str, bool]
+
+
 class Backlog:
-    """Groups of actions that wait for their turn.
+    """Actions that wait for their turn, in a line for each destination.
 
     A run whose last transfer is a large one ends with that one alone, so
-    large images come early. What moves no data waits in a queue of its own.
+    large images come early. What moves no data waits in a line of its own.
     Nothing comes before an image that it needs.
     """
 
     def __init__(self) -> None:
-        #: What moves no data, and what does.
-        self._groups: dict[bool, list[plan.Group]] = {False: [], True: []}
+        self._lines: dict[Line, list[plan.Action]] = {}
+        self._keys: set[plan.Key] = set()
+        #: By ID, the destinations that an image is still to be copied to.
+        self._copies: dict[str, set[str]] = collections.defaultdict(set)
 
-    def add(self, group: plan.Group) -> None:
-        """Have a group wait for its turn.
+    def add(self, action: plan.Action) -> None:
+        """Have an action wait for its turn."""
+        line = self._lines.setdefault(line_of(action), [])
+        bisect.insort(line, action, key=_weight)
+        self._keys.add(action.key)
+        if action.verb is plan.Verb.COPY:
+            self._copies[action.image.id].add(action.to)
 
-        :param group: all of it moves data, or none
+    def __contains__(self, key: object) -> bool:
+        return key in self._keys
+
+    def __bool__(self) -> bool:
+        return bool(self._keys)
+
+    def lines(self) -> list[Line]:
+        """Return the lines in which anybody waits.
+
+        Those where no data moves come first.
         """
-        bisect.insort(self._groups[group[0].moves], group, key=_weight)
+        return sorted(
+            (line for line, waiting in self._lines.items() if waiting),
+            key=lambda line: line[1],
+        )
 
     def take(
-        self, pending: Collection[plan.Action], free: Collection[bool]
-    ) -> plan.Group | None:
-        """Take the group whose turn it is out of the backlog.
+        self, line: Line, is_unfinished: Callable[[plan.Key], bool]
+    ) -> plan.Action | None:
+        """Take the action whose turn it is out of a line.
 
-        :param pending: what has begun and not ended
-        :param free: whether it may be one that moves data, in the order in
-            which they are tried
+        :param is_unfinished: whether an action has begun or is still to
         :returns: None where all have to wait
         """
-        unfinished: set[plan.Key] | None = None
-        for moves in free:
-            for index, group in enumerate(self._groups[moves]):
-                needed = {
-                    (action.to, image_id)
-                    for action in group
-                    for image_id in action.after
-                }
-                if needed and unfinished is None:
-                    unfinished = self._unfinished(pending)
-                if not unfinished or not needed & unfinished:
-                    return self._groups[moves].pop(index)
-        if not pending:
-            # Nothing may wait for what never comes.
-            for moves in free:
-                if self._groups[moves]:
-                    return self._groups[moves].pop(0)
+        waiting = self._lines.get(line, [])
+        for index, action in enumerate(waiting):
+            if not any(
+                is_unfinished((action.to, image_id))
+                for image_id in action.after
+            ):
+                return self._taken(waiting.pop(index))
         return None
 
-    def _unfinished(self, pending: Collection[plan.Action]) -> set[plan.Key]:
-        groups = itertools.chain([pending], *self._groups.values())
-        return {action.key for group in groups for action in group}
+    def take_all(self, to: str) -> Iterator[plan.Action]:
+        """Take all that waits for one destination."""
+        for moves in (False, True):
+            waiting = self._lines.pop((to, moves), [])
+            yield from map(self._taken, waiting)
+
+    def waiting(self, to: str) -> Iterator[plan.Action]:
+        """Yield what waits for one destination."""
+        for moves in (False, True):
+            yield from self._lines.get((to, moves), ())
+
+    def copies(self, image_id: str) -> Collection[str]:
+        """Return the destinations that an image is still to be copied to."""
+        return self._copies.get(image_id, ())
+
+    def _taken(self, action: plan.Action) -> plan.Action:
+        self._keys.discard(action.key)
+        if copies := self._copies.get(action.image.id):
+            copies.discard(action.to)
+            if not copies:
+                del self._copies[action.image.id]
+        return action
 
 
-def _weight(group: plan.Group) -> float:
-    """Return what groups are sorted by: the lightest has its turn first."""
-    if any(action.verb is plan.Verb.COPY for action in group):
-        return -(group[0].image.size or 0)
+def line_of(action: plan.Action) -> Line:
+    """Return the line in which an action waits for its turn."""
+    return action.to, action.moves
+
+
+def _weight(action: plan.Action) -> float:
+    """Return what actions are sorted by: the lightest has its turn first."""
+    if action.verb is plan.Verb.COPY:
+        return -(action.image.size or 0)
     return -math.inf

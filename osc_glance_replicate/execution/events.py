@@ -44,6 +44,18 @@ class Listener:
     def retried(self, action: plan.Action, trouble: errors.PlaceError) -> None:
         """Hear why an action has to begin again."""
 
+    def put_off(self, action: plan.Action) -> None:
+        """Hear that an action has got no answer, and may begin again."""
+
+    def down(self, to: str, words: str) -> None:
+        """Hear that a destination is down.
+
+        :param words: that say so
+        """
+
+    def up(self, to: str) -> None:
+        """Hear that a destination that was down is back."""
+
     def ended(self, outcome: outcomes.Outcome) -> None:
         """Hear what became of an action, whether it was begun or not."""
 
@@ -80,6 +92,18 @@ class Listeners(Listener):
     def retried(self, action: plan.Action, trouble: errors.PlaceError) -> None:
         for listener in self._listeners:
             listener.retried(action, trouble)
+
+    def put_off(self, action: plan.Action) -> None:
+        for listener in self._listeners:
+            listener.put_off(action)
+
+    def down(self, to: str, words: str) -> None:
+        for listener in self._listeners:
+            listener.down(to, words)
+
+    def up(self, to: str) -> None:
+        for listener in self._listeners:
+            listener.up(to)
 
     def ended(self, outcome: outcomes.Outcome) -> None:
         for listener in self._listeners:

@@ -12,20 +12,26 @@
 
 """The actions carried out: side by side, and to an end when asked."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import collections
+from collections.abc import Callable, Collection, Iterable, Iterator
 import concurrent.futures
 import dataclasses
+import functools
 import itertools
+import logging
 import queue
 import threading
-from typing import Any, Protocol
+from typing import Protocol
 
 from osc_glance_replicate import background
 from osc_glance_replicate.execution import backlog
 from osc_glance_replicate.execution import events
+from osc_glance_replicate.execution import outages
 from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.planning import withdrawal
+
+LOG = logging.getLogger(__name__)
 
 #: Seconds that transfers get to end by themselves after Ctrl-C.
 _INTERRUPT_GRACE = 1.0
@@ -38,23 +44,28 @@ _MAX_PLANNED_AHEAD = 1000
 #: more wait for a place, no update is found that comes after them.
 _MAX_MOVES_AHEAD = 5000
 
+#: What happens; returns what becomes known of actions by it.
+_Event = Callable[[], Iterable[outcomes.Outcome]]
+
 
 class Crew(Protocol):
-    """Carries actions out, side by side.
-
-    :ivar to: names of the destinations
-    """
-
-    @property
-    def to(self) -> Collection[str]: ...
+    """Carries actions out, side by side."""
 
     def carry_out(
-        self, group: plan.Group
-    ) -> Mapping[outcomes.Future, plan.Action]:
-        """Begin what is to be done with one image.
+        self, action: plan.Action, others: Collection[str] = ()
+    ) -> outcomes.Future:
+        """Begin what is to be done with one image at one destination.
 
-        :returns: what becomes of each action; never an exception
+        :param others: destinations that the same image is still to be copied
+            to, perhaps with the same reading of its data
+        :returns: what becomes of it; never an exception
         """
+
+    def give_up(self, to: str) -> None:
+        """Try nothing again at a destination that is down."""
+
+    def resume(self, to: str) -> None:
+        """Try again: it is back."""
 
     def stop(self) -> None:
         """Break off what has begun."""
@@ -73,8 +84,14 @@ def dry_run(
         yield outcome
 
 
+def _assume_down(to: str) -> None:
+    """Know nobody who could be asked."""
+
+
 class Runner:
     """Has a plan carried out.
+
+    Each destination has places of its own, so that none waits for another.
 
     What moves no data does not wait for what does: it takes none of its
     places, and is planned while these are taken. Otherwise, whoever chooses
@@ -82,11 +99,15 @@ class Runner:
     holds until _MAX_MOVES_AHEAD images wait for a place.
 
     :param crew: who carries it out
+    :param transfers: number of images at a time whose data moves to one
+        destination; as many again are changed without
+    :param fail_fast: start nothing more after the first failure
     :param hands: who carries out what moves no data, where all of the crew
         may be busy with data; the crew itself unless it is given
-    :param transfers: number of images at a time whose data moves; as many
-        again are changed without
-    :param fail_fast: start nothing more after the first failure
+    :param greet: finds out whether a destination answers that was down;
+        raises PlaceError where it does not
+    :param several: whether an image may be planned for several destinations,
+        one after the other
     """
 
     def __init__(
@@ -97,27 +118,34 @@ class Runner:
         fail_fast: bool,
         listener: events.Listener = events.Listener(),
         hands: Crew | None = None,
+        greet: Callable[[str], None] = _assume_down,
+        several: bool = False,
     ) -> None:
-        self._to = crew.to
         #: By whether data moves.
         self._crews = {False: hands or crew, True: crew}
         self._listener = listener
         self._transfers = transfers
         self._fail_fast = fail_fast
+        self._several = several
         self._enough = False
+        self._is_planned = False
         self._failed: set[plan.Key] = set()
         self._stop = threading.Event()
         self._pending: dict[outcomes.Future, plan.Action] = {}
+        self._keys: set[plan.Key] = set()
+        self._busy: collections.Counter[backlog.Line] = collections.Counter()
         self._backlog = backlog.Backlog()
         #: For what is planned, by whether data moves.
         self._room = {
             False: threading.Semaphore(_MAX_PLANNED_AHEAD),
             True: threading.Semaphore(_MAX_MOVES_AHEAD),
         }
-        #: What happens: a group is planned, or all are; an action has ended.
-        self._queue: queue.SimpleQueue[
-            plan.Group | concurrent.futures.Future[Any]
-        ] = queue.SimpleQueue()
+        #: What has taken room, by whether data moves, and ID.
+        self._ahead: collections.Counter[tuple[bool, str]] = (
+            collections.Counter()
+        )
+        self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
+        self._outages = outages.Outages(greet, self._note_over)
 
     def run(
         self, actions: Iterable[plan.Action]
@@ -135,13 +163,15 @@ class Runner:
             concurrent.futures.wait(self._pending, timeout=_INTERRUPT_GRACE)
             for future, action in list(self._pending.items()):
                 if future.done():
-                    yield self._ended(future)
+                    yield from self._ended(future)
                 else:
                     yield outcomes.failed(action, outcomes.INTERRUPTED)
+            yield from map(self._noted, self._outages.close())
             raise
         finally:
             # Also when nobody asks for outcomes any more.
             self._stop.set()
+            self._outages.close()
             self._stop_crews()
             for crew in self._crews.values():
                 crew.close()
@@ -157,87 +187,133 @@ class Runner:
     ) -> Iterator[outcomes.Outcome]:
         """Keep the crew busy."""
         planning = background.start(self._plan, actions)
-        planning.add_done_callback(self._queue.put)
-        all_planned = False
-        while self._pending or not (all_planned or self._enough):
-            event = self._queue.get()
-            if event is planning:
-                all_planned = True
-                self._listener.all_planned()
-            elif isinstance(event, concurrent.futures.Future):
-                yield self._ended(event)
-            elif not self._enough:
-                yield from self._admit(event)
+        planning.add_done_callback(
+            lambda _: self._events.put(self._note_planned)
+        )
+        while True:
             yield from self._begin()
-        if all_planned:
+            if not self._pending and (self._is_planned or self._enough):
+                if missed := self._outages.rest():
+                    yield from map(self._noted, missed)
+                    continue
+                if not self._outages.ask_at_once():
+                    break
+            yield from self._events.get()()
+        if self._is_planned:
             # Raise what has ended the plan early.
             planning.result()
+
+    def _note_planned(self) -> Iterable[outcomes.Outcome]:
+        self._is_planned = True
+        self._listener.all_planned()
+        return ()
 
     def _plan(self, actions: Iterable[plan.Action]) -> None:
         """Plan ahead, in a thread of its own."""
         for group in self._groups(actions):
-            self._queue.put(group)
-            for part in _parts(group) or [group]:
-                self._room[part[0].moves].acquire()
+            self._events.put(functools.partial(self._admit, group))
+            for moves in _rooms(group):
+                self._room[moves].acquire()
             if self._stop.is_set():
                 break
 
-    def _admit(self, group: plan.Group) -> Iterator[outcomes.Outcome]:
-        """Yield what is not to be done, and have the rest wait."""
-        for action in group:
-            if action.verb not in _TO_DO:
-                yield self._noted(outcomes.as_planned(action))
-        parts = _parts(group)
-        if parts:
-            self._listener.planned(list(itertools.chain(*parts)))
-        else:
-            self._room[group[0].moves].release()
-        for part in parts:
-            self._backlog.add(part)
-
-    def _begin(self) -> Iterator[outcomes.Outcome]:
-        """Begin as much as may go on at a time."""
-        while not self._enough and (
-            group := self._backlog.take(self._pending.values(), self._free())
-        ):
-            self._room[group[0].moves].release()
-            ready = []
-            for action in group:
-                action = self._without_lost(action)
-                if action.verb in _TO_DO:
-                    ready.append(action)
-                else:
-                    yield self._noted(outcomes.as_planned(action))
-            # Without what it needs, one may move no data any more.
-            for part in _parts(ready):
-                self._start(part)
-
-    def _free(self) -> list[bool]:
-        """Return of what more may begin, by whether data moves."""
-        busy = {(a.moves, a.image.id) for a in self._pending.values()}
-        moving = sum(moves for moves, _ in busy)
-        free = []
-        if len(busy) - moving < self._transfers:
-            free.append(False)
-        if moving < self._transfers:
-            free.append(True)
-        return free
-
-    def _start(self, group: plan.Group) -> None:
-        for action in group:
-            self._listener.begun(action)
-        begun = self._crews[group[0].moves].carry_out(group)
-        self._pending.update(begun)
-        for future in begun:
-            future.add_done_callback(self._queue.put)
-
     def _groups(self, actions: Iterable[plan.Action]) -> Iterable[plan.Group]:
         """Group the actions by image."""
-        if len(self._to) == 1:
+        if not self._several:
             # No need to wait for the next one.
             return ([action] for action in actions)
         groups = itertools.groupby(actions, lambda action: action.image.id)
         return (list(group) for _, group in groups)
+
+    def _admit(self, group: plan.Group) -> Iterator[outcomes.Outcome]:
+        """Yield what is not to be done, and have the rest wait."""
+        if self._enough:
+            return
+        to_do = []
+        for action in group:
+            if action.verb in _TO_DO:
+                to_do.append(action)
+            else:
+                yield self._noted(outcomes.as_planned(action))
+        for moves in _rooms(group):
+            self._ahead[moves, group[0].image.id] += 1
+        if to_do:
+            self._listener.planned(to_do)
+        for action in to_do:
+            self._backlog.add(action)
+        # What waits for one that is down keeps no others from being planned.
+        if all(self._outages.is_down(action.to) for action in to_do):
+            for moves in _rooms(group):
+                self._make_room(moves, group[0].image.id)
+
+    def _make_room(self, moves: bool, image_id: str) -> None:
+        """Let something more be planned in the place of an image."""
+        if self._ahead[moves, image_id]:
+            self._ahead[moves, image_id] -= 1
+            self._room[moves].release()
+        if not self._ahead[moves, image_id]:
+            del self._ahead[moves, image_id]
+
+    def _begin(self) -> Iterator[outcomes.Outcome]:
+        """Begin as much as may go on at a time."""
+        goes_on = True
+        while goes_on and not self._enough:
+            goes_on = False
+            for line in self._backlog.lines():
+                if action := self._next(line):
+                    goes_on = True
+                    yield from self._start(action)
+            if not goes_on and not self._pending and not self._outages.missed:
+                # Nothing may wait for what never comes.
+                for line in self._backlog.lines():
+                    if action := self._next(line, waits=False):
+                        goes_on = True
+                        yield from self._start(action)
+                        break
+
+    def _next(
+        self, line: backlog.Line, waits: bool = True
+    ) -> plan.Action | None:
+        """Take what may begin out of a line, if there is anything.
+
+        :param waits: whether it waits for what it needs
+        """
+        to, _ = line
+        if (
+            self._enough
+            or self._busy[line] >= self._transfers
+            or self._outages.is_down(to)
+        ):
+            return None
+        if not waits:
+            return self._backlog.take(line, lambda key: False)
+        missed = self._outages.missed
+        return self._backlog.take(
+            line,
+            lambda key: (
+                key in self._backlog or key in self._keys or key in missed
+            ),
+        )
+
+    def _start(self, action: plan.Action) -> Iterator[outcomes.Outcome]:
+        self._make_room(action.moves, action.image.id)
+        action = self._without_lost(action)
+        if action.verb not in _TO_DO:
+            yield self._noted(outcomes.as_planned(action))
+            return
+        others = [
+            to
+            for to in self._backlog.copies(action.image.id)
+            if not self._outages.is_down(to)
+        ]
+        self._listener.begun(action)
+        future = self._crews[action.moves].carry_out(action, others)
+        self._pending[future] = action
+        self._keys.add(action.key)
+        self._busy[backlog.line_of(action)] += 1
+        future.add_done_callback(
+            lambda done: self._events.put(functools.partial(self._ended, done))
+        )
 
     def _without_lost(self, action: plan.Action) -> plan.Action:
         """Return what is done without an image that was not replicated."""
@@ -253,9 +329,56 @@ class Runner:
                 )
         return action
 
-    def _ended(self, future: outcomes.Future) -> outcomes.Outcome:
-        del self._pending[future]
-        return self._noted(future.result())
+    def _ended(self, future: outcomes.Future) -> Iterator[outcomes.Outcome]:
+        action = self._pending.pop(future, None)
+        if action is None:
+            return
+        self._keys.discard(action.key)
+        self._busy[backlog.line_of(action)] -= 1
+        outcome = future.result()
+        to = action.to
+        if outcome.unanswered and not self._fail_fast:
+            # As it was planned, so that it can be begun again.
+            outcome = dataclasses.replace(outcome, action=action)
+            self._listener.put_off(action)
+            if self._outages.note(outcome):
+                self._give_up(to, outcome.reason)
+            return
+        if outcome.result is not outcomes.Result.FAILED:
+            yield from map(self._noted, self._outages.answered(to))
+        yield self._noted(outcome)
+
+    def _give_up(self, to: str, reason: str) -> None:
+        """Have all that is left for a destination wait until it answers."""
+        words = self._outages.words(to)
+        LOG.warning(
+            '%s, and is asked again from time to time: %s', words, reason
+        )
+        self._listener.down(to, words)
+        for crew in set(self._crews.values()):
+            crew.give_up(to)
+        for action in self._backlog.waiting(to):
+            self._make_room(action.moves, action.image.id)
+
+    def _note_over(self, to: str, is_back: bool) -> None:
+        self._events.put(functools.partial(self._over, to, is_back))
+
+    def _over(self, to: str, is_back: bool) -> Iterator[outcomes.Outcome]:
+        """Go on with a destination that was down, or without it for good."""
+        missed = self._outages.over(to, is_back)
+        if is_back:
+            LOG.warning('%s answers again, and gets what it has missed', to)
+            self._listener.up(to)
+            for crew in set(self._crews.values()):
+                crew.resume(to)
+            for outcome in missed:
+                self._backlog.add(outcome.action)
+            return
+        yield from map(self._noted, missed)
+        words, since = self._outages.words(to), self._outages.since(to)
+        reason = f'{words}: {outcomes.NOT_TRIED}'
+        for action in self._backlog.take_all(to):
+            yield self._noted(outcomes.failed(action, reason, since))
 
     def _noted(self, outcome: outcomes.Outcome) -> outcomes.Outcome:
         self._listener.ended(outcome)
@@ -265,11 +388,7 @@ class Runner:
         return outcome
 
 
-def _parts(group: plan.Group) -> list[plan.Group]:
-    """Divide what is to be done with an image by whether data moves."""
-    to_do = [action for action in group if action.verb in _TO_DO]
-    parts = (
-        [action for action in to_do if action.moves is moves]
-        for moves in (False, True)
-    )
-    return [part for part in parts if part]
+def _rooms(group: plan.Group) -> list[bool]:
+    """Return the rooms that an image takes, by whether data moves."""
+    found = {action.moves for action in group if action.verb in _TO_DO}
+    return sorted(found) or [group[0].moves]

@@ -12,9 +12,11 @@
 
 """One action carried out, in as many tries as it takes."""
 
+from collections.abc import Container
 import contextlib
 import functools
 import logging
+import time
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import events
@@ -41,6 +43,8 @@ class Task:
     :param planner: asked again when the destination has changed meanwhile
     :param reading: how the data is read; its retries are those of the task
     :param shared: the reading that is shared with other destinations
+    :param down: names of the destinations at which nothing is tried again;
+        it may change
     """
 
     def __init__(
@@ -51,7 +55,10 @@ class Task:
         reading: image_reading.Reading,
         shared: fan_out.FanOut | None = None,
         listener: events.Listener = events.Listener(),
+        down: Container[str] = (),
     ) -> None:
+        self._down = down
+        self._unanswered = 0.0
         self._planned = planned.Planned(
             action, reading.source, destination, planner
         )
@@ -73,17 +80,33 @@ class Task:
         except errors.StoppedError:
             return self._failed(outcomes.INTERRUPTED)
         except errors.ReplicateError as exc:
-            return self._failed(str(exc))
+            return self._failed(str(exc), self._since(exc))
         except Exception as exc:
             LOG.debug('defect while copying', exc_info=True)
             return self._failed(errors.unexpected(exc))
         finally:
             self._leave()
 
-    def _failed(self, reason: str) -> outcomes.Outcome:
-        return outcomes.failed(
-            self._action, self._updating.after_withdrawal(reason)
+    def _failed(
+        self, reason: str, unanswered: float = 0.0
+    ) -> outcomes.Outcome:
+        told = self._updating.after_withdrawal(reason)
+        return outcomes.failed(self._action, told, unanswered)
+
+    def _since(self, trouble: errors.ReplicateError) -> float:
+        """Return since when the destination has given no usable answer.
+
+        :param trouble: what has just gone wrong
+        :returns: as of time.time; 0 where it has, or it was not asked
+        """
+        self._unanswered = (
+            self._unanswered or time.time()
+            if isinstance(trouble, errors.PlaceError)
+            and trouble.unanswered
+            and trouble.place == self._destination.name
+            else 0.0
         )
+        return self._unanswered
 
     def _leave(self) -> None:
         """Let the other destinations begin to read without this one."""
@@ -103,6 +126,8 @@ class Task:
                 return self._try()
             except errors.TransientError as exc:
                 self._leave()
+                if self._since(exc) and self._destination.name in self._down:
+                    raise
                 retries = retries.after(exc)
                 self._listener.retried(self._action, exc)
                 LOG.debug('%s: trying again: %s', self._action.image.id, exc)

@@ -12,7 +12,7 @@
 
 """Actions carried out in threads of this process."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 import functools
 
 from osc_glance_replicate import background
@@ -41,24 +41,40 @@ class ThreadCrew:
         reading: image_reading.Reading,
         listener: events.Listener = events.Listener(),
     ) -> None:
-        self.to = list(destinations)
         self._destinations = destinations
         self._planner = planner
         self._reading = reading
         self._listener = listener
+        #: What is read for several destinations, by the ID of the image.
+        self._shared: dict[str, fan_out.FanOut] = {}
+        self._down: set[str] = set()
 
     def carry_out(
-        self, group: plan.Group
-    ) -> dict[outcomes.Future, plan.Action]:
-        """Begin what is to be done with one image.
+        self, action: plan.Action, others: Collection[str] = ()
+    ) -> outcomes.Future:
+        """Begin what is to be done with one image at one destination.
 
-        :returns: what becomes of each action
+        :param others: destinations that the same image is still to be copied
+            to
         """
-        shared = self._share(group)
-        return {
-            background.start(self._task(action, shared).carry_out): action
-            for action in group
-        }
+        begun = task.Task(
+            action,
+            self._destinations[action.to],
+            self._planner,
+            self._reading,
+            self._share(action, others),
+            self._listener,
+            self._down,
+        )
+        return background.start(begun.carry_out)
+
+    def give_up(self, to: str) -> None:
+        """Try nothing again at a destination that is down."""
+        self._down.add(to)
+
+    def resume(self, to: str) -> None:
+        """Try again: it is back."""
+        self._down.discard(to)
 
     def stop(self) -> None:
         """Break off what has begun."""
@@ -67,29 +83,28 @@ class ThreadCrew:
     def close(self) -> None:
         """Do nothing: threads end by themselves."""
 
-    def _task(
-        self, action: plan.Action, shared: fan_out.FanOut | None
-    ) -> task.Task:
-        return task.Task(
-            action,
-            self._destinations[action.to],
-            self._planner,
-            self._reading,
-            shared if action.verb is plan.Verb.COPY else None,
-            self._listener,
-        )
-
-    def _share(self, group: plan.Group) -> fan_out.FanOut | None:
+    def _share(
+        self, action: plan.Action, others: Collection[str]
+    ) -> fan_out.FanOut | None:
         """Read an image once if it is to be copied several times."""
-        to = [
-            action.to
-            for action in group
-            if action.verb is plan.Verb.COPY
-            and not self._destinations[action.to].fetch
-        ]
-        if len(to) < 2:
+        image_id = action.image.id
+        if not self._can_share(action):
             return None
-        inspect = any(self._destinations[name].inspects for name in to)
-        return fan_out.FanOut(
-            functools.partial(self._reading.open, group[0].image, inspect), to
-        )
+        shared = self._shared.pop(image_id, None)
+        to = [name for name in others if not self._destinations[name].fetch]
+        if not shared or not shared.expects(action.to):
+            if not to:
+                return None
+            everyone = [action.to, *to]
+            inspect = any(self._destinations[n].inspects for n in everyone)
+            shared = fan_out.FanOut(
+                functools.partial(self._reading.open, action.image, inspect),
+                everyone,
+            )
+        if to:
+            self._shared[image_id] = shared
+        return shared
+
+    def _can_share(self, action: plan.Action) -> bool:
+        fetches = self._destinations[action.to].fetch
+        return action.verb is plan.Verb.COPY and not fetches

@@ -22,6 +22,10 @@ from osc_glance_replicate.model import plan
 INTERRUPTED = 'interrupted; the next run completes it'
 
 
+#: The end of the reason of what a destination was not asked for.
+NOT_TRIED = 'not tried'
+
+
 class Result(enum.StrEnum):
     """What became of one image at one destination, or of one file."""
 
@@ -76,20 +80,25 @@ class Outcome:
     """What became of an action.
 
     :param reason: why, for the person who reads the report
+    :param unanswered: since when the destination has given no usable answer,
+        as of time.time, if it failed for that; else 0
     """
 
     action: plan.Action
     result: Result
     reason: str = ''
+    unanswered: float = 0.0
 
 
 #: What will have become of an action.
 Future = concurrent.futures.Future[Outcome]
 
 
-def failed(action: plan.Action, reason: str) -> Outcome:
+def failed(
+    action: plan.Action, reason: str, unanswered: float = 0.0
+) -> Outcome:
     """Return the outcome of an action that failed."""
-    return Outcome(action, Result.FAILED, reason)
+    return Outcome(action, Result.FAILED, reason, unanswered)
 
 
 def as_planned(action: plan.Action) -> Outcome:

@@ -148,6 +148,11 @@ class FanOut:
                 background.start(self._read)
             return branch
 
+    def expects(self, to: str) -> bool:
+        """Return whether a destination may still have its share."""
+        with self._changed:
+            return to in self._expected
+
     def leave(self, to: str) -> None:
         """Expect a destination no longer."""
         with self._changed:

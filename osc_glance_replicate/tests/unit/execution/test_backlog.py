@@ -41,31 +41,42 @@ class TestBacklog(testtools.TestCase):
 
     def add(self, *actions):
         for action in actions:
-            self.backlog.add([action])
+            self.backlog.add(action)
         return actions
 
-    def take(self, *pending, free=(False, True)):
-        group = self.backlog.take(pending, free)
-        return group and group[0]
+    def take(self, *pending, moves=True, to='slave'):
+        keys = {action.key for action in pending}
+        return self.backlog.take(
+            (to, moves), lambda key: key in self.backlog or key in keys
+        )
 
-    def test_what_moves_no_data_comes_first_and_then_the_largest(self):
-        small, large = self.add(copy(1, 1), copy(2, 9))
-        (update,) = self.add(change(3))
+    def test_largest_comes_first(self):
+        small, large, proven = self.add(
+            copy(1, 1), copy(2, 9), change(3, proof='sha512')
+        )
+        self.assertTrue(self.backlog)
         self.assertEqual(
-            [update, large, small], [self.take() for _ in range(3)]
+            [proven, large, small], [self.take() for _ in range(3)]
         )
         self.assertIsNone(self.take())
+        self.assertFalse(self.backlog)
 
-    def test_what_moves_no_data_has_room_of_its_own(self):
-        large, proven, update, needy = self.add(
-            copy(1, 9), change(2, proof='sha512'), change(3), change(4, [1])
+    def test_what_moves_no_data_has_a_line_of_its_own(self):
+        _, update = self.add(copy(1, 9), change(2))
+        self.assertEqual(
+            [('slave', False), ('slave', True)], self.backlog.lines()
         )
-        self.assertIs(update, self.take(free=[False]))
-        self.assertIsNone(self.take(large, free=[False]))
-        self.assertIs(proven, self.take(free=[True]))
-        self.assertIs(large, self.take(free=[True]))
-        self.assertIsNone(self.take(large, free=[False, True]))
-        self.assertIs(needy, self.take(free=[False]))
+        self.assertIs(update, self.take(moves=False))
+        self.assertIsNone(self.take(moves=False))
+
+    def test_each_destination_has_lines_of_its_own(self):
+        one, other = self.add(copy(1, 9, 'one'), copy(1, 9, 'other'))
+        self.assertEqual({'one', 'other'}, self.backlog.copies(one.image.id))
+        self.assertIs(other, self.take(to='other'))
+        self.assertIsNone(self.take(to='other'))
+        self.assertEqual({'one'}, self.backlog.copies(one.image.id))
+        self.assertIs(one, self.take(to='one'))
+        self.assertEqual((), self.backlog.copies(one.image.id))
 
     def test_what_is_needed_comes_before(self):
         needy, needed = self.add(copy(1, 9, after=[2]), copy(2, 1))
@@ -77,8 +88,12 @@ class TestBacklog(testtools.TestCase):
         needy, _ = self.add(copy(1, 9, after=[2]), copy(2, 1, 'other'))
         self.assertIs(needy, self.take())
 
-    def test_circle_ends(self):
-        one, other = self.add(copy(1, 9, after=[2]), copy(2, 1, after=[1]))
-        self.assertIs(one, self.take())
-        self.assertIsNone(self.take(one))
-        self.assertIs(other, self.take())
+    def test_all_of_one_destination_is_taken(self):
+        one, update, other = self.add(
+            copy(1, 9), change(2), copy(1, 9, 'other')
+        )
+        self.assertEqual([update, one], list(self.backlog.waiting('slave')))
+        self.assertEqual([update, one], list(self.backlog.take_all('slave')))
+        self.assertEqual([], list(self.backlog.waiting('slave')))
+        self.assertNotIn(one.key, self.backlog)
+        self.assertIn(other.key, self.backlog)

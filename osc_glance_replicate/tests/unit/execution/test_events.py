@@ -28,6 +28,9 @@ HEARD = {
     'checked': (ACTION, 3),
     'sent': (ACTION, 3),
     'retried': (ACTION, errors.TransientError('slave', 'busy')),
+    'put_off': (ACTION,),
+    'down': ('slave', 'slave is down'),
+    'up': ('slave',),
     'ended': (outcomes.failed(ACTION, 'why'),),
 }
 

@@ -40,33 +40,38 @@ class Crew:
     """Who does at once what is to be done, and notes it.
 
     :param lost: name of the destination where all of it fails
-    :ivar groups: of each action the destination, the image, and how many
+    :ivar done: of each action the destination, the image, and how many
         changes there were
     """
 
-    to = ('one', 'other')
-
     def __init__(self, lost):
         self._lost = lost
-        self.groups = []
+        self.done = []
 
-    def carry_out(self, group):
-        self.groups.append([(a.to, a.image.id, len(a.changes)) for a in group])
-        done = {}
-        for action in group:
-            future = concurrent.futures.Future()
-            future.set_result(
-                outcomes.failed(action, 'no')
-                if action.to == self._lost
-                else outcomes.as_planned(action)
-            )
-            done[future] = action
-        return done
+    def carry_out(self, action, others):
+        self.done.append((action.to, action.image.id, len(action.changes)))
+        return ended(
+            outcomes.failed(action, 'no')
+            if action.to == self._lost
+            else outcomes.as_planned(action)
+        )
 
     def stop(self):
         pass
 
     close = stop
+
+    def give_up(self, to):
+        pass
+
+    resume = give_up
+
+
+def ended(outcome):
+    """Give what has become of an action."""
+    future = concurrent.futures.Future()
+    future.set_result(outcome)
+    return future
 
 
 class TestRunner(testtools.TestCase):
@@ -214,13 +219,14 @@ class TestRunner(testtools.TestCase):
                 planned
             )
         )
-        self.assertEqual([[('other', image.id, 2)]], crew.groups)
+        self.assertEqual([('other', image.id, 2)], crew.done)
         self.assertEqual(
             [
-                [('one', kernel.id, 1), ('other', kernel.id, 1)],
-                [('one', image.id, 1)],
+                ('one', image.id, 1),
+                ('one', kernel.id, 1),
+                ('other', kernel.id, 1),
             ],
-            hands.groups,
+            sorted(hands.done),
         )
 
     def test_what_the_plan_does_not_do_is_passed_on(self):
@@ -283,12 +289,10 @@ class TestRunner(testtools.TestCase):
 
     def test_what_is_broken_off_may_still_end(self):
         class Crew:
-            to = ('slave',)
-
-            def carry_out(self, group):
-                self.action = group[0]
+            def carry_out(self, action, others):
+                self.action = action
                 self.begun = concurrent.futures.Future()
-                return {self.begun: self.action}
+                return self.begun
 
             def stop(self):
                 if not self.begun.done():
@@ -389,18 +393,12 @@ class TestRunner(testtools.TestCase):
 
     def test_hands_do_what_moves_no_data(self):
         class Movers:
-            to = ('slave',)
-
             def __init__(self):
                 self.calls = []
 
-            def carry_out(self, group):
-                self.calls += [action.verb for action in group]
-                ended = concurrent.futures.Future()
-                ended.set_result(
-                    outcomes.Outcome(group[0], outcomes.Result.COPIED)
-                )
-                return {ended: group[0]}
+            def carry_out(self, action, others):
+                self.calls.append(action.verb)
+                return ended(outcomes.Outcome(action, outcomes.Result.COPIED))
 
             def stop(self):
                 self.calls.append('stop')
@@ -494,3 +492,206 @@ class TestRunner(testtools.TestCase):
             runner = self.runner(slave, transfers=1)
         self.assertEqual(20, len(list(runner.run(actions()))))
         return read_by_then[0]
+
+
+class Flaky(Crew):
+    """Some of whose destinations give no answer for a while.
+
+    :param down: their names
+    """
+
+    def __init__(self, *down):
+        super().__init__(None)
+        self.down = set(down)
+        self.told = []
+
+    def carry_out(self, action, others):
+        self.done.append((action.to, action.image.id, tuple(others)))
+        if action.to in self.down:
+            return ended(outcomes.failed(action, 'refused', 1.0))
+        return ended(outcomes.Outcome(action, outcomes.Result.COPIED))
+
+    def give_up(self, to):
+        self.told.append(('down', to))
+
+    def resume(self, to):
+        self.told.append(('up', to))
+
+
+class TestOutage(testtools.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.useFixture(fixtures.Timeout(90, gentle=True))
+        self.log = self.useFixture(fixtures.FakeLogger())
+        self.greeted = []
+        self.heard = []
+        self.on_down = None
+
+    def actions(self, number, to=('one', 'other')):
+        for index in range(1, number + 1):
+            for name in to:
+                image = samples.image(index)
+                yield plan.Action(image, name, plan.Verb.COPY)
+
+    def run_with(self, crew, actions, greet=None, **how):
+        case = self
+
+        class Noting(events.Listener):
+            def down(self, to, words):
+                case.heard.append(('down', to))
+                if case.on_down:
+                    raise case.on_down
+
+            def up(self, to):
+                case.heard.append(('up', to))
+
+            def put_off(self, action):
+                case.heard.append(('put off', action.to))
+
+        def refuse(to):
+            self.greeted.append(to)
+            raise errors.TransientError(to, 'refused')
+
+        options = {'transfers': 2, 'fail_fast': False, **how}
+        return runner.Runner(
+            crew,
+            listener=Noting(),
+            greet=greet or refuse,
+            several=True,
+            **options,
+        ).run(actions)
+
+    def ends(self, ran, to):
+        return [(o.result.value, o.reason) for o in ran if o.action.to == to]
+
+    def test_one_that_is_down_is_given_up_and_told_of(self):
+        crew = Flaky('one')
+        ran = list(self.run_with(crew, self.actions(9)))
+        self.assertEqual([('copied', '')] * 9, self.ends(ran, 'other'))
+        ends = self.ends(ran, 'one')
+        self.assertEqual({'failed'}, {result for result, _ in ends})
+        tried = [end for end in ends if end[1] == 'refused']
+        self.assertLess(len(tried), 6)
+        not_tried = {reason for _, reason in ends} - {'refused'}
+        self.assertRegex(not_tried.pop(), '^one is down since .*: not tried$')
+        self.assertEqual(9, len(ends))
+        self.assertEqual(['one'], self.greeted)
+        self.assertEqual([('down', 'one')], crew.told)
+        self.assertIn(('down', 'one'), self.heard)
+        self.assertEqual(len(tried), self.heard.count(('put off', 'one')))
+        # Each of them counts as one that has got no answer.
+        self.assertTrue(all(o.unanswered for o in ran if o.action.to == 'one'))
+        (line,) = self.log.output.splitlines()
+        self.assertIn('one is down since', line)
+        self.assertIn('refused', line)
+
+    def test_one_that_is_back_gets_what_it_has_missed(self):
+        crew = Flaky('one')
+
+        def greet(to):
+            crew.down.clear()
+
+        ran = list(self.run_with(crew, self.actions(9), greet))
+        for to in 'one', 'other':
+            self.assertEqual([('copied', '')] * 9, self.ends(ran, to))
+        self.assertEqual([('down', 'one'), ('up', 'one')], crew.told)
+        self.assertEqual(
+            ['down', 'up'], [w for w, _ in self.heard if w != 'put off']
+        )
+
+    def test_few_that_get_no_answer_fail_at_the_end(self):
+        ran = list(self.run_with(Flaky('one'), self.actions(3)))
+        self.assertEqual([('failed', 'refused')] * 3, self.ends(ran, 'one'))
+        self.assertEqual([], self.greeted)
+
+    def test_one_that_answers_between_is_not_down(self):
+        crew = Flaky('one')
+        carry_out = crew.carry_out
+
+        def every_third(action, others):
+            crew.down = set() if len(crew.done) % 3 == 2 else {'one'}
+            return carry_out(action, others)
+
+        crew.carry_out = every_third
+        ran = list(self.run_with(crew, self.actions(9, ['one'])))
+        results = [result for result, _ in self.ends(ran, 'one')]
+        self.assertEqual(
+            (3, 6), (results.count('copied'), results.count('failed'))
+        )
+        self.assertEqual([], crew.told)
+
+    def test_at_the_first_failure_there_is_no_waiting(self):
+        ran = list(
+            self.run_with(Flaky('one'), self.actions(9), fail_fast=True)
+        )
+        self.assertIn('failed', [o.result for o in ran])
+        self.assertLess(len(ran), 6)
+        self.assertEqual([], self.greeted)
+
+    def test_what_needs_one_that_has_got_no_answer_waits_for_it(self):
+        (kernel,) = self.actions(1, ['one'])
+        needy = plan.Action(
+            samples.image(2, kernel_id=kernel.image.id),
+            'one',
+            plan.Verb.COPY,
+            after=(kernel.image.id,),
+        )
+        crew = Flaky('one')
+        ran = list(self.run_with(crew, [kernel, needy]))
+        self.assertEqual(['failed', 'failed'], [o.result for o in ran])
+        self.assertIn('was not replicated', ran[1].reason)
+        self.assertEqual([('one', kernel.image.id, ())], crew.done)
+
+    def test_plan_goes_on_while_what_waits_for_one_fills_its_room(self):
+        self.useFixture(fixtures.MonkeyPatch(f'{_RUNNER}._MAX_MOVES_AHEAD', 6))
+        crew = Flaky('one')
+        actions = [*self.actions(30, ['one']), *self.actions(1, ['other'])]
+        ran = list(self.run_with(crew, actions))
+        self.assertEqual([('copied', '')], self.ends(ran, 'other'))
+        self.assertEqual(30, len(self.ends(ran, 'one')))
+
+    def test_interrupt_tells_of_what_has_got_no_answer(self):
+        self.on_down = KeyboardInterrupt
+        ran = self.run_with(Flaky('one'), self.actions(9, ['one']))
+        told = []
+
+        def consume():
+            for outcome in ran:
+                told.append(outcome.reason)
+
+        self.assertRaises(KeyboardInterrupt, consume)
+        self.assertLessEqual(4, told.count('refused'), told)
+
+    def test_each_has_places_of_its_own(self):
+        begun = {'one': [], 'other': []}
+        over = threading.Event()
+
+        class Busy(Crew):
+            def carry_out(self, action, others):
+                begun[action.to].append(action.image.id)
+                if action.to == 'other':
+                    if len(begun['other']) == 9:
+                        over.set()
+                    return super().carry_out(action, others)
+                future = concurrent.futures.Future()
+                threading.Thread(
+                    target=lambda: (
+                        over.wait(_PATIENCE),
+                        future.set_result(outcomes.as_planned(action)),
+                    ),
+                    daemon=True,
+                ).start()
+                return future
+
+        ran = list(self.run_with(Busy(None), self.actions(9)))
+        self.assertEqual(18, len(ran))
+        self.assertTrue(over.is_set())
+
+    def test_who_reads_is_told_who_else_is_to_get_it(self):
+        crew = Flaky()
+        list(self.run_with(crew, self.actions(1)))
+        image_id = samples.image(1).id
+        self.assertEqual(
+            [('one', image_id, ('other',)), ('other', image_id, ())],
+            crew.done,
+        )

@@ -1,0 +1,159 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Which destinations are down, and what has got no answer from them."""
+
+import collections
+from collections.abc import Callable, Collection
+import threading
+import time
+
+from osc_glance_replicate import background
+from osc_glance_replicate import errors
+from osc_glance_replicate.model import outcomes
+from osc_glance_replicate.model import plan
+
+#: Images in a row that get no usable answer before a destination is down.
+_IN_A_ROW = 4
+
+#: Seconds after which one that is down is asked again.
+_INTERVAL = 30.0
+
+#: How often one may be back, and be down again before it has done anything.
+_MAX_IN_VAIN = 1
+
+
+class Outages:
+    """Notes what got no usable answer, and asks those who give none.
+
+    :param greet: finds out whether the destination of a name answers; raises
+        PlaceError where it does not
+    :param over: called in another thread with the name of one that was down,
+        and whether it is back
+    """
+
+    def __init__(
+        self,
+        greet: Callable[[str], None],
+        over: Callable[[str, bool], None],
+    ) -> None:
+        self._greet = greet
+        self._over = over
+        #: By destination, what got no answer since the last that did.
+        self._missed: dict[str, list[outcomes.Outcome]] = {}
+        self._since: dict[str, float] = {}
+        #: How often one was back since it has given an answer.
+        self._in_vain: collections.Counter[str] = collections.Counter()
+        self._asked: set[str] = set()
+        self._at_once = threading.Event()
+        self._stop = threading.Event()
+
+    def is_down(self, to: str) -> bool:
+        """Return whether a destination is down."""
+        return to in self._since
+
+    def since(self, to: str) -> float:
+        """Return since when one that is down is, as of time.time."""
+        return self._since[to]
+
+    def words(self, to: str) -> str:
+        """Return since when one that is down is."""
+        since = time.strftime('%H:%M', time.localtime(self._since[to]))
+        return f'{to} is down since {since}'
+
+    @property
+    def missed(self) -> Collection[plan.Key]:
+        """What got no answer, and may get one yet."""
+        return {
+            outcome.action.key
+            for missed in self._missed.values()
+            for outcome in missed
+        }
+
+    def note(self, outcome: outcomes.Outcome) -> bool:
+        """Note what got no answer.
+
+        :returns: whether its destination is down from now on
+        """
+        to = outcome.action.to
+        missed = self._missed.setdefault(to, [])
+        missed.append(outcome)
+        if self.is_down(to) or len(missed) < _IN_A_ROW:
+            return False
+        self._since[to] = min(each.unanswered for each in missed)
+        self._asked.add(to)
+        self._at_once.clear()
+        # What answers to nothing but a greeting is of no use.
+        asking = (
+            background.start(bool)
+            if self._in_vain[to] > _MAX_IN_VAIN
+            else background.start(self._ask_again, to)
+        )
+        asking.add_done_callback(lambda done: self._over(to, done.result()))
+        return True
+
+    def _ask_again(self, to: str) -> bool:
+        """Ask from time to time; return whether it answers at last."""
+        while not self._stop.is_set():
+            is_last = self._at_once.wait(_INTERVAL)
+            try:
+                self._greet(to)
+            except errors.ReplicateError:
+                if is_last:
+                    break
+            else:
+                return True
+        return False
+
+    def ask_at_once(self) -> bool:
+        """Ask those who are down for the last time.
+
+        :returns: whether there are any who have still to answer
+        """
+        self._at_once.set()
+        return bool(self._asked)
+
+    def answered(self, to: str) -> list[outcomes.Outcome]:
+        """Return what got no answer from one that has given others some.
+
+        :returns: nothing where it is down: these may get one yet
+        """
+        del self._in_vain[to]
+        return [] if self.is_down(to) else self._missed.pop(to, [])
+
+    def over(self, to: str, is_back: bool) -> list[outcomes.Outcome]:
+        """Ask one that was down no more.
+
+        :returns: what got no answer from it
+        """
+        self._asked.discard(to)
+        if is_back:
+            self._in_vain[to] += 1
+            del self._since[to]
+        return self._missed.pop(to, [])
+
+    def rest(self) -> list[outcomes.Outcome]:
+        """Return what got no answer from those who are not down."""
+        return [
+            outcome
+            for to in list(self._missed)
+            if not self.is_down(to)
+            for outcome in self._missed.pop(to)
+        ]
+
+    def close(self) -> list[outcomes.Outcome]:
+        """Ask nobody any more; return all that got no answer."""
+        self._stop.set()
+        self._at_once.set()
+        missed = [each for some in self._missed.values() for each in some]
+        self._missed.clear()
+        return missed

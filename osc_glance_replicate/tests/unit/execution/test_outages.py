@@ -1,0 +1,142 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import threading
+
+import fixtures
+import testtools
+
+from osc_glance_replicate import errors
+from osc_glance_replicate.execution import outages
+from osc_glance_replicate.model import outcomes
+from osc_glance_replicate.model import plan
+from osc_glance_replicate.tests.doubles import clocks
+from osc_glance_replicate.tests.doubles import samples
+
+_OUTAGES = outages.__name__
+
+
+def missed(number, since=5.0, to='slave'):
+    action = plan.Action(samples.image(number), to, plan.Verb.COPY)
+    return outcomes.failed(action, 'refused', since)
+
+
+class TestOutages(testtools.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.useFixture(fixtures.Timeout(90, gentle=True))
+        self.answers = []
+        self.asked = threading.Semaphore(0)
+        self.told = []
+        self.is_told = threading.Event()
+        self.outages = outages.Outages(self.greet, self.over)
+        self.addCleanup(self.outages.close)
+
+    def greet(self, to):
+        self.asked.release()
+        if not self.answers or not self.answers.pop(0):
+            raise errors.TransientError(to, 'refused')
+
+    def over(self, to, is_back):
+        self.told.append((to, is_back))
+        self.is_told.set()
+
+    def hurry(self):
+        self.useFixture(fixtures.MonkeyPatch(f'{_OUTAGES}._INTERVAL', 0.01))
+
+    def await_end(self):
+        self.assertTrue(self.is_told.wait(clocks.PATIENCE))
+        self.is_told.clear()
+
+    def test_four_in_a_row_make_it_down(self):
+        told = [self.outages.note(missed(n, since=9.0 - n)) for n in range(4)]
+        self.assertEqual([False] * 3 + [True], told)
+        self.assertTrue(self.outages.is_down('slave'))
+        self.assertFalse(self.outages.is_down('other'))
+        self.assertEqual(6.0, self.outages.since('slave'))
+        self.assertFalse(self.outages.note(missed(5)))
+
+    def test_answer_between_ends_the_row(self):
+        some = [missed(number) for number in range(3)]
+        for each in some:
+            self.outages.note(each)
+        self.assertEqual(some, self.outages.answered('slave'))
+        self.assertFalse(self.outages.note(missed(4)))
+        self.assertFalse(self.outages.is_down('slave'))
+
+    def test_each_destination_has_a_row_of_its_own(self):
+        for number in range(3):
+            for to in 'slave', 'other':
+                self.assertFalse(self.outages.note(missed(number, to=to)))
+
+    def test_what_has_no_answer_may_get_one_yet(self):
+        each = missed(1)
+        self.outages.note(each)
+        self.assertEqual({each.action.key}, self.outages.missed)
+        self.assertEqual([each], self.outages.rest())
+        self.assertEqual(set(), self.outages.missed)
+
+    def go_down(self):
+        some = [missed(number) for number in range(4)]
+        for each in some:
+            self.outages.note(each)
+        return some
+
+    def test_it_is_asked_until_it_is_back(self):
+        self.hurry()
+        self.answers = [False, False, True]
+        some = self.go_down()
+        self.assertEqual([], self.outages.answered('slave'))
+        self.assertEqual([], self.outages.rest())
+        self.await_end()
+        self.assertEqual([('slave', True)], self.told)
+        self.assertEqual(some, self.outages.over('slave', True))
+        self.assertFalse(self.outages.is_down('slave'))
+        self.assertFalse(self.outages.ask_at_once())
+
+    def test_it_is_asked_for_the_last_time(self):
+        some = self.go_down()
+        self.assertTrue(self.outages.ask_at_once())
+        self.await_end()
+        self.assertEqual([('slave', False)], self.told)
+        self.assertTrue(self.asked.acquire(blocking=False))
+        self.assertFalse(self.asked.acquire(blocking=False))
+        self.assertEqual(some, self.outages.over('slave', False))
+        self.assertTrue(self.outages.is_down('slave'))
+        self.assertIn('slave is down since ', self.outages.words('slave'))
+        self.assertFalse(self.outages.ask_at_once())
+
+    def test_one_that_only_greets_is_given_up(self):
+        self.hurry()
+        self.answers = [True, True, True]
+        for expected in True, True, False:
+            self.go_down()
+            self.await_end()
+            self.assertEqual(('slave', expected), self.told[-1])
+            self.outages.over('slave', expected)
+        self.assertEqual([True], self.answers)
+
+    def test_one_that_works_may_go_down_as_often_as_it_likes(self):
+        self.hurry()
+        self.answers = [True] * 4
+        for _ in range(4):
+            self.go_down()
+            self.await_end()
+            self.outages.over('slave', True)
+            self.outages.answered('slave')
+        self.assertEqual([('slave', True)] * 4, self.told)
+
+    def test_all_is_told_at_the_end(self):
+        some = [*self.go_down(), missed(7, to='other')]
+        self.outages.note(some[-1])
+        self.assertEqual(some, self.outages.close())
+        self.assertEqual([], self.outages.close())
