@@ -12,7 +12,7 @@
 
 """Actions carried out by the workers of a Dask cluster."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 import concurrent.futures
 import functools
 import logging
@@ -33,15 +33,21 @@ LOG = logging.getLogger(__name__)
 #: Seconds to wait for a worker where there is none (any more).
 _NO_WORKERS_TIMEOUT = 60.0
 
+#: Seconds that one destination waits for others that get the same image, so
+#: that it is read once.
+_GATHER_TIMEOUT = 2.0
+
 #: Seconds between two looks at who the workers are.
 _WATCH_INTERVAL = 1.0
 
 _LOST = 'the scheduler was lost'
 
-_Asked = concurrent.futures.Future[dict[str, worker.Answer] | worker.Refusal]
+_Asked = concurrent.futures.Future[
+    dict[str, worker.Answer | worker.Refusal] | worker.Refusal
+]
 
 #: What is to be done with one image: actions, by what becomes of them.
-_Job = Mapping[outcomes.Future, plan.Action]
+_Job = dict[outcomes.Future, plan.Action]
 
 
 class DaskCrew:
@@ -53,14 +59,18 @@ class DaskCrew:
     """
 
     def __init__(self, address: str, brief: worker.Brief) -> None:
-        self.to = [to.name for to in brief.request.to]
         self._address = address
         self._brief = brief
         self._rate = brief.request.run.bandwidth
         #: What was asked for and has not come back.
         self._pending: dict[outcomes.Future, plan.Action] = {}
-        #: Why a worker does nothing for this run, by its address.
-        self._refusals: dict[str, str] = {}
+        #: Why a worker does nothing at a destination, by both.
+        self._refusals: dict[tuple[str, str], str] = {}
+        #: What waits for others of the same image, by its ID.
+        self._gathered: dict[str, tuple[_Job, set[str]]] = {}
+        #: Destinations that nobody waits for: they come later each time.
+        self._behind: set[str] = set()
+        self._lock = threading.Lock()
         self._trouble = ''
         self._stopped = False
         self._closing = threading.Event()
@@ -74,15 +84,52 @@ class DaskCrew:
             raise
         background.start(self._watch)
 
-    def carry_out(self, group: plan.Group) -> _Job:
-        """Ask for what is to be done with one image.
+    def carry_out(
+        self, action: plan.Action, others: Collection[str] = ()
+    ) -> outcomes.Future:
+        """Ask for what is to be done with one image at one destination.
 
-        :returns: what each action will have come to
+        :param others: destinations that it is still to be copied to; who
+            comes soon is asked for together with this one
         """
-        job: _Job = {concurrent.futures.Future(): each for each in group}
-        self._pending.update(job)
+        future: outcomes.Future = concurrent.futures.Future()
+        self._pending[future] = action
+        image_id = action.image.id
+        with self._lock:
+            awaited = set(others) - self._behind
+            if awaited:
+                self._behind.discard(action.to)
+            job, expected = self._gathered.pop(image_id, ({}, awaited))
+            is_new = not job
+            job[future] = action
+            expected.discard(action.to)
+            if expected:
+                self._gathered[image_id] = job, expected
+        if not expected:
+            self._ask(job)
+        elif is_new:
+            timer = threading.Timer(
+                _GATHER_TIMEOUT, self._ask_without, [image_id, job]
+            )
+            timer.daemon = True
+            timer.start()
+        return future
+
+    def _ask_without(self, image_id: str, job: _Job) -> None:
+        """Ask for an image without those who have not come."""
+        with self._lock:
+            gathered = self._gathered.get(image_id)
+            if not gathered or gathered[0] is not job:
+                return
+            del self._gathered[image_id]
+            self._behind |= gathered[1]
         self._ask(job)
-        return job
+
+    def give_up(self, to: str) -> None:
+        """Do nothing: workers find out by themselves."""
+
+    def resume(self, to: str) -> None:
+        """Do nothing, likewise."""
 
     def stop(self) -> None:
         """Have the workers break off what they do for this run."""
@@ -115,11 +162,7 @@ class DaskCrew:
                 any(action.capped for action in actions),
                 self.share,
                 # Only where there are others is any of them left out.
-                preferred=(
-                    self._workers.difference(self._refusals)
-                    if self._refusals
-                    else None
-                ),
+                preferred=self._willing(job) if self._refusals else None,
             )
         except Exception as exc:
             LOG.debug('cannot submit', exc_info=True)
@@ -129,6 +172,13 @@ class DaskCrew:
         else:
             asked.add_done_callback(functools.partial(self._answer, job))
 
+    def _willing(self, job: _Job) -> set[str]:
+        """Return the workers that have refused nothing of a job."""
+        to = {action.to for action in job.values()}
+        return self._workers - {
+            address for address, name in self._refusals if name in to
+        }
+
     def _answer(self, job: _Job, asked: _Asked) -> None:
         """Pass on what a worker has answered."""
         try:
@@ -136,10 +186,13 @@ class DaskCrew:
             if isinstance(answer, worker.Refusal):
                 self._refused(job, answer)
                 return
-            done = {
-                future: _outcome(action, answer[action.to])
-                for future, action in job.items()
-            }
+            done = {}
+            for future, action in job.items():
+                answered = answer[action.to]
+                if isinstance(answered, worker.Refusal):
+                    self._refused({future: action}, answered)
+                else:
+                    done[future] = _outcome(action, answered)
         except concurrent.futures.CancelledError:
             self._fail(job, self._trouble or _LOST)
         except distributed.KilledWorker:
@@ -153,10 +206,14 @@ class DaskCrew:
     def _refused(self, job: _Job, refusal: worker.Refusal) -> None:
         """Ask another worker, if there is one."""
         told = f'worker {refusal.worker}: {refusal.problem}'
-        if refusal.worker not in self._refusals:
-            self._refusals[refusal.worker] = refusal.problem
-            LOG.warning('%s; it is given nothing of this run', told)
-        if self._workers.difference(self._refusals):
+        to = sorted({action.to for action in job.values()})
+        refused = {(refusal.worker, name): refusal.problem for name in to}
+        if refused.keys() - self._refusals.keys():
+            self._refusals.update(refused)
+            LOG.warning(
+                '%s; it is given nothing more for %s', told, ', '.join(to)
+            )
+        if self._willing(job):
             self._ask(job)
         else:
             self._fail(job, told)
@@ -232,4 +289,5 @@ def _outcome(action: plan.Action, answer: worker.Answer) -> outcomes.Outcome:
         action.with_verb(answer.verb, answer.reason, routine=answer.routine),
         answer.result,
         answer.reason,
+        answer.unanswered,
     )

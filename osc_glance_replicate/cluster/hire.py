@@ -26,10 +26,9 @@ from osc_glance_replicate.execution import runner
 from osc_glance_replicate.model import options
 
 
-def from_scheduler(address: str, request: options.Request) -> routes.Hire:
+def from_scheduler(address: str) -> routes.Hire:
     """Return what hires the workers of a scheduler, when clouds are known.
 
-    :param request: what they are to do
     :raises ReplicateError: Dask is not installed
     """
     # What to install is said before anyone waits for a cloud.
@@ -40,6 +39,7 @@ def from_scheduler(address: str, request: options.Request) -> routes.Hire:
         )
 
     def hire(
+        request: options.Request,
         connections: Sequence[openstack.connection.Connection],
     ) -> Callable[[], runner.Crew]:
         # These import Dask.

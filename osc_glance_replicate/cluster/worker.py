@@ -12,21 +12,24 @@
 
 """What a worker of a Dask cluster does of a run."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 import contextlib
 import dataclasses
-import functools
 import importlib.metadata
 import threading
+import time
 from typing import NamedTuple
 
 import distributed
+import openstack.connection
 
+from osc_glance_replicate import background
 from osc_glance_replicate.clouds import entries
 from osc_glance_replicate.clouds import login
 from osc_glance_replicate.engine import engine
 from osc_glance_replicate.engine import routes
 from osc_glance_replicate import errors
+from osc_glance_replicate.execution import thread_crew
 from osc_glance_replicate.model import options
 from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
@@ -65,16 +68,20 @@ class Answer(NamedTuple):
 
     :param verb: what it came to
     :param routine: nobody needs to look at it
+    :param unanswered: since when the destination gives no usable answer
     """
 
     verb: plan.Verb
     result: outcomes.Result
     reason: str
     routine: bool
+    unanswered: float = 0.0
 
 
 class Refusal(NamedTuple):
-    """Why a worker does nothing for a run; another one may.
+    """Why a worker does nothing for a run, or at one destination of it.
+
+    Another one may.
 
     :param worker: its address
     """
@@ -164,7 +171,7 @@ def carry_out(
     referred: bool,
     capped: bool,
     rate: float | None,
-) -> dict[str, Answer] | Refusal:
+) -> dict[str, Answer | Refusal] | Refusal:
     """Plan for one image anew, and do it.
 
     :param to: names of the destinations in question
@@ -182,15 +189,40 @@ def carry_out(
             ready = part.engine(brief)
         except errors.ReplicateError as exc:
             return Refusal(distributed.get_worker().address, str(exc))
+        refusals = _refusals(ready, to)
+        usable = [name for name in to if name not in refusals]
         try:
-            actions = ready.actions_on(image_id, to, referred, capped)
+            actions = ready.actions_on(image_id, usable, referred, capped)
+        except errors.PlaceError as exc:
+            since = time.time() if exc.unanswered else 0.0
+            return {**refusals, **_failed(usable, str(exc), since)}
         except errors.ReplicateError as exc:
-            return _failed(to, str(exc))
-        begun = ready.threads().carry_out(actions)
-        return {
-            action.to: _answer(future.result())
-            for future, action in begun.items()
-        }
+            return {**refusals, **_failed(usable, str(exc))}
+        return {**refusals, **_done(ready.threads(), actions)}
+
+
+def _refusals(
+    ready: engine.Engine, to: Collection[str]
+) -> dict[str, Answer | Refusal]:
+    """Return which destinations cannot be used from here, and why."""
+    return {
+        name: Refusal(distributed.get_worker().address, problem)
+        for name, problem in ready.unusable.items()
+        if name in to
+    }
+
+
+def _done(
+    crew: thread_crew.ThreadCrew, actions: Sequence[plan.Action]
+) -> dict[str, Answer]:
+    """Carry out what is to be done with one image; return the ends."""
+    copies = [action.to for action in actions if action.verb is plan.Verb.COPY]
+    begun = {}
+    for action in actions:
+        if action.to in copies:
+            copies.remove(action.to)
+        begun[action.to] = crew.carry_out(action, copies)
+    return {name: _answer(future.result()) for name, future in begun.items()}
 
 
 def stop(key: str) -> None:
@@ -209,11 +241,16 @@ def _answer(outcome: outcomes.Outcome) -> Answer:
         outcome.result,
         outcome.reason,
         outcome.action.routine,
+        outcome.unanswered,
     )
 
 
-def _failed(to: Collection[str], reason: str) -> dict[str, Answer]:
-    answer = Answer(plan.Verb.FAIL, outcomes.Result.FAILED, reason, False)
+def _failed(
+    to: Collection[str], reason: str, unanswered: float = 0.0
+) -> dict[str, Answer | Refusal]:
+    answer = Answer(
+        plan.Verb.FAIL, outcomes.Result.FAILED, reason, False, unanswered
+    )
     return dict.fromkeys(to, answer)
 
 
@@ -227,18 +264,33 @@ def _engine(brief: Brief) -> engine.Engine:
             f'osc-glance-replicate is {version()} here and {brief.version} '
             'where the command runs: install the same'
         )
-    names = [to.name for to in brief.request.to]
-    connections = login.connect(
-        functools.partial(login.connect_to, brief.source), names
+    source, *others = brief.cloud_ids
+    connecting = {
+        to.name: background.start(_connect, to.name, there)
+        for to, there in zip(brief.request.to, others, strict=True)
+    }
+    return routes.between(
+        _connect(brief.source, source),
+        connecting,
+        brief.request,
+        patience=None,
     )
-    for name, connection, there in zip(
-        [brief.source, *names], connections, brief.cloud_ids, strict=True
-    ):
-        here = entries.cloud_id(connection)
-        if here != there:
-            raise errors.CloudError(
-                name,
-                f'the clouds.yaml here is another: it is {here}, and {there} '
-                'where the command runs',
-            )
-    return routes.between(connections, brief.request)
+
+
+def _connect(
+    name: str, there: entries.CloudId
+) -> openstack.connection.Connection:
+    """Connect to a cloud that the command means.
+
+    :param there: which cloud it is where the command runs
+    :raises CloudError: it cannot be used, or is another here
+    """
+    connection = login.connect_to(name)
+    here = entries.cloud_id(connection)
+    if here != there:
+        raise errors.CloudError(
+            name,
+            f'the clouds.yaml here is another: it is {here}, and {there} '
+            'where the command runs',
+        )
+    return connection

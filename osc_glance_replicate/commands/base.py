@@ -201,3 +201,11 @@ class ReplicateCommand(command.Lister):
 def for_people(parsed_args: argparse.Namespace) -> bool:
     """Return whether the output is for people rather than for programs."""
     return parsed_args.formatter not in ('json', 'yaml')
+
+
+def has_blanks(parsed_args: argparse.Namespace) -> bool:
+    """Return whether a field of a row may be left out in the output.
+
+    A script that reads lines would take what is there for an image.
+    """
+    return parsed_args.formatter not in ('csv', 'value')

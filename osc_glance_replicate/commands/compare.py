@@ -13,10 +13,15 @@
 """Compare the images of clouds."""
 
 import argparse
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from osc_glance_replicate.commands import base
 from osc_glance_replicate.commands import copying_options
 from osc_glance_replicate.commands import shared_options
+
+if TYPE_CHECKING:
+    from osc_glance_replicate.model import plan
 
 
 class CompareImages(base.ReplicateCommand):
@@ -74,11 +79,16 @@ class CompareImages(base.ReplicateCommand):
         request = options.Request(
             requests.selection(parsed_args), to, extra=parsed_args.extra
         )
-        return self.show(
-            plan_report.CompareReport(
-                show_all=parsed_args.show_all,
-                for_people=base.for_people(parsed_args),
-                fold=parsed_args.formatter == 'table',
-            ),
-            lambda: routes.to_any(self.own_cloud, request).actions(),
+        report = plan_report.CompareReport(
+            show_all=parsed_args.show_all,
+            for_people=base.for_people(parsed_args),
+            fold=parsed_args.formatter == 'table',
+            tell_unusable=base.has_blanks(parsed_args),
         )
+
+        def actions() -> Iterable['plan.Action']:
+            ready = routes.to_any(self.own_cloud, request)
+            report.unusable = ready.unusable
+            return ready.actions()
+
+        return self.show(report, actions)

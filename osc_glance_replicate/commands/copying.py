@@ -47,6 +47,7 @@ class CopyCommand(base.ReplicateCommand):
                 show_all=parsed_args.show_all,
                 for_people=base.for_people(parsed_args),
                 fold=parsed_args.formatter == 'table',
+                tell_unusable=base.has_blanks(parsed_args),
             ),
             lambda: self._outcomes(parsed_args),
         )
@@ -65,6 +66,7 @@ class CopyCommand(base.ReplicateCommand):
                 parsed_args.report, str(self.cmd_name), parsed_args.show_all
             )
         ready = self.engine(parsed_args)
+        self._report.unusable = ready.unusable
         wanted = False if parsed_args.dry_run else parsed_args.progress
         with progress.listening(
             self.app.stderr, wanted, self.app.options.verbose_level
@@ -83,4 +85,6 @@ class CopyCommand(base.ReplicateCommand):
             summary = [self._report.summary]
             if isinstance(self._report.trouble, Exception):
                 summary.append(str(self._report.trouble))
-            self._page.write('; '.join(filter(None, summary)))
+            self._page.write(
+                '; '.join(filter(None, summary)), self._report.unusable
+            )

@@ -65,5 +65,5 @@ class LivecopyImages(copying.CopyCommand):
         )
         crew = None
         if parsed_args.scheduler:
-            crew = hire.from_scheduler(parsed_args.scheduler, request)
+            crew = hire.from_scheduler(parsed_args.scheduler)
         return routes.to_clouds(self.own_cloud, request, crew)

@@ -56,11 +56,15 @@ class SizeImages(base.ReplicateCommand):
         if parsed_args.dump:
             to = requests.to_dump(parsed_args.dump)
         request = options.Request(requests.selection(parsed_args), to)
-        report = plan_report.SizeReport()
+        report = plan_report.SizeReport(
+            for_people=base.for_people(parsed_args),
+            tell_unusable=base.has_blanks(parsed_args),
+        )
 
         def actions() -> Iterable['plan.Action']:
             ready = routes.to_any(self.own_cloud, request)
             report.begin(ready.to)
+            report.unusable = ready.unusable
             return ready.actions()
 
         return self.show(report, actions)

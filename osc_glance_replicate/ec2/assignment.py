@@ -44,7 +44,7 @@ def identify(
     kept = _table(nova_map) if nova_map else []
     others = [row for path in nova_map_to for row in _table(path)]
     scheme = ec2_id.Scheme(short, {row.key: row.digits for row in kept})
-    cloud = routes.to_clouds(own, request)
+    cloud = routes.to_clouds(own, request, strict=True)
     source = cloud.source
     chosen = []
     problems = []

@@ -12,6 +12,7 @@
 
 """What is asked for, understood by the places that it is about."""
 
+from collections.abc import Sequence
 import dataclasses
 
 import openstack.connection
@@ -61,6 +62,18 @@ def selection_in(
             asked, owner=ownership.find(source, asked.owner)
         )
     return asked
+
+
+def refuse_unknown_owners(
+    destinations: Sequence[options.To], source: ownership.Projects
+) -> None:
+    """Refuse to map a project of the source that it does not have.
+
+    :raises ReplicateError: names it
+    """
+    for to in destinations:
+        for project, _ in to.replica.map_owners:
+            ownership.find(source, project)
 
 
 def template(

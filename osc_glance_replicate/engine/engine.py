@@ -17,10 +17,13 @@ from collections.abc import (
     Collection,
     Iterable,
     Iterator,
+    Mapping,
     Sequence,
 )
+import itertools
 import logging
 
+from osc_glance_replicate.engine import fleet
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import events
 from osc_glance_replicate.execution import runner
@@ -32,6 +35,7 @@ from osc_glance_replicate.model import ownership
 from osc_glance_replicate.model import plan
 from osc_glance_replicate import places
 from osc_glance_replicate.places import dump
+from osc_glance_replicate.places import patient
 from osc_glance_replicate.planning import alignment
 from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.planning import order
@@ -53,33 +57,38 @@ class Engine:
     :param assemble: returns the crew that moves data; threads of this
         process unless it is given, which do all else
     :ivar source: name of the source
-    :ivar to: names of the destinations; of the source itself where there
+    :ivar to: names of all destinations; of the source itself where there
         are none
+    :ivar unusable: why destinations cannot be used, by name; more of them may
+        come
     :ivar reading: how the data of images is read
     """
 
     def __init__(
         self,
         source: places.Source,
-        destinations: Sequence[places.Destination],
+        destinations: fleet.Fleet,
         planner: decisions.Planner,
         request: options.Request,
         read_through: bool = False,
         assemble: Callable[[], runner.Crew] | None = None,
     ) -> None:
         self._source = source
+        self._patient = patient.PatientPlace(source)
         self._assemble = assemble
-        self._destinations = destinations
+        self._fleet = destinations
         self._planner = planner
         self._request = request
         self.source = source.name
-        self.to = [place.name for place in destinations] or [source.name]
+        self.to = destinations.names or [source.name]
+        self.unusable: Mapping[str, str] = destinations.unusable
+        readings = request.run.transfers * max(1, len(destinations.names))
         self.reading = image_reading.Reading(
             source,
             request.run.retries,
             request.checks,
             bandwidth.Bandwidth(request.run.bandwidth),
-            image_reading.fair_block(request.run.transfers),
+            image_reading.fair_block(readings),
             read_through,
         )
 
@@ -89,53 +98,86 @@ class Engine:
         :raises ReplicateError: at once, when an image is not found or two
             clouds prove to be the same; later, when a place fails
         """
+        known = list(self._fleet.places.values())
+        if not self._fleet.names:
+            first = self._plan([])
+        else:
+            first = self._plan(known) if known else iter(())
+        return itertools.chain(first, self._late())
+
+    def _late(self) -> Iterator[plan.Action]:
+        """Plan for the destinations that could not be used at once."""
+        for place in self._fleet.late():
+            try:
+                yield from self._plan([place])
+            except errors.CloudError as exc:
+                self._fleet.lose(place.name, exc)
+
+    def _plan(
+        self, destinations: Sequence[places.Destination]
+    ) -> Iterator[plan.Action]:
+        """Plan for destinations, or as if to a cloud that has nothing."""
+        asked = self._asked(destinations)
         rows = alignment.rows(
             self._source,
-            self._destinations,
+            asked,
             self._planner.selection,
             whole=self._planner.extra,
             members=self._planner.members,
             own=self._planner.projects,
         )
-        if not self._destinations:
-            # As if to a cloud that has nothing.
+
+        def look_up(image_id: str) -> alignment.Row:
+            row = alignment.row(
+                self._patient, asked, image_id, self._planner.members
+            )
+            return row if destinations else [*row, None]
+
+        if not destinations:
             rows = ([*row, None] for row in rows)
         return order.Order(
-            self._planner, self.to, self._look_up, self._source.members
+            self._planner,
+            [place.name for place in destinations] or [self.source],
+            look_up,
+            self._patient.members,
+            self.unusable,
         ).actions(rows)
+
+    def _asked(
+        self, destinations: Iterable[places.Destination]
+    ) -> list[places.Place]:
+        """Return destinations as a plan asks them."""
+        return [
+            patient.PatientPlace(place, self._fleet.lose)
+            for place in destinations
+        ]
 
     def actions_from_scratch(self) -> Iterator[plan.Action]:
         """Plan as if to a cloud that has nothing."""
-        return Engine(self._source, [], self._planner, self._request).actions()
+        return Engine(
+            self._source, fleet.of([]), self._planner, self._request
+        ).actions()
 
     def everything(self) -> Iterator[tuple[str, image_record.Image]]:
         """Return all images of all places, whatever is selected.
 
         :returns: each with the name of its place
         """
-        places = [self._source, *self._destinations]
+        destinations = list(self._fleet.places.values())
         rows = alignment.rows(
             self._source,
-            self._destinations,
+            destinations,
             self._planner.selection,
             whole=True,
             own=self._planner.projects,
         )
+        names = [self.source, *self._fleet.places]
         return (
-            (place.name, image)
+            (name, image)
             for row in rows
-            for place, image in zip(places, row, strict=True)
+            for name, image in zip(names, row, strict=True)
             if image
         )
-
-    def _look_up(self, image_id: str) -> alignment.Row:
-        row = alignment.row(
-            self._source,
-            self._destinations,
-            image_id,
-            members=self._planner.members,
-        )
-        return row if self._destinations else [*row, None]
 
     def replicate(
         self, listener: events.Listener = events.Listener()
@@ -155,6 +197,8 @@ class Engine:
             transfers=self._request.run.transfers,
             fail_fast=self._request.run.fail_fast,
             listener=listener,
+            greet=lambda to: self._fleet.places[to].greet(),
+            several=len(self._fleet.names) > 1,
         ).run(actions)
 
     def _to_carry_out(self) -> Iterable[plan.Action]:
@@ -169,10 +213,7 @@ class Engine:
         :param listener: told how it goes
         """
         return thread_crew.ThreadCrew(
-            {place.name: place for place in self._destinations},
-            self._planner,
-            self.reading,
-            listener,
+            self._fleet.places, self._planner, self.reading, listener
         )
 
     def actions_on(
@@ -184,20 +225,26 @@ class Engine:
     ) -> list[plan.Action]:
         """Plan for one image alone, as it is by now.
 
-        :param to: names of the destinations in question
+        :param to: names of the destinations in question, which can be used
         :param referred: another image needs it
         :param capped: it gets no more visibility than it has at its source
         :raises PlaceError: it is not there any more, or a place fails
         """
-        image, *replicas = self._look_up(image_id)
+        destinations = [
+            patient.PatientPlace(place)
+            for name, place in self._fleet.places.items()
+            if name in to
+        ]
+        image, *replicas = alignment.row(
+            self._patient, destinations, image_id, self._planner.members
+        )
         if not image:
             raise errors.PlaceError(
                 self.source, f'{image_id} is not there any more'
             )
         return [
-            self._planner.decide(image, replica, name, referred, capped)
-            for name, replica in zip(self.to, replicas, strict=True)
-            if name in to
+            self._planner.decide(image, replica, place.name, referred, capped)
+            for place, replica in zip(destinations, replicas, strict=True)
         ]
 
 
@@ -215,7 +262,9 @@ class DumpEngine(Engine):
         planner: decisions.Planner,
         request: options.Request,
     ) -> None:
-        super().__init__(source, [destination], planner, request)
+        there = planner.at(destination.name)
+        destinations = fleet.of([fleet.Ready(destination, there)])
+        super().__init__(source, destinations, planner, request)
         self._dump = destination
         self._projects = projects
 

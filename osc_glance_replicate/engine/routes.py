@@ -13,11 +13,13 @@
 """From a request to an engine between the places that it names."""
 
 from collections.abc import Callable, Mapping, Sequence
+import concurrent.futures
 import dataclasses
 import logging
 
 import openstack.connection
 
+from osc_glance_replicate import background
 from osc_glance_replicate.clouds import endpoints
 from osc_glance_replicate.clouds import entries
 from osc_glance_replicate.clouds import login
@@ -25,6 +27,7 @@ from osc_glance_replicate.clouds import projects
 from osc_glance_replicate.clouds import runners
 from osc_glance_replicate.engine import criteria
 from osc_glance_replicate.engine import engine
+from osc_glance_replicate.engine import fleet
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import runner
 from osc_glance_replicate.model import image_selection
@@ -44,66 +47,105 @@ LOG = logging.getLogger(__name__)
 #: Connects to the command's own cloud.
 OwnCloud = Callable[[], openstack.connection.Connection]
 
-#: From the connections, the source's first, to what assembles a crew.
+#: From the request and the connections, the source's first, to what assembles
+#: a crew.
 Hire = Callable[
-    [Sequence[openstack.connection.Connection]], Callable[[], runner.Crew]
+    [options.Request, Sequence[openstack.connection.Connection]],
+    Callable[[], runner.Crew],
+]
+
+#: Connections that are being made, by the names of the clouds.
+Connecting = Mapping[
+    str, concurrent.futures.Future[openstack.connection.Connection]
 ]
 
 
 def to_clouds(
-    own: OwnCloud, request: options.Request, hire: Hire | None = None
+    own: OwnCloud,
+    request: options.Request,
+    hire: Hire | None = None,
+    strict: bool = False,
 ) -> engine.Engine:
     """Get ready to replicate from the command's own cloud to others.
 
     :param hire: finds who copies, unless it is this process
+    :param strict: whether the run ends where any destination cannot be used
     :raises ReplicateError: a cloud or a project cannot be used
     """
-    connections = login.connect(own, [to.name for to in request.to])
-    return between(connections, request, hire)
+    names = [to.name for to in request.to]
+    entries.refuse_unknown(names)
+    logins = login.Logins()
+    connecting = {
+        name: background.start(logins.connect, name) for name in names
+    }
+    strict = strict or request.run.fail_fast or len(names) < 2
+    return between(own(), connecting, request, hire, strict)
 
 
 def between(
-    connections: Sequence[openstack.connection.Connection],
+    own: openstack.connection.Connection,
+    connecting: Connecting,
     request: options.Request,
     hire: Hire | None = None,
+    strict: bool = False,
+    patience: float | None = fleet.PATIENCE,
 ) -> engine.Engine:
     """Get ready to replicate from one cloud to others.
 
-    :param connections: to the source and to the destinations, in their order
+    :param own: connection to the source
+    :param connecting: the destinations
     :param hire: finds who copies, unless it is this process
+    :param strict: whether the run ends where any destination cannot be used
+    :param patience: seconds that destinations wait for others; None for no
+        limit
     :raises ReplicateError: a cloud or a project cannot be used
     """
-    own, *others = connections
     name = own.config.name
-    names = [to.name for to in request.to]
-    endpoints.refuse_same([name, *names], connections)
     entries.warn_of_environment(own)
-    source = glance.Source(_image_api(name, own, request))
-    where = [
-        criteria.delivered(to, own, connection)
-        for to, connection in zip(request.to, others, strict=True)
-    ]
-    destinations = [
-        _destination(to, connection, request)
-        for to, connection in zip(where, others, strict=True)
-    ]
-    selection = criteria.selection_of(own, source, request.selection)
+    readings = request.run.transfers * max(1, len(request.to))
+    source = glance.Source(_image_api(name, own, readings))
     known = projects.KeystoneProjects(name, own)
-    by_name = {
-        to.name: _rules(to, known, connection, place, lambda: source.clock)
-        for to, connection, place in zip(
-            where, others, destinations, strict=True
+    criteria.refuse_unknown_owners(request.to, known)
+
+    def prepare(to: options.To) -> fleet.Ready:
+        connection = connecting[to.name].result()
+        to = criteria.delivered(to, own, connection)
+        place = _destination(to, connection, request)
+        there = _rules(to, known, connection, place, lambda: source.clock)
+        return fleet.Ready(place, there, connection)
+
+    def accept(to: str, before: Mapping[str, fleet.Ready]) -> None:
+        others = {each: ready.connection for each, ready in before.items()}
+        everyone = {name: own, **others, to: destinations.ready[to].connection}
+        endpoints.refuse_same(
+            list(everyone), list(filter(None, everyone.values()))
         )
-    }
-    if not destinations:
+
+    destinations = fleet.Fleet(
+        {to.name: background.start(prepare, to) for to in request.to},
+        strict,
+        accept,
+    )
+    destinations.wait(None if hire else patience)
+    selection = criteria.selection_of(own, source, request.selection)
+    by_name = destinations.rules
+    if not request.to:
         # What a cloud holds is counted, whether it boots elsewhere or not.
-        by_name[name] = rules.Rules(at_rest=True)
+        by_name = {name: rules.Rules(at_rest=True)}
+    assemble = None
+    if hire and destinations.ready:
+        ready = [to for to in request.to if to.name in destinations.places]
+        connections = [destinations.ready[to.name].connection for to in ready]
+        assemble = hire(
+            dataclasses.replace(request, to=ready),
+            [own, *filter(None, connections)],
+        )
     return engine.Engine(
         source,
         destinations,
         _planner(request, selection, by_name, runners.of(name, own)),
         request,
-        assemble=hire(connections) if hire else None,
+        assemble=assemble,
     )
 
 
@@ -126,10 +168,10 @@ def to_dump(own: OwnCloud, request: options.Request) -> engine.Engine:
     """
     (to,) = request.to
     destination = dump.Destination(to.name)
-    (connection,) = login.connect(own, ())
+    connection = own()
     entries.warn_of_environment(connection)
     name = connection.config.name
-    source = glance.Source(_image_api(name, connection, request))
+    source = glance.Source(_image_api(name, connection, request.run.transfers))
     # A dump is to be what the cloud holds, and nobody works in it.
     at_rest = rules.Rules(
         replica_template.Template(
@@ -170,18 +212,18 @@ def from_dump(
             len(unfinished),
             unfinished[0],
         )
-    (connection,) = login.connect(own, ())
+    connection = own()
     entries.warn_of_environment(connection)
     name = connection.config.name
     (to,) = request.to
     to = dataclasses.replace(to, name=name)
     destination = _destination(to, connection, request)
     selection = criteria.selection_in(source, request.selection)
-    by_name = {name: _rules(to, source, connection, destination)}
+    there = _rules(to, source, connection, destination)
     return engine.Engine(
         source,
-        [destination],
-        _planner(request, selection, by_name),
+        fleet.of([fleet.Ready(destination, there)]),
+        _planner(request, selection, {name: there}),
         request,
         read_through=True,
     )
@@ -236,7 +278,7 @@ def _destination(
     connection: openstack.connection.Connection,
     request: options.Request,
 ) -> glance.Destination:
-    api = _image_api(to.name, connection, request)
+    api = _image_api(to.name, connection, request.run.transfers)
     imports.check(api, to.delivery)
     runner = runners.of(to.name, connection)
     return glance.Destination(api, runner, to.delivery)
@@ -245,7 +287,7 @@ def _destination(
 def _image_api(
     name: str,
     connection: openstack.connection.Connection,
-    request: options.Request,
+    transfers: int,
 ) -> image_api.ImageApi:
-    login.limit(connection, request.run.transfers)
+    login.limit(connection, transfers)
     return image_api.ImageApi(name, connection)

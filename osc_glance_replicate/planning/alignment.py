@@ -98,7 +98,7 @@ def find(
 
 
 def row(
-    source: places.Source,
+    source: places.Place,
     destinations: Sequence[places.Place],
     image_id: str,
     members: bool = False,

@@ -14,6 +14,7 @@
 
 from collections.abc import (
     Callable,
+    Container,
     Iterable,
     Iterator,
     Mapping,
@@ -52,6 +53,8 @@ class Order:
     :param to: names of the destinations, in the order of the rows
     :param look_up: returns the row of the image of an ID
     :param members: returns the members of an image of the source
+    :param lost: names of the destinations that cannot be asked any more, for
+        which nothing more is planned; it may change
     """
 
     def __init__(
@@ -60,11 +63,13 @@ class Order:
         to: Sequence[str],
         look_up: Callable[[str], alignment.Row],
         members: company.Members = company.nobody,
+        lost: Container[str] = (),
     ) -> None:
         self._planner = planner
         self._to = to
         self._look_up = functools.cache(look_up)
         self._company = company.Company(planner, members)
+        self._lost = lost
         self._named: set[str] = set()
         #: The rows of selected images that need others, by ID.
         self._kept: dict[str, alignment.Row] = {}
@@ -127,6 +132,7 @@ class Order:
         for to, replica in zip(self._to, row[1:], strict=True):
             if (
                 replica
+                and to not in self._lost
                 and self._planner.extra
                 and self._planner.selection.matches(replica)
             ):
@@ -140,7 +146,8 @@ class Order:
         image, *replicas = row
         if image:
             for to, replica in zip(self._to, replicas, strict=True):
-                yield self._judge(image, replica, to, standing)
+                if to not in self._lost:
+                    yield self._judge(image, replica, to, standing)
 
     def _judge(
         self,

@@ -34,6 +34,8 @@ class CountingListener(events.Listener):
         self.images = self.done = self.size = 0
         self.failed = self.retries = 0
         self.complete = False
+        #: Names of the destinations that are down.
+        self._down: list[str] = []
         self._lock = threading.Lock()
         self._to_do: dict[plan.Key, int] = {}
 
@@ -48,6 +50,16 @@ class CountingListener(events.Listener):
     def all_planned(self) -> None:
         with self._lock:
             self.complete = True
+            self._show_counts()
+
+    def down(self, to: str, words: str) -> None:
+        with self._lock:
+            self._down.append(to)
+            self._show_counts()
+
+    def up(self, to: str) -> None:
+        with self._lock:
+            self._down.remove(to)
             self._show_counts()
 
     def _show_counts(self) -> None:
@@ -76,6 +88,7 @@ class CountingListener(events.Listener):
         parts = [f'{self.done} of {self.images}{more} images']
         if self.failed:
             parts.append(f'{self.failed} failed')
+        parts += [f'{to} is down' for to in self._down]
         if self.retries:
             parts.append(f'{self.retries} retried')
         return ', '.join(parts)

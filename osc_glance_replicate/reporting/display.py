@@ -161,6 +161,14 @@ class Display(counts.CountingListener):
         words = legible.text(trouble)
         self._print(f'trying again: {counts.title(action)}: {words}')
 
+    def put_off(self, action: plan.Action) -> None:
+        key = action.key
+        with self._lock:
+            self._advance(-self._sent.pop(key, 0))
+            self._checking.discard(key)
+            if (line := self._lines.pop(key, None)) is not None:
+                self._progress.remove_task(line)
+
     def ended(self, outcome: outcomes.Outcome) -> None:
         key = outcome.action.key
         with self._lock:

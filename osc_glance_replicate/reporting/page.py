@@ -13,7 +13,7 @@
 """A run as one HTML page that needs no other file, for a ticket, say."""
 
 import collections
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 import contextlib
 import datetime
 import pathlib
@@ -63,6 +63,8 @@ class Page(events.Listener):
         self._lock = threading.Lock()
         self._begun: dict[plan.Key, float] = {}
         self._images: list[timeline.TimedOutcome] = []
+        #: What was wrong with a destination, by its name.
+        self._troubles: dict[str, str] = {}
         start = datetime.datetime.now(datetime.UTC)
         self._when = start.strftime('%Y-%m-%d %H:%M:%S UTC')
         self._zero = time.monotonic()
@@ -70,6 +72,14 @@ class Page(events.Listener):
     def begun(self, action: plan.Action) -> None:
         with self._lock:
             self._begun.setdefault(action.key, self._now())
+
+    def down(self, to: str, words: str) -> None:
+        with self._lock:
+            self._troubles[to] = words
+
+    def up(self, to: str) -> None:
+        with self._lock:
+            self._troubles[to] += ', and back since'
 
     def ended(self, outcome: outcomes.Outcome) -> None:
         with self._lock:
@@ -85,14 +95,15 @@ class Page(events.Listener):
     def _now(self) -> float:
         return time.monotonic() - self._zero
 
-    def write(self, summary: str) -> None:
+    def write(self, summary: str, unusable: Mapping[str, str] = {}) -> None:
         """Write the file.
 
         :param summary: of the run, in one line
+        :param unusable: why destinations could not be used, by name
         :raises ReplicateError: it cannot be written
         """
         with self._named_in_errors():
-            self._file.write(self._html(summary))
+            self._file.write(self._html(summary, unusable))
 
     @contextlib.contextmanager
     def _named_in_errors(self) -> Iterator[None]:
@@ -103,7 +114,7 @@ class Page(events.Listener):
                 f'Cannot write the report to {self._path}: {exc.strerror}'
             ) from exc
 
-    def _html(self, summary: str) -> bytes:
+    def _html(self, summary: str, unusable: Mapping[str, str]) -> bytes:
         html = ElementTree.Element('html', lang='en')
         head = markup.add(html, 'head')
         markup.add(head, 'meta', charset='utf-8')
@@ -115,6 +126,7 @@ class Page(events.Listener):
         markup.add(body, 'h1', self.title)
         markup.add(body, 'p', summary)
         self._add_totals(body)
+        _add_troubles(body, {**self._troubles, **unusable})
         failures = [i for i in self._images if i.outcome.result.is_failure]
         _add_table(body, 'What failed', failures)
         moved = [image for image in self._images if image.seconds]
@@ -141,6 +153,17 @@ class Page(events.Listener):
             entry = markup.add(totals, 'div')
             markup.add(entry, 'dt', title)
             markup.add(entry, 'dd', text)
+
+
+def _add_troubles(
+    parent: ElementTree.Element, troubles: Mapping[str, str]
+) -> None:
+    if not troubles:
+        return
+    markup.add(parent, 'h2', 'Destinations in trouble')
+    listed = markup.add(parent, 'ul')
+    for words in troubles.values():
+        markup.add(listed, 'li', errors.printable(words))
 
 
 def _add_table(

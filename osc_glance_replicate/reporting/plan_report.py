@@ -37,6 +37,8 @@ class _Difference(enum.StrEnum):
     EXTRA = 'extra'
     #: It cannot be told.
     FAILED = 'failed'
+    #: The destination could not be asked.
+    UNKNOWN = 'unknown'
 
 
 class CompareReport(report.Report[plan.Action]):
@@ -62,7 +64,12 @@ class CompareReport(report.Report[plan.Action]):
                     difference.value,
                     self._detail(action),
                 )
-                yield from self._shown(action, action.reason, row)
+                yield from self._shown(
+                    report.others(action, action.reason), row
+                )
+
+    def _unusable_row(self, to: str, problem: str) -> tuple[Any, ...]:
+        return None, None, to, _Difference.UNKNOWN.value, problem
 
     def _detail(self, action: plan.Action) -> Any:
         """Return the differences: as a text, or as data."""
@@ -89,6 +96,8 @@ class CompareReport(report.Report[plan.Action]):
 
     def _summary(self) -> str:
         counts = self._counted() or 'no images'
+        if self.unusable:
+            counts += f'; {_Difference.UNKNOWN}: {", ".join(self.unusable)}'
         if not self._left_out:
             return counts
         return (
@@ -97,12 +106,12 @@ class CompareReport(report.Report[plan.Action]):
         )
 
     def _advice(self) -> str:
-        if self._counts[_Difference.FAILED]:
+        if self._counts[_Difference.FAILED] or self.unusable:
             return 'see Detail, mend it and run the same command again'
         return ''
 
     def _exit_code(self) -> int:
-        if self._counts[_Difference.FAILED]:
+        if self._counts[_Difference.FAILED] or self.unusable:
             return 1
         return DIFFERENT if set(self._counts) - {_Difference.SAME} else 0
 
@@ -148,9 +157,16 @@ class SizeReport(report.Report[plan.Action]):
             self._sizes[action.to] += action.to_read
         # Not before the plan has come to its end: half a sum is no sum.
         for to, size in self._sizes.items():
-            yield to, self._images[to], size, filesize.decimal(size)
+            if to not in self.unusable:
+                yield to, self._images[to], size, filesize.decimal(size)
+
+    def _unusable_row(self, to: str, problem: str) -> tuple[Any, ...]:
+        return to, None, None, None
 
     def _summary(self) -> str:
-        if not self._failures:
-            return ''
-        return f'{self._failures} not counted; compare tells why'
+        told = []
+        if self._failures:
+            told.append(f'{self._failures} not counted; compare tells why')
+        if self.unusable:
+            told.append(f'not known: {", ".join(self.unusable)}')
+        return '; '.join(told)

@@ -14,7 +14,8 @@
 
 import abc
 import collections
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import dataclasses
 import time
 from typing import Any, Generic, TypeVar
 
@@ -35,13 +36,48 @@ _READS = frozenset(
 )
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Alike:
+    """What rows have in common that are folded into one.
+
+    :param reason: of each of them
+    :param project: to which all of it belongs at the destination, if to one
+    """
+
+    to: str
+    reason: str
+    project: str = ''
+
+    def words(self, count: int) -> str:
+        """Return what is told of so many images."""
+        if self.project:
+            return (
+                f'{count} belong to project {self.project} there: run as it, '
+                'or --owner as before'
+            )
+        head, sign, tail = self.reason.rpartition(outcomes.NOT_TRIED)
+        if sign and not tail:
+            return f'{head}{count} images {outcomes.NOT_TRIED}'
+        return f'{count} images: {self.reason}'
+
+
+def others(action: plan.Action, reason: str) -> _Alike | None:
+    """Return what rows of another's images have in common."""
+    if action.foreign and reason == plan.belongs_to(action.foreign):
+        return _Alike(action.to, reason, action.foreign)
+    return None
+
+
 class Report(abc.ABC, Generic[_Item]):
     """What a verb reports: on stdout, on stderr and to the shell.
 
     :param show_all: show the rows that need no attention, too
     :param for_people: write values so that people can read them and a
         terminal is safe; else as they are, and whole, for JSON and YAML
-    :param fold: write one row for all that belongs to the same other project
+    :param fold: write one row for all that is alike and nobody reads twice:
+        what belongs to the same other project, or got no answer
+    :param tell_unusable: write a row for each destination that cannot be used
+    :ivar unusable: why such a destination cannot be used, by its name
     """
 
     columns: tuple[str, ...]
@@ -52,11 +88,14 @@ class Report(abc.ABC, Generic[_Item]):
         show_all: bool = False,
         for_people: bool = True,
         fold: bool = False,
+        tell_unusable: bool = True,
     ) -> None:
         self._show_all = show_all
         self._fold = fold and not show_all
-        #: By destination and project, the rows of what is another's there.
-        self._folded: dict[plan.Key, list[tuple[Any, ...]]] = {}
+        self._tell_unusable = tell_unusable
+        self.unusable: Mapping[str, str] = {}
+        #: By what is told of all of them, rows that are alike.
+        self._folded: dict[_Alike, list[tuple[Any, ...]]] = {}
         self._for_people = for_people
         self._counts: collections.Counter[str] = collections.Counter()
         self._failures = self._bytes = 0
@@ -80,26 +119,33 @@ class Report(abc.ABC, Generic[_Item]):
             yield from self._rows(items())
         except (Exception, signals.Ended) as exc:
             self.trouble = exc
-        for (_, project), rows in self._folded.items():
+        for alike, rows in self._folded.items():
             if len(rows) > 1:
-                told = (
-                    f'{len(rows)} belong to project {project} there: run as '
-                    'it, or --owner as before'
-                )
                 # All of them have the same words about where, and what.
                 where = rows[0][-3:-1]
                 blank = [''] * (len(self.columns) - 3)
+                told = alike.words(len(rows))
                 rows = [(*blank, *where, self._text(told))]
             yield from rows
+        if self._tell_unusable:
+            for to, problem in self.unusable.items():
+                row = self._unusable_row(to, self._text(problem))
+                empty = '' if self._for_people else None
+                yield tuple(empty if cell is None else cell for cell in row)
+
+    def _unusable_row(self, to: str, problem: str) -> tuple[Any, ...]:
+        """Return what is told of a destination that cannot be used.
+
+        :returns: the fields; None for one that does not apply
+        """
+        raise NotImplementedError
 
     def _shown(
-        self, action: plan.Action, reason: str, row: tuple[Any, ...]
+        self, alike: '_Alike | None', row: tuple[Any, ...]
     ) -> Iterator[tuple[Any, ...]]:
         """Yield a row, unless it is folded into another one at the end."""
-        alike = plan.belongs_to(action.foreign)
-        if self._fold and action.foreign and reason == alike:
-            key = action.to, action.foreign
-            self._folded.setdefault(key, []).append(row)
+        if self._fold and alike:
+            self._folded.setdefault(alike, []).append(row)
         else:
             yield row
 
@@ -139,7 +185,7 @@ class Report(abc.ABC, Generic[_Item]):
 
     def _exit_code(self) -> int:
         """Return the exit code of a run that came to its end."""
-        return int(bool(self._failures or self.problems))
+        return int(bool(self._failures or self.problems or self.unusable))
 
     def _text(self, value: object) -> str:
         return legible.text(value) if self._for_people else str(value)
@@ -191,10 +237,18 @@ class CopyReport(Report[outcomes.Outcome]):
                     result.value,
                     self._text(outcome.reason),
                 )
-                yield from self._shown(outcome.action, outcome.reason, row)
+                alike = others(outcome.action, outcome.reason)
+                if outcome.unanswered:
+                    alike = _Alike(outcome.action.to, outcome.reason)
+                yield from self._shown(alike, row)
+
+    def _unusable_row(self, to: str, problem: str) -> tuple[Any, ...]:
+        return None, None, None, to, outcomes.Result.FAILED.value, problem
 
     def _summary(self) -> str:
         counts = self._counted() or 'no images'
+        if self.unusable:
+            counts += f'; not used: {", ".join(self.unusable)}'
         size = filesize.decimal(self._bytes)
         if self._dry_run:
             return f'Dry run: {counts}; {size} to copy'
@@ -203,13 +257,15 @@ class CopyReport(Report[outcomes.Outcome]):
     def _advice(self) -> str:
         if self._interrupted:
             return 'interrupted: run the same command again for the rest'
-        if self._failures:
+        if self._failures or self.unusable:
             again = '' if self._dry_run else ' and run the same command again'
             return f'see Reason, mend it{again}'
         return ''
 
     def _exit_code(self) -> int:
-        return 0 if self._dry_run else super()._exit_code()
+        if self._dry_run and not self.unusable:
+            return 0
+        return super()._exit_code()
 
 
 class VerifyReport(Report[verify.Finding]):

@@ -17,7 +17,6 @@ import testtools
 
 from osc_glance_replicate.cluster import hire
 from osc_glance_replicate import errors
-from osc_glance_replicate.model import options
 
 
 class TestFromScheduler(testtools.TestCase):
@@ -29,6 +28,5 @@ class TestFromScheduler(testtools.TestCase):
             errors.ReplicateError,
             hire.from_scheduler,
             'tls://host:8786',
-            options.Request(),
         )
         self.assertIn("pip install 'osc-glance-replicate[dask]'", str(error))

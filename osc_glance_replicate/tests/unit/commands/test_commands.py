@@ -80,6 +80,13 @@ class TestVerbs(testtools.TestCase):
         def own_cloud():
             raise trouble
 
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'osc_glance_replicate.clouds.entries.refuse_unknown',
+                lambda names: None,
+            )
+        )
+
         for verb, lines in arguments.items():
             (entry,) = entries.select(name=f'image_replicate_{verb}')
             for line in lines:

@@ -13,6 +13,7 @@
 import os
 
 from osc_glance_replicate.engine import engine
+from osc_glance_replicate.engine import fleet
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import thread_crew
 from osc_glance_replicate.model import image_selection
@@ -20,6 +21,7 @@ from osc_glance_replicate.model import options
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.places import dump
 from osc_glance_replicate.planning import decisions
+from osc_glance_replicate.planning import rules
 from osc_glance_replicate.tests.doubles import dumps
 from osc_glance_replicate.tests.doubles import projects
 
@@ -66,9 +68,9 @@ class TestReplicate(EngineTest):
         moved = []
 
         class Movers(thread_crew.ThreadCrew):
-            def carry_out(self, group):
-                moved.extend(action.image.id for action in group)
-                return super().carry_out(group)
+            def carry_out(self, action, others=()):
+                moved.append(action.image.id)
+                return super().carry_out(action, others)
 
         kept = self.put_image(1)
         self.results(self.engine())
@@ -80,7 +82,7 @@ class TestReplicate(EngineTest):
         planner = decisions.Planner(image_selection.Selection())
         ready = engine.Engine(
             self.place,
-            [destination],
+            fleet.of([fleet.Ready(destination, rules.Rules())]),
             planner,
             options.Request(),
             assemble=lambda: Movers(
@@ -110,7 +112,9 @@ class TestPlan(EngineTest):
     def looking(self, destinations):
         return engine.Engine(
             self.place,
-            destinations,
+            fleet.of(
+                fleet.Ready(place, rules.Rules()) for place in destinations
+            ),
             decisions.Planner(image_selection.Selection()),
             options.Request(),
         )

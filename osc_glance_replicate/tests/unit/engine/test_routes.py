@@ -10,6 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import concurrent.futures
 import dataclasses
 import os
 from unittest import mock
@@ -17,6 +18,7 @@ from unittest import mock
 import fixtures
 import testtools
 
+from osc_glance_replicate import background
 from osc_glance_replicate.engine import routes
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import options
@@ -49,6 +51,14 @@ class Clouds:
     def own(self):
         return self.connect('master')
 
+    def between(self, request):
+        """Get ready to replicate to the clouds of a request."""
+        connecting = {
+            to.name: background.start(self.connect, to.name)
+            for to in request.to
+        }
+        return routes.between(self.own(), connecting, request)
+
     def assert_rules(self, route, to):
         """A cloud that is led to gets what was asked for."""
         rules = route._planner.at(to.name)
@@ -58,7 +68,7 @@ class Clouds:
         self.assertEqual({f'p-{to.name}'}, rules.runner.owners)
         self.assertEqual(to.delivery, rules.delivery)
         self.assertEqual(FORMATS, rules.formats())
-        (place,) = (p for p in route._destinations if p.name == to.name)
+        place = route._fleet.places[to.name]
         self.assertEqual(f'p-{to.name}', place.runner.project)
         self.assertEqual(to.delivery, place._delivery)
 
@@ -71,10 +81,7 @@ class TestBetween(Clouds, testtools.TestCase):
             options.To('members', options.Replica(members=True)),
             options.To('stores', delivery=STORES),
         ]
-        route = routes.between(
-            [self.own(), *(self.connect(each.name) for each in to)],
-            options.Request(to=to),
-        )
+        route = self.between(options.Request(to=to))
         self.assertEqual('master', route.source)
         self.assertEqual([each.name for each in to], route.to)
         self.assertFalse(route.reading.read_through)
@@ -83,17 +90,14 @@ class TestBetween(Clouds, testtools.TestCase):
 
     def test_clocks_are_compared(self):
         to = [options.To('slave')]
-        route = routes.between(
-            [self.own(), self.connect('slave')], options.Request(to=to)
-        )
+        route = self.between(options.Request(to=to))
         route._source._api.clock.ahead = 10
-        route._destinations[0]._api.clock.ahead = 25
+        route._fleet.places['slave']._api.clock.ahead = 25
         self.assertEqual(15, route._planner.at('slave').ahead())
 
     def test_plan_is_as_asked_for(self):
         for asked in False, True:
-            planner = routes.between(
-                [self.own()],
+            planner = self.between(
                 options.Request(
                     run=options.Run(metadata_only=asked), extra=asked
                 ),
@@ -102,7 +106,7 @@ class TestBetween(Clouds, testtools.TestCase):
             self.assertEqual(asked, planner.extra)
 
     def test_cloud_alone_is_only_counted(self):
-        route = routes.between([self.own()], options.Request())
+        route = self.between(options.Request())
         self.assertEqual(['master'], route.to)
         self.assertTrue(route._planner.at('master').at_rest)
 
@@ -112,15 +116,23 @@ class TestBetween(Clouds, testtools.TestCase):
         def assemble():
             raise AssertionError('nobody is to copy yet')
 
-        def hire(connections):
-            hired.extend(connections)
+        def hire(request, connections):
+            hired.append([to.name for to in request.to])
+            hired.append([each.config.name for each in connections])
             return assemble
 
-        route = routes.to_clouds(self.own, options.Request(), hire)
+        request = options.Request(to=[options.To('dead'), options.To('slave')])
+        dead = concurrent.futures.Future()
+        dead.set_exception(errors.CloudError('dead', 'is down'))
+        slave = background.start(self.connect, 'slave')
+        route = routes.between(
+            self.own(), {'dead': dead, 'slave': slave}, request, hire
+        )
         self.assertIs(assemble, route._assemble)
-        self.assertEqual(['master'], [each.config.name for each in hired])
-        route = routes.to_clouds(self.own, options.Request())
-        self.assertIsNone(route._assemble)
+        # Who cannot be used here is none of theirs.
+        self.assertEqual([['slave'], ['master', 'slave']], hired)
+        self.assertEqual(['dead'], list(route.unusable))
+        self.assertIsNone(self.between(options.Request())._assemble)
 
 
 class TestToDump(Clouds, dumps.FilesTest):
