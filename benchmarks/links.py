@@ -169,7 +169,7 @@ class _Lane:
             with contextlib.suppress(OSError):
                 sink.write(block)
                 await sink.drain()
-        if sink.can_write_eof():
+        with contextlib.suppress(OSError):
             sink.write_eof()
 
 

@@ -24,6 +24,7 @@ from osc_glance_replicate import places
 from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.transfer import fan_out
 from osc_glance_replicate.transfer import image_reading
+from osc_glance_replicate.transfer import shared_buffer
 
 
 class ThreadCrew:
@@ -45,6 +46,7 @@ class ThreadCrew:
         self._planner = planner
         self._reading = reading
         self._listener = listener
+        self._buffer = shared_buffer.SharedBuffer(reading.block)
         #: What is read for several destinations, by the ID of the image.
         self._shared: dict[str, fan_out.FanOut] = {}
         self._down: set[str] = set()
@@ -87,24 +89,32 @@ class ThreadCrew:
         self, action: plan.Action, others: Collection[str]
     ) -> fan_out.FanOut | None:
         """Read an image once if it is to be copied several times."""
-        image_id = action.image.id
         if not self._can_share(action):
             return None
-        shared = self._shared.pop(image_id, None)
+        image_id = action.image.id
+        shared = self._shared.get(image_id)
         to = [name for name in others if not self._destinations[name].fetch]
-        if not shared or not shared.expects(action.to):
-            if not to:
-                return None
-            everyone = [action.to, *to]
-            inspect = any(self._destinations[n].inspects for n in everyone)
-            shared = fan_out.FanOut(
-                functools.partial(self._reading.open, action.image, inspect),
-                everyone,
-            )
-        if to:
-            self._shared[image_id] = shared
+        if not to:
+            self._shared.pop(image_id, None)
+        if shared and shared.expects(action.to):
+            return shared
+        if not to or (shared and any(map(shared.expects, to))):
+            return None
+        shared = self._shared[image_id] = self._fan_out(action, to)
         return shared
 
     def _can_share(self, action: plan.Action) -> bool:
         fetches = self._destinations[action.to].fetch
         return action.verb is plan.Verb.COPY and not fetches
+
+    def _fan_out(
+        self, action: plan.Action, others: Collection[str]
+    ) -> fan_out.FanOut:
+        to = [action.to, *others]
+        inspect = any(self._destinations[name].inspects for name in to)
+        return fan_out.FanOut(
+            functools.partial(self._reading.open, action.image, inspect),
+            to,
+            self._buffer,
+            self._reading.stop,
+        )

@@ -33,7 +33,7 @@ MAX_BLOCK = 1024 * 1024
 #: At the least: 16 KiB cost three times the CPU (see fact-block-size).
 _MIN_BLOCK = 128 * 1024
 
-#: Bytes that are read at a time by all transfers. Each has three such blocks.
+#: Bytes that are read at a time by all readings. Each has three such blocks.
 _ALL_BLOCKS = 3 * 1024 * 1024
 
 
@@ -99,10 +99,11 @@ class Reading:
         )
 
 
-def fair_block(transfers: int) -> int:
+def fair_block(readings: int) -> int:
     """Return a size of blocks that keeps the memory of a run within bounds.
 
-    :param transfers: number of images at a time
+    :param readings: number of those at a time, at the most: there may be one
+        for each destination of each image
     :returns: bytes
     """
-    return max(_MIN_BLOCK, min(MAX_BLOCK, _ALL_BLOCKS // transfers))
+    return max(_MIN_BLOCK, min(MAX_BLOCK, _ALL_BLOCKS // readings))

@@ -25,8 +25,8 @@ from osc_glance_replicate import retry
 from osc_glance_replicate.tests.doubles import clocks
 from osc_glance_replicate.tests.doubles import places
 from osc_glance_replicate.tests.doubles import samples
-from osc_glance_replicate.transfer import fan_out
 from osc_glance_replicate.transfer import image_reading
+from osc_glance_replicate.transfer import shared_buffer
 
 _PATIENCE = clocks.PATIENCE
 DATA = bytes(range(256)) * 400
@@ -37,8 +37,9 @@ class TestFan(testtools.TestCase):
     def setUp(self):
         super().setUp()
         for name, value in (
-            (f'{fan_out.__name__}._STRAGGLER_TIMEOUT', _PATIENCE),
-            (f'{fan_out.__name__}._MAX_LEAD', 2000),
+            (f'{shared_buffer.__name__}._PATIENCE', _PATIENCE),
+            (f'{shared_buffer.__name__}._SILENCE', _PATIENCE),
+            (f'{shared_buffer.__name__}.MAX_BYTES', 10000),
             (f'{retry.__name__}._FIRST_DELAY', 0.01),
         ):
             self.useFixture(fixtures.MonkeyPatch(name, value))
@@ -96,7 +97,7 @@ class TestFan(testtools.TestCase):
 
     def test_one_that_blocks_is_served_alone(self):
         self.useFixture(
-            fixtures.MonkeyPatch(f'{fan_out.__name__}._STRAGGLER_TIMEOUT', 1)
+            fixtures.MonkeyPatch(f'{shared_buffer.__name__}._PATIENCE', 0)
         )
         others = threading.Barrier(3)
         for name in 'bc':
@@ -118,7 +119,7 @@ class TestFan(testtools.TestCase):
 
     def test_one_that_comes_late_is_served_alone(self):
         self.useFixture(
-            fixtures.MonkeyPatch(f'{fan_out.__name__}._STRAGGLER_TIMEOUT', 1)
+            fixtures.MonkeyPatch(f'{shared_buffer.__name__}._PATIENCE', 0)
         )
         others = threading.Barrier(3)
         for name in 'bc':

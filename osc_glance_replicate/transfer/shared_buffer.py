@@ -1,0 +1,188 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Memory for what slow destinations have not taken yet."""
+
+import collections
+from collections.abc import Callable, Iterator
+import contextlib
+import threading
+import time
+
+from osc_glance_replicate.transfer import branches
+
+#: Bytes that have been read for several destinations and that some of them
+#: have not taken yet, in all readings together.
+MAX_BYTES = 64 * 1024 * 1024
+
+#: Blocks that a destination that keeps up has not taken yet, at the most: two
+#: wait for the fastest.
+_EVEN = 4
+
+#: Seconds that a destination may hold up others, once there is no more room.
+_PATIENCE = 2.0
+
+#: How much of that comes back in a second. One that costs the others no more
+#: of their time than this is not worth a reading of its own.
+_REGAINED = 0.1
+
+#: Seconds that have to be regained first once it was dropped: a minute or so
+#: in which nobody waits for it.
+_PENALTY = 6.0
+
+#: Seconds without any progress, of anybody, that are waited.
+_SILENCE = 2.0
+
+#: Seconds of patience that are none: nobody is woken up for less.
+_NO_PATIENCE = 0.01
+
+#: Seconds after which somebody who waits looks whether the run has ended.
+STOP_CHECK_INTERVAL = 1.0
+
+
+class _Patience:
+    """For how long all readings together wait for one destination."""
+
+    def __init__(self) -> None:
+        self._seconds = _PATIENCE
+        self._at = time.monotonic()
+
+    def left(self) -> float:
+        """Return the seconds that are left."""
+        now = time.monotonic()
+        more = (now - self._at) * _REGAINED
+        self._seconds = min(_PATIENCE, self._seconds + more)
+        self._at = now
+        return self._seconds if self._seconds >= _NO_PATIENCE else 0.0
+
+    def spend(self, seconds: float) -> None:
+        """Have waited."""
+        self._seconds -= seconds
+
+    def lose(self) -> None:
+        """Have dropped it: its next images are not waited for."""
+        self._seconds = -_PENALTY
+
+
+class SharedBuffer:
+    """Memory that the readings of a run share, for their slow destinations.
+
+    All but the lock itself is to be called by whoever holds it.
+
+    :param block: number of bytes that are read at a time, at the most
+    :param most: number of bytes that are held, at the most. Where so many
+        readings go on that those of them that wait for nobody need more, it
+        is _EVEN blocks for each of these.
+    :ivar lock: of the buffer, and of all readings
+    """
+
+    def __init__(self, block: int, most: int | None = None) -> None:
+        self.lock = threading.Lock()
+        self.block = block
+        self._most = MAX_BYTES if most is None else most
+        self._active = 0
+        self._used = 0
+        self._room = threading.Condition(self.lock)
+        self._readings: set[tuple[branches.Branch, ...]] = set()
+        self._patience: dict[str, _Patience] = collections.defaultdict(
+            _Patience
+        )
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """Count a reading, which does not hold the lock."""
+        with self.lock:
+            self._active += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self._active -= 1
+
+    def add(self, reading: tuple[branches.Branch, ...]) -> None:
+        """Have the branches of a reading use it."""
+        self._readings.add(reading)
+
+    def remove(self, reading: tuple[branches.Branch, ...]) -> None:
+        """Forget a reading whose branches hold nothing."""
+        self._readings.discard(reading)
+
+    def resize(self, count: int) -> None:
+        """Note that a reading holds so many bytes more, or less."""
+        self._used += count
+        if count < 0:
+            self._room.notify_all()
+
+    def make_room(self, count: int, wanted: Callable[[], bool]) -> None:
+        """See that so many bytes more can be held.
+
+        Who is slower than half of the others is waited for for a moment, and
+        then dropped. Where most are slow, they are waited for as long as any
+        of them takes anything: to read for each of them would cost more.
+
+        :param wanted: whether it is worth while, still
+        """
+        while wanted() and self._used + count > self._most:
+            farthest = max(self._branches(), key=lambda each: each.size)
+            if farthest.size <= _EVEN * self.block:
+                break
+            if slow := self._slowest():
+                self._wait_for(slow)
+            elif not self._room.wait(_SILENCE):
+                self._drop(farthest)
+
+    def _branches(self) -> Iterator[branches.Branch]:
+        return (
+            each
+            for reading in self._readings
+            for each in reading
+            if each.is_served
+        )
+
+    def _slowest(self) -> branches.Branch | None:
+        """Return what is farthest behind, of those that are behind.
+
+        Which destination holds most counts first, then which of its images:
+        a fast one that is late with one of them is not to make room for a
+        slow one that has a little of each.
+        """
+        behind: collections.Counter[str] = collections.Counter()
+        for reading in self._readings:
+            sizes = sorted(each.size for each in reading if not each.error)
+            even = sizes[(len(sizes) - 1) // 2] + _EVEN * self.block
+            for each in reading:
+                behind[each.to] += max(0, each.size - even)
+        slowest, count = behind.most_common(1)[0]
+        return (
+            max(
+                (each for each in self._branches() if each.to == slowest),
+                key=lambda each: each.size,
+            )
+            if count
+            else None
+        )
+
+    def _wait_for(self, slow: branches.Branch) -> None:
+        """Wait for a destination for a moment, or drop it."""
+        patience = self._patience[slow.to]
+        if not (left := patience.left()):
+            self._drop(slow)
+            return
+        begun = time.monotonic()
+        self._room.wait(min(left, STOP_CHECK_INTERVAL))
+        # Where one reading of many stands still, the run does not.
+        patience.spend((time.monotonic() - begun) / max(self._active, 1))
+
+    def _drop(self, slow: branches.Branch) -> None:
+        """Have a destination served alone."""
+        self._patience[slow.to].lose()
+        slow.drop()
