@@ -18,6 +18,7 @@ import concurrent.futures
 import threading
 
 from osc_glance_replicate import errors
+from osc_glance_replicate.transfer import pace
 
 
 class Branch:
@@ -31,6 +32,7 @@ class Branch:
     :param begun: done when the first bytes are there
     :param changed: notified when there is something to take
     :param stop: set when the run is to end
+    :param its_pace: how fast the destination takes blocks
     :param moved: called whenever it has taken a block, or wants no more
     :ivar size: number of bytes that are held
     :ivar error: raised where data is waited for
@@ -42,6 +44,7 @@ class Branch:
         begun: concurrent.futures.Future[None],
         changed: threading.Condition,
         stop: threading.Event,
+        its_pace: pace.Pace,
         moved: Callable[[], None],
     ) -> None:
         self.to = to
@@ -52,6 +55,8 @@ class Branch:
         self._changed = changed
         self._stop = stop
         self._moved = moved
+        self._watch = pace.Stopwatch(its_pace)
+        self._is_begun = False
         self._blocks: collections.deque[bytes] = collections.deque()
 
     def look_ahead(self) -> None:
@@ -65,6 +70,7 @@ class Branch:
         :raises StoppedError: the run is to end
         """
         with self._changed:
+            self._watch.stop()
             self._changed.wait_for(
                 lambda: self._blocks or self.error, timeout=seconds
             )
@@ -76,11 +82,16 @@ class Branch:
                 return None
             block = self._blocks.popleft()
             self.size -= len(block)
+            self._watch.start(len(block))
             self._moved()
             return block
 
     def put(self, block: bytes) -> None:
         """Pass a block on."""
+        if not self._is_begun:
+            # Who does not even come for the first one is slow as well.
+            self._is_begun = True
+            self._watch.start(0)
         self._blocks.append(block)
         self.size += len(block)
 
@@ -108,7 +119,13 @@ class Branch:
     def _let_go(self) -> None:
         self._blocks.clear()
         self.size = 0
+        self._watch.cancel()
         self._moved()
+
+    @property
+    def busy(self) -> float:
+        """Return the seconds that it has not come for more."""
+        return self._watch.seconds
 
     @property
     def is_served(self) -> bool:

@@ -52,7 +52,12 @@ class FanOut:
         )
         self._branches = tuple(
             branches.Branch(
-                name, self._begun, self._changed, stop, self._moved
+                name,
+                self._begun,
+                self._changed,
+                stop,
+                buffer.pace(name),
+                self._moved,
             )
             for name in to
         )

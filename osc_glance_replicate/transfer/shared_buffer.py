@@ -19,6 +19,7 @@ import threading
 import time
 
 from osc_glance_replicate.transfer import branches
+from osc_glance_replicate.transfer import pace
 
 #: Bytes that have been read for several destinations and that some of them
 #: have not taken yet, in all readings together.
@@ -27,6 +28,10 @@ MAX_BYTES = 64 * 1024 * 1024
 #: Blocks that a destination that keeps up has not taken yet, at the most: two
 #: wait for the fastest.
 _EVEN = 4
+
+#: How fast a slow destination is, as a part of what is usual, at the most.
+#: Those that are alike may differ as much where they share a machine.
+_SLOW = 0.6
 
 #: Seconds that a destination may hold up others, once there is no more room.
 _PATIENCE = 2.0
@@ -93,9 +98,14 @@ class SharedBuffer:
         self._used = 0
         self._room = threading.Condition(self.lock)
         self._readings: set[tuple[branches.Branch, ...]] = set()
+        self._paces: dict[str, pace.Pace] = collections.defaultdict(pace.Pace)
         self._patience: dict[str, _Patience] = collections.defaultdict(
             _Patience
         )
+
+    def pace(self, to: str) -> pace.Pace:
+        """Return how fast a destination is."""
+        return self._paces[to]
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
@@ -125,7 +135,7 @@ class SharedBuffer:
     def make_room(self, count: int, wanted: Callable[[], bool]) -> None:
         """See that so many bytes more can be held.
 
-        Who is slower than half of the others is waited for for a moment, and
+        Who is slower than most of the others is waited for for a moment, and
         then dropped. Where most are slow, they are waited for as long as any
         of them takes anything: to read for each of them would cost more.
 
@@ -149,27 +159,30 @@ class SharedBuffer:
         )
 
     def _slowest(self) -> branches.Branch | None:
-        """Return what is farthest behind, of those that are behind.
+        """Return what is farthest behind, of a destination that is slow.
 
-        Which destination holds most counts first, then which of its images:
-        a fast one that is late with one of them is not to make room for a
-        slow one that has a little of each.
+        Which of them holds most counts first, then which of its images.
         """
+        slow = self._slow()
         behind: collections.Counter[str] = collections.Counter()
-        for reading in self._readings:
-            sizes = sorted(each.size for each in reading if not each.error)
-            even = sizes[(len(sizes) - 1) // 2] + _EVEN * self.block
-            for each in reading:
-                behind[each.to] += max(0, each.size - even)
-        slowest, count = behind.most_common(1)[0]
-        return (
-            max(
-                (each for each in self._branches() if each.to == slowest),
-                key=lambda each: each.size,
-            )
-            if count
-            else None
-        )
+        for each in self._branches():
+            if each.to in slow:
+                behind[each.to] += max(0, each.size - _EVEN * self.block)
+        for to, count in behind.most_common(1):
+            if count:
+                mine = [each for each in self._branches() if each.to == to]
+                return max(mine, key=lambda each: each.size)
+        return None
+
+    def _slow(self) -> set[str]:
+        """Return the destinations that are slower than half of the others."""
+        busy: dict[str, float] = collections.defaultdict(float)
+        for each in self._branches():
+            busy[each.to] += each.busy
+        speeds = {to: self._paces[to].speed(busy[to]) for to in busy}
+        ranked = sorted(speeds.values(), reverse=True)
+        usual = ranked[(len(ranked) - 1) // 2]
+        return {to for to, speed in speeds.items() if speed < _SLOW * usual}
 
     def _wait_for(self, slow: branches.Branch) -> None:
         """Wait for a destination for a moment, or drop it."""

@@ -10,6 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 import contextlib
+import math
 import threading
 
 import fixtures
@@ -19,6 +20,7 @@ from osc_glance_replicate import background
 from osc_glance_replicate import errors
 from osc_glance_replicate.tests.doubles import clocks
 from osc_glance_replicate.transfer import fan_out
+from osc_glance_replicate.transfer import pace
 from osc_glance_replicate.transfer import shared_buffer
 
 _PATIENCE = clocks.PATIENCE
@@ -99,6 +101,8 @@ class FanOutTest(testtools.TestCase):
         self.buffer = Buffer(1000)
         self.stop = threading.Event()
         self.patch('_SILENCE', _PATIENCE)
+        # Whoever is behind is slow, whatever this machine does meanwhile.
+        self.patch('_SLOW', math.inf)
         self.be_patient(_PATIENCE)
 
     def be_patient(self, seconds):
@@ -298,9 +302,19 @@ class TestFullBuffer(FanOutTest):
             # It would be waited for otherwise, as long as this clock stands.
             clock.now += 30
 
-    def test_one_that_is_faster_than_most_goes_on_with_them(self):
+    def read_of_three(self, **speeds):
+        """Read for three destinations, as fast as two of them take it.
+
+        :param speeds: of each of them, before that
+        """
+        self.patch('_SLOW', 0.6)
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{pace.__name__}.time', clocks.Clock())
+        )
         self.be_patient(0)
         self.buffer = Buffer(10)
+        for to, speed in speeds.items():
+            self.buffer.pace(to).spent(speed, 1)
         fan = self.fan(Blocks(*numbered(30)), 'abc')
         fast = self.received(fan.branch('a'))
         others = [fan.branch(name) for name in 'bc']
@@ -309,6 +323,20 @@ class TestFullBuffer(FanOutTest):
             for branch in others:
                 self.assertEqual(b'%04d' % number, take(branch, 1))
         self.assertReceived(numbered(30), fast)
+
+    def test_one_that_is_faster_than_most_goes_on_with_them(self):
+        self.read_of_three(a=10**6, b=10**5, c=10**5)
+
+    def test_one_that_is_a_little_slower_is_waited_for(self):
+        self.read_of_three(a=10**6, b=10**6, c=7 * 10**5)
+        error = self.assertRaises(
+            errors.DroppedError,
+            self.read_of_three,
+            a=10**6,
+            b=10**6,
+            c=5 * 10**5,
+        )
+        self.assertEqual('c', error.place)
 
     def test_most_of_them_take_nothing(self):
         self.be_patient(0)
@@ -386,3 +414,40 @@ class TestPatience(testtools.TestCase):
         self.assertEqual(0, patience.left())
         clock.now += 10
         self.assertAlmostEqual(1, patience.left())
+
+
+class TestPace(testtools.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.clock = clocks.Clock()
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{pace.__name__}.time', self.clock)
+        )
+        self.pace = pace.Pace()
+        self.watch = pace.Stopwatch(self.pace)
+
+    def test_only_what_a_block_takes_counts(self):
+        for _ in range(3):
+            self.watch.start(10)
+            self.clock.now += 2
+            self.watch.stop()
+            # It waits for the next one.
+            self.clock.now += 100
+            self.watch.stop()
+        self.assertEqual(0, self.watch.seconds)
+        self.assertEqual(5, self.pace.speed(0))
+
+    def test_so_does_what_takes_long_still(self):
+        self.pace.spent(10, 1)
+        self.watch.start(10)
+        self.clock.now += 4
+        self.assertEqual(2, self.pace.speed(self.watch.seconds))
+        self.watch.cancel()
+        self.assertEqual(10, self.pace.speed(self.watch.seconds))
+
+    def test_what_is_long_ago_counts_less(self):
+        for _ in range(100):
+            self.pace.spent(100, 1)
+        for _ in range(60):
+            self.pace.spent(1, 1)
+        self.assertLess(self.pace.speed(0), 15)
