@@ -82,7 +82,8 @@ class FanOut:
     def expects(self, to: str) -> bool:
         """Return whether a destination may still have its share."""
         with self._changed:
-            return to in self._expected
+            found = self._expected.get(to)
+            return found is not None and found.is_served
 
     def leave(self, to: str) -> None:
         """Expect a destination no longer."""
