@@ -28,6 +28,9 @@ from osc_glance_replicate.planning import decisions
 #: Returns the members of a shared image: project ID → status.
 Members = Callable[[image_record.Image], Mapping[str, str] | None]
 
+#: What the source and a destination have of one image.
+Pair = tuple[image_record.Image | None, image_record.Image | None]
+
 
 def nobody(image: image_record.Image) -> None:
     """Know no members."""
@@ -125,6 +128,48 @@ class Company:
             referred=True,
             capped=self._planner.dumped or needed.owner not in owners,
         )
+
+    def lack(
+        self, action: plan.Action, field: str, needed: plan.Action
+    ) -> str:
+        """Return why what an image needs is of no use to it there, or ''.
+
+        :param field: the property that refers to it
+        :param needed: the action of what it needs, at the same destination
+        """
+        if needed.fails:
+            return (
+                f'{needed.image.id}, which it needs, is '
+                f'{(needed.told_as or needed.verb).value}: {needed.reason}'
+            )
+        if hidden := self.hidden_from(action, needed):
+            kind = field.removesuffix('_id')
+            return f'its {kind} {hidden}: {needed.image.id}'
+        return ''
+
+    def has_already(
+        self,
+        action: plan.Action,
+        field: str,
+        image_id: str,
+        look_up: Callable[[str, str], Pair],
+    ) -> bool:
+        """Return whether a replica refers to an image of the runner's own.
+
+        It may be gone from the source.
+
+        :param field: the property that may refer to it
+        :param image_id: of that image
+        :param look_up: returns what the source and a destination have of it
+        """
+        replica = action.replica
+        if not replica or replica.references.get(field) != image_id:
+            return False
+        image, there = look_up(image_id, action.to)
+        if image:
+            return False
+        owns = self._planner.at(action.to).runner.owns
+        return bool(there and there.status == 'active' and owns(there.owner))
 
     def hidden_from(self, action: plan.Action, needed: plan.Action) -> str:
         """Return why users of a replica could not use what it needs, or ''.

@@ -108,6 +108,11 @@ class Order:
         """
         return self._kept.get(image_id) or self._look_up(image_id)
 
+    def _pair(self, image_id: str, to: str) -> company.Pair:
+        """Return what the source and a destination have of an image."""
+        row = self._look_up(image_id)
+        return row[0], row[1 + self._to.index(to)]
+
     def _is_copied_anyway(self, image: image_record.Image) -> bool:
         """Return whether the listing alone has an image copied."""
         selection = self._planner.selection
@@ -277,7 +282,9 @@ class Order:
         needs = {
             field: image_id
             for field, image_id in needs.items()
-            if not self._has_already(action, field, image_id)
+            if not self._company.has_already(
+                action, field, image_id, self._pair
+            )
         }
         told = [problems[field] for field in problems if field in needs]
         planned = {
@@ -289,7 +296,8 @@ class Order:
         told += filter(
             None,
             itertools.starmap(
-                functools.partial(self._lack, action), planned.items()
+                functools.partial(self._company.lack, action),
+                planned.items(),
             ),
         )
         if told:
@@ -314,33 +322,3 @@ class Order:
             return action
         after = [image_id for image_id in first if image_id in needs.values()]
         return dataclasses.replace(action, after=tuple(after))
-
-    def _lack(
-        self, action: plan.Action, field: str, needed: plan.Action
-    ) -> str:
-        """Return why what an image needs is of no use to it there, or ''."""
-        if needed.fails:
-            return (
-                f'{needed.image.id}, which it needs, is '
-                f'{(needed.told_as or needed.verb).value}: {needed.reason}'
-            )
-        if hidden := self._company.hidden_from(action, needed):
-            kind = field.removesuffix('_id')
-            return f'its {kind} {hidden}: {needed.image.id}'
-        return ''
-
-    def _has_already(
-        self, action: plan.Action, field: str, image_id: str
-    ) -> bool:
-        """Return whether a replica refers to an image of the runner's own.
-
-        It may be gone from the source.
-        """
-        replica = action.replica
-        if not replica or replica.references.get(field) != image_id:
-            return False
-        if self._look_up(image_id)[0]:
-            return False
-        there = self._look_up(image_id)[1 + self._to.index(action.to)]
-        owns = self._planner.at(action.to).runner.owns
-        return bool(there and there.status == 'active' and owns(there.owner))
