@@ -39,6 +39,7 @@ from osc_glance_replicate.places import patient
 from osc_glance_replicate.planning import alignment
 from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.planning import order
+from osc_glance_replicate.planning import succession
 from osc_glance_replicate.transfer import bandwidth
 from osc_glance_replicate.transfer import image_reading
 
@@ -135,13 +136,16 @@ class Engine:
 
         if not destinations:
             rows = ([*row, None] for row in rows)
-        return order.Order(
+        actions = order.Order(
             self._planner,
             [place.name for place in destinations] or [self.source],
             look_up,
             self._patient.members,
             self.unusable,
         ).actions(rows)
+        if not destinations:
+            return actions
+        return succession.Succession(self._planner).follow(actions)
 
     def _asked(
         self, destinations: Iterable[places.Destination]

@@ -378,7 +378,7 @@ class Runner:
         words, since = self._outages.words(to), self._outages.since(to)
         reason = f'{words}: {outcomes.NOT_TRIED}'
         for action in self._backlog.take_all(to):
-            yield self._noted(outcomes.failed(action, reason, since))
+            yield self._noted(outcomes.failed(action, reason, unanswered=since))
 
     def _noted(self, outcome: outcomes.Outcome) -> outcomes.Outcome:
         self._listener.ended(outcome)

@@ -16,6 +16,7 @@ import concurrent.futures
 import dataclasses
 import enum
 
+from osc_glance_replicate import errors
 from osc_glance_replicate.model import plan
 
 #: The reason of what Ctrl-C has broken off.
@@ -70,9 +71,26 @@ class Result(enum.StrEnum):
         return self.is_failure and self is not Result.UNREAD
 
     @property
+    def is_there(self) -> bool:
+        """Whether the destination has a replica then, as it is to be."""
+        return self in (Result.COPIED, Result.UPDATED, Result.UNCHANGED)
+
+    @property
     def has_arrived(self) -> bool:
         """Whether all data of the image was read in this run, and verified."""
         return self in (Result.COPIED, Result.OK)
+
+
+class Cause(enum.Enum):
+    """Whether an image itself is why it does not come."""
+
+    #: It would not come anywhere.
+    IMAGE = 'image'
+    #: It may be: whoever makes images can bring that about, and other trouble
+    #: can.
+    UNCLEAR = 'unclear'
+    #: A place, the network or the end of the run.
+    ELSEWHERE = 'elsewhere'
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -80,6 +98,7 @@ class Outcome:
     """What became of an action.
 
     :param reason: why, for the person who reads the report
+    :param cause: of a failure
     :param unanswered: since when the destination has given no usable answer,
         as of time.time, if it failed for that; else 0
     """
@@ -87,7 +106,15 @@ class Outcome:
     action: plan.Action
     result: Result
     reason: str = ''
+    cause: Cause = Cause.ELSEWHERE
     unanswered: float = 0.0
+
+    @property
+    def lies_in(self) -> Cause:
+        """Whether the image itself is why it does not come."""
+        if self.result in (Result.SKIPPED, Result.CONFLICT):
+            return Cause.IMAGE
+        return self.cause
 
 
 #: What will have become of an action.
@@ -95,15 +122,38 @@ Future = concurrent.futures.Future[Outcome]
 
 
 def failed(
-    action: plan.Action, reason: str, unanswered: float = 0.0
+    action: plan.Action,
+    reason: str,
+    cause: Cause = Cause.ELSEWHERE,
+    unanswered: float = 0.0,
 ) -> Outcome:
     """Return the outcome of an action that failed."""
-    return Outcome(action, Result.FAILED, reason, unanswered)
+    return Outcome(action, Result.FAILED, reason, cause, unanswered)
+
+
+def cause_of(exc: Exception) -> Cause:
+    """Return whether an image itself is why something failed for it."""
+    match exc:
+        case (
+            errors.DataError()
+            | errors.UnreadableError()
+            | errors.TakenError()
+            | errors.RefusedError(status=400)
+        ):
+            return Cause.IMAGE
+        case errors.StoppedError():
+            return Cause.ELSEWHERE
+        case errors.TransientError():
+            # What a database will not have: see fact-refused-with-500.
+            return Cause.UNCLEAR if exc.status == 500 else Cause.ELSEWHERE
+    return Cause.UNCLEAR
 
 
 def as_planned(action: plan.Action) -> Outcome:
     """Return the outcome of doing nothing: what would be done."""
-    if action.fixed:
-        return failed(action, plan.unchangeable(action.fixed))
     verb = action.told_as or action.verb
-    return Outcome(action, Result(verb.value), action.reason)
+    result, reason = Result(verb.value), action.reason
+    if action.fixed:
+        result, reason = Result.FAILED, plan.unchangeable(action.fixed)
+    reason = '; '.join(filter(None, [reason, action.waiting]))
+    return Outcome(action, result, reason)

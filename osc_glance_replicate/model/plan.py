@@ -84,6 +84,27 @@ class Change:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Successor:
+    """The image that brings the name which another one gives up.
+
+    :param id: its ID
+    :param strange: neither an administrator nor the other one's owner has a
+        say in it
+    :param lost: why it does not come
+    :param unfit: it is itself the reason, and nothing to wait for
+    """
+
+    id: str
+    strange: bool = False
+    lost: str = ''
+    unfit: bool = False
+
+    def __str__(self) -> str:
+        text = f'waits for {self.id}, which brings the name'
+        return f'{text}: {self.lost}' if self.lost else text
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Action:
     """One image at one destination.
 
@@ -114,6 +135,8 @@ class Action:
     :param referred: another image needs this one, whatever is selected
     :param capped: it gets no more visibility than its source has
     :param after: IDs of the images that are to land there before this one
+    :param successor: for UPDATE: what is to land there first, so that the
+        name that the replica gives up does not vanish
     """
 
     image: image_record.Image
@@ -139,6 +162,20 @@ class Action:
     referred: bool = False
     capped: bool = False
     after: tuple[str, ...] = ()
+    successor: Successor | None = None
+
+    @property
+    def waiting(self) -> str:
+        """What it waits for, for the person who reads the report, or ''."""
+        if self.successor and not self.successor.lost:
+            return str(self.successor)
+        return ''
+
+    @property
+    def awaited(self) -> list[Key]:
+        """What is to end before it begins."""
+        successor = [self.successor.id] if self.successor else []
+        return [(self.to, image_id) for image_id in (*self.after, *successor)]
 
     @property
     def key(self) -> Key:
@@ -165,6 +202,11 @@ class Action:
     def to_read(self) -> int:
         """The number of bytes that are to be read for it."""
         return (self.image.size or 0) if self.moves else 0
+
+    @property
+    def losable(self) -> bool:
+        """Whether the replica may lose something before its data is proven."""
+        return (self.withdraws or not self.proof) and not self.adopts
 
     @property
     def incomplete(self) -> bool:

@@ -56,8 +56,7 @@ def within_needs(action: plan.Action, needs: Collection[str]) -> plan.Action:
     """
     if not action.lacks or not depends(action, needs):
         return action
-    may_lose = action.withdraws or not action.proof
-    if action.verb is plan.Verb.UPDATE and may_lose and not action.adopts:
+    if action.verb is plan.Verb.UPDATE and action.losable:
         less = only_losing(
             action, action.changes, action.lacks, plan.Verb.FAIL
         )

@@ -74,22 +74,24 @@ class CompareReport(report.Report[plan.Action]):
     def _detail(self, action: plan.Action) -> Any:
         """Return the differences: as a text, or as data."""
         changes = (*action.changes, *action.fixed)
+        waits = [action.waiting] if action.waiting else []
         if not changes or action.told_as:
-            return self._text(action.reason)
+            reasons = filter(None, [action.reason, *waits])
+            return self._text('; '.join(reasons))
         if self._for_people:
-            return self._text(
-                '; '.join(
-                    f'{legible.name(change.field)}: '
-                    f'{legible.value(change.source)} '
-                    f'({action.to}: {legible.value(change.destination)})'
-                    for change in changes
-                )
+            told = (
+                f'{legible.name(change.field)}: '
+                f'{legible.value(change.source)} '
+                f'({action.to}: {legible.value(change.destination)})'
+                for change in changes
             )
+            return self._text('; '.join([*told, *waits]))
         return [
             {
                 'field': change.field,
                 'source': change.source,
                 'destination': change.destination,
+                **{'reason': reason for reason in waits},
             }
             for change in changes
         ]

@@ -12,6 +12,7 @@
 
 import testtools
 
+from osc_glance_replicate import errors
 from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.tests.doubles import samples
@@ -48,6 +49,12 @@ class TestResult(testtools.TestCase):
             {result for result in Result if result.has_arrived},
         )
 
+    def test_what_is_there(self):
+        self.assertEqual(
+            {Result.COPIED, Result.UPDATED, Result.UNCHANGED},
+            {result for result in Result if result.is_there},
+        )
+
     def test_dry_run_can_say_what_is_planned(self):
         for verb in set(plan.Verb) - {plan.Verb.EXTRA}:
             self.assertEqual(verb.value, str(Result(verb.value)))
@@ -74,3 +81,53 @@ class TestAsPlanned(testtools.TestCase):
         outcome = outcomes.as_planned(action)
         self.assertEqual('failed', outcome.result.value)
         self.assertIn('disk_format', outcome.reason)
+
+    def test_what_waits_says_so(self):
+        fixed = (plan.Change('disk_format', 'raw', 'iso'),)
+        for fields, reason in (
+            ({}, ''),
+            ({'reason': 'name'}, 'name; '),
+            ({'fixed': fixed}, f'{plan.unchangeable(fixed)}; '),
+        ):
+            action = plan.Action(
+                samples.image(),
+                'slave',
+                plan.Verb.UPDATE,
+                successor=plan.Successor('new'),
+                **fields,
+            )
+            self.assertEqual(
+                f'{reason}waits for new, which brings the name',
+                outcomes.as_planned(action).reason,
+            )
+
+
+class TestCause(testtools.TestCase):
+    def test_of_a_failure(self):
+        image, unclear, elsewhere = outcomes.Cause
+        for error, cause in (
+            (errors.DataError('a', 'b'), image),
+            (errors.TooLongError('a', 'b'), image),
+            (errors.TakenError('a', 'b'), image),
+            (errors.RefusedError('a', 'b', 400), image),
+            # The place may be full, or have its rules for properties.
+            (errors.RefusedError('a', 'b', 403), unclear),
+            (errors.RefusedError('a', 'b', 413), unclear),
+            (errors.PlaceError('a', 'b'), unclear),
+            (errors.TransientError('a', 'b', status=500), unclear),
+            (errors.TransientError('a', 'b', status=503), elsewhere),
+            (errors.TransientError('a', 'b'), elsewhere),
+            (errors.BusyError('a', 'b'), elsewhere),
+            (errors.StoppedError('a', 'b'), elsewhere),
+            (KeyError('a'), unclear),
+        ):
+            self.assertIs(cause, outcomes.cause_of(error), repr(error))
+
+    def test_of_what_came_to_nothing(self):
+        action = samples.action()
+        for result, cause in (
+            (Result.SKIPPED, outcomes.Cause.IMAGE),
+            (Result.CONFLICT, outcomes.Cause.IMAGE),
+            (Result.FAILED, outcomes.Cause.ELSEWHERE),
+        ):
+            self.assertIs(cause, outcomes.Outcome(action, result).lies_in)

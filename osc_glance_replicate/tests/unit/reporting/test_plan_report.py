@@ -65,6 +65,34 @@ class TestDifferences(testtools.TestCase):
         self.assertEqual(('failed', 'why'), (difference, detail))
         self.assertEqual(1, told.exit_code)
 
+    def test_what_waits_says_so(self):
+        waits = 'waits for new, which brings the name'
+        action = plan.Action(
+            samples.image(), 'slave', plan.Verb.UPDATE,
+            changes=(plan.Change('name', 'old', 'a'),), reason='why',
+            successor=plan.Successor('new'),
+        )  # fmt: skip
+        for for_people, told_as, expected in (
+            (True, None, f"name: 'old' (slave: 'a'); {waits}"),
+            (True, plan.Verb.FAIL, f'why; {waits}'),
+            (
+                False,
+                None,
+                [
+                    {
+                        'field': 'name',
+                        'source': 'old',
+                        'destination': 'a',
+                        'reason': waits,
+                    }
+                ],
+            ),
+        ):
+            told = plan_report.CompareReport(for_people=for_people)
+            action = dataclasses.replace(action, told_as=told_as)
+            ((*_, detail),) = told.rows(lambda action=action: [action])
+            self.assertEqual(expected, detail)
+
     def test_what_is_read_to_prove_counts(self):
         told = plan_report.SizeReport()
         told.begin(['slave'])
