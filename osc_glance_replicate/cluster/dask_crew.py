@@ -289,5 +289,6 @@ def _outcome(action: plan.Action, answer: worker.Answer) -> outcomes.Outcome:
         action.with_verb(answer.verb, answer.reason, routine=answer.routine),
         answer.result,
         answer.reason,
+        answer.cause,
         answer.unanswered,
     )

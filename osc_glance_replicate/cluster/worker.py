@@ -68,6 +68,7 @@ class Answer(NamedTuple):
 
     :param verb: what it came to
     :param routine: nobody needs to look at it
+    :param cause: of a failure
     :param unanswered: since when the destination gives no usable answer
     """
 
@@ -75,6 +76,7 @@ class Answer(NamedTuple):
     result: outcomes.Result
     reason: str
     routine: bool
+    cause: outcomes.Cause = outcomes.Cause.ELSEWHERE
     unanswered: float = 0.0
 
 
@@ -241,6 +243,7 @@ def _answer(outcome: outcomes.Outcome) -> Answer:
         outcome.result,
         outcome.reason,
         outcome.action.routine,
+        outcome.cause,
         outcome.unanswered,
     )
 
@@ -249,7 +252,11 @@ def _failed(
     to: Collection[str], reason: str, unanswered: float = 0.0
 ) -> dict[str, Answer | Refusal]:
     answer = Answer(
-        plan.Verb.FAIL, outcomes.Result.FAILED, reason, False, unanswered
+        plan.Verb.FAIL,
+        outcomes.Result.FAILED,
+        reason,
+        routine=False,
+        unanswered=unanswered,
     )
     return dict.fromkeys(to, answer)
 

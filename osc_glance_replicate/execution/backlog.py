@@ -63,19 +63,23 @@ class Backlog:
         )
 
     def take(
-        self, line: Line, is_unfinished: Callable[[plan.Key], bool]
+        self,
+        line: Line,
+        is_unfinished: Callable[[plan.Key], bool],
+        is_full: bool = False,
     ) -> plan.Action | None:
         """Take the action whose turn it is out of a line.
 
         :param is_unfinished: whether an action has begun or is still to
+        :param is_full: whether all places are taken; what gives up a name
+            that has arrived elsewhere needs none
         :returns: None where all have to wait
         """
         waiting = self._lines.get(line, [])
         for index, action in enumerate(waiting):
-            if not any(
-                is_unfinished((action.to, image_id))
-                for image_id in action.after
-            ):
+            if is_full and not action.successor:
+                break
+            if not any(map(is_unfinished, action.awaited)):
                 return self._taken(waiting.pop(index))
         return None
 
@@ -108,8 +112,9 @@ def line_of(action: plan.Action) -> Line:
     return action.to, action.moves
 
 
-def _weight(action: plan.Action) -> float:
+def _weight(action: plan.Action) -> tuple[bool, float]:
     """Return what actions are sorted by: the lightest has its turn first."""
-    if action.verb is plan.Verb.COPY:
-        return -(action.image.size or 0)
-    return -math.inf
+    copies = action.verb is plan.Verb.COPY
+    size = (action.image.size or 0) if copies else math.inf
+    # Until it has its turn, there are two of the name.
+    return not action.successor, -size

@@ -22,6 +22,7 @@ from osc_glance_replicate.model import plan
 from osc_glance_replicate import places
 from osc_glance_replicate.planning import alignment
 from osc_glance_replicate.planning import decisions
+from osc_glance_replicate.planning import succession
 from osc_glance_replicate.planning import withdrawal
 
 #: Seconds after which what a record says is asked for again before anything
@@ -121,8 +122,11 @@ class Planned:
         if needs and self._sees(image) != self._sees(action.image):
             # Nobody has looked at what it refers to by now.
             lacks = 'it refers to other images, or others see it, by now'
-        return withdrawal.within_needs(
+        decided = withdrawal.within_needs(
             dataclasses.replace(decided, lacks=lacks), needs
+        )
+        return succession.without(
+            dataclasses.replace(decided, successor=action.successor)
         )
 
     def _sees(self, image: image_record.Image) -> object:

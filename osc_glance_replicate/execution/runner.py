@@ -29,6 +29,7 @@ from osc_glance_replicate.execution import events
 from osc_glance_replicate.execution import outages
 from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
+from osc_glance_replicate.planning import succession
 from osc_glance_replicate.planning import withdrawal
 
 LOG = logging.getLogger(__name__)
@@ -130,6 +131,8 @@ class Runner:
         self._enough = False
         self._is_planned = False
         self._failed: set[plan.Key] = set()
+        #: What was to be copied and was not: why, and whether it is why.
+        self._lost: dict[plan.Key, tuple[str, outcomes.Cause]] = {}
         self._stop = threading.Event()
         self._pending: dict[outcomes.Future, plan.Action] = {}
         self._keys: set[plan.Key] = set()
@@ -278,28 +281,26 @@ class Runner:
 
         :param waits: whether it waits for what it needs
         """
-        to, _ = line
-        if (
-            self._enough
-            or self._busy[line] >= self._transfers
-            or self._outages.is_down(to)
-        ):
+        to, moves = line
+        is_full = self._busy[line] >= self._transfers
+        if self._enough or (moves and is_full) or self._outages.is_down(to):
             return None
         if not waits:
-            return self._backlog.take(line, lambda key: False)
+            return self._backlog.take(line, lambda key: False, is_full)
         missed = self._outages.missed
         return self._backlog.take(
             line,
             lambda key: (
                 key in self._backlog or key in self._keys or key in missed
             ),
+            is_full,
         )
 
-    def _start(self, action: plan.Action) -> Iterator[outcomes.Outcome]:
-        self._make_room(action.moves, action.image.id)
-        action = self._without_lost(action)
+    def _start(self, planned: plan.Action) -> Iterator[outcomes.Outcome]:
+        self._make_room(planned.moves, planned.image.id)
+        action = self._without_lost(planned)
         if action.verb not in _TO_DO:
-            yield self._noted(outcomes.as_planned(action))
+            yield self._noted(self._left(planned, action), planned)
             return
         others = [
             to
@@ -327,7 +328,25 @@ class Runner:
                     dataclasses.replace(action, lacks=lacks, after=()),
                     action.image.references,
                 )
+        if successor := action.successor:
+            if lost := self._lost.get((action.to, successor.id)):
+                return succession.lost(action, *lost)
+            return dataclasses.replace(action, successor=None)
         return action
+
+    def _left(
+        self, planned: plan.Action, action: plan.Action
+    ) -> outcomes.Outcome:
+        """Return the outcome of what is not begun for want of another."""
+        causes = [
+            self._lost[action.to, image_id][1]
+            for image_id in planned.after
+            if (action.to, image_id) in self._lost
+        ]
+        outcome = outcomes.as_planned(action)
+        if causes:
+            outcome = dataclasses.replace(outcome, cause=causes[0])
+        return outcome
 
     def _ended(self, future: outcomes.Future) -> Iterator[outcomes.Outcome]:
         action = self._pending.pop(future, None)
@@ -346,7 +365,7 @@ class Runner:
             return
         if outcome.result is not outcomes.Result.FAILED:
             yield from map(self._noted, self._outages.answered(to))
-        yield self._noted(outcome)
+        yield self._noted(outcome, action)
 
     def _give_up(self, to: str, reason: str) -> None:
         """Have all that is left for a destination wait until it answers."""
@@ -378,13 +397,25 @@ class Runner:
         words, since = self._outages.words(to), self._outages.since(to)
         reason = f'{words}: {outcomes.NOT_TRIED}'
         for action in self._backlog.take_all(to):
-            yield self._noted(outcomes.failed(action, reason, unanswered=since))
+            yield self._noted(
+                outcomes.failed(action, reason, unanswered=since)
+            )
 
-    def _noted(self, outcome: outcomes.Outcome) -> outcomes.Outcome:
+    def _noted(
+        self, outcome: outcomes.Outcome, planned: plan.Action | None = None
+    ) -> outcomes.Outcome:
+        """Note what has become of an action.
+
+        :param planned: what was to be done, where it may be another thing
+        """
+        planned = planned or outcome.action
         self._listener.ended(outcome)
         if outcome.result.is_failure:
-            self._failed.add(outcome.action.key)
+            self._failed.add(planned.key)
             self._enough = self._fail_fast
+        if planned.verb is plan.Verb.COPY and not outcome.result.is_there:
+            reason = outcome.reason or outcome.result.value
+            self._lost[planned.key] = reason, outcome.lies_in
         return outcome
 
 

@@ -80,20 +80,31 @@ class Task:
         except errors.StoppedError:
             return self._failed(outcomes.INTERRUPTED)
         except errors.ReplicateError as exc:
-            return self._failed(str(exc), self._since(exc))
+            return self._failed(str(exc), exc)
         except Exception as exc:
             LOG.debug('defect while copying', exc_info=True)
-            return self._failed(errors.unexpected(exc))
+            return self._failed(errors.unexpected(exc), exc)
         finally:
             self._leave()
 
     def _failed(
-        self, reason: str, unanswered: float = 0.0
+        self, reason: str, trouble: Exception | None = None
     ) -> outcomes.Outcome:
-        told = self._updating.after_withdrawal(reason)
-        return outcomes.failed(self._action, told, unanswered)
+        """Return the outcome of a failure.
 
-    def _since(self, trouble: errors.ReplicateError) -> float:
+        :param trouble: what has gone wrong; None for the end of the run
+        """
+        told = self._updating.after_withdrawal(reason)
+        if trouble is None:
+            return outcomes.failed(self._action, told)
+        return outcomes.failed(
+            self._action,
+            told,
+            outcomes.cause_of(trouble),
+            self._since(trouble),
+        )
+
+    def _since(self, trouble: Exception) -> float:
         """Return since when the destination has given no usable answer.
 
         :param trouble: what has just gone wrong

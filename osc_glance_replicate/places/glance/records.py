@@ -81,6 +81,7 @@ def create(
         raise errors.RefusedError(
             api.name,
             f'{exc.problem}; --dont-replicate leaves properties out',
+            exc.status,
         ) from exc
     if response.status_code == 409:
         raise errors.TakenError(api.name, f'the ID {image_id} is taken there')

@@ -52,6 +52,7 @@ def send(
             api.name,
             f"{exc.problem}; --dont-replicate 'img_signature*' leaves its "
             'signature out',
+            exc.status,
         ) from exc
     if response.status_code == 404:
         raise errors.RefusedError(

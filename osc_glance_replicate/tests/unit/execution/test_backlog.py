@@ -44,10 +44,12 @@ class TestBacklog(testtools.TestCase):
             self.backlog.add(action)
         return actions
 
-    def take(self, *pending, moves=True, to='slave'):
+    def take(self, *pending, moves=True, to='slave', is_full=False):
         keys = {action.key for action in pending}
         return self.backlog.take(
-            (to, moves), lambda key: key in self.backlog or key in keys
+            (to, moves),
+            lambda key: key in self.backlog or key in keys,
+            is_full,
         )
 
     def test_largest_comes_first(self):
@@ -97,3 +99,16 @@ class TestBacklog(testtools.TestCase):
         self.assertEqual([], list(self.backlog.waiting('slave')))
         self.assertNotIn(one.key, self.backlog)
         self.assertIn(other.key, self.backlog)
+
+    def test_who_gives_a_name_up_follows_at_once(self):
+        """Neither what came before it nor a lack of places delays it."""
+        successor = plan.Successor(samples.image(1).id)
+        bringing, other, leaving = self.add(
+            copy(1), change(3), change(2, successor=successor)
+        )
+        self.assertIs(other, self.take(moves=False))
+        self.assertIs(bringing, self.take())
+        self.assertIsNone(self.take(bringing, moves=False))
+        self.add(change(4))
+        self.assertIs(leaving, self.take(moves=False, is_full=True))
+        self.assertIsNone(self.take(moves=False, is_full=True))

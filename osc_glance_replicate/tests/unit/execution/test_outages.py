@@ -27,7 +27,7 @@ _OUTAGES = outages.__name__
 
 def missed(number, since=5.0, to='slave'):
     action = plan.Action(samples.image(number), to, plan.Verb.COPY)
-    return outcomes.failed(action, 'refused', since)
+    return outcomes.failed(action, 'refused', unanswered=since)
 
 
 class TestOutages(testtools.TestCase):

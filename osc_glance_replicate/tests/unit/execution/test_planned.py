@@ -183,3 +183,20 @@ class TestPlanned(testtools.TestCase):
         current = self.plan(self.image, None)
         current.narrow()
         self.assertEqual([], self.master.calls)
+
+    def test_a_name_that_nobody_brings_stays(self):
+        """Also where it is planned anew, hours after that was known."""
+        for unfit, verb, fields in (
+            (True, plan.Verb.UPDATE, ['os_hidden']),
+            (False, plan.Verb.FAIL, []),
+        ):
+            successor = plan.Successor('new', lost='why', unfit=unfit)
+            action = self.refer(
+                {'name': 'new', 'os_hidden': True},
+                {'name': 'newer', 'os_hidden': True},
+                successor=successor,
+            )
+            self.assertEqual(
+                (verb, fields),
+                (action.verb, [change.field for change in action.changes]),
+            )

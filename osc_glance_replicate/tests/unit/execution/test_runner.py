@@ -508,7 +508,7 @@ class Flaky(Crew):
     def carry_out(self, action, others):
         self.done.append((action.to, action.image.id, tuple(others)))
         if action.to in self.down:
-            return ended(outcomes.failed(action, 'refused', 1.0))
+            return ended(outcomes.failed(action, "refused", unanswered=1.0))
         return ended(outcomes.Outcome(action, outcomes.Result.COPIED))
 
     def give_up(self, to):
@@ -695,3 +695,128 @@ class TestOutage(testtools.TestCase):
             [('one', image_id, ('other',)), ('other', image_id, ())],
             crew.done,
         )
+
+
+class TestNames(testtools.TestCase):
+    """What gives a name up waits for what brings it."""
+
+    def setUp(self):
+        super().setUp()
+        self.useFixture(fixtures.Timeout(90, gentle=True))
+
+    def run_to_the_end(
+        self, *actions, source=None, fail_fast=False, **trouble
+    ):
+        """Return results and reasons by the number of the image."""
+        self.slave = places.Place('slave', **trouble)
+        self.updates = []
+        self.slave.update = lambda action: self.updates.append(
+            (
+                [change.field for change in action.changes],
+                [each for each in self.slave.calls if each == 'publish'],
+            )
+        )
+        crew = thread_crew.ThreadCrew(
+            {'slave': self.slave},
+            decisions.Planner(image_selection.Selection()),
+            image_reading.Reading(source or places.Place('master'), 0),
+        )
+        run = runner.Runner(crew, transfers=2, fail_fast=fail_fast)
+        return {
+            int(outcome.action.image.id[-1]): (outcome.result, outcome.reason)
+            for outcome in run.run(actions)
+        }
+
+    def pair(self, *fields, strange=False, **more):
+        """Return what brings a name, and what gives it up."""
+        changes = {
+            'name': plan.Change('name', 'old', 'a'),
+            'os_hidden': plan.Change('os_hidden', True, False),
+        }
+        bringing = plan.Action(samples.image(1), 'slave', plan.Verb.COPY)
+        leaving = plan.Action(
+            samples.image(2, name='old'), 'slave', plan.Verb.UPDATE,
+            samples.image(2, name='a'), reason='why',
+            changes=tuple(changes[field] for field in fields),
+            successor=plan.Successor(bringing.image.id, strange), **more,
+        )  # fmt: skip
+        return bringing, leaving
+
+    def test_it_follows(self):
+        told = self.run_to_the_end(*self.pair('name'))
+        self.assertEqual(('updated', 'why'), told[2])
+        self.assertEqual([(['name'], ['publish'])], self.updates)
+
+    def test_what_is_told_besides_does_not_wait_any_more(self):
+        told = self.run_to_the_end(
+            *self.pair('os_hidden', told_as=plan.Verb.CONFLICT)
+        )
+        self.assertEqual(('conflict', 'why'), told[2])
+
+    def test_it_stays_where_nobody_brings_it(self):
+        for trouble in (
+            {'stage': errors.RefusedError('slave', 'full', 413)},
+            {'publish': errors.TransientError('slave', 'full')},
+        ):
+            told = self.run_to_the_end(
+                *self.pair('name', 'os_hidden'),
+                **{method: [each] for method, each in trouble.items()},
+            )
+            self.assertEqual(
+                (
+                    'failed',
+                    f'waits for {samples.image(1).id}, which brings the name: '
+                    'slave: full',
+                ),
+                told[2],
+            )
+            self.assertEqual([], self.updates)
+
+    def test_an_image_that_cannot_come_keeps_no_other_in_use(self):
+        refused = errors.RefusedError('slave', 'no', 413)
+        for error, strange in (
+            (errors.DataError('master', 'wrong'), False),
+            (errors.TakenError('slave', 'no'), False),
+            (errors.RefusedError('slave', 'no', 400), False),
+            (refused, True),
+        ):
+            told = self.run_to_the_end(
+                *self.pair('os_hidden', strange=strange), stage=[error]
+            )
+            self.assertEqual(('updated', 'why'), told[2])
+            self.assertEqual([(['os_hidden'], [])], self.updates)
+
+    def test_nor_by_what_it_needs(self):
+        kernel = plan.Action(samples.image(3), 'slave', plan.Verb.COPY)
+        bringing, leaving = self.pair('os_hidden')
+        needy = samples.image(1, kernel_id=kernel.image.id)
+        bringing = dataclasses.replace(
+            bringing, image=needy, after=(kernel.image.id,)
+        )
+        for error, result in (
+            (errors.DataError('master', 'wrong'), 'updated'),
+            (errors.RefusedError('slave', 'full', 413), 'failed'),
+        ):
+            told = self.run_to_the_end(
+                kernel, bringing, leaving, stage=[error]
+            )
+            self.assertEqual(result, told[2][0])
+
+    def test_what_is_not_selected_any_more_is_not_there(self):
+        """It was hidden between plan and deed."""
+        bringing, leaving = self.pair('name')
+        old = dataclasses.replace(bringing.image, read_at=-1e9)
+        bringing = dataclasses.replace(bringing, image=old)
+        source = places.Place('master')
+        source.images[old.id] = samples.image(1, os_hidden=True)
+        told = self.run_to_the_end(bringing, leaving, source=source)
+        self.assertEqual(['skipped', 'failed'], [told[n][0] for n in (1, 2)])
+
+    def test_fail_fast_leaves_it_as_it_is(self):
+        told = self.run_to_the_end(
+            *self.pair('os_hidden'),
+            fail_fast=True,
+            stage=[errors.DataError('master', 'wrong')],
+        )
+        self.assertEqual([1], list(told))
+        self.assertEqual([], self.updates)
