@@ -200,7 +200,7 @@ def _gives_name_up(action: plan.Action) -> bool:
     replica = action.replica
     if action.verb is not plan.Verb.UPDATE or not replica or not replica.name:
         return False
-    if replica.hidden or replica.status != 'active':
+    if replica.status != 'active':
         return False
     for change in action.changes:
         if change.field == 'status' and not change.is_of_members:

@@ -95,6 +95,8 @@ class TestSuccession(testtools.TestCase):
     def test_who_gives_up_a_name_waits_for_who_brings_it(self):
         for changes in (RENAMED,), (HIDDEN,), (HIDDEN, RENAMED):
             self.assertWaits(update(1, *changes), copy(2))
+        # Clients find what is hidden where there is no other of the name.
+        self.assertWaits(update(1, replica={'os_hidden': True}), copy(2))
 
     def test_others_do_not(self):
         other = plan.Change('min_ram', 2, 1)
@@ -105,8 +107,7 @@ class TestSuccession(testtools.TestCase):
             (update(1, replica={'name': None}), copy(2, name=None)),
             (update(1, other), copy(2)),
             (update(1, plan.Change('os_hidden', False, True)), copy(2)),
-            # They are lost to users anyway.
-            (update(1, replica={'os_hidden': True}), copy(2)),
+            # It is lost to users anyway.
             (update(1, replica={'status': 'deactivated'}), copy(2)),
             # Its own place is among those that the other one needs.
             (update(1), copy(2, after=(id_of(1),))),
