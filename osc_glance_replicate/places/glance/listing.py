@@ -14,6 +14,7 @@
 
 from collections.abc import Iterator, Mapping
 import dataclasses
+import logging
 import re
 from typing import Any
 import urllib.parse
@@ -27,6 +28,8 @@ from osc_glance_replicate.places.glance import image_api
 from osc_glance_replicate.places.glance import records
 from osc_glance_replicate import retry
 
+LOG = logging.getLogger(__name__)
+
 #: Maximum number of records in one answer (see fact-listing-page).
 PAGE = 1000
 
@@ -37,8 +40,15 @@ Filters = Mapping[str, str | list[str]]
 #: see fact-listing-page.
 _RESTARTS = 10
 
-#: Images that a listing may have: one that has more has no end.
-_MAX_IMAGES = 1_000_000
+#: Images that a listing may have: one that has more has no end. No cloud has a
+#: tenth of them, and they take time, but no memory.
+_MAX_IMAGES = 10_000_000
+
+#: Images after which it is told that there are still more.
+_MANY_IMAGES = 1_000_000
+
+#: Images that may come out of order: they are kept until the end.
+_MAX_ASIDE = 1_000_000
 
 #: A page that is too long is asked for again with so many times fewer images.
 _SMALLER = 4
@@ -102,6 +112,8 @@ def images(
                     yield image
                 elif image.key > done:
                     aside.append(reception.set_aside(image, _OUT_OF_ORDER))
+            if len(aside) > _MAX_ASIDE:
+                raise _without_end(api, f'{_MAX_ASIDE} images out of order')
         # At the end, as listings can only be merged in order.
         yield from sorted(aside, key=lambda image: image_record.rank(image.id))
 
@@ -117,11 +129,16 @@ def _pages(api: image_api.ImageApi, filters: Filters) -> Iterator[_Page]:
         count = 0
         while page := _page(api, marker, filters, size):
             size = page.size
-            count += len(page.images)
+            before, count = count, count + len(page.images)
             if count > _MAX_IMAGES:
-                raise errors.PlaceError(
+                raise _without_end(api, f'{_MAX_IMAGES} images')
+            if before <= _MANY_IMAGES < count:
+                LOG.warning(
+                    '%s has listed %d images and goes on; it is given up '
+                    'after %d',
                     api.name,
-                    f'lists more than {_MAX_IMAGES} images; is it a Glance?',
+                    count,
+                    _MAX_IMAGES,
                 )
             if page.more:
                 last = page.images[-1].id
@@ -138,6 +155,12 @@ def _pages(api: image_api.ImageApi, filters: Filters) -> Iterator[_Page]:
             again = False
     raise errors.TransientError(
         api.name, 'images vanish faster than they can be listed'
+    )
+
+
+def _without_end(api: image_api.ImageApi, number: str) -> errors.PlaceError:
+    return errors.PlaceError(
+        api.name, f'lists more than {number}; is it a Glance?'
     )
 
 

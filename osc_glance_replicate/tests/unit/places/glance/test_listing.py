@@ -11,6 +11,7 @@
 # under the License.
 
 import itertools
+import logging
 
 import fixtures
 
@@ -96,17 +97,60 @@ class TestListing(fake_glance.GlanceTest):
             self.assertRaises(errors.PlaceError, self.listing, pages)
             self.assertLess(len(self.fake.requests), 50)
 
-    def test_listing_without_end_is_given_up(self):
-        self.useFixture(
-            fixtures.MonkeyPatch(f'{listing.__name__}._MAX_IMAGES', 9)
-        )
+    def bound(self, **bounds):
+        for name, value in bounds.items():
+            self.useFixture(
+                fixtures.MonkeyPatch(f'{listing.__name__}.{name}', value)
+            )
+
+    def endless(self):
         number = itertools.count(1)
+        return lambda marker: self.page(
+            [next(number), next(number)], more=True
+        )
+
+    def test_listing_without_end_is_given_up(self):
+        self.bound(_MAX_IMAGES=9)
+        error = self.assertRaises(
+            errors.PlaceError, self.listing, self.endless()
+        )
+        self.assertIn('slave: lists more than 9 images', str(error))
+        pages = [
+            request
+            for request in self.fake.requests
+            if not request.query.get('os_hidden')
+        ]
+        self.assertEqual(5, len(pages))
+
+    def test_listing_that_goes_on_and_on_is_told_of_once(self):
+        self.bound(_MAX_IMAGES=9, _MANY_IMAGES=4)
+        log = self.useFixture(fixtures.FakeLogger(level=logging.WARNING))
+        self.assertRaises(errors.PlaceError, self.listing, self.endless())
+        self.assertEqual(
+            ['slave has listed 6 images and goes on; it is given up after 9'],
+            log.output.splitlines(),
+        )
+
+    def test_long_listing_is_not_told_of_before_it_goes_on(self):
+        self.bound(_MANY_IMAGES=4)
+        log = self.useFixture(fixtures.FakeLogger(level=logging.WARNING))
+        numbers, _ = self.listing(
+            lambda marker: self.page([1, 2, 3, 4], more=False)
+        )
+        self.assertEqual(([1, 2, 3, 4], ''), (numbers, log.output))
+
+    def test_images_out_of_order_are_not_kept_without_end(self):
+        self.bound(_MAX_ASIDE=4)
 
         def pages(marker):
-            return self.page([next(number), next(number)], more=True)
+            self.assertIsNone(marker)
+            return self.page([9, *late], more=False)
 
+        late = [8, 7, 6, 5]
+        self.assertEqual([5, 6, 7, 8, 9], sorted(self.listing(pages)[0]))
+        late = [8, 7, 6, 5, 4]
         error = self.assertRaises(errors.PlaceError, self.listing, pages)
-        self.assertIn('slave: lists more than 9 images', str(error))
+        self.assertIn('slave: lists more than 4 images out of', str(error))
 
     def test_image_out_of_order_is_given_and_said(self):
         place = self.serve(
