@@ -78,6 +78,9 @@ DEFAULTS: Mapping[str, Any] = {
     **PUBLISHED,
 }
 
+#: Fields that are no custom properties.
+_NO_PROPERTIES = BOOKKEEPING | MARKS | DEFAULTS.keys()
+
 #: Glance lets nobody change these once there is data: see fact-formats.
 _FIXED_WITH_DATA = frozenset(('container_format', 'disk_format'))
 
@@ -105,11 +108,8 @@ _UUID = re.compile(r'[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}')
 
 def is_property(field: str) -> bool:
     """Return whether a field is a custom property, not Glance's own."""
-    return (
-        field not in BOOKKEEPING
-        and field not in DEFAULTS
-        and field not in MARKS
-        and not field.startswith(RESERVED_PREFIX)
+    return field not in _NO_PROPERTIES and not field.startswith(
+        RESERVED_PREFIX
     )
 
 
@@ -153,6 +153,7 @@ class Image:
         None where they were not looked at
     :param unread: why they could not be read
     :param read_at: when it was read, as of time.monotonic
+    :ivar defect: why this record cannot be trusted, or None when it can
     """
 
     record: Mapping[str, Any]
@@ -162,6 +163,16 @@ class Image:
     read_at: float = dataclasses.field(
         default_factory=time.monotonic, compare=False, repr=False
     )
+    defect: str | None = dataclasses.field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if is_id(self.id):
+            properties = self.properties
+            found = self.flaw or record_defects.of(self.record, properties)
+        else:
+            found = f'the ID {self.id!r:.40} is not a UUID'
+        # It is asked for again and again, and no record changes.
+        object.__setattr__(self, 'defect', found or None)
 
     @property
     def id(self) -> str:
@@ -242,19 +253,6 @@ class Image:
         return None
 
     @property
-    def defect(self) -> str | None:
-        """Why this record cannot be trusted, or None when it can."""
-        if not is_id(self.id):
-            return f'the ID {self.id!r:.40} is not a UUID'
-        return (
-            self.flaw
-            or record_defects.of_fields(self.record)
-            or record_defects.of_properties(self.properties)
-            or record_defects.of_text(self.portable)
-            or None
-        )
-
-    @property
     def properties(self) -> dict[str, Any]:
         """The custom properties by name; one that is null counts as absent.
 
@@ -263,8 +261,9 @@ class Image:
         """
         return {
             field: value
-            for field, value in sorted(self.record.items())
-            if is_property(field) and value is not None
+            for field in sorted(self.record.keys() - _NO_PROPERTIES)
+            if (value := self.record[field]) is not None
+            and not field.startswith(RESERVED_PREFIX)
         }
 
     @property

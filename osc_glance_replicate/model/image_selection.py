@@ -95,7 +95,7 @@ class Selection:
         )
 
     def _matches_record(self, image: image_record.Image) -> bool:
-        fields = image.portable
+        fields = {**image_record.DEFAULTS, **image.record}
         return (
             (
                 not self.visibilities

@@ -126,7 +126,8 @@ class Action:
         changes say, and nothing else can be done
     :param foreign: owner of the replica, which is not ours
     :param serves: it is as good as a replica
-    :param usable: what is there does for the images that need it
+    :param usable: what is there does for the images that need it; not told
+        where it is unchanged, and does
     :param lacks: why it cannot have what it needs there; it only loses then
     :param mark: what marks the replica as ours, where that is asked for
     :param adopts: for UPDATE: the replica is another's, and becomes ours

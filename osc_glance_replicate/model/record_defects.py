@@ -13,7 +13,6 @@
 """What makes a record one that no Glance can have, and nobody can use."""
 
 from collections.abc import Collection, Mapping
-import json
 from typing import Any
 
 #: Bytes that an image may have: more than any store, and any integer, holds.
@@ -22,6 +21,9 @@ _MAX_SIZE = 2**63 - 1
 #: Characters of a text that Glance keeps in a column, of a tag and of the
 #: name of a property: see fact-text-limits.
 MAX_TEXT = 255
+
+#: Fields of a text, of which a replica gets the same.
+_TEXTS = ('name', 'container_format', 'disk_format')
 
 _VISIBILITIES = frozenset(('private', 'shared', 'community', 'public'))
 
@@ -45,17 +47,33 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 }
 
 
+def of(record: Mapping[str, Any], properties: Mapping[str, Any]) -> str:
+    """Return what is wrong with a record; empty: nothing.
+
+    :param record: the decoded JSON object
+    :param properties: the custom ones in it
+    """
+    return (
+        of_fields(record)
+        or of_properties(properties)
+        or of_text(record, properties)
+    )
+
+
 def of_fields(record: Mapping[str, Any]) -> str:
     """Return what is wrong with Glance's own fields; empty: nothing.
 
     :param record: the decoded JSON object
     """
+    if 'status' not in record:
+        return 'status is None'
     for field, kinds in _TYPES.items():
-        value = record.get(field)
-        is_due = field in record or field == 'status'
-        if is_due and type(value) not in kinds:
+        if field not in record:
+            continue
+        value = record[field]
+        if type(value) not in kinds:
             return f'{field} is {value!r:.40}'
-        if isinstance(value, str) and len(value) > MAX_TEXT:
+        if type(value) is str and len(value) > MAX_TEXT:
             return f'{field} has {len(value)} characters'
     if not 0 <= (record.get('size') or 0) <= _MAX_SIZE:
         return f'size is {record["size"]!r:.40}'
@@ -86,11 +104,15 @@ def of_properties(properties: Mapping[str, Any]) -> str:
     return ''
 
 
-def of_text(fields: Mapping[str, Any]) -> str:
-    """Return what is wrong with the text of fields; empty: nothing."""
+def of_text(record: Mapping[str, Any], properties: Mapping[str, str]) -> str:
+    """Return what is wrong with the text of a record; empty: nothing.
+
+    Nothing else may be wrong with it.
+    """
+    texts = [record.get(field) or '' for field in _TEXTS]
+    texts += record.get('tags', ())
     try:
-        # Unlike str(), this gives text as it is.
-        json.dumps(fields, ensure_ascii=False).encode()
+        ''.join([*texts, *properties, *properties.values()]).encode()
     except UnicodeEncodeError:
         return 'it holds text that is not Unicode'
     return ''

@@ -96,7 +96,10 @@ class Planner:
         :param capped: it gets no more visibility than it has at its source
         """
         decided = self._decide(image, replica, to, referred, capped)
-        if not replica or image.defect or replica.defect:
+        # What is unchanged does for others in any case.
+        if decided.verb is plan.Verb.UNCHANGED or not replica:
+            return decided
+        if image.defect or replica.defect:
             return decided
         return dataclasses.replace(
             decided, usable=self._is_usable(image, replica, self.at(to))

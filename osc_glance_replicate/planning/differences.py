@@ -27,6 +27,8 @@ def of(
     wanted, have = image.portable, replica.portable
     # What only the replica has is the destination's own affair otherwise.
     for field in {**wanted, **have} if exact else wanted:
+        if wanted.get(field) == have.get(field):
+            continue
         change = plan.Change(field, wanted.get(field), have.get(field), exact)
         if change.wanted != change.destination:
             yield change

@@ -11,10 +11,13 @@
 # under the License.
 
 import dataclasses
+import pickle
 
+import fixtures
 import testtools
 
 from osc_glance_replicate.model import image_record
+from osc_glance_replicate.model import record_defects
 from osc_glance_replicate.tests.doubles import samples
 
 
@@ -71,6 +74,32 @@ class TestPortable(testtools.TestCase):
 
 
 class TestDefect(testtools.TestCase):
+    def test_it_is_looked_for_once(self):
+        looked_at = []
+
+        def look(record):
+            looked_at.append(record)
+            return ''
+
+        with fixtures.MonkeyPatch(
+            f'{record_defects.__name__}.of_fields', look
+        ):
+            image = samples.image()
+            self.assertEqual([None] * 3, [image.defect for _ in range(3)])
+        self.assertEqual([image.record], looked_at)
+
+    def test_another_record_or_flaw_has_another_one(self):
+        image = samples.image()
+        flawed = dataclasses.replace(image, flaw='lost')
+        self.assertEqual('lost', flawed.defect)
+        self.assertIsNone(dataclasses.replace(flawed, flaw='').defect)
+        bare = dataclasses.replace(image, record={'id': image.id})
+        self.assertEqual('status is None', bare.defect)
+
+    def test_it_goes_where_the_image_goes(self):
+        image = dataclasses.replace(samples.image(), flaw='lost')
+        self.assertEqual('lost', pickle.loads(pickle.dumps(image)).defect)
+
     def test_good_record(self):
         self.assertIsNone(samples.image(note='064').defect)
 

@@ -54,6 +54,20 @@ class TestMatches(testtools.TestCase):
                     selected, selection.matches(IMAGE), (option, value)
                 )
 
+    def test_what_a_record_lacks_is_as_glance_takes_it(self):
+        bare = image_record.Image({'id': IMAGE.id, 'status': 'active'})
+        for option, fitting, other in (
+            ('visibilities', ('private',), ('public',)),
+            ('tags', (), ('a',)),
+            ('disk_format', None, 'raw'),
+            ('owner', None, 'p'),
+        ):
+            for value, selected in (fitting, True), (other, False):
+                selection = image_selection.Selection(**{option: value})
+                self.assertEqual(
+                    selected, selection.matches(bare), (option, value)
+                )
+
     def test_all_kinds_have_to_fit(self):
         selection = image_selection.Selection(names=('*',), tags=('c',))
         self.assertFalse(selection.matches(IMAGE))

@@ -48,6 +48,7 @@ class TestFields(testtools.TestCase):
             defect = self.defect(**{field: value})
             self.assertIn(f'{field} is {value!r}', defect)
         self.assertEqual('a tag is not a string', self.defect(tags=[1]))
+        self.assertEqual('status is None', record_defects.of_fields({}))
 
     def test_text_that_no_glance_keeps(self):
         for field in 'name', 'owner', 'disk_format', 'os_hash_value':
@@ -96,6 +97,16 @@ class TestProperties(testtools.TestCase):
 
 class TestText(testtools.TestCase):
     def test_what_is_not_unicode(self):
-        self.assertEqual('', record_defects.of_text({'name': 'Zürich 東京'}))
-        for fields in {'name': '\ud800'}, {'tags': ['\udcff']}:
-            self.assertIn('Unicode', record_defects.of_text(fields))
+        good = {'name': 'Zürich', 'tags': ['x'], 'disk_format': None}
+        self.assertEqual('', record_defects.of_text(good, {'a': '東京'}))
+        for record, properties in (
+            ({'name': '\ud800'}, {}),
+            ({'disk_format': '\ud800'}, {}),
+            ({'tags': ['x', '\udcff']}, {}),
+            ({}, {'a': '\ud800'}),
+            ({}, {'\ud800': 'a'}),
+            # Halves of one character that are apart are none.
+            ({'tags': ['\ud83d', '\ude00']}, {}),
+        ):
+            told = record_defects.of_text(record, properties)
+            self.assertIn('Unicode', told)
