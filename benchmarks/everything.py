@@ -42,6 +42,7 @@ _BENCHMARKS = {
     'livecopy.py': ('--size', '32'),
     'dump.py': ('--size', '32'),
     'compare.py': (),
+    'million.py': ('--images', '20000'),
 }  # fmt: skip
 
 

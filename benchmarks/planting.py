@@ -20,7 +20,7 @@ import psycopg2
 
 from osc_glance_replicate.sandbox import client
 
-_PROPERTIES = {
+PROPERTIES = {
     'architecture': 'x86_64',
     'hw_disk_bus': 'scsi',
     'hw_qemu_guest_agent': 'yes',
@@ -36,7 +36,7 @@ _PROPERTIES = {
     'replace_frequency': 'monthly',
     'uuid_validity': 'last-3',
 }
-_TAGS = ('os:debian', 'managed', 'bench')
+TAGS = ('os:debian', 'managed', 'bench')
 
 _PLANT = (
     """
@@ -98,8 +98,8 @@ def plant(
                     'missing': list(missing),
                     'different': list(different),
                     'owner': cloud.project_id(),
-                    'properties': json.dumps(_PROPERTIES),
-                    'tags': list(_TAGS),
+                    'properties': json.dumps(PROPERTIES),
+                    'tags': list(TAGS),
                     'time': time_of_birth,
                 },
             )
