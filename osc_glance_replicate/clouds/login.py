@@ -12,7 +12,7 @@
 
 """From a name in clouds.yaml to a connection whose image service is known."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 import concurrent.futures
 import contextlib
 import importlib.metadata
@@ -93,24 +93,6 @@ def named_in_errors(cloud: str) -> Iterator[None]:
         hints = [hint for sign, hint in _HINTS.items() if sign in problem]
         told = '; '.join([problem.rstrip('.'), *hints]) if hints else problem
         raise errors.CloudError(cloud, told) from exc
-
-
-def connect(
-    own: Callable[[], openstack.connection.Connection], to: Sequence[str]
-) -> list[openstack.connection.Connection]:
-    """Connect to all clouds of a run, in parallel.
-
-    No setting of the source reaches a destination, which depends on its entry
-    in clouds.yaml alone (see fact-os-auth-url).
-
-    :param own: connects to the command's own cloud
-    :param to: the destinations, CLOUD or CLOUD:REGION
-    :returns: the connections, the command's own first
-    :raises CloudError: one of them cannot be used
-    """
-    logins = Logins()
-    others = [background.start(logins.connect, name) for name in to]
-    return [own(), *(other.result() for other in others)]
 
 
 class Logins:

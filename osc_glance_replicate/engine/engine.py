@@ -145,7 +145,9 @@ class Engine:
         ).actions(rows)
         if not destinations:
             return actions
-        return succession.Succession(self._planner).follow(actions)
+        return succession.Succession(self._planner, self.unusable).follow(
+            actions
+        )
 
     def _asked(
         self, destinations: Iterable[places.Destination]

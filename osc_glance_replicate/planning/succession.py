@@ -12,7 +12,7 @@
 
 """Names that do not vanish: what gives one up waits for what brings it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 import dataclasses
 from typing import NamedTuple
 
@@ -55,10 +55,15 @@ class Succession:
     yet comes last. All else stays in its order.
 
     :param planner: has planned the actions
+    :param lost: names of the destinations for which nothing more is planned,
+        not even what may bring a name; it may change
     """
 
-    def __init__(self, planner: decisions.Planner) -> None:
+    def __init__(
+        self, planner: decisions.Planner, lost: Container[str] = ()
+    ) -> None:
         self._planner = planner
+        self._lost = lost
         self._arrivals: dict[_Name, list[_Arrival]] = {}
         #: What may still find a successor, in the order of the plan.
         self._held: dict[plan.Key, plan.Action] = {}
@@ -90,7 +95,11 @@ class Succession:
             raise
         yield from found
         for action in self._held.values():
-            yield self._followed(action, vouched=False) or action
+            if followed := self._followed(action, vouched=False):
+                yield followed
+            else:
+                is_lost = action.to in self._lost
+                yield _undecided(action) if is_lost else action
 
     def _rests(self, action: plan.Action) -> bool:
         """Return whether nobody asks for names there."""

@@ -41,6 +41,7 @@ class OrderTest(testtools.TestCase):
         to=('slave',),
         there=None,
         members=company.nobody,
+        lost=(),
         **options,
     ):
         """Plan.
@@ -48,6 +49,7 @@ class OrderTest(testtools.TestCase):
         :param known: rows that can be looked up
         :param there: what holds at the first destination
         :param members: of images of the source
+        :param lost: destinations for which nothing more is planned
         """
         options.setdefault('selection', image_selection.Selection())
         if there:
@@ -58,6 +60,7 @@ class OrderTest(testtools.TestCase):
             to,
             lambda image_id: found.get(image_id, [None] * (len(to) + 1)),
             members,
+            lost,
         )
         return list(sequence.actions(rows))
 

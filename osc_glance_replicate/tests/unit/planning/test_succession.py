@@ -238,6 +238,24 @@ class TestSuccession(testtools.TestCase):
         self.assertEqual((FAIL, ()), (undecided.verb, undecided.changes))
         self.assertIn('not all images could be listed', undecided.reason)
 
+    def test_what_is_not_planned_any_more_may_bring_a_name(self):
+        lost = {'slave'}
+        planner = decisions.Planner(image_selection.Selection())
+        found = list(
+            succession.Succession(planner, lost).follow(
+                [
+                    update(1),
+                    update(1, to='other'),
+                    update(2, replica={'name': 'x'}),
+                    copy(3),
+                ]
+            )
+        )
+        ends = {(a.to, a.image.id): a for a in found}
+        self.assertEqual(id_of(3), ends['slave', id_of(1)].successor.id)
+        self.assertIs(FAIL, ends['slave', id_of(2)].verb)
+        self.assertIs(UPDATE, ends['other', id_of(1)].verb)
+
     def _noting(self, actions, noted):
         for action in succession_at().follow(actions):
             noted.append(action)
