@@ -31,7 +31,7 @@ _EVEN = 4
 
 #: How fast a slow destination is, as a part of what is usual, at the most.
 #: Those that are alike may differ as much where they share a machine.
-_SLOW = 0.6
+_SLOW = 0.5
 
 #: Seconds that a destination may hold up others, once there is no more room.
 _PATIENCE = 2.0

@@ -99,6 +99,21 @@ class TestOrder(OrderTest):
             ],
         )
 
+    def test_nothing_is_planned_for_one_that_cannot_be_asked(self):
+        rows = [
+            [samples.image(1), None, None],
+            [None, samples.image(2), samples.image(2)],
+        ]
+        self.assertEqual(
+            [(samples.image(1).id, 'b'), (samples.image(2).id, 'b')],
+            [
+                (action.image.id, action.to)
+                for action in self.actions(
+                    rows, to=('a', 'b'), lost={'a'}, extra=True
+                )
+            ],
+        )
+
     def test_rows_are_planned_as_they_are_read(self):
         def rows():
             yield [samples.image(1), None]
