@@ -81,13 +81,11 @@ class LoginAdapter(limits.Adapter):
         """
         self.count += 1
         start = time.monotonic()
-        # urllib3 takes no timeout of 0.
-        left = max(self.left, 0.001)
         call = background.start(
-            super().send, request, stream, left, verify, cert, proxies
+            super().send, request, stream, timeout, verify, cert, proxies
         )
         try:
-            response = call.result(left)
+            response = call.result(self.left)
         except TimeoutError as exc:
             raise self._silent(request) from exc
         except requests.exceptions.RequestException as exc:

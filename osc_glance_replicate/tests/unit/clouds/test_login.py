@@ -64,6 +64,7 @@ class LoginTest(testtools.TestCase):
         )
         self.status = 201
         self.regions = ['North', 'South']
+        self.images = self.keystone.url
 
     def answer(self, request):
         if request.path == '/v3':
@@ -74,7 +75,7 @@ class LoginTest(testtools.TestCase):
         token = fixture.V3Token(user_id='me')
         images = token.add_service('image')
         for region in self.regions:
-            images.add_standard_endpoints(self.keystone.url, region=region)
+            images.add_standard_endpoints(self.images, region=region)
         count = len(self.logins())
         headers = {'X-Subject-Token': f'token {count}'}
         return Answer(self.status, token, headers)
@@ -189,16 +190,11 @@ class TestImageService(LoginTest):
         )
 
     def test_of_which_the_version_is_known_is_looked_at_all_the_same(self):
-        dead = 'http://127.0.0.1:1/v2'
+        self.images = dead = 'http://127.0.0.1:1/v2'
         self.useFixture(
             fixtures.MonkeyPatch('time.sleep', lambda seconds: None)
         )
-        self.write(
-            one=(
-                {},
-                {'image_endpoint_override': dead, 'image_api_version': '2'},
-            )
-        )
+        self.write(one=({}, {}))
         (error,) = self.connect('one')
         self.assertIn(
             f"Cannot use cloud 'one': its image service at {dead} refuses "

@@ -174,14 +174,20 @@ class TestPersist(LoginAdapterTest):
             self.assertEqual(1, self.tries)
 
     def test_there_is_no_time_for_another_try(self):
-        self.useFixture(
-            fixtures.MonkeyPatch(f'{retry.__name__}._FIRST_DELAY', 100)
-        )
+        for name, value in (
+            (f'{retry.__name__}._FIRST_DELAY', 10),
+            ('random.uniform', lambda low, high: high),
+            ('time.sleep', lambda seconds: None),
+        ):
+            self.useFixture(fixtures.MonkeyPatch(name, value))
         trouble = login_adapter.ServiceError('503', may_pass=True)
-        self.assertRaises(
-            login_adapter.ServiceError,
-            self.persist,
-            trouble,
-            adapter=self.adapter(10),
-        )
-        self.assertEqual(1, self.tries)
+        # The first delay is 10 s, the second one 20.
+        for seconds, tries in (5, 1), (25, 2), (35, 3):
+            self.tries = 0
+            self.assertRaises(
+                login_adapter.ServiceError,
+                self.persist,
+                *[trouble] * 3,
+                adapter=self.adapter(seconds),
+            )
+            self.assertEqual(tries, self.tries)
