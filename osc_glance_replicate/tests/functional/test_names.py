@@ -28,6 +28,9 @@ from osc_glance_replicate.tests.functional import links
 #: Seconds from one question to the next.
 _INTERVAL = 0.02
 
+#: Seconds that what is held is held at the most.
+_PATIENCE = 20
+
 _SIZE = base.often(32, 300) * base.MIB
 
 _RESET = faults.Fault(upload=faults.after(base.MIB, faults.reset))
@@ -329,6 +332,23 @@ class TestTrouble(NamesTest):
 class TestWithdrawal(NamesTest):
     """No image of its name keeps another in use."""
 
+    def hold_until_changed(self, old, *new):
+        """Let the data of images pass when another was changed."""
+        changed = threading.Event()
+        note = faults.Fault(before=lambda call: changed.set())
+        self.destination.on('PATCH|POST', old.id, note, times=None)
+        held = faults.Fault(before=lambda call: changed.wait(_PATIENCE))
+        for image in new:
+            self.destination.on('PUT', f'{image.id}/file$', held)
+
+    def assertChangedFirst(self, old, *new):
+        calls = self.destination.calls
+        changed = self.destination.seen('PATCH|POST', old.id)[0]
+        for image in new:
+            self.assertLess(
+                calls.index(changed), calls.index(self.patches(image)[-1])
+            )
+
     def test_what_withdraws_does_not_wait(self):
         for changes in (
             {'visibility': 'community', 'name': 'debian-13-old'},
@@ -340,21 +360,14 @@ class TestWithdrawal(NamesTest):
                 path = f'/images/{old.id}/actions/deactivate'
                 self.master.request('POST', path)
                 changes = {'name': 'debian-13-old'}
-            new = self.new(old, 3 * base.MIB, changes=changes)
-            self.destination.on(
-                'PUT', f'{new.id}/file$', faults.Fault(upload=self.hold())
+            new = self.new(old, changes=changes)
+            self.hold_until_changed(old, new)
+            self.copy()
+            self.assertChangedFirst(old, new)
+            self.assertEqual(
+                self.master.get(old.id).portable,
+                self.slave.get(old.id).portable,
             )
-            run = self.start_copy()
-            self.await_upload(new)
-            self.wait_for(
-                lambda old=old: (
-                    self.slave.get(old.id).portable
-                    == self.master.get(old.id).portable
-                )
-            )
-            self.held.set()
-            self.finish(run)
-            self.held.clear()
 
     def test_an_image_that_cannot_be_had_keeps_none_in_use(self):
         """Its data is lost: the old one is hidden, and keeps its name."""
@@ -376,27 +389,19 @@ class TestWithdrawal(NamesTest):
 
     def test_a_tenant_has_no_say_in_what_is_public(self):
         old = self.old()
-        changes = {'os_hidden': True}
-        for visibility in 'community', 'private', 'shared':
-            new = self.new(
-                old, user='demo', changes=changes, visibility=visibility
+        new = [
+            self.new(
+                old,
+                user='demo',
+                changes={'os_hidden': True},
+                visibility=visibility,
             )
-            self.destination.on(
-                'PUT', f'{new.id}/file$', faults.Fault(upload=self.hold(0))
-            )
-        run = self.start_copy()
-        self.await_calls(*list(self.data)[1:])
-        self.wait_for(lambda: self.slave.get(old.id).hidden)
-        self.held.set()
-        self.finish(run)
-
-    def await_calls(self, *ids):
-        self.wait_for(
-            lambda: all(
-                self.destination.seen('PUT', f'{image_id}/file$')
-                for image_id in ids
-            )
-        )
+            for visibility in ('community', 'shared')
+        ]
+        self.hold_until_changed(old, *new)
+        self.copy()
+        self.assertTrue(self.slave.get(old.id).hidden)
+        self.assertChangedFirst(old, *new)
 
     def test_a_tenant_has_none_in_what_is_of_another(self):
         """He makes an image that its destination never takes."""
