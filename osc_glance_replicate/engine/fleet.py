@@ -84,7 +84,7 @@ class Fleet:
         """
         deadline = None
         while self._coming:
-            if self.ready and patience is not None:
+            if self.ready and patience is not None and not self._strict:
                 deadline = deadline or time.monotonic() + patience
             left = deadline and max(0.0, deadline - time.monotonic())
             if not self._settle(left):

@@ -247,12 +247,13 @@ class CopyReport(Report[outcomes.Outcome]):
 
     def _summary(self) -> str:
         counts = self._counted() or 'no images'
-        if self.unusable:
-            counts += f'; not used: {", ".join(self.unusable)}'
         size = filesize.decimal(self._bytes)
+        told = f'{counts}; {size} in {self._seconds:.0f} s'
         if self._dry_run:
-            return f'Dry run: {counts}; {size} to copy'
-        return f'{counts}; {size} in {self._seconds:.0f} s'
+            told = f'Dry run: {counts}; {size} to copy'
+        if self.unusable:
+            told += f'; not used: {", ".join(self.unusable)}'
+        return told
 
     def _advice(self) -> str:
         if self._interrupted:

@@ -98,6 +98,14 @@ class TestFleet(testtools.TestCase):
         self.assertEqual({'a', 'b'}, set(several.places))
         self.assertEqual([], list(several.late()))
 
+    def test_where_none_may_be_missing_all_are_waited_for(self):
+        late = threading.Event()
+        strict = self.fleet(True, a=late, b=self.ready('b'))
+        waiting = background.start(strict.wait, 0)
+        late.set()
+        waiting.result(clocks.PATIENCE)
+        self.assertEqual(['a', 'b'], list(strict.places))
+
     def test_nobody_begins_without_any(self):
         late = threading.Event()
         several = self.fleet(a=late, b=errors.CloudError('b', 'is down'))
