@@ -22,7 +22,7 @@ import openstack.connection
 from osc_glance_replicate.clouds import entries
 from osc_glance_replicate.engine import routes
 from osc_glance_replicate import errors
-from osc_glance_replicate.execution import runner
+from osc_glance_replicate.execution import crew
 from osc_glance_replicate.model import options
 
 
@@ -41,7 +41,7 @@ def from_scheduler(address: str) -> routes.Hire:
     def hire(
         request: options.Request,
         connections: Sequence[openstack.connection.Connection],
-    ) -> Callable[[], runner.Crew]:
+    ) -> Callable[[], crew.Crew]:
         # These import Dask.
         from osc_glance_replicate.cluster import dask_crew
         from osc_glance_replicate.cluster import worker

@@ -25,6 +25,7 @@ import logging
 
 from osc_glance_replicate.engine import fleet
 from osc_glance_replicate import errors
+from osc_glance_replicate.execution import crew
 from osc_glance_replicate.execution import events
 from osc_glance_replicate.execution import runner
 from osc_glance_replicate.execution import thread_crew
@@ -72,7 +73,7 @@ class Engine:
         planner: decisions.Planner,
         request: options.Request,
         read_through: bool = False,
-        assemble: Callable[[], runner.Crew] | None = None,
+        assemble: Callable[[], crew.Crew] | None = None,
     ) -> None:
         self._source = source
         self._patient = patient.PatientPlace(source)
@@ -204,7 +205,7 @@ class Engine:
             fail_fast=self._request.run.fail_fast,
             listener=listener,
             greet=lambda to: self._fleet.places[to].greet(),
-            several=len(self._fleet.names) > 1,
+            destinations=max(1, len(self._fleet.names)),
         ).run(actions)
 
     def _to_carry_out(self) -> Iterable[plan.Action]:

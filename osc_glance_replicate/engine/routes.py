@@ -12,6 +12,7 @@
 
 """From a request to an engine between the places that it names."""
 
+import collections
 from collections.abc import Callable, Mapping, Sequence
 import concurrent.futures
 import dataclasses
@@ -29,7 +30,7 @@ from osc_glance_replicate.engine import criteria
 from osc_glance_replicate.engine import engine
 from osc_glance_replicate.engine import fleet
 from osc_glance_replicate import errors
-from osc_glance_replicate.execution import runner
+from osc_glance_replicate.execution import crew
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import options
 from osc_glance_replicate.model import ownership
@@ -51,7 +52,7 @@ OwnCloud = Callable[[], openstack.connection.Connection]
 #: a crew.
 Hire = Callable[
     [options.Request, Sequence[openstack.connection.Connection]],
-    Callable[[], runner.Crew],
+    Callable[[], crew.Crew],
 ]
 
 #: Connections that are being made, by the names of the clouds.
@@ -74,12 +75,25 @@ def to_clouds(
     """
     names = [to.name for to in request.to]
     entries.refuse_unknown(names)
+    _refuse_twice(names)
     logins = login.Logins()
     connecting = {
         name: background.start(logins.connect, name) for name in names
     }
     strict = strict or request.run.fail_fast or len(names) < 2
     return between(own(), connecting, request, hire, strict)
+
+
+def _refuse_twice(names: Sequence[str]) -> None:
+    """Refuse a destination that is named twice.
+
+    :raises CloudError: names it
+    """
+    for name, count in collections.Counter(names).items():
+        if count > 1:
+            raise errors.CloudError(
+                name, 'it is named twice: give each --to once'
+            )
 
 
 def between(
@@ -101,7 +115,6 @@ def between(
     :raises ReplicateError: a cloud or a project cannot be used
     """
     name = own.config.name
-    entries.warn_of_environment(own)
     readings = request.run.transfers * max(1, len(request.to))
     source = glance.Source(_image_api(name, own, readings))
     known = projects.KeystoneProjects(name, own)
@@ -115,10 +128,10 @@ def between(
         return fleet.Ready(place, there, connection)
 
     def accept(to: str, before: Mapping[str, fleet.Ready]) -> None:
-        others = {each: ready.connection for each, ready in before.items()}
-        everyone = {name: own, **others, to: destinations.ready[to].connection}
+        there = destinations.ready[to].connection
+        others = [ready.connection for ready in before.values()]
         endpoints.refuse_same(
-            list(everyone), list(filter(None, everyone.values()))
+            [name, *before, to], list(filter(None, [own, *others, there]))
         )
 
     destinations = fleet.Fleet(
@@ -127,6 +140,7 @@ def between(
         accept,
     )
     destinations.wait(None if hire else patience)
+    entries.warn_of_environment(own)
     selection = criteria.selection_of(own, source, request.selection)
     by_name = destinations.rules
     if not request.to:

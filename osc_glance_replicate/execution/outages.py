@@ -32,6 +32,30 @@ _INTERVAL = 30.0
 _MAX_IN_VAIN = 1
 
 
+class Silence:
+    """Since when a destination has given an image no usable answer.
+
+    :param to: its name
+    """
+
+    def __init__(self, to: str) -> None:
+        self._to = to
+        self._since = 0.0
+
+    def since(self, trouble: Exception) -> float:
+        """Return since when it has, now that something has gone wrong.
+
+        :returns: as of time.time; 0 where it has answered, or was not asked
+        """
+        is_silent = (
+            isinstance(trouble, errors.PlaceError)
+            and trouble.unanswered
+            and trouble.place == self._to
+        )
+        self._since = (self._since or time.time()) if is_silent else 0.0
+        return self._since
+
+
 class Outages:
     """Notes what got no usable answer, and asks those who give none.
 

@@ -13,7 +13,7 @@
 """The actions carried out: side by side, and to an end when asked."""
 
 import collections
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 import concurrent.futures
 import dataclasses
 import functools
@@ -21,58 +21,24 @@ import itertools
 import logging
 import queue
 import threading
-from typing import Protocol
 
 from osc_glance_replicate import background
 from osc_glance_replicate.execution import backlog
+from osc_glance_replicate.execution import crew
 from osc_glance_replicate.execution import events
+from osc_glance_replicate.execution import losses
 from osc_glance_replicate.execution import outages
+from osc_glance_replicate.execution import waiting_room
 from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
-from osc_glance_replicate.planning import succession
-from osc_glance_replicate.planning import withdrawal
 
 LOG = logging.getLogger(__name__)
 
 #: Seconds that transfers get to end by themselves after Ctrl-C.
 _INTERRUPT_GRACE = 1.0
 
-_TO_DO = frozenset((plan.Verb.COPY, plan.Verb.UPDATE))
-
-#: Images that are planned before it is their turn, about 2 kB of memory each.
-_MAX_PLANNED_AHEAD = 1000
-#: Likewise, of those whose data moves: the largest of them comes first. Where
-#: more wait for a place, no update is found that comes after them.
-_MAX_MOVES_AHEAD = 5000
-
 #: What happens; returns what becomes known of actions by it.
 _Event = Callable[[], Iterable[outcomes.Outcome]]
-
-
-class Crew(Protocol):
-    """Carries actions out, side by side."""
-
-    def carry_out(
-        self, action: plan.Action, others: Collection[str] = ()
-    ) -> outcomes.Future:
-        """Begin what is to be done with one image at one destination.
-
-        :param others: destinations that the same image is still to be copied
-            to, perhaps with the same reading of its data
-        :returns: what becomes of it; never an exception
-        """
-
-    def give_up(self, to: str) -> None:
-        """Try nothing again at a destination that is down."""
-
-    def resume(self, to: str) -> None:
-        """Try again: it is back."""
-
-    def stop(self) -> None:
-        """Break off what has begun."""
-
-    def close(self) -> None:
-        """Release what the crew holds."""
 
 
 def dry_run(
@@ -97,56 +63,46 @@ class Runner:
     What moves no data does not wait for what does: it takes none of its
     places, and is planned while these are taken. Otherwise, whoever chooses
     how fast his images are read would delay the withdrawal of others'. That
-    holds until _MAX_MOVES_AHEAD images wait for a place.
+    holds until too many images wait for a place: see waiting_room.
 
-    :param crew: who carries it out
+    :param movers: who carries out what moves data
     :param transfers: number of images at a time whose data moves to one
         destination; as many again are changed without
     :param fail_fast: start nothing more after the first failure
-    :param hands: who carries out what moves no data, where all of the crew
-        may be busy with data; the crew itself unless it is given
+    :param hands: who carries out what moves no data, where all the others
+        may be busy with data; the movers unless it is given
     :param greet: finds out whether a destination answers that was down;
         raises PlaceError where it does not
-    :param several: whether an image may be planned for several destinations,
-        one after the other
+    :param destinations: number of those that an image may be planned for, one
+        after the other
     """
 
     def __init__(
         self,
-        crew: Crew,
+        movers: crew.Crew,
         *,
         transfers: int,
         fail_fast: bool,
         listener: events.Listener = events.Listener(),
-        hands: Crew | None = None,
+        hands: crew.Crew | None = None,
         greet: Callable[[str], None] = _assume_down,
-        several: bool = False,
+        destinations: int = 1,
     ) -> None:
         #: By whether data moves.
-        self._crews = {False: hands or crew, True: crew}
+        self._crews = {False: hands or movers, True: movers}
         self._listener = listener
         self._transfers = transfers
         self._fail_fast = fail_fast
-        self._several = several
+        self._several = destinations > 1
         self._enough = False
         self._is_planned = False
-        self._failed: set[plan.Key] = set()
-        #: What was to be copied and was not: why, and whether it is why.
-        self._lost: dict[plan.Key, tuple[str, outcomes.Cause]] = {}
+        self._losses = losses.Losses()
         self._stop = threading.Event()
         self._pending: dict[outcomes.Future, plan.Action] = {}
         self._keys: set[plan.Key] = set()
         self._busy: collections.Counter[backlog.Line] = collections.Counter()
         self._backlog = backlog.Backlog()
-        #: For what is planned, by whether data moves.
-        self._room = {
-            False: threading.Semaphore(_MAX_PLANNED_AHEAD),
-            True: threading.Semaphore(_MAX_MOVES_AHEAD),
-        }
-        #: What has taken room, by whether data moves, and ID.
-        self._ahead: collections.Counter[tuple[bool, str]] = (
-            collections.Counter()
-        )
+        self._room = waiting_room.WaitingRoom(destinations)
         self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
         self._outages = outages.Outages(greet, self._note_over)
 
@@ -176,14 +132,13 @@ class Runner:
             self._stop.set()
             self._outages.close()
             self._stop_crews()
-            for crew in self._crews.values():
-                crew.close()
-            for room in self._room.values():
-                room.release()
+            for each in self._crews.values():
+                each.close()
+            self._room.close()
 
     def _stop_crews(self) -> None:
-        for crew in self._crews.values():
-            crew.stop()
+        for each in self._crews.values():
+            each.stop()
 
     def _feed(
         self, actions: Iterable[plan.Action]
@@ -215,8 +170,7 @@ class Runner:
         """Plan ahead, in a thread of its own."""
         for group in self._groups(actions):
             self._events.put(functools.partial(self._admit, group))
-            for moves in _rooms(group):
-                self._room[moves].acquire()
+            self._room.wait(group)
             if self._stop.is_set():
                 break
 
@@ -234,28 +188,18 @@ class Runner:
             return
         to_do = []
         for action in group:
-            if action.verb in _TO_DO:
+            if action.verb in plan.TO_DO:
                 to_do.append(action)
             else:
                 yield self._noted(outcomes.as_planned(action))
-        for moves in _rooms(group):
-            self._ahead[moves, group[0].image.id] += 1
+        self._room.enter(group)
         if to_do:
             self._listener.planned(to_do)
         for action in to_do:
             self._backlog.add(action)
         # What waits for one that is down keeps no others from being planned.
         if all(self._outages.is_down(action.to) for action in to_do):
-            for moves in _rooms(group):
-                self._make_room(moves, group[0].image.id)
-
-    def _make_room(self, moves: bool, image_id: str) -> None:
-        """Let something more be planned in the place of an image."""
-        if self._ahead[moves, image_id]:
-            self._ahead[moves, image_id] -= 1
-            self._room[moves].release()
-        if not self._ahead[moves, image_id]:
-            del self._ahead[moves, image_id]
+            self._room.leave_all(group)
 
     def _begin(self) -> Iterator[outcomes.Outcome]:
         """Begin as much as may go on at a time."""
@@ -297,10 +241,11 @@ class Runner:
         )
 
     def _start(self, planned: plan.Action) -> Iterator[outcomes.Outcome]:
-        self._make_room(planned.moves, planned.image.id)
-        action = self._without_lost(planned)
-        if action.verb not in _TO_DO:
-            yield self._noted(self._left(planned, action), planned)
+        self._room.leave(planned)
+        action = self._losses.without(planned)
+        if action.verb not in plan.TO_DO:
+            outcome = self._losses.outcome(planned, action)
+            yield self._noted(outcome, planned)
             return
         others = [
             to
@@ -315,38 +260,6 @@ class Runner:
         future.add_done_callback(
             lambda done: self._events.put(functools.partial(self._ended, done))
         )
-
-    def _without_lost(self, action: plan.Action) -> plan.Action:
-        """Return what is done without an image that was not replicated."""
-        for image_id in action.after:
-            if (action.to, image_id) in self._failed:
-                lacks = (
-                    f'{image_id}, which it needs, was not replicated: mend '
-                    'that first, or leave the property out by --dont-replicate'
-                )
-                return withdrawal.within_needs(
-                    dataclasses.replace(action, lacks=lacks, after=()),
-                    action.image.references,
-                )
-        if successor := action.successor:
-            if lost := self._lost.get((action.to, successor.id)):
-                return succession.lost(action, *lost)
-            return dataclasses.replace(action, successor=None)
-        return action
-
-    def _left(
-        self, planned: plan.Action, action: plan.Action
-    ) -> outcomes.Outcome:
-        """Return the outcome of what is not begun for want of another."""
-        causes = [
-            self._lost[action.to, image_id][1]
-            for image_id in planned.after
-            if (action.to, image_id) in self._lost
-        ]
-        outcome = outcomes.as_planned(action)
-        if causes:
-            outcome = dataclasses.replace(outcome, cause=causes[0])
-        return outcome
 
     def _ended(self, future: outcomes.Future) -> Iterator[outcomes.Outcome]:
         action = self._pending.pop(future, None)
@@ -374,10 +287,10 @@ class Runner:
             '%s, and is asked again from time to time: %s', words, reason
         )
         self._listener.down(to, words)
-        for crew in set(self._crews.values()):
-            crew.give_up(to)
+        for each in set(self._crews.values()):
+            each.give_up(to)
         for action in self._backlog.waiting(to):
-            self._make_room(action.moves, action.image.id)
+            self._room.leave(action)
 
     def _note_over(self, to: str, is_back: bool) -> None:
         self._events.put(functools.partial(self._over, to, is_back))
@@ -388,8 +301,8 @@ class Runner:
         if is_back:
             LOG.warning('%s answers again, and gets what it has missed', to)
             self._listener.up(to)
-            for crew in set(self._crews.values()):
-                crew.resume(to)
+            for each in set(self._crews.values()):
+                each.resume(to)
             for outcome in missed:
                 self._backlog.add(outcome.action)
             return
@@ -408,18 +321,8 @@ class Runner:
 
         :param planned: what was to be done, where it may be another thing
         """
-        planned = planned or outcome.action
+        self._losses.note(planned or outcome.action, outcome)
         self._listener.ended(outcome)
         if outcome.result.is_failure:
-            self._failed.add(planned.key)
             self._enough = self._fail_fast
-        if planned.verb is plan.Verb.COPY and not outcome.result.is_there:
-            reason = outcome.reason or outcome.result.value
-            self._lost[planned.key] = reason, outcome.lies_in
         return outcome
-
-
-def _rooms(group: plan.Group) -> list[bool]:
-    """Return the rooms that an image takes, by whether data moves."""
-    found = {action.moves for action in group if action.verb in _TO_DO}
-    return sorted(found) or [group[0].moves]

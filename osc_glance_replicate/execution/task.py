@@ -16,10 +16,10 @@ from collections.abc import Container
 import contextlib
 import functools
 import logging
-import time
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import events
+from osc_glance_replicate.execution import outages
 from osc_glance_replicate.execution import planned
 from osc_glance_replicate.execution import updating
 from osc_glance_replicate.model import outcomes
@@ -58,7 +58,7 @@ class Task:
         down: Container[str] = (),
     ) -> None:
         self._down = down
-        self._unanswered = 0.0
+        self._silence = outages.Silence(destination.name)
         self._planned = planned.Planned(
             action, reading.source, destination, planner
         )
@@ -101,23 +101,8 @@ class Task:
             self._action,
             told,
             outcomes.cause_of(trouble),
-            self._since(trouble),
+            self._silence.since(trouble),
         )
-
-    def _since(self, trouble: Exception) -> float:
-        """Return since when the destination has given no usable answer.
-
-        :param trouble: what has just gone wrong
-        :returns: as of time.time; 0 where it has, or it was not asked
-        """
-        self._unanswered = (
-            self._unanswered or time.time()
-            if isinstance(trouble, errors.PlaceError)
-            and trouble.unanswered
-            and trouble.place == self._destination.name
-            else 0.0
-        )
-        return self._unanswered
 
     def _leave(self) -> None:
         """Let the other destinations begin to read without this one."""
@@ -137,7 +122,7 @@ class Task:
                 return self._try()
             except errors.TransientError as exc:
                 self._leave()
-                if self._since(exc) and self._destination.name in self._down:
+                if self._silence.since(exc) and self._action.to in self._down:
                     raise
                 retries = retries.after(exc)
                 self._listener.retried(self._action, exc)

@@ -37,6 +37,10 @@ class Verb(enum.Enum):
     EXTRA = 'extra'
 
 
+#: What is carried out.
+TO_DO = frozenset((Verb.COPY, Verb.UPDATE))
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Change:
     """One field that differs; a value is None where the field is absent.

@@ -250,7 +250,12 @@ class TestUnusable(base.FunctionalTest):
 
     def test_same_destination_twice(self):
         result = self.livecopy('--to', 'slave', self.image.id, expect=1)
-        self.assertIn(self.slave.glance.url, result.stderr)
+        self.assertEqual(
+            "Cannot use cloud 'slave': it is named twice: give each --to "
+            'once\n',
+            result.stderr,
+        )
+        self.assertNotIn(self.image.id, self.slave.ids())
 
     def test_same_service_by_another_url(self):
         url = self.master.glance.url.replace('127.0.0.1', 'localhost')

@@ -25,6 +25,7 @@ WITHOUT = {
     'cluster/dask_crew': 'needs Dask: functional test_cluster',
     'cluster/scheduler': 'needs Dask: functional test_cluster',
     'cluster/worker': 'needs Dask: functional test_cluster',
+    'execution/crew': 'only a protocol',
     'commands/copying': 'runs an engine: functional test_livecopy',
     'commands/dump': 'only options: functional test_dump',
     'commands/ec2ids': 'only options: functional test_ec2ids',

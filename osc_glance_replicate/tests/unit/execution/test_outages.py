@@ -140,3 +140,26 @@ class TestOutages(testtools.TestCase):
         self.outages.note(some[-1])
         self.assertEqual(some, self.outages.close())
         self.assertEqual([], self.outages.close())
+
+
+class TestSilence(testtools.TestCase):
+    def test_it_lasts_until_there_is_an_answer(self):
+        silent = errors.TransientError('slave', 'refused')
+        silent.unanswered = True
+        clock = iter([3.0, 5.0])
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{_OUTAGES}.time.time', lambda: next(clock))
+        )
+        silence = outages.Silence('slave')
+        self.assertEqual(3.0, silence.since(silent))
+        self.assertEqual(3.0, silence.since(silent))
+        busy = errors.TransientError('slave', 'busy')
+        self.assertEqual(0.0, silence.since(busy))
+        self.assertEqual(5.0, silence.since(silent))
+        for other in OSError(), errors.StoppedError('slave', 'end'):
+            self.assertEqual(0.0, silence.since(other))
+
+    def test_that_of_another_is_none(self):
+        silent = errors.TransientError('master', 'refused')
+        silent.unanswered = True
+        self.assertEqual(0.0, outages.Silence('slave').since(silent))

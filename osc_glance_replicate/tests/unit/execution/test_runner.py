@@ -23,6 +23,7 @@ from osc_glance_replicate import errors
 from osc_glance_replicate.execution import events
 from osc_glance_replicate.execution import runner
 from osc_glance_replicate.execution import thread_crew
+from osc_glance_replicate.execution import waiting_room
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
@@ -33,7 +34,7 @@ from osc_glance_replicate.tests.doubles import samples
 from osc_glance_replicate.transfer import image_reading
 
 _PATIENCE = clocks.PATIENCE
-_RUNNER = runner.__name__
+_ROOM = waiting_room.__name__
 
 
 class Crew:
@@ -315,9 +316,7 @@ class TestRunner(testtools.TestCase):
         self.assertRaises(KeyboardInterrupt, next, interrupted)
 
     def test_updates_are_made_while_all_places_are_taken(self):
-        self.useFixture(
-            fixtures.MonkeyPatch(f'{_RUNNER}._MAX_PLANNED_AHEAD', 1)
-        )
+        self.useFixture(fixtures.MonkeyPatch(f'{_ROOM}._MAX_PLANNED_AHEAD', 1))
         slave = places.Place('slave')
         updated = threading.Event()
         done = []
@@ -461,7 +460,7 @@ class TestRunner(testtools.TestCase):
             ('_MAX_MOVES_AHEAD', self.actions(20)),
             ('_MAX_PLANNED_AHEAD', self.updates(range(20))),
         ):
-            with fixtures.MonkeyPatch(f'{_RUNNER}.{limit}', 3):
+            with fixtures.MonkeyPatch(f'{_ROOM}.{limit}', 3):
                 self.assertLess(self.read_by_then(actions), 9, limit)
 
     def read_by_then(self, planned):
@@ -557,7 +556,7 @@ class TestOutage(testtools.TestCase):
             crew,
             listener=Noting(),
             greet=greet or refuse,
-            several=True,
+            destinations=2,
             **options,
         ).run(actions)
 
@@ -643,7 +642,7 @@ class TestOutage(testtools.TestCase):
         self.assertEqual([('one', kernel.image.id, ())], crew.done)
 
     def test_plan_goes_on_while_what_waits_for_one_fills_its_room(self):
-        self.useFixture(fixtures.MonkeyPatch(f'{_RUNNER}._MAX_MOVES_AHEAD', 6))
+        self.useFixture(fixtures.MonkeyPatch(f'{_ROOM}._MAX_MOVES_AHEAD', 6))
         crew = Flaky('one')
         actions = [*self.actions(30, ['one']), *self.actions(1, ['other'])]
         ran = list(self.run_with(crew, actions))

@@ -58,7 +58,7 @@ class TestFan(testtools.TestCase):
             planner,
             image_reading.Reading(self.source, retries, checks, block=1000),
         )
-        run = runner.Runner(crew, transfers=1, fail_fast=False, several=True)
+        run = runner.Runner(crew, transfers=1, fail_fast=False, destinations=2)
         actions = [
             planner.decide(self.image, self.places[to].find(self.image.id), to)
             for to in NAMES
