@@ -221,6 +221,10 @@ class TestSuccession(testtools.TestCase):
 
     def test_nobody_asks_for_names_in_a_dump(self):
         self.assertGoesOn(update(1), copy(2), at_rest=True)
+        leaving = update(1)
+        self.assertEqual(
+            leaving, self.follow(leaving, copy(2), at_rest=True)[0]
+        )
 
     def test_a_plan_that_breaks_off(self):
         def actions():

@@ -33,6 +33,18 @@ class TestHeeded(fake_glance.GlanceTest):
         )
         self.assertIn('member', str(error))
 
+    def test_record_that_is_refused(self):
+        """It is known whether the record is the reason: see Cause."""
+        for status in 400, 403, 413:
+            place = self.serve(lambda request, status=status: Answer(status))
+            error = self.assertRaises(
+                errors.RefusedError,
+                place.stage,
+                plan.Action(samples.image(), 'slave', plan.Verb.COPY),
+            )
+            self.assertEqual(status, error.status)
+            self.assertIn('--dont-replicate', str(error))
+
 
 class TestChange(fake_glance.GlanceTest):
     def change(self, stored, **changes):
