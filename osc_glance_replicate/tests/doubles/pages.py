@@ -62,8 +62,8 @@ class PageTest(testtools.TestCase):
     def page(self, **options):
         return page.Page(str(self.path), 'master to slave', **options)
 
-    def read(self, written, summary='as told'):
-        written.write(summary)
+    def read(self, written, *told):
+        written.write(*(told or ['as told']))
         self.assertEqual([self.path], list(self.path.parent.iterdir()))
         text = self.path.read_text('utf-8')
         self.assertTrue(text.startswith('<!DOCTYPE html>'))

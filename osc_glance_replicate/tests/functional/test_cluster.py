@@ -386,7 +386,7 @@ class TestWorkers(base.FunctionalTest):
         hired, crew = self.cluster(workers=1)
         hired.workers[0].kill()
         action = plan.Action(self.master.create(), 'slave', plan.Verb.COPY)
-        (future,) = crew.carry_out([action])
+        future = crew.carry_out(action)
         outcome = future.result(300)
         self.assertEqual('failed', outcome.result)
         self.assertIn('no worker was left', outcome.reason)

@@ -43,6 +43,13 @@ class TestCounts(testtools.TestCase):
             '2 of 2 images, 1 failed, 3 retried', self.counts.words
         )
 
+    def test_who_is_down_is_told(self):
+        self.counts.planned([samples.action(1)])
+        self.counts.down('r2', 'r2 is down since 01:44')
+        self.assertEqual('0 of 1+ images, r2 is down', self.counts.words)
+        self.counts.up('r2')
+        self.assertEqual('0 of 1+ images', self.counts.words)
+
     def test_what_was_not_planned_counts_if_it_needs_attention(self):
         there = outcomes.Outcome(samples.action(1), Result.UNCHANGED)
         self.assertIsNone(self.counts.count(there))

@@ -50,6 +50,26 @@ class TestDisplay(testtools.TestCase):
             paper.print(display._progress.get_renderable())
         return capture.get().splitlines()
 
+    def test_what_waits_for_one_that_is_down_is_not_shown(self):
+        display = self.display()
+        waiting, going = action(1, name='waits'), action(2, name='goes')
+        display.planned([waiting, going])
+        for each in waiting, going:
+            display.begun(each)
+            display.sent(each, 500_000)
+        display.put_off(waiting)
+        display.down('slave', 'slave is down')
+        total, *lines = self.shown(display)
+        self.assertIn('slave is down', total)
+        self.assertIn('0.5/8.0 MB', total)
+        (line,) = lines
+        self.assertIn('goes', line)
+        display.up('slave')
+        display.begun(waiting)
+        total, *lines = self.shown(display)
+        self.assertEqual(2, len(lines))
+        self.assertNotIn('down', total)
+
     def test_fits_whatever_the_names_are(self):
         for width in 80, 200:
             display = self.display(width)

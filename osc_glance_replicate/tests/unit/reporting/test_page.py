@@ -38,6 +38,22 @@ class TestPage(pages.PageTest):
         self.hear(listening, 3, 'unchanged', name='there already')
         self.assertIn('there already', self.read(listening).texts)
 
+    def test_destinations_in_trouble(self):
+        listening = self.page()
+        listening.down('r1', 'r1 is down since 01:44')
+        listening.down('r2', 'r2 is down since 01:45')
+        listening.up('r1')
+        self.hear(listening, 1, 'copied')
+        unusable = {'r3': "Cannot use cloud 'r3': down\x1b"}
+        texts = self.read(listening, '1 copied', unusable).texts
+        for text in (
+            'Destinations in trouble',
+            'r1 is down since 01:44, and back since',
+            'r2 is down since 01:45',
+            "Cannot use cloud 'r3': down\\x1b",
+        ):
+            self.assertIn(text, texts)
+
     def test_nothing_to_tell(self):
         reader = self.read(self.page(), 'no images')
         self.assertIn('no images', reader.texts)

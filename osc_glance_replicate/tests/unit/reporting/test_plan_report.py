@@ -33,6 +33,22 @@ class TestDifferences(testtools.TestCase):
             self.assertEqual(summary, told.summary)
             self.assertEqual(0, told.exit_code)
 
+    def test_destination_that_cannot_be_used_is_unknown(self):
+        told = plan_report.CompareReport(for_people=False)
+        told.unusable = {'r2': 'is down'}
+        action = samples.action(1)
+        self.assertEqual(
+            [
+                (action.image.id, '', 'slave', 'missing', ''),
+                (None, None, 'r2', 'unknown', 'is down'),
+            ],
+            [(*row[:1], '', *row[2:]) if row[0] else row
+             for row in told.rows(lambda: [action])],
+        )  # fmt: skip
+        # Not 3: what differs is not known.
+        self.assertEqual(1, told.exit_code)
+        self.assertIn('unknown: r2', told.summary)
+
     def test_what_serves_is_the_same(self):
         told = plan_report.CompareReport(show_all=True)
         served = plan.Action(
@@ -144,3 +160,21 @@ class TestDifferences(testtools.TestCase):
             )
             ((*_, difference, _),) = told.rows(lambda: [queued])
             self.assertEqual('incomplete', difference)
+
+
+class TestSizes(testtools.TestCase):
+    def test_destination_that_cannot_be_used_has_no_numbers(self):
+        for options, row in (
+            ({}, ('r2', '', '', '')),
+            ({'for_people': False}, ('r2', None, None, None)),
+        ):
+            told = plan_report.SizeReport(**options)
+            told.begin(['slave', 'r2'])
+            told.unusable = {'r2': 'is down'}
+            action = samples.action(1)
+            self.assertEqual(
+                [('slave', 1, action.image.size, '4.0 MB'), row],
+                list(told.rows(lambda action=action: [action])),
+            )
+            self.assertEqual(1, told.exit_code)
+            self.assertEqual('not known: r2', told.summary)

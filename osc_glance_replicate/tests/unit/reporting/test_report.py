@@ -100,6 +100,62 @@ class TestReport(testtools.TestCase):
         (row,) = self.report(broken(), fold=True)
         self.assertEqual(plan.belongs_to('demo'), row[-1])
 
+    def unanswered(self, number, reason, to='slave'):
+        action = plan.Action(samples.image(number), to, plan.Verb.COPY)
+        return outcomes.failed(action, reason, unanswered=1.0)
+
+    def test_what_got_no_answer_is_one_row(self):
+        down = 'slave is down since 01:44: not tried'
+        told = [
+            *(self.unanswered(number, down) for number in (1, 2, 3)),
+            *(self.unanswered(number, 'refused') for number in (4, 5)),
+            self.unanswered(6, 'refused', 'other'),
+            outcome('failed', number=7),
+        ]
+        rows = self.report(told, fold=True)
+        self.assertEqual(
+            [
+                'why\\x1b',
+                'slave is down since 01:44: 3 images not tried',
+                '2 images: refused',
+                'refused',
+            ],
+            [row[-1] for row in rows],
+        )
+        self.assertEqual(('', '', '', 'slave', 'failed'), rows[1][:-1])
+        self.assertEqual('other', rows[3][3])
+        self.assertIn('7 failed', self.told.summary)
+        self.assertEqual(7, len(self.report(told, fold=True, show_all=True)))
+        # For programs it is complete.
+        rows = self.report(told, for_people=False)
+        self.assertEqual([down] * 3, [row[-1] for row in rows[:3]])
+
+    def test_destination_that_cannot_be_used_has_a_row(self):
+        problem = "Cannot use cloud 'r2': is down\x1b"
+        for options, row in (
+            ({}, ('', '', '', 'r2', 'failed', f'{problem[:-1]}\\x1b')),
+            (
+                {'for_people': False},
+                (None, None, None, 'r2', 'failed', problem),
+            ),
+        ):
+            told = report.CopyReport(**options)
+            told.unusable = {'r2': problem}
+            copied = outcome('copied')
+            self.assertEqual(row, list(told.rows(lambda: [copied]))[-1])
+            self.assertEqual(1, told.exit_code)
+            self.assertIn('not used: r2; see Reason', told.summary)
+        told = report.CopyReport(tell_unusable=False)
+        told.unusable = {'r2': problem}
+        self.assertEqual([], list(told.rows(lambda: [])))
+        self.assertEqual(1, told.exit_code)
+
+    def test_dry_run_without_a_destination_is_a_failure(self):
+        told = report.CopyReport(dry_run=True)
+        self.assertEqual(0, told.exit_code)
+        told.unusable = {'r2': 'is down'}
+        self.assertEqual(1, told.exit_code)
+
     def test_no_field_of_a_record_steers_the_terminal(self):
         evil = '\x1b[2J'
         fields = dict.fromkeys(samples.image().record, evil)
