@@ -107,6 +107,57 @@ class TestCluster(links.BrokenLinksTest):
             **options,
         )  # fmt: skip
 
+    def test_trouble_of_one_destination_is_its_own(self):
+        """One cannot be used, one breaks down, and the third is served."""
+
+        def entries():
+            return {
+                'master': links.behind(self.source),
+                'slave': links.behind(self.destination),
+                'dead': {
+                    'auth': {
+                        'auth_url': 'http://127.0.0.1:9/v3',
+                        'username': 'x',
+                        'password': 'x',
+                        'project_name': 'x',
+                    },
+                },
+            }
+
+        self.environment = self.clouds_yaml(**entries())
+        self.hire(entries(), entries())
+        images = [self.image(1000, name=f'n{number}') for number in range(6)]
+        # All but the listing.
+        self.destination.on(
+            '.*',
+            r'/images($|/|\?limit=1$)',
+            faults.Fault(answer=faults.Answer(503)),
+            times=None,
+        )
+        result = self.scheduled(
+            '--to', 'dead', '--to', 'secure', '--retries', '0',
+            expect=1,
+            environment=self.environment,
+        )  # fmt: skip
+        ends = {'slave': [], 'secure': [], 'dead': []}
+        for row in result.rows:
+            ends[row['To']].append((row['ID'], row['Result'], row['Reason']))
+        ((image_id, *dead),) = ends['dead']
+        self.assertIsNone(image_id)
+        self.assertEqual('failed', dead[0])
+        self.assertIn('refuses connections', dead[1])
+        self.assertEqual(['copied'] * 6, [end[1] for end in ends['secure']])
+        secure = self.cloud('secure')
+        for image in images:
+            self.assertReplica(image, self.data[image.id], secure)
+        self.assertEqual(['failed'] * 6, [end[1] for end in ends['slave']])
+        self.assertIn('slave is down since', result.stderr)
+        self.assertTrue(
+            {end[2].partition(': ')[2] for end in ends['slave']}
+            & {'not tried'},
+            ends['slave'],
+        )
+
     def test_as_from_threads(self):
         """Two destinations, a conflict, an update, an image that needs one."""
         secure = self.cloud('secure')
