@@ -38,6 +38,7 @@ _BENCHMARKS = {
         '--size', '2', '--images', '8', '--catalogue', '2000',
     ),
     'fanout.py': ('--size', '32'),
+    'fleet.py': ('--images', '24'),
     'memory.py': ('--size', '32'),
     'livecopy.py': ('--size', '32'),
     'dump.py': ('--size', '32'),
