@@ -100,12 +100,14 @@ class Engine:
         :raises ReplicateError: at once, when an image is not found or two
             clouds prove to be the same; later, when a place fails
         """
+        return itertools.chain(self._early(), self._late())
+
+    def _early(self) -> Iterator[plan.Action]:
+        """Plan for the destinations that can be used at once."""
         known = list(self._fleet.places.values())
-        if not self._fleet.names:
-            first = self._plan([])
-        else:
-            first = self._plan(known) if known else iter(())
-        return itertools.chain(first, self._late())
+        if known or not self._fleet.names:
+            return self._plan(known)
+        return iter(())
 
     def _late(self) -> Iterator[plan.Action]:
         """Plan for the destinations that could not be used at once."""
@@ -206,11 +208,11 @@ class Engine:
             listener=listener,
             greet=lambda to: self._fleet.places[to].greet(),
             destinations=max(1, len(self._fleet.names)),
-        ).run(actions)
+        ).run(actions, self._late())
 
     def _to_carry_out(self) -> Iterable[plan.Action]:
-        """Plan for what is about to be done."""
-        return self.actions()
+        """Plan for what is about to be done at once."""
+        return self._early()
 
     def threads(
         self, listener: events.Listener = events.Listener()

@@ -107,16 +107,19 @@ class Runner:
         self._outages = outages.Outages(greet, self._note_over)
 
     def run(
-        self, actions: Iterable[plan.Action]
+        self, actions: Iterable[plan.Action], late: Iterable[plan.Action] = ()
     ) -> Iterator[outcomes.Outcome]:
         """Carry out the actions; yield outcomes in the order they are known.
 
         What ends the plan early, an error or Ctrl-C, is raised after the
         outcomes of all that was planned: after an error this is finished
         first, after Ctrl-C it is broken off.
+
+        :param late: what may not be planned for a while, each for one
+            destination
         """
         try:
-            yield from self._feed(actions)
+            yield from self._feed(self._groups(actions, late))
         except KeyboardInterrupt:
             self._stop_crews()
             concurrent.futures.wait(self._pending, timeout=_INTERRUPT_GRACE)
@@ -141,10 +144,10 @@ class Runner:
             each.stop()
 
     def _feed(
-        self, actions: Iterable[plan.Action]
+        self, groups: Iterable[plan.Group]
     ) -> Iterator[outcomes.Outcome]:
         """Keep the crew busy."""
-        planning = background.start(self._plan, actions)
+        planning = background.start(self._plan, groups)
         planning.add_done_callback(
             lambda _: self._events.put(self._note_planned)
         )
@@ -166,21 +169,25 @@ class Runner:
         self._listener.all_planned()
         return ()
 
-    def _plan(self, actions: Iterable[plan.Action]) -> None:
+    def _plan(self, groups: Iterable[plan.Group]) -> None:
         """Plan ahead, in a thread of its own."""
-        for group in self._groups(actions):
+        for group in groups:
             self._events.put(functools.partial(self._admit, group))
             self._room.wait(group)
             if self._stop.is_set():
                 break
 
-    def _groups(self, actions: Iterable[plan.Action]) -> Iterable[plan.Group]:
-        """Group the actions by image."""
-        if not self._several:
-            # No need to wait for the next one.
-            return ([action] for action in actions)
-        groups = itertools.groupby(actions, lambda action: action.image.id)
-        return (list(group) for _, group in groups)
+    def _groups(
+        self, actions: Iterable[plan.Action], late: Iterable[plan.Action]
+    ) -> Iterator[plan.Group]:
+        """Yield the actions, those of one image together."""
+        if self._several:
+            # What belongs together is known when the next one comes.
+            by_image = itertools.groupby(actions, lambda each: each.image.id)
+            yield from (list(group) for _, group in by_image)
+        else:
+            yield from ([action] for action in actions)
+        yield from ([action] for action in late)
 
     def _admit(self, group: plan.Group) -> Iterator[outcomes.Outcome]:
         """Yield what is not to be done, and have the rest wait."""

@@ -36,6 +36,7 @@ class Branch:
     :param moved: called whenever it has taken a block, or wants no more
     :ivar size: number of bytes that are held
     :ivar error: raised where data is waited for
+    :ivar is_taken: whether the destination has come for it
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Branch:
         self.to = to
         self.size = 0
         self.error: Exception | None = None
+        self.is_taken = False
         self._left = False
         self._begun = begun
         self._changed = changed

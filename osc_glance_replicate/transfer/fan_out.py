@@ -71,6 +71,7 @@ class FanOut:
             found = self._expected.pop(to, None)
             if found is None or isinstance(found.error, errors.DroppedError):
                 return None
+            found.is_taken = True
             # Other trouble is found when reading, by a task that does not
             # look ahead.
             if not self._is_read:

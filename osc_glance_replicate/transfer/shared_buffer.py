@@ -97,7 +97,8 @@ class SharedBuffer:
         self._active = 0
         self._used = 0
         self._room = threading.Condition(self.lock)
-        self._readings: set[tuple[branches.Branch, ...]] = set()
+        #: In the order in which they have begun.
+        self._readings: dict[tuple[branches.Branch, ...], None] = {}
         self._paces: dict[str, pace.Pace] = collections.defaultdict(pace.Pace)
         self._patience: dict[str, _Patience] = collections.defaultdict(
             _Patience
@@ -120,11 +121,11 @@ class SharedBuffer:
 
     def add(self, reading: tuple[branches.Branch, ...]) -> None:
         """Have the branches of a reading use it."""
-        self._readings.add(reading)
+        self._readings[reading] = None
 
     def remove(self, reading: tuple[branches.Branch, ...]) -> None:
         """Forget a reading whose branches hold nothing."""
-        self._readings.discard(reading)
+        self._readings.pop(reading, None)
 
     def resize(self, count: int) -> None:
         """Note that a reading holds so many bytes more, or less."""
@@ -161,13 +162,23 @@ class SharedBuffer:
     def _slowest(self) -> branches.Branch | None:
         """Return what is farthest behind, of a destination that is slow.
 
-        Which of them holds most counts first, then which of its images.
+        One that has not even come for an image is, whatever the others are:
+        what it will come for last goes first. Which of the others holds most
+        counts, then which of its images.
         """
+        much = _EVEN * self.block
+        absent = [
+            each
+            for each in self._branches()
+            if not each.is_taken and each.size > much
+        ]
+        if absent:
+            return absent[-1]
         slow = self._slow()
         behind: collections.Counter[str] = collections.Counter()
         for each in self._branches():
             if each.to in slow:
-                behind[each.to] += max(0, each.size - _EVEN * self.block)
+                behind[each.to] += max(0, each.size - much)
         for to, count in behind.most_common(1):
             if count:
                 mine = [each for each in self._branches() if each.to == to]

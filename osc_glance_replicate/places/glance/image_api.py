@@ -45,7 +45,7 @@ IDLE_TIMEOUT = 60
 #: Both of them: of most requests, and of those to a peer that was silent for
 #: that long already, or may well be.
 _PATIENT = CONNECT_TIMEOUT, IDLE_TIMEOUT
-_HURRIED = 5, 5
+_HURRIED = 3, 3
 
 #: Bytes that are read of an answer that is an error.
 _MAX_ERROR_BODY = 16 * 1024

@@ -532,7 +532,7 @@ class TestOutage(testtools.TestCase):
                 image = samples.image(index)
                 yield plan.Action(image, name, plan.Verb.COPY)
 
-    def run_with(self, crew, actions, greet=None, **how):
+    def run_with(self, crew, actions, greet=None, late=(), **how):
         case = self
 
         class Noting(events.Listener):
@@ -558,7 +558,7 @@ class TestOutage(testtools.TestCase):
             greet=greet or refuse,
             destinations=2,
             **options,
-        ).run(actions)
+        ).run(actions, late)
 
     def ends(self, ran, to):
         return [(o.result.value, o.reason) for o in ran if o.action.to == to]
@@ -660,6 +660,18 @@ class TestOutage(testtools.TestCase):
 
         self.assertRaises(KeyboardInterrupt, consume)
         self.assertLessEqual(4, told.count('refused'), told)
+
+    def test_nothing_waits_for_what_is_planned_late(self):
+        copied = threading.Event()
+
+        def late():
+            self.assertTrue(copied.wait(_PATIENCE))
+            yield from self.actions(2, ['other'])
+
+        run = self.run_with(Flaky(), self.actions(1, ['one']), late=late())
+        self.assertEqual('one', next(run).action.to)
+        copied.set()
+        self.assertEqual(['other'] * 2, [o.action.to for o in run])
 
     def test_each_has_places_of_its_own(self):
         begun = {'one': [], 'other': []}

@@ -20,6 +20,7 @@ from osc_glance_replicate.execution import runner
 from osc_glance_replicate.execution import thread_crew
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import options
+from osc_glance_replicate.model import plan
 from osc_glance_replicate.planning import decisions
 from osc_glance_replicate import retry
 from osc_glance_replicate.tests.doubles import clocks
@@ -173,3 +174,58 @@ class TestFan(testtools.TestCase):
         self.assertEqual(dict.fromkeys(NAMES, 'copied'), self.copy(retries=1))
         self.assert_copied(*NAMES)
         self.assertEqual(['read', 'read'], self.source.calls)
+
+    def carry_out(self, crew, to, others):
+        action = plan.Action(self.image, to, plan.Verb.COPY)
+        return crew.carry_out(action, others)
+
+    def crew(self):
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{shared_buffer.__name__}.MAX_BYTES', 2**20)
+        )
+        planner = decisions.Planner(image_selection.Selection())
+        reading = image_reading.Reading(self.source, 0, block=1000)
+        return thread_crew.ThreadCrew(self.places, planner, reading)
+
+    def test_one_that_had_no_place_yet_takes_what_was_read(self):
+        crew = self.crew()
+        for to, others in ('a', 'bc'), ('b', 'c'), ('c', ''):
+            begun = self.carry_out(crew, to, others)
+            self.assertEqual('copied', begun.result(_PATIENCE).result)
+        self.assert_copied(*NAMES)
+        self.assertEqual(['read'], self.source.calls)
+        self.assertEqual({}, crew._shared)
+
+    def test_one_that_was_dropped_leaves_the_others_their_share(self):
+        crew = self.crew()
+        self.carry_out(crew, 'a', 'bc').result(_PATIENCE)
+        shared = crew._shared[self.image.id]
+        with shared._changed:
+            shared._expected['b'].drop()
+        for to, others in ('b', 'c'), ('c', ''):
+            self.carry_out(crew, to, others).result(_PATIENCE)
+        self.assert_copied(*NAMES)
+        self.assertEqual(['read', 'read'], self.source.calls)
+
+    def test_who_fetches_by_himself_shares_nothing(self):
+        self.places['b'].fetch = self.fail
+        crew = self.crew()
+        self.carry_out(crew, 'a', 'b').result(_PATIENCE)
+        self.assertEqual({}, crew._shared)
+
+    def test_nothing_is_tried_again_at_one_that_is_down(self):
+        silent = errors.TransientError('a', 'refused')
+        silent.unanswered = True
+        for down, tries in (True, 1), (False, 3):
+            self.places['a'] = places.Place('a', stage=[silent] * 9)
+            planner = decisions.Planner(image_selection.Selection())
+            crew = thread_crew.ThreadCrew(
+                self.places,
+                planner,
+                image_reading.Reading(self.source, 2, block=1000),
+            )
+            (crew.give_up if down else crew.resume)('a')
+            ended = self.carry_out(crew, 'a', '').result(_PATIENCE)
+            self.assertEqual('failed', ended.result)
+            self.assertLess(0, ended.unanswered)
+            self.assertEqual(tries, self.places['a'].calls.count('stage'))

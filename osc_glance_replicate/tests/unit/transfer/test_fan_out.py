@@ -393,3 +393,37 @@ class TestStop(FanOutTest):
             errors.StoppedError,
             lambda: self.received(fan_out_data).result(_PATIENCE),
         )
+
+
+class TestAbsent(FanOutTest):
+    """Of several destinations one comes first, and some do not come."""
+
+    def setUp(self):
+        super().setUp()
+        self.buffer = Buffer(20)
+        # Nobody who is there is slow.
+        self.patch('_SLOW', 0)
+        self.be_patient(0)
+
+    def test_what_comes_last_is_kept_for_nobody(self):
+        early, late = numbered(10), numbered(40)
+        first = self.fan(Blocks(*early), 'abcd')
+        self.assertReceived(early, first.branch('a'))
+        second = self.fan(Blocks(*late), 'abcd')
+        # It is not the pace of those who are most, and do nothing.
+        self.assertReceived(late, second.branch('a'))
+        for to in 'bcd':
+            self.assertFalse(second.expects(to))
+            self.assertIsNone(second.branch(to))
+            self.assertTrue(first.expects(to))
+            self.assertReceived(early, first.branch(to))
+        self.assertLessEqual(self.buffer.peak, 20)
+
+    def test_who_comes_late_gets_it_from_its_start(self):
+        blocks = numbered(15)
+        data = Blocks(*blocks)
+        fan = self.fan(data, 'ab')
+        self.assertReceived(blocks, fan.branch('a'))
+        self.assertTrue(data.closed.wait(_PATIENCE))
+        self.assertReceived(blocks, fan.branch('b'))
+        self.assertEqual((1, 0), (data.opened, self.buffer.held))
