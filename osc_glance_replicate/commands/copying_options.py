@@ -184,7 +184,8 @@ def _add_execution(parser: argparse.ArgumentParser, cluster: bool) -> None:
         metavar='<number>',
         type=values.at_least(1),
         default=defaults.transfers,
-        help='Images to copy at a time (default: %(default)s)',
+        help='Images to copy at a time to each destination '
+        '(default: %(default)s)',
     )
     group.add_argument(
         '--bandwidth',

@@ -197,7 +197,7 @@ class Engine:
         :raises RefusedError: a dump has no room, or another one is running
         """
         if self._request.run.dry_run:
-            return runner.dry_run(self.actions(), listener)
+            return _dry_run(self.actions(), listener)
         actions = self._to_carry_out()
         threads = self.threads(listener)
         return runner.Runner(
@@ -255,6 +255,16 @@ class Engine:
             self._planner.decide(image, replica, place.name, referred, capped)
             for place, replica in zip(destinations, replicas, strict=True)
         ]
+
+
+def _dry_run(
+    actions: Iterable[plan.Action],
+    listener: events.Listener,
+) -> Iterator[outcomes.Outcome]:
+    """Yield what would be done, and do nothing."""
+    for outcome in map(outcomes.as_planned, actions):
+        listener.ended(outcome)
+        yield outcome
 
 
 class DumpEngine(Engine):

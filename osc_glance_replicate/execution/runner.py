@@ -41,16 +41,6 @@ _INTERRUPT_GRACE = 1.0
 _Event = Callable[[], Iterable[outcomes.Outcome]]
 
 
-def dry_run(
-    actions: Iterable[plan.Action],
-    listener: events.Listener = events.Listener(),
-) -> Iterator[outcomes.Outcome]:
-    """Yield what would be done, and do nothing."""
-    for outcome in map(outcomes.as_planned, actions):
-        listener.ended(outcome)
-        yield outcome
-
-
 def _assume_down(to: str) -> None:
     """Know nobody who could be asked."""
 
@@ -291,7 +281,9 @@ class Runner:
         """Have all that is left for a destination wait until it answers."""
         words = self._outages.words(to)
         LOG.warning(
-            '%s, and is asked again from time to time: %s', words, reason
+            '%s, and is asked again from time to time: %s',
+            words,
+            reason.removeprefix(f'{to}: '),
         )
         self._listener.down(to, words)
         for each in set(self._crews.values()):

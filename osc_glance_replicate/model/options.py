@@ -127,7 +127,7 @@ class Run:
 
     :param dry_run: it is only shown
     :param metadata_only: no data moves
-    :param transfers: number of images at a time
+    :param transfers: number of images at a time, to each destination
     :param bandwidth: bytes per second that are read by all transfers; None
         for no limit
     :param retries: further tries per image and destination
