@@ -85,9 +85,17 @@ class Outages:
         """Return whether a destination is down."""
         return to in self._since
 
-    def since(self, to: str) -> float:
-        """Return since when one that is down is, as of time.time."""
-        return self._since[to]
+    def is_lost(self, to: str) -> bool:
+        """Return whether one that is down is not asked any more."""
+        return to in self._since and to not in self._asked
+
+    def not_tried(self, action: plan.Action) -> outcomes.Outcome:
+        """Return what becomes of an action at one that is lost."""
+        return outcomes.failed(
+            action,
+            f'{self.words(action.to)}: {outcomes.NOT_TRIED}',
+            unanswered=self._since[action.to],
+        )
 
     def words(self, to: str) -> str:
         """Return since when one that is down is."""

@@ -185,10 +185,12 @@ class Runner:
             return
         to_do = []
         for action in group:
-            if action.verb in plan.TO_DO:
-                to_do.append(action)
-            else:
+            if action.verb not in plan.TO_DO:
                 yield self._noted(outcomes.as_planned(action))
+            elif self._outages.is_lost(action.to):
+                yield self._noted(self._outages.not_tried(action))
+            else:
+                to_do.append(action)
         self._room.enter(group)
         if to_do:
             self._listener.planned(to_do)
@@ -266,7 +268,8 @@ class Runner:
         self._busy[backlog.line_of(action)] -= 1
         outcome = future.result()
         to = action.to
-        if outcome.unanswered and not self._fail_fast:
+        may_wait = not (self._fail_fast or self._outages.is_lost(to))
+        if outcome.unanswered and may_wait:
             # As it was planned, so that it can be begun again.
             outcome = dataclasses.replace(outcome, action=action)
             self._listener.put_off(action)
@@ -306,12 +309,8 @@ class Runner:
                 self._backlog.add(outcome.action)
             return
         yield from map(self._noted, missed)
-        words, since = self._outages.words(to), self._outages.since(to)
-        reason = f'{words}: {outcomes.NOT_TRIED}'
         for action in self._backlog.take_all(to):
-            yield self._noted(
-                outcomes.failed(action, reason, unanswered=since)
-            )
+            yield self._noted(self._outages.not_tried(action))
 
     def _noted(
         self, outcome: outcomes.Outcome, planned: plan.Action | None = None

@@ -61,8 +61,11 @@ class TestOutages(testtools.TestCase):
         told = [self.outages.note(missed(n, since=9.0 - n)) for n in range(4)]
         self.assertEqual([False] * 3 + [True], told)
         self.assertTrue(self.outages.is_down('slave'))
+        self.assertFalse(self.outages.is_lost('slave'))
         self.assertFalse(self.outages.is_down('other'))
-        self.assertEqual(6.0, self.outages.since('slave'))
+        # Since the first of them was not answered.
+        not_tried = self.outages.not_tried(missed(9).action)
+        self.assertEqual(6.0, not_tried.unanswered)
         self.assertFalse(self.outages.note(missed(5)))
 
     def test_answer_between_ends_the_row(self):
@@ -112,7 +115,12 @@ class TestOutages(testtools.TestCase):
         self.assertFalse(self.asked.acquire(blocking=False))
         self.assertEqual(some, self.outages.over('slave', False))
         self.assertTrue(self.outages.is_down('slave'))
-        self.assertIn('slave is down since ', self.outages.words('slave'))
+        self.assertTrue(self.outages.is_lost('slave'))
+        not_tried = self.outages.not_tried(missed(9).action)
+        self.assertRegex(
+            not_tried.reason, r'^slave is down since \d\d:\d\d: not tried$'
+        )
+        self.assertEqual(5.0, not_tried.unanswered)
         self.assertFalse(self.outages.ask_at_once())
 
     def test_one_that_only_greets_is_given_up(self):

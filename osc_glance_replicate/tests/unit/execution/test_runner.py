@@ -598,6 +598,35 @@ class TestOutage(testtools.TestCase):
             ['down', 'up'], [w for w, _ in self.heard if w != 'put off']
         )
 
+    def test_one_that_only_greets_loses_no_row(self):
+        """What is planned, or ends, when it is given up is told of as well."""
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'osc_glance_replicate.execution.outages._INTERVAL', 0.01
+            )
+        )
+        given_up = threading.Event()
+        crew = Flaky('one')
+        give_up = crew.give_up
+
+        def count(to):
+            give_up(to)
+            if len(crew.told) > 4:
+                given_up.set()
+
+        crew.give_up = count
+
+        def actions():
+            yield from self.actions(20, ['one'])
+            given_up.wait(_PATIENCE)
+            for index in range(21, 40):
+                yield plan.Action(samples.image(index), 'one', plan.Verb.COPY)
+
+        ran = list(self.run_with(crew, actions(), greet=lambda to: None))
+        self.assertEqual(39, len({o.action.image.id for o in ran}))
+        self.assertEqual(39, len(ran))
+        self.assertEqual({'failed'}, {o.result.value for o in ran})
+
     def test_few_that_get_no_answer_fail_at_the_end(self):
         ran = list(self.run_with(Flaky('one'), self.actions(3)))
         self.assertEqual([('failed', 'refused')] * 3, self.ends(ran, 'one'))

@@ -10,6 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import itertools
 import threading
 
 import fixtures
@@ -155,7 +156,8 @@ class TestFan(testtools.TestCase):
             self.assertEqual({}, place.images)
         self.source.data = DATA
         self.source._troubles = {
-            'read': iter([errors.RefusedError('master', 'no')])
+            # Who comes when it has failed tries by himself.
+            'read': itertools.repeat(errors.RefusedError('master', 'no'))
         }
         self.assertEqual(dict.fromkeys(NAMES, 'failed'), self.copy())
         for place in self.places.values():
