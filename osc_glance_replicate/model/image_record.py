@@ -176,7 +176,10 @@ class Image:
 
     @property
     def id(self) -> str:
-        return str(self.record.get('id'))
+        try:
+            return str(self.record.get('id'))
+        except RecursionError:
+            return record_defects.TOO_DEEP
 
     @property
     def key(self) -> str:

@@ -22,6 +22,9 @@ _MAX_SIZE = 2**63 - 1
 #: name of a property: see fact-text-limits.
 MAX_TEXT = 255
 
+#: What is told of a value that cannot be told.
+TOO_DEEP = 'nested too deeply'
+
 #: Fields of a text, of which a replica gets the same.
 _TEXTS = ('name', 'container_format', 'disk_format')
 
@@ -45,6 +48,14 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     'protected': (bool,),
     'os_hidden': (bool,),
 }
+
+
+def shown(value: object) -> str:
+    """Return the beginning of a value, which may be nested without end."""
+    try:
+        return f'{value!r:.40}'
+    except RecursionError:
+        return TOO_DEEP
 
 
 def of(record: Mapping[str, Any], properties: Mapping[str, Any]) -> str:
@@ -72,7 +83,7 @@ def of_fields(record: Mapping[str, Any]) -> str:
             continue
         value = record[field]
         if type(value) not in kinds:
-            return f'{field} is {value!r:.40}'
+            return f'{field} is {shown(value)}'
         if type(value) is str and len(value) > MAX_TEXT:
             return f'{field} has {len(value)} characters'
     if not 0 <= (record.get('size') or 0) <= _MAX_SIZE:
@@ -100,7 +111,7 @@ def of_properties(properties: Mapping[str, Any]) -> str:
         if len(field) > MAX_TEXT:
             return f'the name of a property has {len(field)} characters'
         if not isinstance(value, str):
-            return f'property {field} is {value!r:.40}'
+            return f'property {field} is {shown(value)}'
     return ''
 
 

@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 from osc_glance_replicate.model import bounded_json
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import reception
+from osc_glance_replicate.model import record_defects
 
 #: Bytes that a record may have: 128 properties of 64 KiB each, and half as
 #: much again (see fact-property-limits).
@@ -90,7 +91,8 @@ def parse(content: bytes, image_id: str) -> image_record.Image:
     if len(record) > _MAX_FIELDS:
         return flawed(f'it has {len(record)} fields')
     if record.get('id') != image_id:
-        return flawed(f'it is the record of {record.get("id")!r:.40}')
+        other = record_defects.shown(record.get('id'))
+        return flawed(f'it is the record of {other}')
     if type(record.get('is_public')) is bool and 'visibility' not in record:
         try:
             record = _modern(record)
@@ -106,7 +108,7 @@ def _modern(record: Mapping[str, Any]) -> dict[str, Any]:
     """
     properties = record.get('properties')
     if not isinstance(properties, dict) or len(properties) > _MAX_FIELDS:
-        raise ValueError(f'properties is {properties!r:.40}')
+        raise ValueError(f'properties is {record_defects.shown(properties)}')
     for name in properties:
         if not image_record.is_property(name):
             raise ValueError(f'{name!r:.40} can be no property any more')

@@ -126,7 +126,10 @@ class TestCluster(links.BrokenLinksTest):
 
         self.environment = self.clouds_yaml(**entries())
         self.hire(entries(), entries())
-        images = [self.image(1000, name=f'n{number}') for number in range(6)]
+        images = [
+            self.image(1000, name=f'n{number}', tags=['fleet'])
+            for number in range(6)
+        ]
         # All but the listing.
         self.destination.on(
             '.*',
@@ -134,8 +137,9 @@ class TestCluster(links.BrokenLinksTest):
             faults.Fault(answer=faults.Answer(503)),
             times=None,
         )
-        result = self.scheduled(
-            '--to', 'dead', '--to', 'secure', '--retries', '0',
+        result = self.livecopy(
+            '--scheduler', self.cluster.address, '--retries', '0',
+            '--to', 'dead', '--to', 'secure', '--tag', 'fleet',
             expect=1,
             environment=self.environment,
         )  # fmt: skip
