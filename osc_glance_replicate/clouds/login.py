@@ -272,12 +272,12 @@ def limit(
 ) -> None:
     """Limit what a cloud may take of this process.
 
-    :param transfers: how many run at a time, beside as many updates; each
-        keeps a connection of its own, and beyond ten, urllib3 would warn of
-        every one that it discards (see fact-connection-pool)
+    :param transfers: how many run at a time, beside twice as many updates;
+        each keeps a connection of its own, and beyond ten, urllib3 would
+        warn of every one that it discards (see fact-connection-pool)
     """
     redirects.limit(connection.session)
-    adapter = limits.Adapter(pool_maxsize=2 * transfers + 1)
+    adapter = limits.Adapter(pool_maxsize=3 * transfers + 1)
     _mount(connection.session, adapter)
 
 

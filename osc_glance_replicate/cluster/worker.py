@@ -105,6 +105,18 @@ class _Part:
         self._lock = threading.Lock()
         self._engine: engine.Engine | None = None
         self._problem = ''
+        self._crew: thread_crew.ThreadCrew | None = None
+
+    def crew(self, ready: engine.Engine) -> thread_crew.ThreadCrew:
+        """Return who carries out what this process is asked for.
+
+        What waits for slow destinations shares memory.
+
+        :param ready: knows the clouds
+        """
+        with self._lock:
+            self._crew = self._crew or ready.threads()
+            return self._crew
 
     def engine(self, brief: Brief) -> engine.Engine:
         """Connect to the clouds, once.
@@ -185,22 +197,27 @@ def carry_out(
     """
     part = _part(brief.key, rate)
     if part.stopped:
-        return _failed(to, outcomes.INTERRUPTED)
+        return dict.fromkeys(to, _failed(outcomes.INTERRUPTED))
     with _busy(part):
         try:
             ready = part.engine(brief)
         except errors.ReplicateError as exc:
             return Refusal(distributed.get_worker().address, str(exc))
-        refusals = _refusals(ready, to)
-        usable = [name for name in to if name not in refusals]
-        try:
-            actions = ready.actions_on(image_id, usable, referred, capped)
-        except errors.PlaceError as exc:
-            since = time.time() if exc.unanswered else 0.0
-            return {**refusals, **_failed(usable, str(exc), since)}
-        except errors.ReplicateError as exc:
-            return {**refusals, **_failed(usable, str(exc))}
-        return {**refusals, **_done(ready.threads(), actions)}
+        answers = _refusals(ready, to)
+        actions = []
+        for name in to:
+            if name in answers:
+                continue
+            try:
+                actions += ready.actions_on(image_id, [name], referred, capped)
+            except errors.PlaceError as exc:
+                silent = exc.unanswered and exc.place == name
+                since = time.time() if silent else 0.0
+                answers[name] = _failed(str(exc), since)
+            except errors.ReplicateError as exc:
+                answers[name] = _failed(str(exc))
+        answers.update(_done(part.crew(ready), actions))
+        return answers
 
 
 def _refusals(
@@ -248,17 +265,14 @@ def _answer(outcome: outcomes.Outcome) -> Answer:
     )
 
 
-def _failed(
-    to: Collection[str], reason: str, unanswered: float = 0.0
-) -> dict[str, Answer | Refusal]:
-    answer = Answer(
+def _failed(reason: str, unanswered: float = 0.0) -> Answer:
+    return Answer(
         plan.Verb.FAIL,
         outcomes.Result.FAILED,
         reason,
         routine=False,
         unanswered=unanswered,
     )
-    return dict.fromkeys(to, answer)
 
 
 def _engine(brief: Brief) -> engine.Engine:

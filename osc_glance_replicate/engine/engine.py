@@ -76,7 +76,7 @@ class Engine:
         assemble: Callable[[], crew.Crew] | None = None,
     ) -> None:
         self._source = source
-        self._patient = patient.PatientPlace(source)
+        self._patient = patient.PatientSource(source)
         self._assemble = assemble
         self._fleet = destinations
         self._planner = planner
@@ -123,7 +123,7 @@ class Engine:
         """Plan for destinations, or as if to a cloud that has nothing."""
         asked = self._asked(destinations)
         rows = alignment.rows(
-            self._source,
+            self._patient,
             asked,
             self._planner.selection,
             whole=self._planner.extra,
@@ -145,6 +145,7 @@ class Engine:
             look_up,
             self._patient.members,
             self.unusable,
+            self._fleet.lose,
         ).actions(rows)
         if not destinations:
             return actions
@@ -207,6 +208,7 @@ class Engine:
             fail_fast=self._request.run.fail_fast,
             listener=listener,
             greet=lambda to: self._fleet.places[to].greet(),
+            answered=lambda to: self._fleet.places[to].answered_at,
             destinations=max(1, len(self._fleet.names)),
         ).run(actions, self._late())
 

@@ -108,6 +108,22 @@ class Fleet:
                     self._add(name)
                     yield self.places[name]
 
+    def refuse_late(self) -> None:
+        """Leave out the others, however soon they can be used.
+
+        :raises ReplicateError: one of them ends the run
+        """
+        for name in self._coming.values():
+            self.lose(
+                name,
+                errors.CloudError(
+                    name,
+                    f'it does not answer within {PATIENCE:.0f} s, and with '
+                    '--scheduler it is not waited for: run again',
+                ),
+            )
+        self._coming.clear()
+
     def _settle(self, seconds: float | None) -> list[str]:
         """Note what comes next.
 
@@ -127,6 +143,10 @@ class Fleet:
                 self.ready[name] = future.result()
             except errors.ReplicateError as exc:
                 self.lose(name, exc)
+            except Exception as exc:
+                LOG.debug('defect while connecting', exc_info=True)
+                told = errors.CloudError(name, errors.unexpected(exc))
+                self.lose(name, told)
         return names
 
     def _before(self, name: str) -> dict[str, Ready]:

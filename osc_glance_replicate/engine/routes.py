@@ -124,6 +124,9 @@ def between(
         connection = connecting[to.name].result()
         to = criteria.delivered(to, own, connection)
         place = _destination(to, connection, request)
+        if not strict:
+            # It may be up, and have a database that is not.
+            place.greet()
         there = _rules(to, known, connection, place, lambda: source.clock)
         return fleet.Ready(place, there, connection)
 
@@ -139,7 +142,10 @@ def between(
         strict,
         accept,
     )
-    destinations.wait(None if hire else patience)
+    destinations.wait(patience)
+    if hire:
+        # What workers are told is told once.
+        destinations.refuse_late()
     entries.warn_of_environment(own)
     selection = criteria.selection_of(own, source, request.selection)
     by_name = destinations.rules

@@ -49,9 +49,6 @@ class Backlog:
     def __contains__(self, key: object) -> bool:
         return key in self._keys
 
-    def __bool__(self) -> bool:
-        return bool(self._keys)
-
     def lines(self) -> list[Line]:
         """Return the lines in which anybody waits.
 

@@ -41,6 +41,11 @@ class Losses:
 
     def without(self, action: plan.Action) -> plan.Action:
         """Return what is done without an image that has not arrived."""
+        if successor := action.successor:
+            if lost := self._lost.get((action.to, successor.id)):
+                action = succession.lost(action, *lost)
+            else:
+                action = dataclasses.replace(action, successor=None)
         for image_id in action.after:
             if (action.to, image_id) in self._failed:
                 lacks = (
@@ -51,10 +56,6 @@ class Losses:
                     dataclasses.replace(action, lacks=lacks, after=()),
                     action.image.references,
                 )
-        if successor := action.successor:
-            if lost := self._lost.get((action.to, successor.id)):
-                return succession.lost(action, *lost)
-            return dataclasses.replace(action, successor=None)
         return action
 
     def outcome(

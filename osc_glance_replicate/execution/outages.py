@@ -14,6 +14,8 @@
 
 import collections
 from collections.abc import Callable, Collection
+import logging
+import math
 import threading
 import time
 
@@ -21,6 +23,9 @@ from osc_glance_replicate import background
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
+from osc_glance_replicate import places
+
+LOG = logging.getLogger(__name__)
 
 #: Images in a row that get no usable answer before a destination is down.
 _IN_A_ROW = 4
@@ -33,24 +38,33 @@ _MAX_IN_VAIN = 1
 
 
 class Silence:
-    """Since when a destination has given an image no usable answer.
+    """Since when a destination has given no usable answer, for one image.
 
-    :param to: its name
+    An answer to any request of the run counts: an image that only the
+    destination's proxy will not have does not make it silent.
+
+    :param place: the destination
     """
 
-    def __init__(self, to: str) -> None:
-        self._to = to
+    def __init__(self, place: places.Destination) -> None:
+        self._place = place
         self._since = 0.0
+        self._begun = 0.0
+
+    def begin(self) -> None:
+        """Note that another try begins."""
+        self._begun = time.monotonic()
 
     def since(self, trouble: Exception) -> float:
-        """Return since when it has, now that something has gone wrong.
+        """Return since when it has, now that a try has failed.
 
         :returns: as of time.time; 0 where it has answered, or was not asked
         """
         is_silent = (
             isinstance(trouble, errors.PlaceError)
             and trouble.unanswered
-            and trouble.place == self._to
+            and trouble.place == self._place.name
+            and self._place.answered_at <= self._begun
         )
         self._since = (self._since or time.time()) if is_silent else 0.0
         return self._since
@@ -63,17 +77,23 @@ class Outages:
         PlaceError where it does not
     :param over: called in another thread with the name of one that was down,
         and whether it is back
+    :param answered: returns when the destination of a name last gave a usable
+        answer, as of time.monotonic
     """
 
     def __init__(
         self,
         greet: Callable[[str], None],
         over: Callable[[str, bool], None],
+        answered: Callable[[str], float],
     ) -> None:
         self._greet = greet
         self._over = over
+        self._answered = answered
         #: By destination, what got no answer since the last that did.
         self._missed: dict[str, list[outcomes.Outcome]] = {}
+        #: When the latest of that was noted, as of time.monotonic.
+        self._noted: dict[str, float] = {}
         self._since: dict[str, float] = {}
         #: How often one was back since it has given an answer.
         self._in_vain: collections.Counter[str] = collections.Counter()
@@ -119,6 +139,7 @@ class Outages:
         to = outcome.action.to
         missed = self._missed.setdefault(to, [])
         missed.append(outcome)
+        self._noted[to] = time.monotonic()
         if self.is_down(to) or len(missed) < _IN_A_ROW:
             return False
         self._since[to] = min(each.unanswered for each in missed)
@@ -139,7 +160,9 @@ class Outages:
             is_last = self._at_once.wait(_INTERVAL)
             try:
                 self._greet(to)
-            except errors.ReplicateError:
+            except Exception as exc:
+                # Whatever it is, it is no answer.
+                LOG.debug('%s is still down: %s', to, exc)
                 if is_last:
                     break
             else:
@@ -153,6 +176,11 @@ class Outages:
         """
         self._at_once.set()
         return bool(self._asked)
+
+    def outdated(self, to: str) -> list[outcomes.Outcome]:
+        """Return what got no answer from one that has given some since."""
+        has_answered = self._answered(to) > self._noted.get(to, math.inf)
+        return self.answered(to) if has_answered else []
 
     def answered(self, to: str) -> list[outcomes.Outcome]:
         """Return what got no answer from one that has given others some.

@@ -45,6 +45,11 @@ def _assume_down(to: str) -> None:
     """Know nobody who could be asked."""
 
 
+def _never(to: str) -> float:
+    """Know nobody who has answered."""
+    return 0.0
+
+
 class Runner:
     """Has a plan carried out.
 
@@ -57,12 +62,15 @@ class Runner:
 
     :param movers: who carries out what moves data
     :param transfers: number of images at a time whose data moves to one
-        destination; as many again are changed without
+        destination; as many again are changed without, and
+        as many more give up a name that has arrived elsewhere
     :param fail_fast: start nothing more after the first failure
     :param hands: who carries out what moves no data, where all the others
         may be busy with data; the movers unless it is given
     :param greet: finds out whether a destination answers that was down;
         raises PlaceError where it does not
+    :param answered: returns when a destination last gave a usable answer, as
+        of time.monotonic
     :param destinations: number of those that an image may be planned for, one
         after the other
     """
@@ -76,6 +84,7 @@ class Runner:
         listener: events.Listener = events.Listener(),
         hands: crew.Crew | None = None,
         greet: Callable[[str], None] = _assume_down,
+        answered: Callable[[str], float] = _never,
         destinations: int = 1,
     ) -> None:
         #: By whether data moves.
@@ -94,7 +103,7 @@ class Runner:
         self._backlog = backlog.Backlog()
         self._room = waiting_room.WaitingRoom(destinations)
         self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
-        self._outages = outages.Outages(greet, self._note_over)
+        self._outages = outages.Outages(greet, self._note_over, answered)
 
     def run(
         self, actions: Iterable[plan.Action], late: Iterable[plan.Action] = ()
@@ -196,6 +205,9 @@ class Runner:
             self._listener.planned(to_do)
         for action in to_do:
             self._backlog.add(action)
+            if action.successor:
+                # It may wait for long, and keeps nobody else waiting.
+                self._room.leave(action)
         # What waits for one that is down keeps no others from being planned.
         if all(self._outages.is_down(action.to) for action in to_do):
             self._room.leave_all(group)
@@ -226,7 +238,8 @@ class Runner:
         """
         to, moves = line
         is_full = self._busy[line] >= self._transfers
-        if self._enough or (moves and is_full) or self._outages.is_down(to):
+        no_more = moves or self._busy[line] >= 2 * self._transfers
+        if self._enough or (is_full and no_more) or self._outages.is_down(to):
             return None
         if not waits:
             return self._backlog.take(line, lambda key: False, is_full)
@@ -269,6 +282,7 @@ class Runner:
         outcome = future.result()
         to = action.to
         may_wait = not (self._fail_fast or self._outages.is_lost(to))
+        yield from map(self._noted, self._outages.outdated(to))
         if outcome.unanswered and may_wait:
             # As it was planned, so that it can be begun again.
             outcome = dataclasses.replace(outcome, action=action)
@@ -276,7 +290,7 @@ class Runner:
             if self._outages.note(outcome):
                 self._give_up(to, outcome.reason)
             return
-        if outcome.result is not outcomes.Result.FAILED:
+        if outcome.result.is_there:
             yield from map(self._noted, self._outages.answered(to))
         yield self._noted(outcome, action)
 

@@ -16,6 +16,7 @@ from collections.abc import Container
 import contextlib
 import functools
 import logging
+import time
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import events
@@ -58,7 +59,7 @@ class Task:
         down: Container[str] = (),
     ) -> None:
         self._down = down
-        self._silence = outages.Silence(destination.name)
+        self._silence = outages.Silence(destination)
         self._planned = planned.Planned(
             action, reading.source, destination, planner
         )
@@ -114,6 +115,7 @@ class Task:
         retries = retry.Retries(self._reading.retries)
         again = False
         while not self._reading.stop.is_set():
+            self._silence.begin()
             try:
                 if again:
                     self._listener.begun(self._action)
@@ -128,8 +130,17 @@ class Task:
                 self._listener.retried(self._action, exc)
                 LOG.debug('%s: trying again: %s', self._action.image.id, exc)
                 again = True
-                self._reading.stop.wait(retries.delay)
+                self._wait(retries.delay)
         raise errors.StoppedError(self._destination.name, 'interrupted')
+
+    def _wait(self, seconds: float) -> None:
+        """Wait before the next try, unless nothing more is tried."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if self._action.to in self._down:
+                break
+            if self._reading.stop.wait(min(left, 1.0)):
+                break
 
     @property
     def _action(self) -> plan.Action:

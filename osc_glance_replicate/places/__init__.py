@@ -100,11 +100,15 @@ class Place(Protocol):
         """
 
 
-class Source(Place, Protocol):
-    """Where images come from."""
+class NamingPlace(Place, Protocol):
+    """A place that images are selected from."""
 
     def named(self, name: str) -> Sequence[image_record.Image]:
         """Return the images with this name."""
+
+
+class Source(NamingPlace, Protocol):
+    """Where images come from."""
 
     def read(
         self, image: image_record.Image, start: int = 0
@@ -130,12 +134,14 @@ class Destination(Place, Protocol):
         only be verified afterwards then: a Glance may convert them
         (see fact-import-converts)
     :ivar fetch: how it gets data by itself; None where data has to be written
+    :ivar answered_at: when it last gave a usable answer, as of time.monotonic
     """
 
     # The methods that return something here may be left out by a subclass.
     inspects: bool = False
     imports: bool = False
     fetch: Fetch | None = None
+    answered_at: float = 0.0
 
     def greet(self) -> None:
         """Find out whether it answers.

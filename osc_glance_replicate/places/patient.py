@@ -12,7 +12,7 @@
 
 """A place as a plan asks it: patiently, and no more once it has failed."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
@@ -77,3 +77,18 @@ class PatientPlace(places.Place):
             raise trouble
         self._is_lost = True
         self._lose(self.name, trouble)
+
+
+class PatientSource(PatientPlace):
+    """A source whose answers are waited for.
+
+    :param source: the source
+    """
+
+    def __init__(self, source: places.Source) -> None:
+        super().__init__(source)
+        self._source = source
+
+    def named(self, name: str) -> Sequence[image_record.Image]:
+        """Return the images with this name."""
+        return self._source.named(name)

@@ -38,7 +38,7 @@ _EVIDENCE = ('created_at', 'updated_at', 'owner')
 
 
 def rows(
-    source: places.Source,
+    source: places.NamingPlace,
     destinations: Sequence[places.Place],
     selection: image_selection.Selection,
     whole: bool = False,
@@ -94,7 +94,9 @@ def find(
     :param members: with its members, if it is shared
     """
     found = [_find(place, image_id)]
-    return (_with_members(found, [place]) if members else found)[0]
+    if members:
+        found = list(_with_members(found, [place], passing=True))
+    return found[0]
 
 
 def row(
@@ -146,8 +148,13 @@ def align(
         yield from by_id.values()
 
 
-def _with_members(row: Row, everywhere: Sequence[places.Place]) -> Row:
-    """Ask each place for the members of an image that is shared there."""
+def _with_members(
+    row: Row, everywhere: Sequence[places.Place], passing: bool = False
+) -> Row:
+    """Ask each place for the members of an image that is shared there.
+
+    :param passing: whether what may succeed another time is raised
+    """
     found = list(row)
     for index, (image, place) in enumerate(zip(row, everywhere, strict=True)):
         if image and not image.defect and image.visibility == 'shared':
@@ -156,6 +163,8 @@ def _with_members(row: Row, everywhere: Sequence[places.Place]) -> Row:
                     image, members=place.members(image)
                 )
             except errors.PlaceError as exc:
+                if passing and isinstance(exc, errors.TransientError):
+                    raise
                 found[index] = dataclasses.replace(
                     image, unread=f'its members cannot be read: {exc}'
                 )
@@ -175,7 +184,7 @@ def _find(place: places.Place, image_id: str) -> image_record.Image | None:
 
 
 def _look_up(
-    source: places.Source, names: Sequence[str]
+    source: places.NamingPlace, names: Sequence[str]
 ) -> list[image_record.Image]:
     """Find the images that the user named, each once."""
     found = {}

@@ -55,6 +55,8 @@ class Order:
     :param members: returns the members of an image of the source
     :param lost: names of the destinations that cannot be asked any more, for
         which nothing more is planned; it may change
+    :param lose: told of one that gives no answer; where there is none, what
+        went wrong is raised
     """
 
     def __init__(
@@ -64,12 +66,14 @@ class Order:
         look_up: Callable[[str], alignment.Row],
         members: company.Members = company.nobody,
         lost: Container[str] = (),
+        lose: Callable[[str, errors.PlaceError], None] | None = None,
     ) -> None:
         self._planner = planner
         self._to = to
         self._look_up = functools.cache(look_up)
         self._company = company.Company(planner, members)
         self._lost = lost
+        self._lose = lose
         self._named: set[str] = set()
         #: The rows of selected images that need others, by ID.
         self._kept: dict[str, alignment.Row] = {}
@@ -151,8 +155,14 @@ class Order:
         image, *replicas = row
         if image:
             for to, replica in zip(self._to, replicas, strict=True):
-                if to not in self._lost:
+                if to in self._lost:
+                    continue
+                try:
                     yield self._judge(image, replica, to, standing)
+                except errors.PlaceError as exc:
+                    if exc.place != to or not self._lose:
+                        raise
+                    self._lose(to, exc)
 
     def _judge(
         self,

@@ -172,9 +172,8 @@ def lost(action: plan.Action, why: str, cause: outcomes.Cause) -> plan.Action:
     successor = action.successor
     if not successor:
         return action
-    unfit = cause is outcomes.Cause.IMAGE or (
-        successor.strange and cause is outcomes.Cause.UNCLEAR
-    )
+    # Whoever makes images decides how they fail.
+    unfit = cause is outcomes.Cause.IMAGE or successor.strange
     successor = dataclasses.replace(successor, lost=why, unfit=unfit)
     return without(dataclasses.replace(action, successor=successor))
 

@@ -16,6 +16,7 @@ import abc
 import collections
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import dataclasses
+import re
 import time
 from typing import Any, Generic, TypeVar
 
@@ -34,6 +35,10 @@ _Item = TypeVar('_Item')
 _READS = frozenset(
     (outcomes.Result.COPY, outcomes.Result.UPDATE, outcomes.Result.UPDATED)
 )
+
+
+#: By which administrators find a request in their logs.
+_REQUEST_ID = re.compile(r' \(req-[^)]*\)')
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -128,7 +133,8 @@ class Report(abc.ABC, Generic[_Item]):
                 rows = [(*blank, *where, self._text(told))]
             yield from rows
         if self._tell_unusable:
-            for to, problem in self.unusable.items():
+            # More of them may come, where the run was broken off.
+            for to, problem in list(self.unusable.items()):
                 row = self._unusable_row(to, self._text(problem))
                 empty = '' if self._for_people else None
                 yield tuple(empty if cell is None else cell for cell in row)
@@ -239,7 +245,8 @@ class CopyReport(Report[outcomes.Outcome]):
                 )
                 alike = others(outcome.action, outcome.reason)
                 if outcome.unanswered:
-                    alike = _Alike(outcome.action.to, outcome.reason)
+                    reason = _REQUEST_ID.sub('', outcome.reason)
+                    alike = _Alike(outcome.action.to, reason)
                 yield from self._shown(alike, row)
 
     def _unusable_row(self, to: str, problem: str) -> tuple[Any, ...]:

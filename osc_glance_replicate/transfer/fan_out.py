@@ -64,6 +64,7 @@ class FanOut:
         self._expected = {each.to: each for each in self._branches}
         self._held = 0
         self._is_read = False
+        self._is_whole = False
 
     def branch(self, to: str) -> branches.Branch | None:
         """Return a destination's share; None where it comes too late."""
@@ -104,6 +105,10 @@ class FanOut:
     def _served(self) -> list[branches.Branch]:
         return [each for each in self._branches if each.is_served]
 
+    def _taking(self) -> list[branches.Branch]:
+        """Return those that somebody has come for."""
+        return [each for each in self._served() if each.is_taken]
+
     def _read(self) -> None:
         """Read, and pass on to each destination what was read."""
         try:
@@ -112,6 +117,7 @@ class FanOut:
                 self._begun.set_result(None)
                 with self._buffer.reading():
                     self._pass_on(data)
+            self._drop_the_rest()
         except Exception as exc:
             with self._changed:
                 for each in self._served():
@@ -126,18 +132,29 @@ class FanOut:
             if block is not None:
                 self._put(block)
 
+    def _drop_the_rest(self) -> None:
+        """Keep nothing for others where it was not read to its end.
+
+        Nobody who has come wants it any more: the source is not to wait for
+        those who have not.
+        """
+        with self._changed:
+            if not self._is_whole and not self._stop.is_set():
+                for each in self._served():
+                    each.drop()
+
     def _is_wanted(self) -> bool:
         """Wait until the fastest has taken what there is, but for a block."""
         with self._changed:
             while self._goes_on():
-                least = min(each.size for each in self._served())
+                least = min(each.size for each in self._taking())
                 if least <= self._buffer.block:
                     return True
                 self._changed.wait(shared_buffer.STOP_CHECK_INTERVAL)
             return False
 
     def _goes_on(self) -> bool:
-        return bool(self._served()) and not self._stop.is_set()
+        return bool(self._taking()) and not self._stop.is_set()
 
     def _put(self, block: bytes) -> None:
         """Pass a block on, once there is room for it."""
@@ -145,4 +162,5 @@ class FanOut:
             self._buffer.make_room(len(block), self._goes_on)
             for each in self._served():
                 each.put(block)
+            self._is_whole = not block
             self._moved()

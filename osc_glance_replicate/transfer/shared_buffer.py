@@ -143,6 +143,9 @@ class SharedBuffer:
         :param wanted: whether it is worth while, still
         """
         while wanted() and self._used + count > self._most:
+            if absent := self._absent():
+                self._wait_for(absent)
+                continue
             farthest = max(self._branches(), key=lambda each: each.size)
             if farthest.size <= _EVEN * self.block:
                 break
@@ -150,6 +153,13 @@ class SharedBuffer:
                 self._wait_for(slow)
             elif not self._room.wait(_SILENCE):
                 self._drop(farthest)
+
+    def _absent(self) -> branches.Branch | None:
+        """Return what nobody has come for: what will be come for last."""
+        for each in reversed(list(self._branches())):
+            if each.size and not each.is_taken:
+                return each
+        return None
 
     def _branches(self) -> Iterator[branches.Branch]:
         return (
@@ -162,18 +172,9 @@ class SharedBuffer:
     def _slowest(self) -> branches.Branch | None:
         """Return what is farthest behind, of a destination that is slow.
 
-        One that has not even come for an image is, whatever the others are:
-        what it will come for last goes first. Which of the others holds most
-        counts, then which of its images.
+        Which of them holds most counts first, then which of its images.
         """
         much = _EVEN * self.block
-        absent = [
-            each
-            for each in self._branches()
-            if not each.is_taken and each.size > much
-        ]
-        if absent:
-            return absent[-1]
         slow = self._slow()
         behind: collections.Counter[str] = collections.Counter()
         for each in self._branches():

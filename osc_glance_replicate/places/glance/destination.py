@@ -54,6 +54,11 @@ class Destination(source.Source, places.Destination):
         #: IDs of the replicas whose data an interrupted run has staged.
         self._staged: set[str] = set()
 
+    @property
+    def answered_at(self) -> float:  # type: ignore[override]
+        """When it last gave a usable answer, as of time.monotonic."""
+        return self._api.answered_at
+
     def stage(self, action: plan.Action) -> None:
         """Create a private record without data, or complete one.
 

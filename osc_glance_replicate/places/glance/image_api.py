@@ -20,6 +20,7 @@ import re
 import time
 from typing import Any
 import urllib.parse
+import uuid
 
 from keystoneauth1 import exceptions as ksa_exceptions
 import openstack.connection
@@ -81,6 +82,7 @@ class ImageApi:
     :param name: the cloud, as the user named it
     :param connection: an openstacksdk connection to it
     :ivar clock: how its clock differs from this machine's
+    :ivar answered_at: when it last gave a usable answer, as of time.monotonic
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class ImageApi:
         self.clock = clock.Clock()
         self._proxy = connection.image
         self._is_silent = False
+        self.answered_at = 0.0
 
     def request(
         self,
@@ -132,6 +135,8 @@ class ImageApi:
             self._is_silent = isinstance(exc, ksa_exceptions.ConnectTimeout)
             raise self._failure(exc) from exc
         self._is_silent = False
+        if response.status_code not in _UNUSABLE:
+            self.answered_at = time.monotonic()
         LOG.debug(
             '%s: %s %s: HTTP %s after %.3f s%s',
             self.name,
@@ -158,6 +163,9 @@ class ImageApi:
             ksa_exceptions.HttpServerError,
         )
         problem = _WHERE.sub('', errors.explain(exc))
+        if isinstance(exc, ksa_exceptions.Unauthorized):
+            # So is this: to ask again would lock the account.
+            return _unanswered(errors.PlaceError(self.name, problem))
         if not isinstance(exc, passing):
             return errors.PlaceError(self.name, problem)
         passes = 'CERTIFICATE_VERIFY_FAILED' not in str(exc)
@@ -245,9 +253,8 @@ class ImageApi:
         :raises PlaceError: it gives no usable answer
         """
         try:
-            self.request(
-                'GET', '/images', params={'limit': 1}, timeout=_HURRIED
-            )
+            # Its database is asked, and has nothing to look for.
+            self.request('GET', path(str(uuid.UUID(int=0))), timeout=_HURRIED)
         except errors.PlaceError as exc:
             if exc.unanswered:
                 raise

@@ -26,6 +26,7 @@ class Place:
     inspects = True
     imports = False
     fetch = None
+    answered_at = 0.0
     #: How many bytes are read at a time.
     piece = 3
 

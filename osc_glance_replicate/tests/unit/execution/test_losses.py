@@ -66,3 +66,24 @@ class TestLosses(testtools.TestCase):
         self.assertIsNone(self.losses.without(leaving).successor)
         self.losses.note(COPY, outcomes.failed(COPY, 'no room'))
         self.assertIs(plan.Verb.FAIL, self.losses.without(leaving).verb)
+
+    def test_who_waits_for_a_name_is_judged_by_that_first(self):
+        """That its kernel is lost as well lets no name vanish."""
+        bringing = plan.Action(samples.image(3), 'slave', plan.Verb.COPY)
+        leaving = plan.Action(
+            samples.image(2, kernel_id=KERNEL.id),
+            'slave',
+            plan.Verb.UPDATE,
+            samples.image(2),
+            changes=(
+                plan.Change('os_hidden', True, False),
+                plan.Change('kernel_id', KERNEL.id, None),
+            ),
+            after=(KERNEL.id,),
+            successor=plan.Successor(bringing.image.id),
+            withdraws=True,
+        )
+        for lost in COPY, bringing:
+            self.losses.note(lost, outcomes.failed(lost, 'no room'))
+        without = self.losses.without(leaving)
+        self.assertEqual((plan.Verb.FAIL, ()), (without.verb, without.changes))

@@ -11,6 +11,7 @@
 # under the License.
 
 import threading
+import time
 
 import fixtures
 import testtools
@@ -20,6 +21,7 @@ from osc_glance_replicate.execution import outages
 from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.tests.doubles import clocks
+from osc_glance_replicate.tests.doubles import places
 from osc_glance_replicate.tests.doubles import samples
 
 _OUTAGES = outages.__name__
@@ -38,7 +40,10 @@ class TestOutages(testtools.TestCase):
         self.asked = threading.Semaphore(0)
         self.told = []
         self.is_told = threading.Event()
-        self.outages = outages.Outages(self.greet, self.over)
+        self.answered_at = 0.0
+        self.outages = outages.Outages(
+            self.greet, self.over, lambda to: self.answered_at
+        )
         self.addCleanup(self.outages.close)
 
     def greet(self, to):
@@ -75,6 +80,29 @@ class TestOutages(testtools.TestCase):
         self.assertEqual(some, self.outages.answered('slave'))
         self.assertFalse(self.outages.note(missed(4)))
         self.assertFalse(self.outages.is_down('slave'))
+
+    def test_answer_to_anything_ends_the_row(self):
+        some = [missed(number) for number in range(3)]
+        for each in some:
+            self.assertEqual([], self.outages.outdated('slave'))
+            self.outages.note(each)
+        self.answered_at = time.monotonic()
+        self.assertEqual([], self.outages.outdated('other'))
+        self.assertEqual(some, self.outages.outdated('slave'))
+        self.assertFalse(self.outages.note(missed(4)))
+
+    def test_answer_before_the_row_does_not_end_it(self):
+        self.answered_at = time.monotonic()
+        for number in range(3):
+            self.outages.note(missed(number))
+            self.assertEqual([], self.outages.outdated('slave'))
+
+    def test_whatever_a_greeting_breaks_with_is_no_answer(self):
+        self.outages = outages.Outages({}.__getitem__, self.over, float)
+        self.go_down()
+        self.assertTrue(self.outages.ask_at_once())
+        self.await_end()
+        self.assertEqual([('slave', False)], self.told)
 
     def test_each_destination_has_a_row_of_its_own(self):
         for number in range(3):
@@ -151,23 +179,35 @@ class TestOutages(testtools.TestCase):
 
 
 class TestSilence(testtools.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.place = places.Place('slave')
+        self.silence = outages.Silence(self.place)
+        self.silent = errors.TransientError('slave', 'refused')
+        self.silent.unanswered = True
+
     def test_it_lasts_until_there_is_an_answer(self):
-        silent = errors.TransientError('slave', 'refused')
-        silent.unanswered = True
         clock = iter([3.0, 5.0])
         self.useFixture(
             fixtures.MonkeyPatch(f'{_OUTAGES}.time.time', lambda: next(clock))
         )
-        silence = outages.Silence('slave')
-        self.assertEqual(3.0, silence.since(silent))
-        self.assertEqual(3.0, silence.since(silent))
+        self.assertEqual(3.0, self.silence.since(self.silent))
+        self.assertEqual(3.0, self.silence.since(self.silent))
         busy = errors.TransientError('slave', 'busy')
-        self.assertEqual(0.0, silence.since(busy))
-        self.assertEqual(5.0, silence.since(silent))
+        self.assertEqual(0.0, self.silence.since(busy))
+        self.assertEqual(5.0, self.silence.since(self.silent))
         for other in OSError(), errors.StoppedError('slave', 'end'):
-            self.assertEqual(0.0, silence.since(other))
+            self.assertEqual(0.0, self.silence.since(other))
 
     def test_that_of_another_is_none(self):
-        silent = errors.TransientError('master', 'refused')
-        silent.unanswered = True
-        self.assertEqual(0.0, outages.Silence('slave').since(silent))
+        other = errors.TransientError('master', 'refused')
+        other.unanswered = True
+        self.assertEqual(0.0, self.silence.since(other))
+
+    def test_who_answers_anything_is_not_silent(self):
+        """Its proxy may not let one image pass, and all else."""
+        self.silence.begin()
+        self.place.answered_at = time.monotonic()
+        self.assertEqual(0.0, self.silence.since(self.silent))
+        self.silence.begin()
+        self.assertLess(0.0, self.silence.since(self.silent))

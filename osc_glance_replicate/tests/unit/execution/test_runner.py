@@ -15,6 +15,7 @@ import dataclasses
 import itertools
 import signal
 import threading
+import time
 
 import fixtures
 import testtools
@@ -646,6 +647,16 @@ class TestOutage(testtools.TestCase):
         self.assertEqual(
             (3, 6), (results.count('copied'), results.count('failed'))
         )
+        self.assertEqual([], crew.told)
+
+    def test_one_that_answers_anything_is_not_down(self):
+        crew = Flaky('one')
+        ran = list(
+            self.run_with(
+                crew, self.actions(9), answered=lambda to: time.monotonic()
+            )
+        )
+        self.assertEqual([('failed', 'refused')] * 9, self.ends(ran, 'one'))
         self.assertEqual([], crew.told)
 
     def test_at_the_first_failure_there_is_no_waiting(self):

@@ -196,10 +196,10 @@ class TestBranches(FanOutTest):
             self.assertLessEqual(self.buffer.held, number + 3)
 
     def test_whoever_is_no_slower_than_the_others_is_not_dropped(self):
-        self.be_patient(0)
         self.buffer = Buffer(1)
         fans = [self.fan(Blocks(*numbered(50)), 'abc') for _ in range(5)]
         branches = [fan.branch(name) for fan in fans for name in 'abc']
+        self.be_patient(0)
         for number in range(50):
             for branch in branches:
                 self.assertEqual(b'%04d' % number, take(branch, 1))
@@ -427,3 +427,34 @@ class TestAbsent(FanOutTest):
         self.assertTrue(data.closed.wait(_PATIENCE))
         self.assertReceived(blocks, fan.branch('b'))
         self.assertEqual((1, 0), (data.opened, self.buffer.held))
+
+    def test_small_ones_are_kept_for_nobody_either(self):
+        """However many they are."""
+        fans = []
+        for number in range(30):
+            fan = self.fan(Blocks(b'%04d' % number), 'ab')
+            self.assertReceived([b'%04d' % number], fan.branch('a'))
+            fans.append(fan)
+        self.assertLessEqual(self.buffer.peak, 20)
+        kept = [number for number in range(30) if fans[number].expects('b')]
+        # What comes first is taken first.
+        self.assertEqual([*range(19), 29], kept)
+
+    def test_source_waits_for_nobody_who_has_not_come(self):
+        data = Blocks(*numbered(15))
+        fan = self.fan(data, 'ab')
+        with fan.branch('a') as branch:
+            branch.read(_PATIENCE)
+        # It wants no more: what it was copied to is full, perhaps.
+        self.assertTrue(data.closed.wait(_PATIENCE))
+        self.await_end(fan)
+        self.assertIsNone(fan.branch('b'))
+        self.assertEqual(0, self.buffer.held)
+
+    def await_end(self, fan):
+        with fan._changed:
+            self.assertTrue(
+                fan._changed.wait_for(
+                    lambda: not fan._served(), timeout=_PATIENCE
+                )
+            )
