@@ -129,6 +129,19 @@ class TestFleet(testtools.TestCase):
         self.assertEqual([], list(several.late()))
         self.assertIn('the same as b', several.unusable['a'])
 
+    def test_late_ones_may_be_left_out(self):
+        several = self.fleet(a=threading.Event(), b=self.ready('b'))
+        several.wait(patience=0)
+        several.refuse_late()
+        self.assertIn('--scheduler', several.unusable['a'])
+        self.assertEqual([], list(several.late()))
+
+    def test_defect_of_ours_is_of_one_destination(self):
+        several = self.fleet(a=KeyError('x'), b=self.ready('b'))
+        several.wait()
+        self.assertEqual(['b'], list(several.places))
+        self.assertIn('unexpected KeyError', several.unusable['a'])
+
     def test_one_that_is_known(self):
         known = fleet.of([self.ready('a')])
         self.assertEqual(['a'], list(known.places))

@@ -13,6 +13,7 @@
 import concurrent.futures
 import dataclasses
 import itertools
+import queue
 import signal
 import threading
 import time
@@ -712,6 +713,47 @@ class TestOutage(testtools.TestCase):
         self.assertEqual('one', next(run).action.to)
         copied.set()
         self.assertEqual(['other'] * 2, [o.action.to for o in run])
+
+    def test_not_too_many_give_up_a_name_at_once(self):
+        bringing = plan.Action(samples.image(1), 'one', plan.Verb.COPY)
+        leaving = [
+            plan.Action(
+                samples.image(number, name='old'),
+                'one',
+                plan.Verb.UPDATE,
+                samples.image(number),
+                changes=(plan.Change('name', 'old', 'a'),),
+                successor=plan.Successor(bringing.image.id),
+            )
+            for number in range(2, 12)
+        ]
+        begun = queue.SimpleQueue()
+        most = []
+        enough = threading.Event()
+
+        class Slow(Crew):
+            def carry_out(self, action, others):
+                if action.verb is plan.Verb.COPY:
+                    return ended(
+                        outcomes.Outcome(action, outcomes.Result.COPIED)
+                    )
+                future = concurrent.futures.Future()
+                begun.put((future, action))
+                most.append(begun.qsize())
+                if len(most) == 4:
+                    enough.set()
+                return future
+
+        def end_them():
+            enough.wait(_PATIENCE)
+            for _ in leaving:
+                future, action = begun.get()
+                future.set_result(outcomes.as_planned(action))
+
+        threading.Thread(target=end_them, daemon=True).start()
+        ran = list(self.run_with(Slow(None), [bringing, *leaving]))
+        self.assertEqual(11, len(ran))
+        self.assertEqual(4, max(most))
 
     def test_each_has_places_of_its_own(self):
         begun = {'one': [], 'other': []}

@@ -205,6 +205,29 @@ class TestRows(testtools.TestCase):
         self.assertEqual([[evil, None]], list(rows))
 
 
+class TestFind(testtools.TestCase):
+    def test_members_that_cannot_be_read_now_may_be_another_time(self):
+        image = samples.image(visibility='shared')
+        place = Listing('slave', image)
+
+        def members(image):
+            raise trouble
+
+        place.members = members
+        for trouble, words in (
+            (errors.TransientError('slave', 'busy'), ''),
+            (errors.RefusedError('slave', 'no'), 'cannot be read'),
+        ):
+            if words:
+                found = alignment.find(place, image.id, members=True)
+                self.assertIn(words, found.unread)
+            else:
+                self.assertRaises(
+                    errors.TransientError,
+                    alignment.find, place, image.id, members=True,
+                )  # fmt: skip
+
+
 class TestAliases(testtools.TestCase):
     """One service is found out, and no tenant can make two look like one."""
 

@@ -16,6 +16,7 @@ import hypothesis
 from hypothesis import strategies
 import testtools
 
+from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import ownership
 from osc_glance_replicate.model import plan
@@ -113,6 +114,30 @@ class TestOrder(OrderTest):
                 )
             ],
         )
+
+    def test_one_that_tells_no_formats_is_lost_alone(self):
+        lost = {}
+
+        class Planner(decisions.Planner):
+            def decide(self, image, replica, to, *args):
+                if to == 'a':
+                    raise errors.PlaceError('a', 'HTTP 503')
+                return super().decide(image, replica, to, *args)
+
+        def plan_with(lose):
+            planner = Planner(image_selection.Selection())
+            rows = [[samples.image(n), None, None] for n in (1, 2)]
+            return list(
+                order.Order(
+                    planner, ('a', 'b'), self.fail, company.nobody, lost, lose
+                ).actions(rows)
+            )
+
+        found = plan_with(lost.__setitem__)
+        self.assertEqual(['b', 'b'], [action.to for action in found])
+        self.assertEqual(['a'], list(lost))
+        lost.clear()
+        self.assertRaises(errors.PlaceError, plan_with, None)
 
     def test_rows_are_planned_as_they_are_read(self):
         def rows():

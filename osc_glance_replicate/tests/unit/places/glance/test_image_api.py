@@ -11,6 +11,7 @@
 # under the License.
 
 import contextlib
+import itertools
 import logging
 import threading
 import tracemalloc
@@ -125,6 +126,30 @@ class TestAnswers(fake_glance.GlanceTest):
         self.assertIn('broke off its answer', str(error))
         self.assertTrue(error.unanswered)
         self.assertEqual(1, len(self.fake.requests))
+
+    def test_who_answers_is_known_to_have(self):
+        place = self.serve(lambda request: next(answers))
+        for answer, is_usable in (
+            (Answer(200, dict(samples.image().record)), True),
+            (Answer(404), True),
+            (Answer(403), True),
+            (Answer(500), True),
+            (Answer(401), False),
+            (Answer(503), False),
+        ):
+            place._api.answered_at = 0.0
+            answers = itertools.repeat(answer)
+            with contextlib.suppress(errors.PlaceError):
+                place.find(samples.image().id)
+            self.assertEqual(is_usable, place._api.answered_at > 0, answer)
+
+    def test_greeting_asks_for_nothing(self):
+        place = self.serve(lambda request: answer)
+        for answer in Answer(404), Answer(403), Answer(500):
+            place.greet()
+        for answer in Answer(503), Answer(502), Answer(401):
+            error = self.assertRaises(errors.TransientError, place.greet)
+            self.assertTrue(error.unanswered)
 
     def test_nothing_is_unpacked(self):
         self.find(Answer(document={'id': samples.image().id}))
