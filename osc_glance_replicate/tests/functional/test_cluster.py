@@ -128,7 +128,7 @@ class TestCluster(links.BrokenLinksTest):
         self.hire(entries(), entries())
         images = [
             self.image(1000, name=f'n{number}', tags=['fleet'])
-            for number in range(6)
+            for number in range(12)
         ]
         # All but the listing, and the greetings before anything is copied.
         broken = faults.Fault(answer=faults.Answer(503))
@@ -152,11 +152,11 @@ class TestCluster(links.BrokenLinksTest):
         self.assertIsNone(image_id)
         self.assertEqual('failed', dead[0])
         self.assertIn('refuses connections', dead[1])
-        self.assertEqual(['copied'] * 6, [end[1] for end in ends['secure']])
+        self.assertEqual(['copied'] * 12, [end[1] for end in ends['secure']])
         secure = self.cloud('secure')
         for image in images:
             self.assertReplica(image, self.data[image.id], secure)
-        self.assertEqual(['failed'] * 6, [end[1] for end in ends['slave']])
+        self.assertEqual(['failed'] * 12, [end[1] for end in ends['slave']])
         self.assertIn('slave is down since', result.stderr)
         self.assertNotIn('secure is down', result.stderr)
         self.assertTrue(
