@@ -42,6 +42,7 @@ from osc_glance_replicate.places.glance import image_api
 from osc_glance_replicate.places.glance import imports
 from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.planning import rules
+from osc_glance_replicate import retry
 
 LOG = logging.getLogger(__name__)
 
@@ -126,7 +127,7 @@ def between(
         place = _destination(to, connection, request)
         if not strict:
             # It may be up, and have a database that is not.
-            place.greet()
+            retry.patiently(lambda: place.greet(patiently=True))
         there = _rules(to, known, connection, place, lambda: source.clock)
         return fleet.Ready(place, there, connection)
 

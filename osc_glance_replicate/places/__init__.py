@@ -143,9 +143,10 @@ class Destination(Place, Protocol):
     fetch: Fetch | None = None
     answered_at: float = 0.0
 
-    def greet(self) -> None:
+    def greet(self, patiently: bool = False) -> None:
         """Find out whether it answers.
 
+        :param patiently: wait for it for as long as for any answer
         :raises PlaceError: it gives no usable answer
         """
         return

@@ -47,6 +47,7 @@ IDLE_TIMEOUT = 60
 #: that long already, or may well be.
 _PATIENT = CONNECT_TIMEOUT, IDLE_TIMEOUT
 _HURRIED = 3, 3
+_GREETING = 5, 10
 
 #: Bytes that are read of an answer that is an error.
 _MAX_ERROR_BODY = 16 * 1024
@@ -247,14 +248,16 @@ class ImageApi:
         """
         return self.request('GET', path, expect=expect, params=params)
 
-    def greet(self) -> None:
-        """Find out whether the service answers, without waiting for long.
+    def greet(self, patiently: bool = False) -> None:
+        """Find out whether the service answers.
 
+        :param patiently: wait for it for as long as for any answer
         :raises PlaceError: it gives no usable answer
         """
+        idle = _PATIENT if patiently else _GREETING
         try:
             # Its database is asked, and has nothing to look for.
-            self.request('GET', path(str(uuid.UUID(int=0))), timeout=_HURRIED)
+            self.request('GET', path(str(uuid.UUID(int=0))), timeout=idle)
         except errors.PlaceError as exc:
             if exc.unanswered:
                 raise

@@ -44,12 +44,13 @@ class Source:
         self.name = api.name
         self._api = api
 
-    def greet(self) -> None:
+    def greet(self, patiently: bool = False) -> None:
         """Find out whether it answers.
 
+        :param patiently: wait for it for as long as for any answer
         :raises PlaceError: it gives no usable answer
         """
-        self._api.greet()
+        self._api.greet(patiently)
 
     @property
     def clock(self) -> float:

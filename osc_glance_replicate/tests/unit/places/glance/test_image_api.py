@@ -151,6 +151,20 @@ class TestAnswers(fake_glance.GlanceTest):
             error = self.assertRaises(errors.TransientError, place.greet)
             self.assertTrue(error.unanswered)
 
+    def test_greeting_waits_as_long_as_it_is_told_to(self):
+        over = threading.Event()
+        self.addCleanup(over.set)
+        place = self.serve(lambda request: over.wait(60) and Answer(404))
+        for name, seconds, patiently in (
+            ('_GREETING', 0.1, False), ('_PATIENT', 0.1, True),
+        ):  # fmt: skip
+            module = image_api.__name__
+            with fixtures.MonkeyPatch(f'{module}.{name}', (60, seconds)):
+                error = self.assertRaises(
+                    errors.TransientError, place.greet, patiently
+                )
+                self.assertTrue(error.unanswered)
+
     def test_nothing_is_unpacked(self):
         self.find(Answer(document={'id': samples.image().id}))
         (request,) = self.fake.requests
