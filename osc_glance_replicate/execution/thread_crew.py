@@ -71,8 +71,13 @@ class ThreadCrew:
         return background.start(begun.carry_out)
 
     def give_up(self, to: str) -> None:
-        """Try nothing again at a destination that is down."""
+        """Try nothing again at a destination that is down.
+
+        What was read for it as well is not kept until it is back.
+        """
         self._down.add(to)
+        for shared in self._shared.values():
+            shared.leave(to)
 
     def resume(self, to: str) -> None:
         """Try again: it is back."""

@@ -155,11 +155,21 @@ class SharedBuffer:
                 self._drop(farthest)
 
     def _absent(self) -> branches.Branch | None:
-        """Return what nobody has come for: what will be come for last."""
-        for each in reversed(list(self._branches())):
-            if each.size and not each.is_taken:
-                return each
-        return None
+        """Return what nobody has come for.
+
+        That of a destination that is waited for no more goes first, then what
+        will be come for last.
+        """
+        absent = [
+            each
+            for each in self._branches()
+            if each.size and not each.is_taken
+        ]
+        return min(
+            reversed(absent),
+            key=lambda each: self._patience[each.to].left() > 0,
+            default=None,
+        )
 
     def _branches(self) -> Iterator[branches.Branch]:
         return (

@@ -198,6 +198,16 @@ class TestFan(testtools.TestCase):
         self.assertEqual(['read'], self.source.calls)
         self.assertEqual({}, crew._shared)
 
+    def test_nothing_is_kept_for_one_that_is_down(self):
+        crew = self.crew()
+        self.carry_out(crew, 'a', 'bc').result(_PATIENCE)
+        shared = crew._shared[self.image.id]
+        crew.give_up('b')
+        self.assertFalse(shared.expects('b'))
+        self.assertTrue(shared.expects('c'))
+        crew.give_up('c')
+        self.assertEqual(0, crew._buffer._used)
+
     def test_one_that_was_dropped_leaves_the_others_their_share(self):
         crew = self.crew()
         self.carry_out(crew, 'a', 'bc').result(_PATIENCE)

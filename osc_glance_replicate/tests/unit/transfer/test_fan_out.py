@@ -419,6 +419,19 @@ class TestAbsent(FanOutTest):
             self.assertReceived(early, first.branch(to))
         self.assertLessEqual(self.buffer.peak, 20)
 
+    def test_who_is_waited_for_no_more_makes_room_first(self):
+        """A moment before somebody comes is no reason to leave him out."""
+        self.be_patient(_PATIENCE)
+        early, late = numbered(15), numbered(18)
+        first = self.fan(Blocks(*early), 'ac')
+        self.assertReceived(early, first.branch('a'))
+        with self.buffer.lock:
+            self.buffer._patience['c'].lose()
+        second = self.fan(Blocks(*late), 'ab')
+        self.assertReceived(late, second.branch('a'))
+        self.assertFalse(first.expects('c'))
+        self.assertReceived(late, second.branch('b'))
+
     def test_who_comes_late_gets_it_from_its_start(self):
         blocks = numbered(15)
         data = Blocks(*blocks)
