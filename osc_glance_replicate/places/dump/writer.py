@@ -20,6 +20,7 @@ from osc_glance_replicate.places.dump import folder
 
 #: So many zeros, a block of most file systems, become a hole in the file.
 _HOLE = bytes(4096)
+_TWO_HOLES = 2 * _HOLE
 
 
 def fill(fd: int, body: places.Body) -> None:
@@ -33,7 +34,11 @@ def fill(fd: int, body: places.Body) -> None:
     for block in map(bytes, body):
         if position + len(block) > kept:
             for place, piece in _pieces(block, position):
-                folder.write(fd, piece, place)
+                # However data arrives, zeros at both sides of the end of a
+                # block are a part of a hole. There is none in a piece, so
+                # that it is shorter than two where it has nothing else.
+                if piece != _TWO_HOLES[: len(piece)]:
+                    folder.write(fd, piece, place)
         position += len(block)
     os.ftruncate(fd, position)
     os.fsync(fd)

@@ -40,3 +40,12 @@ class TestFill(dumps.FilesTest):
         self.assertEqual(b'x' + large + b'y' + large, filled)
         taken = os.stat(self.at('data')).st_blocks * 512
         self.assertLess(taken, 2**18)
+
+    def test_zeros_are_holes_in_whatever_blocks_they_come(self):
+        zeros = [bytes(5000)] * 400
+        filled = self.fill(b'', b'x', *zeros, b'y', *zeros)
+        self.assertEqual(
+            b'x' + bytes(2_000_000) + b'y' + bytes(2_000_000), filled
+        )
+        taken = os.stat(self.at('data')).st_blocks * 512
+        self.assertLess(taken, 2**16)
