@@ -142,7 +142,7 @@ class _Part:
         self.stopped = True
         if self._engine:
             self._engine.reading.stop.set()
-            self._engine = None
+            self._engine = self._crew = None
 
     def share(self, rate: float) -> None:
         """Set the bytes per second that may be read."""

@@ -153,20 +153,32 @@ def between(
     if not request.to:
         # What a cloud holds is counted, whether it boots elsewhere or not.
         by_name = {name: rules.Rules(at_rest=True)}
-    assemble = None
-    if hire and destinations.ready:
-        ready = [to for to in request.to if to.name in destinations.places]
-        connections = [destinations.ready[to.name].connection for to in ready]
-        assemble = hire(
-            dataclasses.replace(request, to=ready),
-            [own, *filter(None, connections)],
-        )
     return engine.Engine(
         source,
         destinations,
         _planner(request, selection, by_name, runners.of(name, own)),
         request,
-        assemble=assemble,
+        assemble=_hired(hire, own, destinations, request) if hire else None,
+    )
+
+
+def _hired(
+    hire: Hire,
+    own: openstack.connection.Connection,
+    destinations: fleet.Fleet,
+    request: options.Request,
+) -> Callable[[], crew.Crew] | None:
+    """Return what assembles a crew for the destinations that can be used.
+
+    :returns: None where there is none
+    """
+    ready = [to for to in request.to if to.name in destinations.places]
+    connections = [destinations.ready[to.name].connection for to in ready]
+    if not ready:
+        return None
+    return hire(
+        dataclasses.replace(request, to=ready),
+        [own, *filter(None, connections)],
     )
 
 

@@ -41,8 +41,8 @@ _INTERRUPT_GRACE = 1.0
 _Event = Callable[[], Iterable[outcomes.Outcome]]
 
 
-def _assume_down(to: str) -> None:
-    """Know nobody who could be asked."""
+def _assume_up(to: str) -> None:
+    """Take a destination for one that answers."""
 
 
 def _never(to: str) -> float:
@@ -83,7 +83,7 @@ class Runner:
         fail_fast: bool,
         listener: events.Listener = events.Listener(),
         hands: crew.Crew | None = None,
-        greet: Callable[[str], None] = _assume_down,
+        greet: Callable[[str], None] = _assume_up,
         answered: Callable[[str], float] = _never,
         destinations: int = 1,
     ) -> None:

@@ -68,8 +68,12 @@ class CompareReport(report.Report[plan.Action]):
                     report.others(action, action.reason), row
                 )
 
-    def _unusable_row(self, to: str, problem: str) -> tuple[Any, ...]:
-        return None, None, to, _Difference.UNKNOWN.value, problem
+    def _unusable_rows(self) -> Iterable[tuple[Any, ...]]:
+        unknown = _Difference.UNKNOWN.value
+        return [
+            (None, None, to, unknown, self._text(problem))
+            for to, problem in list(self.unusable.items())
+        ]
 
     def _detail(self, action: plan.Action) -> Any:
         """Return the differences: as a text, or as data."""
@@ -162,8 +166,8 @@ class SizeReport(report.Report[plan.Action]):
             if to not in self.unusable:
                 yield to, self._images[to], size, filesize.decimal(size)
 
-    def _unusable_row(self, to: str, problem: str) -> tuple[Any, ...]:
-        return to, None, None, None
+    def _unusable_rows(self) -> Iterable[tuple[Any, ...]]:
+        return [(to, None, None, None) for to in list(self.unusable)]
 
     def _summary(self) -> str:
         told = []

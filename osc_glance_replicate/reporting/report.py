@@ -133,18 +133,16 @@ class Report(abc.ABC, Generic[_Item]):
                 rows = [(*blank, *where, self._text(told))]
             yield from rows
         if self._tell_unusable:
-            # More of them may come, where the run was broken off.
-            for to, problem in list(self.unusable.items()):
-                row = self._unusable_row(to, self._text(problem))
-                empty = '' if self._for_people else None
+            empty = '' if self._for_people else None
+            for row in self._unusable_rows():
                 yield tuple(empty if cell is None else cell for cell in row)
 
-    def _unusable_row(self, to: str, problem: str) -> tuple[Any, ...]:
-        """Return what is told of a destination that cannot be used.
+    def _unusable_rows(self) -> Iterable[tuple[Any, ...]]:
+        """Return a row for each destination that cannot be used.
 
-        :returns: the fields; None for one that does not apply
+        :returns: its fields; None for one that does not apply
         """
-        raise NotImplementedError
+        return ()
 
     def _shown(
         self, alike: '_Alike | None', row: tuple[Any, ...]
@@ -249,8 +247,13 @@ class CopyReport(Report[outcomes.Outcome]):
                     alike = _Alike(outcome.action.to, reason)
                 yield from self._shown(alike, row)
 
-    def _unusable_row(self, to: str, problem: str) -> tuple[Any, ...]:
-        return None, None, None, to, outcomes.Result.FAILED.value, problem
+    def _unusable_rows(self) -> Iterable[tuple[Any, ...]]:
+        failed = outcomes.Result.FAILED.value
+        # More of them may come, where the run was broken off.
+        return [
+            (None, None, None, to, failed, self._text(problem))
+            for to, problem in list(self.unusable.items())
+        ]
 
     def _summary(self) -> str:
         counts = self._counted() or 'no images'

@@ -206,7 +206,7 @@ class ImageApi:
         :raises PlaceError: there is no answer, it is not expected, or no
             JSON object
         """
-        return self.json(self.ask(path, (200,), params))
+        return self.json(self.request('GET', path, params=params))
 
     def end(self, path: str, params: dict[str, Any]) -> bytes:
         """Return the last bytes of an answer that is too long to be kept.
@@ -234,19 +234,6 @@ class ImageApi:
             'GET', path, expect=(200, *absent), timeout=idle
         )
         return None if response.status_code in absent else self.json(response)
-
-    def ask(
-        self,
-        path: str,
-        expect: Collection[int],
-        params: dict[str, Any] | None = None,
-    ) -> requests.Response:
-        """Return an answer to a GET, within the limits of a document.
-
-        :param expect: the statuses that are returned rather than raised
-        :param params: of the query
-        """
-        return self.request('GET', path, expect=expect, params=params)
 
     def greet(self, patiently: bool = False) -> None:
         """Find out whether the service answers.

@@ -191,7 +191,9 @@ def _page(
         except errors.RefusedError:
             if marker:
                 answer = retry.patiently(
-                    lambda: api.ask(image_api.path(marker), (200, 404))
+                    lambda: api.request(
+                        'GET', image_api.path(marker), expect=(200, 404)
+                    )
                 )
                 if answer.status_code == 404:
                     return None
@@ -206,7 +208,9 @@ def _read(api: image_api.ImageApi, params: dict[str, Any]) -> _Page:
 
     :raises TooLongError: it is longer than any document may be
     """
-    answer = retry.patiently(lambda: api.ask('/images', (200,), params))
+    answer = retry.patiently(
+        lambda: api.request('GET', '/images', params=params)
+    )
     document = api.json(answer)
     listed = document.get('images')
     if not isinstance(listed, list) or not all(
