@@ -12,16 +12,21 @@
 
 """Actions carried out by the workers of a Dask cluster."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable
 import concurrent.futures
+import contextlib
+import dataclasses
 import functools
+import itertools
 import logging
 import threading
 import time
+from typing import Any
 
 import distributed
 
 from osc_glance_replicate import background
+from osc_glance_replicate.cluster import messages
 from osc_glance_replicate.cluster import scheduler
 from osc_glance_replicate.cluster import worker
 from osc_glance_replicate import errors
@@ -42,12 +47,23 @@ _WATCH_INTERVAL = 1.0
 
 _LOST = 'the scheduler was lost'
 
-_Asked = concurrent.futures.Future[
-    dict[str, worker.Answer | worker.Refusal] | worker.Refusal
+_Answers = concurrent.futures.Future[
+    dict[str, messages.Answer | messages.Refusal] | messages.Refusal
 ]
 
-#: What is to be done with one image: actions, by what becomes of them.
-_Job = dict[outcomes.Future, plan.Action]
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """What is to be done with one image at one destination."""
+
+    action: plan.Action
+    future: outcomes.Future = dataclasses.field(
+        default_factory=concurrent.futures.Future
+    )
+
+
+#: What is to be done with one image and is not known yet, by destination.
+_Job = dict[str, _Asked]
 
 
 class DaskCrew:
@@ -58,12 +74,15 @@ class DaskCrew:
     :raises ReplicateError: the scheduler cannot be reached, or has nobody
     """
 
-    def __init__(self, address: str, brief: worker.Brief) -> None:
+    def __init__(self, address: str, brief: messages.Brief) -> None:
         self._address = address
         self._brief = brief
         self._rate = brief.request.run.bandwidth
         #: What was asked for and has not come back.
-        self._pending: dict[outcomes.Future, plan.Action] = {}
+        self._pending: set[_Asked] = set()
+        self._numbers = itertools.count()
+        #: What workers are at, by its number.
+        self._jobs: dict[int, _Job] = {}
         #: Why a worker does nothing at a destination, by both.
         self._refusals: dict[tuple[str, str], str] = {}
         #: What waits for others of the same image, by its ID.
@@ -78,6 +97,7 @@ class DaskCrew:
             address, brief.request.run.retries
         )
         try:
+            self._scheduler.listen(messages.TOPIC, self._note_early)
             self._workers = self._await_workers()
         except BaseException:
             self.close()
@@ -92,8 +112,8 @@ class DaskCrew:
         :param others: destinations that it is still to be copied to; who
             comes soon is asked for together with this one
         """
-        future: outcomes.Future = concurrent.futures.Future()
-        self._pending[future] = action
+        asked = _Asked(action)
+        self._pending.add(asked)
         image_id = action.image.id
         with self._lock:
             awaited = set(others) - self._behind
@@ -101,7 +121,7 @@ class DaskCrew:
                 self._behind.discard(action.to)
             job, expected = self._gathered.pop(image_id, ({}, awaited))
             is_new = not job
-            job[future] = action
+            job[action.to] = asked
             expected.discard(action.to)
             if expected:
                 self._gathered[image_id] = job, expected
@@ -113,7 +133,7 @@ class DaskCrew:
             )
             timer.daemon = True
             timer.start()
-        return future
+        return asked.future
 
     def _ask_without(self, image_id: str, job: _Job) -> None:
         """Ask for an image without those who have not come."""
@@ -149,15 +169,18 @@ class DaskCrew:
 
     def _ask(self, job: _Job) -> None:
         """Have a worker do it that has not refused to."""
-        actions = list(job.values())
+        actions = [asked.action for asked in job.values()]
+        number = next(self._numbers)
+        self._jobs[number] = job
         try:
             if self._trouble:
                 raise errors.ReplicateError(self._trouble)
-            asked = self._scheduler.submit(
+            answers = self._scheduler.submit(
                 worker.carry_out,
                 self._brief,
+                number,
                 actions[0].image.id,
-                [action.to for action in actions],
+                set(job),
                 any(action.referred for action in actions),
                 any(action.capped for action in actions),
                 self.share,
@@ -166,76 +189,84 @@ class DaskCrew:
             )
         except Exception as exc:
             LOG.debug('cannot submit', exc_info=True)
+            del self._jobs[number]
             self._fail(
-                job, _LOST if self._scheduler.is_lost else errors.explain(exc)
+                job.values(),
+                _LOST if self._scheduler.is_lost else errors.explain(exc),
             )
         else:
-            asked.add_done_callback(functools.partial(self._answer, job))
+            answers.add_done_callback(
+                functools.partial(self._note_answers, number)
+            )
 
     def _willing(self, job: _Job) -> set[str]:
         """Return the workers that have refused nothing of a job."""
-        to = {action.to for action in job.values()}
         return self._workers - {
-            address for address, name in self._refusals if name in to
+            address for address, to in list(self._refusals) if to in job
         }
 
-    def _answer(self, job: _Job, asked: _Asked) -> None:
-        """Pass on what a worker has answered."""
+    def _note_early(self, message: Any) -> None:
+        """Pass on what a worker has answered of a job that it is still at."""
         try:
-            answer = asked.result()
-            if isinstance(answer, worker.Refusal):
+            early = messages.Early.unpacked(message)
+        except (TypeError, ValueError):
+            # Whoever reaches the scheduler can send anything.
+            LOG.debug('a message that no worker sends', exc_info=True)
+            return
+        job = self._jobs.get(early.job)
+        if early.key == self._brief.key and job and early.to in job:
+            asked = job[early.to]
+            self._settle(asked, _outcome(asked.action, early.answer))
+
+    def _note_answers(self, number: int, answers: _Answers) -> None:
+        """Pass on what a worker has answered, as far as that is new."""
+        job = self._jobs.pop(number)
+        try:
+            answer = answers.result()
+            if isinstance(answer, messages.Refusal):
                 self._refused(job, answer)
                 return
-            done = {}
-            for future, action in job.items():
-                answered = answer[action.to]
-                if isinstance(answered, worker.Refusal):
-                    self._refused({future: action}, answered)
+            for to, asked in job.items():
+                if isinstance(one := answer[to], messages.Refusal):
+                    self._refused({to: asked}, one)
                 else:
-                    done[future] = _outcome(action, answered)
+                    self._settle(asked, _outcome(asked.action, one))
         except concurrent.futures.CancelledError:
-            self._fail(job, self._trouble or _LOST)
+            self._fail(job.values(), self._trouble or _LOST)
         except distributed.KilledWorker:
-            self._fail(job, 'every worker that was given it has died')
+            self._fail(job.values(), 'every worker that was given it has died')
         except Exception as exc:
             LOG.debug('a worker failed', exc_info=True)
-            self._fail(job, errors.unexpected(exc))
-        else:
-            self._settle(done)
+            self._fail(job.values(), errors.unexpected(exc))
 
-    def _refused(self, job: _Job, refusal: worker.Refusal) -> None:
+    def _refused(self, job: _Job, refusal: messages.Refusal) -> None:
         """Ask another worker, if there is one."""
         told = f'worker {refusal.worker}: {refusal.problem}'
-        to = sorted({action.to for action in job.values()})
-        refused = {(refusal.worker, name): refusal.problem for name in to}
+        refused = {(refusal.worker, to): refusal.problem for to in job}
         if refused.keys() - self._refusals.keys():
             self._refusals.update(refused)
             LOG.warning(
-                '%s; it is given nothing more for %s', told, ', '.join(to)
+                '%s; it is given nothing more for %s',
+                told,
+                ', '.join(sorted(job)),
             )
         if self._willing(job):
             self._ask(job)
         else:
-            self._fail(job, told)
+            self._fail(job.values(), told)
 
-    def _fail(self, job: _Job, problem: str) -> None:
+    def _fail(self, some: Iterable[_Asked], problem: str) -> None:
         """Settle that nothing came of what was asked for."""
         reason = errors.line(f'{self._address}: {problem}')
-        self._settle(
-            {
-                future: outcomes.failed(action, reason)
-                for future, action in job.items()
-            }
-        )
+        for asked in some:
+            self._settle(asked, outcomes.failed(asked.action, reason))
 
-    def _settle(
-        self, done: Mapping[outcomes.Future, outcomes.Outcome]
-    ) -> None:
-        """Settle what has become of actions, unless that was done before."""
-        for future, outcome in done.items():
-            # Whichever thread takes it out settles it.
-            if self._pending.pop(future, None):
-                future.set_result(outcome)
+    def _settle(self, asked: _Asked, outcome: outcomes.Outcome) -> None:
+        """Settle what has become of it, unless that was done before."""
+        # Whichever thread takes it out settles it.
+        with contextlib.suppress(KeyError):
+            self._pending.remove(asked)
+            asked.future.set_result(outcome)
 
     def _await_workers(self) -> set[str]:
         """Return the addresses of the workers.
@@ -283,7 +314,7 @@ class DaskCrew:
         self._fail(self._pending.copy(), trouble)
 
 
-def _outcome(action: plan.Action, answer: worker.Answer) -> outcomes.Outcome:
+def _outcome(action: plan.Action, answer: messages.Answer) -> outcomes.Outcome:
     """Return what a worker has told as if it had been done here."""
     return outcomes.Outcome(
         action.with_verb(answer.verb, answer.reason, routine=answer.routine),

@@ -20,6 +20,7 @@ import uuid
 import openstack.connection
 
 from osc_glance_replicate.clouds import entries
+from osc_glance_replicate.cluster import messages
 from osc_glance_replicate.engine import routes
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import crew
@@ -46,7 +47,7 @@ def from_scheduler(address: str) -> routes.Hire:
         from osc_glance_replicate.cluster import dask_crew
         from osc_glance_replicate.cluster import worker
 
-        brief = worker.Brief(
+        brief = messages.Brief(
             str(uuid.uuid4()),
             worker.version(),
             entries.portable_name(connections[0]),

@@ -15,7 +15,7 @@
 from collections.abc import Callable, Collection
 import concurrent.futures
 import logging
-from typing import TypeVar, TypeVarTuple
+from typing import Any, TypeVar, TypeVarTuple
 
 import dask.config
 import distributed
@@ -64,6 +64,13 @@ class Scheduler:
             allow_other_workers=preferred is not None,
         )
         return asked
+
+    def listen(self, topic: str, hear: Callable[[Any], None]) -> None:
+        """Hear what workers tell under a topic from now on.
+
+        :param hear: called with a message
+        """
+        self._client.subscribe_topic(topic, lambda event: hear(event[1]))
 
     def workers(self) -> set[str]:
         """Ask for the addresses of its workers.

@@ -12,13 +12,14 @@
 
 """What a worker of a Dask cluster does of a run."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Set
+import concurrent.futures
 import contextlib
-import dataclasses
+import functools
 import importlib.metadata
 import threading
 import time
-from typing import NamedTuple
+from typing import Any
 
 import distributed
 import openstack.connection
@@ -26,13 +27,20 @@ import openstack.connection
 from osc_glance_replicate import background
 from osc_glance_replicate.clouds import entries
 from osc_glance_replicate.clouds import login
+from osc_glance_replicate.cluster import messages
 from osc_glance_replicate.engine import engine
 from osc_glance_replicate.engine import routes
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import thread_crew
-from osc_glance_replicate.model import options
 from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
+
+#: Seconds that one destination waits for others to say what they have, so
+#: that an image is read once for all.
+_PATIENCE = 2.0
+
+#: What is to be done at one destination; an answer where that is unknown.
+_Decided = plan.Action | messages.Answer
 
 #: Runs that are remembered, besides those that images are on their way for.
 _REMEMBERED_RUNS = 64
@@ -41,55 +49,6 @@ _REMEMBERED_RUNS = 64
 def version() -> str:
     """Return what has to be the same here and where the command runs."""
     return importlib.metadata.version('osc-glance-replicate')
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Brief:
-    """What workers are told of a run: names, and never a secret.
-
-    :param key: tells it from other runs
-    :param version: of the command
-    :param source: CLOUD or CLOUD:REGION, to be found in a worker's own
-        clouds.yaml as the destinations are
-    :param request: what the command was asked for
-    :param cloud_ids: of the source and the destinations, in their order, as
-        the command knows them
-    """
-
-    key: str
-    version: str
-    source: str
-    request: options.Request
-    cloud_ids: tuple[entries.CloudId, ...]
-
-
-class Answer(NamedTuple):
-    """What became of an image at one destination.
-
-    :param verb: what it came to
-    :param routine: nobody needs to look at it
-    :param cause: of a failure
-    :param unanswered: since when the destination gives no usable answer
-    """
-
-    verb: plan.Verb
-    result: outcomes.Result
-    reason: str
-    routine: bool
-    cause: outcomes.Cause = outcomes.Cause.ELSEWHERE
-    unanswered: float = 0.0
-
-
-class Refusal(NamedTuple):
-    """Why a worker does nothing for a run, or at one destination of it.
-
-    Another one may.
-
-    :param worker: its address
-    """
-
-    worker: str
-    problem: str
 
 
 class _Part:
@@ -118,7 +77,7 @@ class _Part:
             self._crew = self._crew or ready.threads()
             return self._crew
 
-    def engine(self, brief: Brief) -> engine.Engine:
+    def engine(self, brief: messages.Brief) -> engine.Engine:
         """Connect to the clouds, once.
 
         :raises ReplicateError: one of them cannot be used from here
@@ -179,15 +138,17 @@ def _busy(part: _Part) -> Iterator[None]:
 
 
 def carry_out(
-    brief: Brief,
+    brief: messages.Brief,
+    job: int,
     image_id: str,
-    to: Collection[str],
+    to: Set[str],
     referred: bool,
     capped: bool,
     rate: float | None,
-) -> dict[str, Answer | Refusal] | Refusal:
+) -> dict[str, messages.Answer | messages.Refusal] | messages.Refusal:
     """Plan for one image anew, and do it.
 
+    :param job: number of what is asked for, in its run
     :param to: names of the destinations in question
     :param referred: another image needs it
     :param capped: it gets no more visibility than it has at its source
@@ -202,46 +163,92 @@ def carry_out(
         try:
             ready = part.engine(brief)
         except errors.ReplicateError as exc:
-            return Refusal(distributed.get_worker().address, str(exc))
+            return messages.Refusal(distributed.get_worker().address, str(exc))
         answers = _refusals(ready, to)
-        actions = []
-        for name in to:
-            if name in answers:
-                continue
-            try:
-                actions += ready.actions_on(image_id, [name], referred, capped)
-            except errors.PlaceError as exc:
-                silent = exc.unanswered and exc.place == name
-                since = time.time() if silent else 0.0
-                answers[name] = _failed(str(exc), since)
-            except errors.ReplicateError as exc:
-                answers[name] = _failed(str(exc))
-        answers.update(_done(part.crew(ready), actions))
+        decide = functools.partial(_decide, ready, image_id, referred, capped)
+        ends = _ends(part.crew(ready), decide, to - answers.keys())
+        for name, answer in ends:
+            answers[name] = answer
+            if len(answers) < len(to):
+                early = messages.Early(brief.key, job, name, answer)
+                distributed.get_worker().log_event(
+                    messages.TOPIC, early.packed()
+                )
         return answers
 
 
 def _refusals(
     ready: engine.Engine, to: Collection[str]
-) -> dict[str, Answer | Refusal]:
+) -> dict[str, messages.Answer | messages.Refusal]:
     """Return which destinations cannot be used from here, and why."""
     return {
-        name: Refusal(distributed.get_worker().address, problem)
+        name: messages.Refusal(distributed.get_worker().address, problem)
         for name, problem in ready.unusable.items()
         if name in to
     }
 
 
-def _done(
-    crew: thread_crew.ThreadCrew, actions: Sequence[plan.Action]
-) -> dict[str, Answer]:
-    """Carry out what is to be done with one image; return the ends."""
-    copies = [action.to for action in actions if action.verb is plan.Verb.COPY]
-    begun = {}
-    for action in actions:
-        if action.to in copies:
-            copies.remove(action.to)
-        begun[action.to] = crew.carry_out(action, copies)
-    return {name: _answer(future.result()) for name, future in begun.items()}
+def _decide(
+    ready: engine.Engine,
+    image_id: str,
+    referred: bool,
+    capped: bool,
+    name: str,
+) -> _Decided:
+    """Return what is to be done with one image at one destination."""
+    try:
+        (action,) = ready.actions_on(image_id, [name], referred, capped)
+    except errors.PlaceError as exc:
+        silent = exc.unanswered and exc.place == name
+        return _failed(str(exc), time.time() if silent else 0.0)
+    except errors.ReplicateError as exc:
+        return _failed(str(exc))
+    return action
+
+
+def _ends(
+    crew: thread_crew.ThreadCrew,
+    decide: Callable[[str], _Decided],
+    to: Iterable[str],
+) -> Iterator[tuple[str, messages.Answer]]:
+    """Carry out what is to be done with one image; yield ends as they come.
+
+    :param decide: returns what is to be done at a destination
+    """
+    ends: dict[concurrent.futures.Future[Any], str] = {}
+    asked = {background.start(decide, name): name for name in to}
+    known, late = concurrent.futures.wait(asked, _PATIENCE)
+    decided = [(asked[each], each.result()) for each in known]
+    copies = {name for name, end in decided if _is_copy(end)}
+    for name, end in decided:
+        copies.discard(name)
+        if isinstance(end, plan.Action):
+            ends[crew.carry_out(end, copies)] = name
+        else:
+            yield name, end
+    ends.update(
+        {background.start(_late, crew, each): asked[each] for each in late}
+    )
+    for number, each in enumerate(concurrent.futures.as_completed(ends), 1):
+        yield ends[each], _answer(each.result())
+        if number == 1 < len(ends):
+            # Slow destinations keep no thread from the next images.
+            distributed.secede()
+
+
+def _late(
+    crew: thread_crew.ThreadCrew,
+    asked: concurrent.futures.Future[_Decided],
+) -> outcomes.Outcome | messages.Answer:
+    """Carry out what is known so late that it has a reading of its own."""
+    end = asked.result()
+    if isinstance(end, plan.Action):
+        return crew.carry_out(end).result()
+    return end
+
+
+def _is_copy(end: _Decided) -> bool:
+    return isinstance(end, plan.Action) and end.verb is plan.Verb.COPY
 
 
 def stop(key: str) -> None:
@@ -254,8 +261,10 @@ def share(key: str, rate: float) -> None:
     _part(key).share(rate)
 
 
-def _answer(outcome: outcomes.Outcome) -> Answer:
-    return Answer(
+def _answer(outcome: outcomes.Outcome | messages.Answer) -> messages.Answer:
+    if isinstance(outcome, messages.Answer):
+        return outcome
+    return messages.Answer(
         outcome.action.verb,
         outcome.result,
         outcome.reason,
@@ -265,8 +274,8 @@ def _answer(outcome: outcomes.Outcome) -> Answer:
     )
 
 
-def _failed(reason: str, unanswered: float = 0.0) -> Answer:
-    return Answer(
+def _failed(reason: str, unanswered: float = 0.0) -> messages.Answer:
+    return messages.Answer(
         plan.Verb.FAIL,
         outcomes.Result.FAILED,
         reason,
@@ -275,7 +284,7 @@ def _failed(reason: str, unanswered: float = 0.0) -> Answer:
     )
 
 
-def _engine(brief: Brief) -> engine.Engine:
+def _engine(brief: messages.Brief) -> engine.Engine:
     """Connect to the clouds that the command means.
 
     :raises ReplicateError: one of them cannot be used, or is another here

@@ -118,33 +118,52 @@ class Nobody(fixtures.Fixture):
         self.address = '{}:{}'.format(*taken.getsockname())
 
 
-class Silence(fixtures.Fixture):
-    """A server that takes calls and never says a word.
+class Server(fixtures.Fixture):
+    """A server that does with calls what the others of its kind do not.
+
+    :ivar address: host and port
+    """
+
+    def _setUp(self) -> None:
+        self._server = socket.create_server(('127.0.0.1', 0))
+        self.address = '{}:{}'.format(*self._server.getsockname())
+        self._thread = threading.Thread(target=self._accept)
+        self._thread.start()
+        self.addCleanup(self._close)
+
+    def take(self, call: socket.socket) -> None:
+        """Take a call; the next one has to wait until that is done."""
+        raise NotImplementedError
+
+    def _accept(self) -> None:
+        # To be shut down is what ends it.
+        with contextlib.suppress(OSError):
+            while True:
+                call, _ = self._server.accept()
+                self.take(call)
+
+    def _close(self) -> None:
+        self._server.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._server.close()
+
+
+class Silence(Server):
+    """Takes calls and never says a word.
 
     :ivar called: set by the first call
     :ivar calls: all of them
     """
 
     def _setUp(self) -> None:
-        self._server = socket.create_server(('127.0.0.1', 0))
-        self.url = 'http://127.0.0.1:{1}'.format(*self._server.getsockname())
         self.called = threading.Event()
-        self.calls: list[Any] = []
-        self._thread = threading.Thread(target=self._take)
-        self._thread.start()
-        self.addCleanup(self._close)
+        self.calls: list[socket.socket] = []
+        super()._setUp()
+        self.url = f'http://{self.address}'
 
-    def _take(self) -> None:
-        # To be shut down is what ends it.
-        with contextlib.suppress(OSError):
-            while True:
-                self.calls.append(self._server.accept())
-                self.called.set()
-
-    def _close(self) -> None:
-        self._server.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
-        self._server.close()
+    def take(self, call: socket.socket) -> None:
+        self.calls.append(call)
+        self.called.set()
 
 
 class _SharedCloud(client.Cloud):

@@ -49,7 +49,7 @@ UNUSABLE = {
 }
 
 
-class Expired(fixtures.Fixture):
+class Expired(base.Server):
     """A server whose certificate was good until yesterday.
 
     :ivar url: where it is
@@ -68,25 +68,13 @@ class Expired(fixtures.Fixture):
         )
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         issued.configure_cert(self._context)
-        self._server = socket.create_server(('127.0.0.1', 0))
-        self.url = 'https://127.0.0.1:{1}'.format(*self._server.getsockname())
-        self._thread = threading.Thread(target=self._take)
-        self._thread.start()
-        self.addCleanup(self._close)
+        super()._setUp()
+        self.url = f'https://{self.address}'
 
-    def _take(self) -> None:
-        # To be shut down is what ends it.
-        with contextlib.suppress(OSError):
-            while True:
-                call, _ = self._server.accept()
-                # Who looks at the certificate hangs up.
-                with contextlib.suppress(OSError), call:
-                    self._context.wrap_socket(call, server_side=True).close()
-
-    def _close(self) -> None:
-        self._server.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
-        self._server.close()
+    def take(self, call: socket.socket) -> None:
+        # Who looks at the certificate hangs up.
+        with contextlib.suppress(OSError), call:
+            self._context.wrap_socket(call, server_side=True).close()
 
 
 class FleetTest(base.FunctionalTest):

@@ -25,6 +25,7 @@ import distributed
 import fixtures
 
 from osc_glance_replicate.cluster import dask_crew
+from osc_glance_replicate.cluster import messages
 from osc_glance_replicate.cluster import worker
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import options
@@ -37,34 +38,23 @@ from osc_glance_replicate.tests.functional import links
 _DOC = pathlib.Path(__file__).parents[3] / 'doc' / 'source' / 'user'
 
 
-class Recorder(fixtures.Fixture):
+class Recorder(base.Server):
     """A relay that keeps all that passes.
 
-    :param address: tcp:// and where it leads to
+    :param target: host and port where it leads to
     """
 
-    def __init__(self, address: str) -> None:
-        host, _, port = address.removeprefix('tcp://').partition(':')
+    def __init__(self, target: str) -> None:
+        host, _, port = target.partition(':')
         self._target = host, int(port)
-
-    def _setUp(self) -> None:
-        self._server = socket.create_server(('127.0.0.1', 0))
-        self.address = 'tcp://{}:{}'.format(*self._server.getsockname())
         self.passed = bytearray()
-        self._thread = threading.Thread(target=self._take)
-        self._thread.start()
-        self.addCleanup(self._close)
 
-    def _take(self) -> None:
-        # To be shut down is what ends it.
-        with contextlib.suppress(OSError):
-            while True:
-                here, _ = self._server.accept()
-                there = socket.create_connection(self._target)
-                for one, other in (here, there), (there, here):
-                    threading.Thread(
-                        target=self._relay, args=(one, other), daemon=True
-                    ).start()
+    def take(self, call: socket.socket) -> None:
+        there = socket.create_connection(self._target)
+        for one, other in (call, there), (there, call):
+            threading.Thread(
+                target=self._relay, args=(one, other), daemon=True
+            ).start()
 
     def _relay(self, one: socket.socket, other: socket.socket) -> None:
         # Processes that are killed reset what they had open.
@@ -73,11 +63,6 @@ class Recorder(fixtures.Fixture):
                 self.passed += data
                 other.sendall(data)
             other.shutdown(socket.SHUT_WR)
-
-    def _close(self) -> None:
-        self._server.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
-        self._server.close()
 
 
 class TestCluster(links.BrokenLinksTest):
@@ -164,6 +149,51 @@ class TestCluster(links.BrokenLinksTest):
             & {'not tried'},
             ends['slave'],
         )
+
+    def test_slow_destination_keeps_others_from_nothing(self):
+        """One that takes nothing would have all workers' threads."""
+        self._assert_others_served('PUT', '/file$')
+
+    def test_nor_does_one_that_says_nothing(self):
+        # All but the greetings.
+        self._assert_others_served('GET', '/images/(?!0{8})')
+
+    def _assert_others_served(self, method, path):
+        """Say that one that holds what it is asked holds nobody else."""
+        behind = {
+            'master': links.behind(self.source),
+            'slave': links.behind(self.destination),
+        }
+        self.hire(behind)
+        secure = self.cloud('secure')
+        # What is named is asked for when it is planned.
+        images = [self.image(1000, tags=['held']) for _ in range(5)]
+        self.destination.on(
+            method, path,
+            faults.Fault(before=lambda call: self.held.wait()),
+            times=None,
+        )  # fmt: skip
+        process = self.start(
+            '--os-cloud', 'master', 'image', 'replicate', 'livecopy',
+            '--scheduler', self.cluster.address, '--to', 'slave',
+            '--to', 'secure', '--transfers', '2', '--tag', 'held',
+            '-f', 'json', environment=self.environment,
+        )  # fmt: skip
+        ids = {image.id for image in images}
+        self.wait_for(lambda: ids <= self._active(secure))
+        self.assertFalse(ids & self._active(self.slave))
+        self.held.set()
+        result = self.finish(process)
+        self.assertEqual(
+            ['copied'] * 10, [row['Result'] for row in result.rows]
+        )
+        for image in images:
+            self.assertCopied(image)
+            self.assertReplica(image, self.data[image.id], secure)
+
+    def _active(self, cloud):
+        rows = cloud.sql("SELECT id FROM images WHERE status = 'active'")
+        return {str(image_id) for (image_id,) in rows}
 
     def test_as_from_threads(self):
         """Two destinations, a conflict, an update, an image that needs one."""
@@ -275,9 +305,10 @@ class TestCluster(links.BrokenLinksTest):
 
     def test_tasks_hold_no_secrets(self):
         self.hire({})
-        recorder = self.useFixture(Recorder(self.cluster.address))
+        target = self.cluster.address.removeprefix('tcp://')
+        recorder = self.useFixture(Recorder(target))
         image = self.image(1000)
-        self.cluster.address = recorder.address
+        self.cluster.address = f'tcp://{recorder.address}'
         self.assertEqual({image.id: 'copied'}, self.scheduled().results)
         passed = recorder.passed.decode('latin-1')
         # There was something to search.
@@ -428,7 +459,9 @@ class TestWorkers(base.FunctionalTest):
             to=(options.To('slave'),),
             run=options.Run(retries=0, bandwidth=rate),
         )
-        brief = worker.Brief('a run', worker.version(), 'master', request, ())
+        brief = messages.Brief(
+            'a run', worker.version(), 'master', request, ()
+        )
         crew = dask_crew.DaskCrew(hired.address, brief)
         self.addCleanup(crew.close)
         return hired, crew
