@@ -25,7 +25,7 @@ class Losses:
 
     def __init__(self) -> None:
         self._failed: set[plan.Key] = set()
-        #: What was to be copied and was not: why, and whether it is why.
+        #: What was to bring something and did not: why, and whether it is why.
         self._lost: dict[plan.Key, tuple[str, outcomes.Cause]] = {}
 
     def note(self, planned: plan.Action, outcome: outcomes.Outcome) -> None:
@@ -35,13 +35,15 @@ class Losses:
         """
         if outcome.result.is_failure:
             self._failed.add(planned.key)
-        if planned.verb is plan.Verb.COPY and not outcome.result.is_there:
+        if planned.verb in plan.TO_DO and not outcome.result.is_there:
             reason = outcome.reason or outcome.result.value
-            self._lost[planned.key] = reason, outcome.lies_in
+            why = succession.why(outcome.action, reason)
+            self._lost[planned.key] = why, outcome.lies_in
 
     def without(self, action: plan.Action) -> plan.Action:
         """Return what is done without an image that has not arrived."""
-        if successor := action.successor:
+        successor = action.successor
+        if successor and not successor.lost:
             if lost := self._lost.get((action.to, successor.id)):
                 action = succession.lost(action, *lost)
             else:
@@ -71,6 +73,8 @@ class Losses:
             for image_id in planned.after
             if (action.to, image_id) in self._lost
         ]
+        if action.successor and action.successor.unfit:
+            causes.append(outcomes.Cause.IMAGE)
         outcome = outcomes.as_planned(action)
         if causes:
             outcome = dataclasses.replace(outcome, cause=causes[0])

@@ -12,40 +12,17 @@
 
 """Names that do not vanish: what gives one up waits for what brings it."""
 
+import collections
 from collections.abc import Container, Iterable, Iterator
 import dataclasses
-from typing import NamedTuple
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
+from osc_glance_replicate.planning import arrivals
 from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.planning import differences
 from osc_glance_replicate.planning import withdrawal
-
-#: Name of a destination, name of an image.
-_Name = tuple[str, str]
-
-#: What users of other projects see.
-_OPEN = frozenset(('community', 'public'))
-
-
-class _Arrival(NamedTuple):
-    """What is kept of an image that is to be copied: there may be many.
-
-    :param source_owner: whose it is at the source
-    :param owner: whose it is to be; None for the runner's own
-    :param visibility: as its users at the destination are to see it
-    :param vouched: an administrator has made it public at the source
-    :param after: IDs of the images that are to land before it
-    """
-
-    id: str
-    source_owner: str | None
-    owner: str | None
-    visibility: str
-    vouched: bool
-    after: tuple[str, ...]
 
 
 class Succession:
@@ -64,11 +41,17 @@ class Succession:
     ) -> None:
         self._planner = planner
         self._lost = lost
-        self._arrivals: dict[_Name, list[_Arrival]] = {}
+        self._arrivals = arrivals.Arrivals(planner)
         #: What may still find a successor, in the order of the plan.
         self._held: dict[plan.Key, plan.Action] = {}
-        #: The same, by the name that it gives up.
-        self._leaving: dict[_Name, list[plan.Key]] = {}
+        #: The same, by the kinds of images that make up for it.
+        self._leaving: dict[arrivals.Kind, list[plan.Key]] = {}
+        #: What waits for one that waits itself, by that.
+        self._behind: dict[plan.Key, list[plan.Action]] = {}
+        #: What brings a name, and has not had its own turn.
+        self._late: set[plan.Key] = set()
+        #: Whom one waits for, or whom that waits for, and so on.
+        self._awaited: dict[plan.Key, plan.Key] = {}
 
     def follow(self, actions: Iterable[plan.Action]) -> Iterator[plan.Action]:
         """Yield all actions, reading them one by one."""
@@ -81,25 +64,24 @@ class Succession:
                     turn = action.image.id
                     yield from found
                     found = []
-                if action.verb is plan.Verb.COPY:
-                    found += self._note(action)
-                if not _gives_name_up(action) or self._rests(action):
+                if self._rests(action):
                     yield action
-                elif followed := self._followed(action, vouched=True):
-                    yield followed
+                    continue
+                found += self._note(action)
+                if not _gives_name_up(action):
+                    yield action
+                elif followed := self._followed(action, arrivals.Rank.SURE):
+                    yield from self._in_turn(followed)
                 else:
                     self._hold(action)
         except errors.ReplicateError:
             yield from found
-            yield from map(_undecided, self._held.values())
+            for action in self._held.values():
+                yield from self._in_turn(_undecided(action))
             raise
         yield from found
         for action in self._held.values():
-            if followed := self._followed(action, vouched=False):
-                yield followed
-            else:
-                is_lost = action.to in self._lost
-                yield _undecided(action) if is_lost else action
+            yield from self._in_turn(self._at_last(action))
 
     def _rests(self, action: plan.Action) -> bool:
         """Return whether nobody asks for names there."""
@@ -107,66 +89,116 @@ class Succession:
 
     def _hold(self, action: plan.Action) -> None:
         self._held[action.key] = action
-        self._leaving.setdefault(_given_up(action), []).append(action.key)
+        for kind in self._arrivals.kinds(action):
+            self._leaving.setdefault(kind, []).append(action.key)
 
     def _note(self, action: plan.Action) -> Iterator[plan.Action]:
-        """Note what is to be copied; yield what has waited for it alone."""
-        wanted = action.wanted
-        if not wanted.name or wanted.hidden or self._rests(action):
+        """Note what brings a name; yield what has waited for it alone."""
+        arrival, kinds = self._arrivals.note(action)
+        if not arrival:
             return
-        arrival = _Arrival(
-            action.image.id,
-            action.image.owner,
-            action.owner,
-            wanted.visibility,
-            action.image.visibility == 'public',
-            action.after,
-        )
-        name = action.to, wanted.name
-        self._arrivals.setdefault(name, []).append(arrival)
-        for key in list(self._leaving.get(name, ())):
-            if followed := self._followed(self._held[key], vouched=True):
-                del self._held[key]
-                self._leaving[name].remove(key)
-                yield followed
+        if _gives_name_up(action):
+            # It may have to wait itself.
+            self._late.add(action.key)
+        for kind in kinds:
+            passed = []
+            for key in self._leaving.pop(kind, ()):
+                held = self._held.get(key)
+                if held and self._fits(held, arrival):
+                    del self._held[key]
+                    followed = self._behind_of(held, arrival, strange=False)
+                    yield from self._in_turn(followed)
+                elif held:
+                    passed.append(key)
+            if passed:
+                self._leaving[kind] = passed
+
+    def _at_last(self, action: plan.Action) -> plan.Action:
+        """Return what becomes of an action that has waited for all others."""
+        for rank in arrivals.Rank:
+            if followed := self._followed(action, rank):
+                return followed
+        return _undecided(action) if action.to in self._lost else action
 
     def _followed(
-        self, action: plan.Action, vouched: bool
+        self, action: plan.Action, rank: arrivals.Rank
     ) -> plan.Action | None:
         """Return an action that waits for a successor, if there is one.
 
-        :param vouched: whether it is to be one that no stranger has made
+        :param rank: of the successor
         """
-        for arrival in self._arrivals.get(_given_up(action), ()):
-            own = self._is_of_one_owner(action, arrival)
-            strange = not own and not arrival.vouched
-            if (
-                (own or _is_seen_by_as_many(action, arrival))
-                and not (strange and vouched)
-                # They would wait for each other.
-                and action.image.id not in arrival.after
-            ):
-                successor = plan.Successor(arrival.id, strange)
-                return _but_members(
-                    dataclasses.replace(action, successor=successor)
-                )
+        for arrival in self._arrivals.of(self._arrivals.kinds(action), rank):
+            if self._fits(action, arrival):
+                strange = rank >= arrivals.Rank.STRANGE
+                return self._behind_of(action, arrival, strange)
         return None
 
-    def _is_of_one_owner(self, action: plan.Action, arrival: _Arrival) -> bool:
-        """Return whether both are of one owner, at the source and there."""
-        replica, runner = action.replica, self._planner.at(action.to).runner
-        if not replica or action.image.owner != arrival.source_owner:
-            return False
-        mine = arrival.owner is None or runner.owns(arrival.owner)
-        return (mine and runner.owns(replica.owner)) or (
-            replica.owner == arrival.owner
+    def _fits(self, action: plan.Action, arrival: arrivals.Arrival) -> bool:
+        """Return whether they would not wait for each other.
+
+        Two that swap their names would.
+        """
+        return all(
+            self._end((action.to, image_id)) != action.key
+            for image_id in (arrival.id, *arrival.after)
         )
 
+    def _end(self, key: plan.Key) -> plan.Key:
+        """Return what waits for nothing, of all that one waits for."""
+        while then := self._awaited.get(key):
+            # Half as far the next time.
+            self._awaited[key] = self._awaited.get(then, then)
+            key = then
+        return key
 
-def lost(action: plan.Action, why: str, cause: outcomes.Cause) -> plan.Action:
+    def _behind_of(
+        self, action: plan.Action, arrival: arrivals.Arrival, strange: bool
+    ) -> plan.Action:
+        """Return an action with its successor."""
+        successor = plan.Successor(arrival.id, strange)
+        waiting = dataclasses.replace(action, successor=successor)
+        if arrival.refused:
+            return lost(waiting, arrival.refused, outcomes.Cause.IMAGE)
+        waiting = _but_members(waiting)
+        if waiting.successor:
+            self._awaited[action.key] = action.to, arrival.id
+        return waiting
+
+    def _in_turn(self, action: plan.Action) -> Iterator[plan.Action]:
+        """Yield an action after its successor, and before what follows it."""
+        line = collections.deque([action])
+        while line:
+            action = line.popleft()
+            if successor := action.successor:
+                key = action.to, successor.id
+                if key in self._late:
+                    self._behind.setdefault(key, []).append(action)
+                    continue
+            self._late.discard(action.key)
+            yield action
+            behind = self._behind.pop(action.key, ())
+            line.extend(_after(action, each) for each in behind)
+
+
+def why(action: plan.Action, reason: str) -> str:
+    """Return why an image brings no name, for what waits for it.
+
+    Of a long chain each tells of the next one alone.
+
+    :param reason: as it is told of the image itself
+    """
+    successor = action.successor
+    if successor and successor.lost:
+        return f'waits for {successor.id} itself'
+    return reason
+
+
+def lost(
+    action: plan.Action, reason: str, cause: outcomes.Cause
+) -> plan.Action:
     """Return what is done of an action whose successor has not come.
 
-    :param why: it has not come
+    :param reason: why it has not come
     :param cause: whether it is itself the reason
     """
     successor = action.successor
@@ -174,7 +206,7 @@ def lost(action: plan.Action, why: str, cause: outcomes.Cause) -> plan.Action:
         return action
     # Whoever makes images decides how they fail.
     unfit = cause is outcomes.Cause.IMAGE or successor.strange
-    successor = dataclasses.replace(successor, lost=why, unfit=unfit)
+    successor = dataclasses.replace(successor, lost=reason, unfit=unfit)
     return without(dataclasses.replace(action, successor=successor))
 
 
@@ -222,17 +254,6 @@ def _gives_name_up(action: plan.Action) -> bool:
     )
 
 
-def _given_up(action: plan.Action) -> _Name:
-    name = action.replica.name if action.replica else None
-    return action.to, name or ''
-
-
-def _is_seen_by_as_many(action: plan.Action, arrival: _Arrival) -> bool:
-    """Return whether all may see an image who may see another's."""
-    there = action.replica.visibility if action.replica else ''
-    return there in _OPEN and arrival.visibility in (there, 'public')
-
-
 def _but_members(action: plan.Action) -> plan.Action:
     """Return an action that waits, but not with what it takes from members."""
     less = [
@@ -246,6 +267,16 @@ def _but_members(action: plan.Action) -> plan.Action:
     if losing:
         return dataclasses.replace(losing, successor=None)
     return action
+
+
+def _after(action: plan.Action, waiting: plan.Action) -> plan.Action:
+    """Return what becomes of an action, by what its successor has come to."""
+    if action.verb in plan.TO_DO and not action.told_as:
+        return waiting
+    # It waits for an image itself that is why.
+    unfit = action.successor and action.successor.unfit
+    cause = outcomes.Cause.IMAGE if unfit else outcomes.Cause.ELSEWHERE
+    return lost(waiting, why(action, action.reason), cause)
 
 
 def _undecided(action: plan.Action) -> plan.Action:

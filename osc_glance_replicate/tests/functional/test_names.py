@@ -242,6 +242,88 @@ class TestNames(NamesTest):
         self.assertEqual('debian-13-old', self.slave.get(old.id).name)
 
 
+class TestStaged(NamesTest):
+    """What brings a name is there already, under another one or hidden."""
+
+    def staged(self, *fields):
+        """Make images that both have, in the order in which they are told."""
+        made = [
+            self.image(
+                1000,
+                id=f'{number}{str(uuid.uuid4())[1:]}',
+                **{'name': self.name, 'visibility': 'public', **each},
+            )
+            for number, each in enumerate(fields)
+        ]
+        self.copy('--include-hidden')
+        self.destination.calls.clear()
+        return made
+
+    def test_the_new_one_is_shown_first(self):
+        for has, gets, gives in (
+            ({'os_hidden': True}, {'os_hidden': False}, {'os_hidden': True}),
+            ({'name': 'staged'}, {'name': self.name}, {'name': 'was'}),
+            (
+                {'visibility': 'private'},
+                {'visibility': 'public'},
+                {'name': 'was'},
+            ),
+        ):
+            self.data.clear()
+            old, new = self.staged({}, has)
+            self.master.patch(new.id, **gets)
+            self.master.patch(old.id, **gives)
+            poller = self.poll()
+            result = self.copy()
+            self.assertEqual(
+                {old.id: 'updated', new.id: 'updated'}, result.results
+            )
+            self.assertEqual(
+                [*self.patches(new), *self.patches(old)],
+                self.destination.seen('PATCH', ''),
+            )
+            self.assertNeverNone(poller, new)
+            self.master.patch(new.id, name='done')
+            self.slave.patch(new.id, name='done')
+
+    def test_the_old_one_stays_where_that_is_refused(self):
+        old, new = self.staged({}, {'name': 'staged'})
+        self.master.patch(new.id, name=self.name)
+        self.master.patch(old.id, name='was')
+        no = faults.Fault(answer=faults.Answer(403))
+        self.destination.on('PATCH', f'{new.id}$', no, times=None)
+        self.assertWaits(self.copy(expect=1), old, new, 'HTTP 403')
+        self.assertStays(old)
+
+    def test_a_swap_is_carried_out(self):
+        hired = self.useFixture(
+            cluster.Cluster([self.environment, self.environment])
+        )
+        other = f'other-{self.name}'
+        images = self.staged({}, {'name': other})
+        for options in (), ('--scheduler', hired.address):
+            names = [self.master.get(image.id).name for image in images]
+            for image, name in zip(images, reversed(names), strict=True):
+                self.master.patch(image.id, name=name)
+            result = self.copy(*options)
+            self.assertEqual(
+                dict.fromkeys((image.id for image in images), 'updated'),
+                result.results,
+            )
+            self.assertEqual(
+                list(reversed(names)),
+                [self.slave.get(image.id).name for image in images],
+            )
+
+    def test_one_that_will_not_come_is_known_before(self):
+        """The old one keeps its name, and each row says why."""
+        old = self.old()
+        new = self.new(old, kernel_id=str(uuid.uuid4()))
+        result = self.copy(expect=1)
+        self.assertWaits(result, old, new, 'is not there')
+        self.assertStays(old)
+
+
 class TestTrouble(NamesTest):
     """What ends a run in the middle ends it with an image of the name."""
 

@@ -67,6 +67,54 @@ class TestLosses(testtools.TestCase):
         self.losses.note(COPY, outcomes.failed(COPY, 'no room'))
         self.assertIs(plan.Verb.FAIL, self.losses.without(leaving).verb)
 
+    def leaving(self, number, field, wanted, have, successor):
+        return plan.Action(
+            samples.image(number),
+            'slave',
+            plan.Verb.UPDATE,
+            samples.image(number, name='a'),
+            changes=(plan.Change(field, wanted, have),),
+            successor=successor,
+        )
+
+    def test_an_update_brings_a_name_as_well(self):
+        shown = self.leaving(1, 'os_hidden', False, True, None)
+        leaving = self.leaving(
+            2, 'name', 'b', 'a', plan.Successor(shown.image.id)
+        )
+        self.losses.note(shown, outcomes.failed(shown, 'no proof'))
+        without = self.losses.without(leaving)
+        self.assertIs(plan.Verb.FAIL, without.verb)
+        self.assertIn('no proof', without.reason)
+
+    def test_what_was_lost_in_the_plan_stays_lost(self):
+        """Planned anew, it would give up its name otherwise."""
+        lost = plan.Successor('new', lost='why', unfit=True)
+        leaving = self.leaving(2, 'os_hidden', True, False, lost)
+        self.assertIs(leaving, self.losses.without(leaving))
+
+    def test_an_image_that_cannot_come_is_the_cause_all_the_way(self):
+        """One that waits is not renamed, and keeps no other in use."""
+        renamed = self.leaving(
+            2, 'name', 'b', 'a', plan.Successor(COPY.image.id)
+        )
+        hidden = self.leaving(
+            3, 'os_hidden', True, False, plan.Successor(renamed.image.id)
+        )
+        for cause, verb in (
+            (outcomes.Cause.IMAGE, plan.Verb.UPDATE),
+            (outcomes.Cause.ELSEWHERE, plan.Verb.FAIL),
+        ):
+            self.losses.note(COPY, outcomes.failed(COPY, 'no', cause))
+            without = self.losses.without(renamed)
+            outcome = self.losses.outcome(renamed, without)
+            self.losses.note(renamed, outcome)
+            followed = self.losses.without(hidden)
+            self.assertIs(verb, followed.verb)
+            self.assertEqual(
+                f'waits for {COPY.image.id} itself', followed.successor.lost
+            )
+
     def test_who_waits_for_a_name_is_judged_by_that_first(self):
         """That its kernel is lost as well lets no name vanish."""
         bringing = plan.Action(samples.image(3), 'slave', plan.Verb.COPY)

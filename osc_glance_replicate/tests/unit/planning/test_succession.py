@@ -13,6 +13,7 @@
 """Names that do not vanish."""
 
 import dataclasses
+import itertools
 
 import testtools
 
@@ -30,6 +31,8 @@ COPY, FAIL, UPDATE = plan.Verb.COPY, plan.Verb.FAIL, plan.Verb.UPDATE
 
 NAME = 'debian-13'
 
+SHOWN = plan.Change('os_hidden', False, True)
+GIVEN = plan.Change('name', NAME, 'staged')
 RENAMED = plan.Change('name', 'old', NAME)
 HIDDEN = plan.Change('os_hidden', True, False)
 REMOVED = plan.Change('members', {}, {'b': 'accepted'}, exact=True)
@@ -60,6 +63,47 @@ def update(
         withdraws=True,
         **more,
     )
+
+
+def bring(number, *changes, replica=None, image=None, **more):
+    """Show what was staged before."""
+    return update(
+        number,
+        *(changes or (SHOWN,)),
+        image={'name': NAME, **(image or {})},
+        replica={'os_hidden': True, **(replica or {})},
+        **more,
+    )
+
+
+def refuse(number, verb=FAIL, **more):
+    """Plan an image that is not brought."""
+    return dataclasses.replace(copy(number), verb=verb, reason='why', **more)
+
+
+def rename(number, old, new):
+    return update(
+        number,
+        plan.Change('name', new, old),
+        image={'name': new},
+        replica={'name': old},
+    )
+
+
+class Owner(str):
+    """Counts how often one who is to own a replica is compared."""
+
+    __slots__ = ()
+    compared = 0
+
+    def __eq__(self, other):
+        Owner.compared += 1
+        return super().__eq__(other)
+
+    def __ne__(self, other):
+        return not self == other
+
+    __hash__ = str.__hash__
 
 
 def id_of(number):
@@ -114,6 +158,199 @@ class TestSuccession(testtools.TestCase):
             (update(1, verb=plan.Verb.UNCHANGED), copy(2)),
         ):
             self.assertGoesOn(leaving, coming)
+
+    def test_what_was_staged_brings_a_name(self):
+        wider = plan.Change('visibility', 'public', 'private')
+        added = plan.Change('members', {'b': 'accepted'}, {})
+        again = plan.Change('status', 'active', 'deactivated')
+        for changes in (SHOWN,), (GIVEN,), (wider,), (added,), (again,):
+            self.assertWaits(update(1), bring(2, *changes))
+        for other in (
+            bring(2, plan.Change('min_ram', 2, 1)),
+            bring(2, image={'os_hidden': True}),
+            bring(2, image={'status': 'deactivated'}),
+            bring(2, image={'name': 'other'}),
+        ):
+            self.assertGoesOn(update(1), other)
+
+    def test_what_is_refused_is_told_in_the_plan(self):
+        """That is as it would be if it were refused in the run."""
+        conflict = plan.Verb.CONFLICT
+        visible = samples.image(2, name=NAME)
+        for refused in (
+            refuse(2),
+            refuse(2, conflict),
+            refuse(2, conflict, replica=visible),
+            # It only loses something.
+            bring(
+                2,
+                plan.Change('visibility', 'private', 'shared'),
+                told_as=FAIL,
+            ),
+            refuse(
+                2,
+                usable=True,
+                replica=samples.image(2, name=NAME, os_hidden=True),
+            ),
+            refuse(2, usable=True, replica=samples.image(2, name='staged')),
+            refuse(
+                2,
+                usable=True,
+                replica=visible,
+                shaped=samples.image(2, name=NAME, visibility='public'),
+            ),
+        ):
+            refused = dataclasses.replace(refused, reason='why')
+            for actions in (update(1), refused), (refused, update(1)):
+                first, stays = self.follow(*actions)
+                self.assertIs(refused, first)
+                self.assertEqual((FAIL, ()), (stays.verb, stays.changes))
+                self.assertEqual(
+                    f'waits for {id_of(2)}, which brings the name: why',
+                    stays.reason,
+                )
+            _, hidden = self.follow(update(1, HIDDEN), refused)
+            self.assertEqual((UPDATE, None), (hidden.verb, hidden.told_as))
+            self.assertTrue(hidden.successor.unfit)
+
+    def test_what_is_refused_and_there_already(self):
+        there = samples.image(2, name=NAME, visibility='public')
+        refused = refuse(2, usable=True, replica=there)
+        self.assertGoesOn(update(1), refused)
+        old = samples.image(2, name=NAME, visibility=None)
+        self.assertGoesOn(update(1), refuse(2, usable=True, replica=old))
+        # Nobody knows what it would be.
+        defective = dataclasses.replace(
+            refuse(2), image=samples.image(2, name=NAME, size='x')
+        )
+        self.assertIsNotNone(defective.image.defect)
+        self.assertGoesOn(update(1), defective)
+
+    def test_one_that_comes_is_waited_for_rather(self):
+        for others in (refuse(2), copy(3)), (copy(3), refuse(2)):
+            *_, followed = self.follow(*others, update(1))
+            self.assertEqual(plan.Successor(id_of(3)), followed.successor)
+        # A stranger is no better than one that is refused.
+        mine = ownership.Runner(owners=frozenset(['a']), project='a')
+        public = {'visibility': 'community', 'owner': 'a'}
+        leaving = update(1, image=public, replica=public)
+        own = refuse(2, image=samples.image(2, name=NAME, **public))
+        stranger = copy(3, gets='b', **{**public, 'owner': 'b'})
+        *_, stays = self.follow(leaving, stranger, own, runner=mine)
+        self.assertIs(FAIL, stays.verb)
+
+    def test_one_after_the_other(self):
+        """Each comes after what it waits for, in whatever order they are."""
+        actions = [
+            rename(1, 'old', 'older'),
+            rename(2, NAME, 'old'),
+            copy(3),
+        ]
+        for order in itertools.permutations(actions):
+            self.assertEqual(
+                [
+                    (id_of(3), None),
+                    (id_of(2), id_of(3)),
+                    (id_of(1), id_of(2)),
+                ],
+                self.awaited(*order),
+            )
+
+    def test_who_has_to_let_one_pass_waits_for_the_next(self):
+        self.assertEqual(
+            [
+                (id_of(2), None),
+                (id_of(3), None),
+                (id_of(1), id_of(3)),
+                (id_of(4), None),
+            ],
+            self.awaited(
+                update(1), copy(2, after=(id_of(1),)), copy(3), copy(4)
+            ),
+        )
+
+    def test_nor_behind_one_that_only_loses_members(self):
+        loses = dataclasses.replace(
+            rename(2, NAME, 'old'),
+            changes=(plan.Change('name', 'old', NAME), REMOVED),
+        )
+        _, losing, stays = self.follow(
+            rename(1, 'old', 'older'), loses, copy(3)
+        )
+        self.assertEqual((REMOVED,), losing.changes)
+        self.assertEqual((FAIL, ()), (stays.verb, stays.changes))
+
+    def test_none_of_them_moves_where_the_first_is_refused(self):
+        for order in itertools.permutations(
+            [rename(1, 'old', 'older'), rename(2, NAME, 'old'), refuse(3)]
+        ):
+            followed = self.follow(*order)
+            self.assertEqual([FAIL] * 3, [each.verb for each in followed])
+            self.assertEqual(
+                f'waits for {id_of(2)}, which brings the name: waits for '
+                f'{id_of(3)} itself',
+                followed[-1].reason,
+            )
+        # That lies in the image all the way.
+        hides = update(1, HIDDEN, replica={'name': 'old'})
+        followed = self.follow(hides, rename(2, NAME, 'old'), refuse(3))
+        self.assertEqual([FAIL, FAIL, UPDATE], [a.verb for a in followed])
+
+    def test_a_swap_is_carried_out(self):
+        swap = [rename(1, 'a', 'b'), rename(2, 'b', 'a')]
+        for first, second in swap, swap[::-1]:
+            self.assertEqual(
+                [
+                    (second.image.id, None),
+                    (first.image.id, second.image.id),
+                ],
+                self.awaited(first, second),
+            )
+        ring = [
+            rename(1, 'a', 'b'), rename(2, 'b', 'c'), rename(3, 'c', 'a'),
+        ]  # fmt: skip
+        for order in itertools.permutations(ring):
+            told = self.awaited(*order)
+            self.assertIsNone(told[0][1])
+            for before, after in itertools.pairwise(told):
+                self.assertEqual(before[0], after[1])
+
+    def test_not_all_are_compared_with_all(self):
+        """Anyone can make thousands of a name that another one gives up."""
+        count = 100
+        runner = ownership.Runner(owners=frozenset(['x']), project='x')
+        for owner, seen, waits in (
+            ('b', 'community', True),
+            ('a', 'community', True),
+            ('a', 'private', True),
+            ('b', 'private', False),
+        ):
+            actions = [
+                update(
+                    number,
+                    replica={'owner': 'a', 'visibility': seen},
+                )
+                for number in range(count)
+            ]
+            actions += [
+                copy(
+                    number,
+                    gets=Owner(owner),
+                    visibility=seen,
+                )
+                for number in range(count, 2 * count)
+            ]
+            for order in actions, actions[::-1]:
+                Owner.compared = 0
+                followed = self.follow(*order, runner=runner)
+                told = [action for action in followed if action.successor]
+                self.assertEqual(count if waits else 0, len(told))
+                self.assertLess(Owner.compared, 4 * count)
+
+    def test_those_that_cannot_be_waited_for_are_no_burden(self):
+        chain = [rename(number, f'{number}', 'x') for number in range(1000)]
+        followed = self.follow(*chain, rename(1000, 'x', '0'))
+        self.assertEqual(1001, len({action.key for action in followed}))
 
     def test_what_withdraws_never_waits(self):
         for change in (
@@ -259,6 +496,20 @@ class TestSuccession(testtools.TestCase):
         self.assertEqual(id_of(3), ends['slave', id_of(1)].successor.id)
         self.assertIs(FAIL, ends['slave', id_of(2)].verb)
         self.assertIs(UPDATE, ends['other', id_of(1)].verb)
+
+    def test_nobody_moves_behind_what_is_undecided(self):
+        def actions():
+            yield rename(1, 'b', 'c')
+            yield rename(2, 'a', 'b')
+            raise errors.PlaceError('slave', 'broke')
+
+        followed = []
+        with testtools.ExpectedException(errors.PlaceError):
+            followed.extend(self._noting(actions(), followed))
+        self.assertEqual(
+            [(id_of(2), FAIL), (id_of(1), FAIL)],
+            [(action.image.id, action.verb) for action in followed],
+        )
 
     def _noting(self, actions, noted):
         for action in succession_at().follow(actions):
