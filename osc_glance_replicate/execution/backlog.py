@@ -34,17 +34,22 @@ class Backlog:
 
     def __init__(self) -> None:
         self._lines: dict[Line, list[plan.Action]] = {}
+        #: What has had its turn in vain, by what it waits for.
+        self._held: dict[plan.Key, list[plan.Action]] = {}
         self._keys: set[plan.Key] = set()
         #: By ID, the destinations that an image is still to be copied to.
         self._copies: dict[str, set[str]] = collections.defaultdict(set)
 
     def add(self, action: plan.Action) -> None:
         """Have an action wait for its turn."""
-        line = self._lines.setdefault(line_of(action), [])
-        bisect.insort(line, action, key=_weight)
+        self._line_up(action)
         self._keys.add(action.key)
         if action.verb is plan.Verb.COPY:
             self._copies[action.image.id].add(action.to)
+
+    def _line_up(self, action: plan.Action) -> None:
+        line = self._lines.setdefault(line_of(action), [])
+        bisect.insort(line, action, key=_weight)
 
     def __contains__(self, key: object) -> bool:
         return key in self._keys
@@ -67,29 +72,58 @@ class Backlog:
     ) -> plan.Action | None:
         """Take the action whose turn it is out of a line.
 
-        :param is_unfinished: whether an action has begun or is still to
+        :param is_unfinished: whether an action has begun or is still to;
+            free() is told when it is finished
         :param is_full: whether all places are taken; what gives up a name
             that has arrived elsewhere needs none
         :returns: None where all have to wait
         """
         waiting = self._lines.get(line, [])
-        for index, action in enumerate(waiting):
-            if is_full and not action.successor:
-                break
-            if not any(map(is_unfinished, action.awaited)):
-                return self._taken(waiting.pop(index))
+        while waiting and not (is_full and not waiting[0].successor):
+            action = waiting.pop(0)
+            needed = next(filter(is_unfinished, action.awaited), None)
+            if needed is None:
+                return self._taken(action)
+            # Thousands may wait for one: they are not looked at each time.
+            self._held.setdefault(needed, []).append(action)
         return None
 
-    def take_all(self, to: str) -> Iterator[plan.Action]:
+    def free(self, key: plan.Key) -> None:
+        """Give what waits for an action its turn: that is finished."""
+        for action in self._held.pop(key, ()):
+            self._line_up(action)
+
+    def take_held(
+        self, has_to_wait: Callable[[str], bool]
+    ) -> plan.Action | None:
+        """Take one of those that wait for others.
+
+        :param has_to_wait: whether a destination can be asked nothing
+        """
+        for key, held in self._held.items():
+            if not has_to_wait(key[0]):
+                action = held.pop(0)
+                if not held:
+                    del self._held[key]
+                return self._taken(action)
+        return None
+
+    def take_all(self, to: str) -> list[plan.Action]:
         """Take all that waits for one destination."""
+        waiting = list(self.waiting(to))
         for moves in (False, True):
-            waiting = self._lines.pop((to, moves), [])
-            yield from map(self._taken, waiting)
+            self._lines.pop((to, moves), None)
+        for key in [key for key in self._held if key[0] == to]:
+            del self._held[key]
+        return list(map(self._taken, waiting))
 
     def waiting(self, to: str) -> Iterator[plan.Action]:
         """Yield what waits for one destination."""
         for moves in (False, True):
             yield from self._lines.get((to, moves), ())
+        for key, held in self._held.items():
+            if key[0] == to:
+                yield from held
 
     def copies(self, image_id: str) -> Collection[str]:
         """Return the destinations that an image is still to be copied to."""

@@ -95,7 +95,7 @@ class Outages:
         #: When the latest of that was noted, as of time.monotonic.
         self._noted: dict[str, float] = {}
         self._since: dict[str, float] = {}
-        #: How often one was back since it has given an answer.
+        #: How often one was back since an image has arrived there.
         self._in_vain: collections.Counter[str] = collections.Counter()
         self._asked: set[str] = set()
         self._at_once = threading.Event()
@@ -143,15 +143,14 @@ class Outages:
         if self.is_down(to) or len(missed) < _IN_A_ROW:
             return False
         self._since[to] = min(each.unanswered for each in missed)
-        self._asked.add(to)
-        self._at_once.clear()
         # What answers to nothing but a greeting is of no use.
-        asking = (
-            background.start(bool)
-            if self._in_vain[to] > _MAX_IN_VAIN
-            else background.start(self._ask_again, to)
-        )
-        asking.add_done_callback(lambda done: self._over(to, done.result()))
+        if self._in_vain[to] <= _MAX_IN_VAIN:
+            self._asked.add(to)
+            self._at_once.clear()
+            asking = background.start(self._ask_again, to)
+            asking.add_done_callback(
+                lambda done: self._over(to, done.result())
+            )
         return True
 
     def _ask_again(self, to: str) -> bool:
@@ -180,14 +179,15 @@ class Outages:
     def outdated(self, to: str) -> list[outcomes.Outcome]:
         """Return what got no answer from one that has given some since."""
         has_answered = self._answered(to) > self._noted.get(to, math.inf)
-        return self.answered(to) if has_answered else []
+        return self._settled(to) if has_answered else []
 
-    def answered(self, to: str) -> list[outcomes.Outcome]:
-        """Return what got no answer from one that has given others some.
-
-        :returns: nothing where it is down: these may get one yet
-        """
+    def arrived(self, to: str) -> list[outcomes.Outcome]:
+        """Return what got no answer from one where another image is by now."""
         del self._in_vain[to]
+        return self._settled(to)
+
+    def _settled(self, to: str) -> list[outcomes.Outcome]:
+        # Where it is down, they may get one yet.
         return [] if self.is_down(to) else self._missed.pop(to, [])
 
     def over(self, to: str, is_back: bool) -> list[outcomes.Outcome]:
@@ -198,6 +198,8 @@ class Outages:
         self._asked.discard(to)
         if is_back:
             self._in_vain[to] += 1
+            # A greeting is no answer to what comes now.
+            self._noted[to] = time.monotonic()
             del self._since[to]
         return self._missed.pop(to, [])
 

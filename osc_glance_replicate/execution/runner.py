@@ -95,13 +95,17 @@ class Runner:
         self._several = destinations > 1
         self._enough = False
         self._is_planned = False
+        #: Whether nothing is planned before something has had its turn.
+        self._is_full = False
         self._losses = losses.Losses()
         self._stop = threading.Event()
         self._pending: dict[outcomes.Future, plan.Action] = {}
         self._keys: set[plan.Key] = set()
         self._busy: collections.Counter[backlog.Line] = collections.Counter()
         self._backlog = backlog.Backlog()
-        self._room = waiting_room.WaitingRoom(destinations)
+        self._room = waiting_room.WaitingRoom(
+            destinations, lambda: self._events.put(self._note_full)
+        )
         self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
         self._outages = outages.Outages(greet, self._note_over, answered)
 
@@ -152,11 +156,12 @@ class Runner:
         )
         while True:
             yield from self._begin()
-            if not self._pending and (self._is_planned or self._enough):
+            is_end = self._is_planned or self._enough
+            if not self._pending and (is_end or self._is_full):
                 if missed := self._outages.rest():
                     yield from map(self._noted, missed)
                     continue
-                if not self._outages.ask_at_once():
+                if is_end and not self._outages.ask_at_once():
                     break
             yield from self._events.get()()
         if self._is_planned:
@@ -166,6 +171,10 @@ class Runner:
     def _note_planned(self) -> Iterable[outcomes.Outcome]:
         self._is_planned = True
         self._listener.all_planned()
+        return ()
+
+    def _note_full(self) -> Iterable[outcomes.Outcome]:
+        self._is_full = True
         return ()
 
     def _plan(self, groups: Iterable[plan.Group]) -> None:
@@ -190,6 +199,7 @@ class Runner:
 
     def _admit(self, group: plan.Group) -> Iterator[outcomes.Outcome]:
         """Yield what is not to be done, and have the rest wait."""
+        self._is_full = False
         if self._enough:
             return
         to_do = []
@@ -208,9 +218,7 @@ class Runner:
             if action.successor:
                 # It may wait for long, and keeps nobody else waiting.
                 self._room.leave(action)
-        # What waits for one that is down keeps no others from being planned.
-        if all(self._outages.is_down(action.to) for action in to_do):
-            self._room.leave_all(group)
+        self._room.leave_where_down(group, self._outages.is_down)
 
     def _begin(self) -> Iterator[outcomes.Outcome]:
         """Begin as much as may go on at a time."""
@@ -221,28 +229,22 @@ class Runner:
                 if action := self._next(line):
                     goes_on = True
                     yield from self._start(action)
-            if not goes_on and not self._pending and not self._outages.missed:
+            if not goes_on and not self._pending:
                 # Nothing may wait for what never comes.
-                for line in self._backlog.lines():
-                    if action := self._next(line, waits=False):
-                        goes_on = True
-                        yield from self._start(action)
-                        break
+                late = {to for to, _ in self._outages.missed}
+                if action := self._backlog.take_held(
+                    lambda to: self._outages.is_down(to) or to in late
+                ):
+                    goes_on = True
+                    yield from self._start(action)
 
-    def _next(
-        self, line: backlog.Line, waits: bool = True
-    ) -> plan.Action | None:
-        """Take what may begin out of a line, if there is anything.
-
-        :param waits: whether it waits for what it needs
-        """
+    def _next(self, line: backlog.Line) -> plan.Action | None:
+        """Take what may begin out of a line, if there is anything."""
         to, moves = line
         is_full = self._busy[line] >= self._transfers
         no_more = moves or self._busy[line] >= 2 * self._transfers
         if self._enough or (is_full and no_more) or self._outages.is_down(to):
             return None
-        if not waits:
-            return self._backlog.take(line, lambda key: False, is_full)
         missed = self._outages.missed
         return self._backlog.take(
             line,
@@ -288,18 +290,20 @@ class Runner:
             outcome = dataclasses.replace(outcome, action=action)
             self._listener.put_off(action)
             if self._outages.note(outcome):
-                self._give_up(to, outcome.reason)
+                yield from self._give_up(to, outcome.reason)
             return
         if outcome.result.is_there:
-            yield from map(self._noted, self._outages.answered(to))
+            yield from map(self._noted, self._outages.arrived(to))
         yield self._noted(outcome, action)
 
-    def _give_up(self, to: str, reason: str) -> None:
+    def _give_up(self, to: str, reason: str) -> Iterator[outcomes.Outcome]:
         """Have all that is left for a destination wait until it answers."""
         words = self._outages.words(to)
+        is_lost = self._outages.is_lost(to)
         LOG.warning(
-            '%s, and is asked again from time to time: %s',
+            '%s, and is %s: %s',
             words,
+            'given up' if is_lost else 'asked again from time to time',
             reason.removeprefix(f'{to}: '),
         )
         self._listener.down(to, words)
@@ -307,6 +311,8 @@ class Runner:
             each.give_up(to)
         for action in self._backlog.waiting(to):
             self._room.leave(action)
+        if is_lost:
+            yield from self._over(to, is_back=False)
 
     def _note_over(self, to: str, is_back: bool) -> None:
         self._events.put(functools.partial(self._over, to, is_back))
@@ -334,6 +340,7 @@ class Runner:
         :param planned: what was to be done, where it may be another thing
         """
         self._losses.note(planned or outcome.action, outcome)
+        self._backlog.free(outcome.action.key)
         self._listener.ended(outcome)
         if outcome.result.is_failure:
             self._enough = self._fail_fast

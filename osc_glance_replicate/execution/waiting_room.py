@@ -13,6 +13,7 @@
 """How far a plan is read before it is its turn."""
 
 import collections
+from collections.abc import Callable
 import threading
 
 from osc_glance_replicate.model import plan
@@ -28,9 +29,13 @@ class WaitingRoom:
     """Has room for so many images that were planned, by whether data moves.
 
     :param destinations: number of those for which an image may wait
+    :param full: called in the thread of who waits, before that
     """
 
-    def __init__(self, destinations: int = 1) -> None:
+    def __init__(
+        self, destinations: int = 1, full: Callable[[], object] = bool
+    ) -> None:
+        self._full = full
         self._room = {
             False: threading.Semaphore(_MAX_PLANNED_AHEAD),
             True: threading.Semaphore(_MAX_MOVES_AHEAD * destinations),
@@ -43,7 +48,9 @@ class WaitingRoom:
     def wait(self, group: plan.Group) -> None:
         """Wait until there is room for what is to be done with one image."""
         for moves in _parts(group):
-            self._room[moves].acquire()
+            if not self._room[moves].acquire(blocking=False):
+                self._full()
+                self._room[moves].acquire()
 
     def enter(self, group: plan.Group) -> None:
         """Let it in, once it has waited."""
@@ -59,13 +66,17 @@ class WaitingRoom:
         if not self._waiting[key]:
             del self._waiting[key]
 
-    def leave_all(self, group: plan.Group) -> None:
-        """Make room for as much as an image has taken."""
+    def leave_where_down(
+        self, group: plan.Group, is_down: Callable[[str], bool]
+    ) -> None:
+        """Make room, unless the turn of an image may come."""
         for moves in _parts(group):
-            for action in group:
-                if action.moves is moves:
-                    self.leave(action)
-                    break
+            part = [action for action in group if action.moves is moves]
+            if not any(
+                action.verb in plan.TO_DO and not is_down(action.to)
+                for action in part
+            ):
+                self.leave(part[0])
 
     def close(self) -> None:
         """Let who waits go on."""

@@ -82,18 +82,61 @@ class TestBacklog(testtools.TestCase):
         needy, needed = self.add(copy(1, 9, after=[2]), copy(2, 1))
         self.assertIs(needed, self.take())
         self.assertIsNone(self.take(needed))
+        self.assertIn(needy.key, self.backlog)
+        self.backlog.free(needed.key)
         self.assertIs(needy, self.take())
+        self.assertNotIn(needy.key, self.backlog)
+
+    def test_all_that_is_needed_comes_before(self):
+        needy, one, other = self.add(
+            copy(1, 9, after=[2, 3]), copy(2, 2), copy(3, 1)
+        )
+        self.assertEqual([one, other], [self.take(), self.take(one)])
+        self.backlog.free(one.key)
+        self.assertIsNone(self.take(other))
+        self.backlog.free(other.key)
+        self.assertIs(needy, self.take())
+
+    def test_who_waits_is_looked_at_once(self):
+        needed, *_ = self.add(
+            copy(0), *(copy(number, 9, after=[0]) for number in range(1, 50))
+        )
+        looked = []
+
+        def look(key):
+            looked.append(key)
+            return True
+
+        self.assertIs(needed, self.backlog.take(('slave', True), look))
+        for _ in range(10):
+            self.assertIsNone(self.backlog.take(('slave', True), look))
+        self.assertEqual(49, len(looked))
+        self.assertEqual([], self.backlog.lines())
+
+    def test_one_of_those_who_wait_for_each_other(self):
+        one, other = self.add(copy(1, after=[2]), copy(2, after=[1]))
+        self.assertIsNone(self.take())
+        self.assertIsNone(self.backlog.take_held(lambda to: to == 'slave'))
+        self.assertIs(one, self.backlog.take_held(lambda to: False))
+        self.backlog.free(one.key)
+        self.assertIs(other, self.take())
+        self.assertIsNone(self.backlog.take_held(lambda to: False))
 
     def test_what_lands_elsewhere_is_not_waited_for(self):
         needy, _ = self.add(copy(1, 9, after=[2]), copy(2, 1, 'other'))
         self.assertIs(needy, self.take())
 
     def test_all_of_one_destination_is_taken(self):
-        one, update, other = self.add(
-            copy(1, 9), change(2), copy(1, 9, 'other')
-        )
-        self.assertEqual([update, one], list(self.backlog.waiting('slave')))
-        self.assertEqual([update, one], list(self.backlog.take_all('slave')))
+        one, update, other, needy, needed = self.add(
+            copy(1, 9), change(2), copy(1, 9, 'other'),
+            change(4, after=[3]), copy(3, 1),
+        )  # fmt: skip
+        self.assertIs(update, self.take(moves=False))
+        self.assertIsNone(self.take(moves=False))
+        waiting = [one, needed, needy]
+        self.assertEqual(waiting, list(self.backlog.waiting('slave')))
+        self.assertEqual(waiting, self.backlog.take_all('slave'))
+        self.assertEqual([], self.backlog.take_all('slave'))
         self.assertEqual([], list(self.backlog.waiting('slave')))
         self.assertNotIn(one.key, self.backlog)
         self.assertIn(other.key, self.backlog)
@@ -106,6 +149,7 @@ class TestBacklog(testtools.TestCase):
         )
         self.assertIs(bringing, self.take())
         self.assertIsNone(self.take(bringing, moves=False, is_full=True))
+        self.backlog.free(bringing.key)
         self.assertIs(leaving, self.take(moves=False, is_full=True))
         self.assertIsNone(self.take(moves=False, is_full=True))
         self.assertIs(earlier, self.take(moves=False))

@@ -77,7 +77,7 @@ class TestOutages(testtools.TestCase):
         some = [missed(number) for number in range(3)]
         for each in some:
             self.outages.note(each)
-        self.assertEqual(some, self.outages.answered('slave'))
+        self.assertEqual(some, self.outages.arrived('slave'))
         self.assertFalse(self.outages.note(missed(4)))
         self.assertFalse(self.outages.is_down('slave'))
 
@@ -126,7 +126,7 @@ class TestOutages(testtools.TestCase):
         self.hurry()
         self.answers = [False, False, True]
         some = self.go_down()
-        self.assertEqual([], self.outages.answered('slave'))
+        self.assertEqual([], self.outages.arrived('slave'))
         self.assertEqual([], self.outages.rest())
         self.await_end()
         self.assertEqual([('slave', True)], self.told)
@@ -154,11 +154,16 @@ class TestOutages(testtools.TestCase):
     def test_one_that_only_greets_is_given_up(self):
         self.hurry()
         self.answers = [True, True, True]
-        for expected in True, True, False:
+        for _ in range(2):
             self.go_down()
             self.await_end()
-            self.assertEqual(('slave', expected), self.told[-1])
-            self.outages.over('slave', expected)
+            self.assertEqual(('slave', True), self.told[-1])
+            self.answered_at = time.monotonic()
+            self.outages.over('slave', True)
+            self.assertEqual([], self.outages.outdated('slave'))
+        some = self.go_down()
+        self.assertTrue(self.outages.is_lost('slave'))
+        self.assertEqual(some, self.outages.over('slave', False))
         self.assertEqual([True], self.answers)
 
     def test_one_that_works_may_go_down_as_often_as_it_likes(self):
@@ -168,7 +173,7 @@ class TestOutages(testtools.TestCase):
             self.go_down()
             self.await_end()
             self.outages.over('slave', True)
-            self.outages.answered('slave')
+            self.outages.arrived('slave')
         self.assertEqual([('slave', True)] * 4, self.told)
 
     def test_all_is_told_at_the_end(self):

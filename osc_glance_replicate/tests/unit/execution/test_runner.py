@@ -472,10 +472,11 @@ class TestRunner(testtools.TestCase):
         read = []
 
         class Room(threading.Semaphore):
-            def acquire(self):
-                if not super().acquire(blocking=False):
+            def acquire(self, blocking=True):
+                if not blocking and not super().acquire(blocking=False):
                     stands_still.set()
-                    super().acquire()
+                    return False
+                return not blocking or super().acquire()
 
         def actions():
             for action in planned:
@@ -629,6 +630,28 @@ class TestOutage(testtools.TestCase):
         self.assertEqual(39, len(ran))
         self.assertEqual({'failed'}, {o.result.value for o in ran})
 
+    def test_greeting_is_no_answer_to_what_comes_then(self):
+        """Otherwise it would be asked, and down again, for ever."""
+        greeted = []
+        ran = self.run_with(
+            Flaky('one'),
+            self.actions(20),
+            greet=lambda to: greeted.append(time.monotonic()),
+            answered=lambda to: greeted[-1] if greeted else 0.0,
+        )
+        ran = list(ran)
+        self.assertEqual([('copied', '')] * 20, self.ends(ran, 'other'))
+        ends = self.ends(ran, 'one')
+        self.assertEqual({'failed'}, {result for result, _ in ends})
+        self.assertEqual(20, len(ends))
+        self.assertEqual(2, len(greeted))
+        told = [
+            line for line in self.log.output.splitlines() if 'down' in line
+        ]
+        self.assertEqual(
+            [False, False, True], ['is given up' in line for line in told]
+        )
+
     def test_few_that_get_no_answer_fail_at_the_end(self):
         ran = list(self.run_with(Flaky('one'), self.actions(3)))
         self.assertEqual([('failed', 'refused')] * 3, self.ends(ran, 'one'))
@@ -689,6 +712,40 @@ class TestOutage(testtools.TestCase):
         ran = list(self.run_with(crew, actions))
         self.assertEqual([('copied', '')], self.ends(ran, 'other'))
         self.assertEqual(30, len(self.ends(ran, 'one')))
+
+    def test_plan_goes_on_for_others_that_get_the_same_images(self):
+        """Whatever is to be done with them at the one that is down."""
+        self.useFixture(fixtures.MonkeyPatch(f'{_ROOM}._MAX_PLANNED_AHEAD', 6))
+        crew = Flaky('one')
+
+        def actions():
+            for copy in self.actions(30, ['other']):
+                yield copy
+                yield plan.Action(copy.image, 'one', plan.Verb.UPDATE)
+
+        ran = list(self.run_with(crew, actions()))
+        self.assertEqual([('copied', '')] * 30, self.ends(ran, 'other'))
+        self.assertEqual(30, len(self.ends(ran, 'one')))
+        self.assertIn(('down', 'one'), self.heard)
+
+    def test_plan_goes_on_where_all_waits_for_one_without_an_answer(self):
+        self.useFixture(fixtures.MonkeyPatch(f'{_ROOM}._MAX_MOVES_AHEAD', 5))
+        (kernel,) = self.actions(1, ['one'])
+        needy = [
+            plan.Action(
+                samples.image(number, kernel_id=kernel.image.id),
+                'one',
+                plan.Verb.COPY,
+                after=(kernel.image.id,),
+            )
+            for number in range(2, 31)
+        ]
+        ran = list(self.run_with(Flaky('one'), [kernel, *needy]))
+        self.assertEqual([], self.greeted)
+        self.assertEqual(30, len(ran))
+        self.assertEqual('refused', ran[0].reason)
+        for outcome in ran[1:]:
+            self.assertIn('was not replicated', outcome.reason)
 
     def test_interrupt_tells_of_what_has_got_no_answer(self):
         self.on_down = KeyboardInterrupt

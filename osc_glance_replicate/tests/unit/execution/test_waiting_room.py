@@ -37,7 +37,8 @@ class TestWaitingRoom(testtools.TestCase):
         super().setUp()
         for name in '_MAX_PLANNED_AHEAD', '_MAX_MOVES_AHEAD':
             self.useFixture(fixtures.MonkeyPatch(f'{_ROOM}.{name}', 1))
-        self.room = waiting_room.WaitingRoom()
+        self.full = threading.Event()
+        self.room = waiting_room.WaitingRoom(full=self.full.set)
 
     def enter(self, *group):
         self.room.wait(group)
@@ -82,14 +83,29 @@ class TestWaitingRoom(testtools.TestCase):
     def test_all_of_an_image_leaves(self):
         group = update(1, 'one'), copy(1, 'other')
         self.enter(*group)
-        self.room.leave_all(group)
+        self.room.leave_where_down(group, lambda to: True)
         self.enter(*group)
+
+    def test_part_of_an_image_leaves(self):
+        group = update(1, 'one'), copy(1, 'other'), copy(1, 'third')
+        self.enter(*group)
+        self.room.leave_where_down(group, lambda to: to != 'third')
+        self.try_to_enter(update(2)).result(clocks.PATIENCE)
+        self.assertFalse(self.try_to_enter(copy(3)).done())
+
+    def test_who_waits_tells(self):
+        self.enter(copy(1))
+        self.assertFalse(self.full.is_set())
+        waiting = self.try_to_enter(copy(2))
+        self.assertTrue(self.full.wait(clocks.PATIENCE))
+        self.room.leave(copy(1))
+        waiting.result(clocks.PATIENCE)
 
     def test_what_is_not_done_takes_room_as_well(self):
         left = copy(1).with_verb(plan.Verb.SKIP, 'why')
         self.enter(left)
         waiting = self.try_to_enter(update(2))
-        self.room.leave_all([left])
+        self.room.leave_where_down([left], lambda to: False)
         waiting.result(clocks.PATIENCE)
 
     def test_nobody_waits_for_ever(self):
