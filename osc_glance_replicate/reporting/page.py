@@ -73,9 +73,15 @@ class Page(events.Listener):
         with self._lock:
             self._begun.setdefault(action.key, self._now())
 
+    def put_off(self, action: plan.Action) -> None:
+        with self._lock:
+            # What it takes is told from when it is begun again.
+            self._begun.pop(action.key, None)
+
     def down(self, to: str, words: str) -> None:
         with self._lock:
-            self._troubles[to] = words
+            before = self._troubles.get(to)
+            self._troubles[to] = f'{before}; {words}' if before else words
 
     def up(self, to: str) -> None:
         with self._lock:

@@ -14,7 +14,9 @@ import os
 import stat
 
 from osc_glance_replicate import errors
+from osc_glance_replicate.model import plan
 from osc_glance_replicate.tests.doubles import pages
+from osc_glance_replicate.tests.doubles import samples
 
 
 class TestPage(pages.PageTest):
@@ -43,12 +45,13 @@ class TestPage(pages.PageTest):
         listening.down('r1', 'r1 is down since 01:44')
         listening.down('r2', 'r2 is down since 01:45')
         listening.up('r1')
+        listening.down('r1', 'r1 is down since 02:30')
         self.hear(listening, 1, 'copied')
         unusable = {'r3': "Cannot use cloud 'r3': down\x1b"}
         texts = self.read(listening, '1 copied', unusable).texts
         for text in (
             'Destinations in trouble',
-            'r1 is down since 01:44, and back since',
+            'r1 is down since 01:44, and back since; r1 is down since 02:30',
             'r2 is down since 01:45',
             "Cannot use cloud 'r3': down\\x1b",
         ):
@@ -94,6 +97,15 @@ class TestPage(pages.PageTest):
         listening = self.page(show_all=True)
         self.hear(listening, 3, 'unchanged')
         self.assertNotIn('0.0 s', self.read(listening).texts)
+
+    def test_what_has_waited_for_a_region_took_no_longer(self):
+        self.at(0.0, 1000.0, 1002.5, 1003.0)
+        listening = self.page()
+        action = plan.Action(samples.image(1), 'slave', plan.Verb.COPY)
+        listening.begun(action)
+        listening.put_off(action)
+        self.hear(listening, 1, 'copied')
+        self.assertIn('2.5 s', self.read(listening).texts)
 
     def test_file_that_cannot_be_written(self):
         self.path = self.path.parent / 'ghost' / 'run.html'
