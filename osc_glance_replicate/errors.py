@@ -16,6 +16,7 @@
 
     ReplicateError
     ├── CloudError      a cloud cannot be used at all
+    ├── LostError       a cloud could be used until now
     ├── SelectionError  what was asked for cannot be found or understood
     └── PlaceError      one request to a place failed; says which place
         ├── TransientError  another try may well succeed
@@ -145,6 +146,17 @@ class CloudError(ReplicateError):
 
     def __init__(self, cloud: str, problem: object) -> None:
         super().__init__(f"Cannot use cloud '{cloud}': {problem}")
+
+
+class LostError(ReplicateError):
+    """A cloud could be used until now.
+
+    :param cloud: its name in clouds.yaml
+    :param problem: what is wrong with it
+    """
+
+    def __init__(self, cloud: str, problem: object) -> None:
+        super().__init__(f"Cannot use cloud '{cloud}' any more: {problem}")
 
 
 class SelectionError(ReplicateError):

@@ -39,6 +39,11 @@ _MAX_BUSY_DELAY = 10.0
 #: Further tries of what only asks.
 _PATIENCE = 3
 
+#: Seconds after which a question that others wait for is asked but once more,
+#: and those between two tries of it at the most, whatever the place asks for.
+_LATE = 30.0
+_MAX_HURRIED_DELAY = 10.0
+
 _Result = TypeVar('_Result')
 
 
@@ -122,6 +127,29 @@ def patiently(ask: Callable[[], _Result]) -> _Result:
         except errors.TransientError as exc:
             retries = retries.after(exc)
             time.sleep(retries.delay)
+
+
+def hurriedly(ask: Callable[[bool], _Result]) -> _Result:
+    """Return what a question is answered with while others wait for it.
+
+    It is asked like any other, but not again and again where a try takes its
+    time.
+
+    :param ask: asks, and changes nothing; told whether it is late, and no
+        answer is to be waited for long
+    :raises PlaceError: there is no answer
+    """
+    start = time.monotonic()
+    retries = Retries(_PATIENCE)
+    while True:
+        is_late = time.monotonic() - start >= _LATE
+        try:
+            return ask(is_late)
+        except errors.TransientError as exc:
+            if is_late:
+                raise
+            retries = retries.after(exc)
+            time.sleep(min(retries.delay, _MAX_HURRIED_DELAY))
 
 
 def backoff(failed: int) -> float:

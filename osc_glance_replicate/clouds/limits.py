@@ -75,45 +75,58 @@ class Adapter(ksa_session.TCPKeepAliveAdapter):
         return response
 
 
-def load(response: requests.Response, most: int, cut: bool = False) -> None:
+def load(
+    response: requests.Response,
+    most: int,
+    cut: bool = False,
+    seconds: float | None = None,
+) -> None:
     """Read an answer, within limits of size and time.
 
     :param most: maximum number of bytes
     :param cut: leave out any further bytes, instead of raising
+    :param seconds: that it may take, unless as many as any document
     :raises TooLongError: there are more bytes
     :raises requests.exceptions.ConnectionError: it broke off, or took too
         long
     """
     call = background.start(_read, response, most, cut)
-    document = _within_time(response, call)
+    document = _within_time(response, call, seconds)
     response.raw = _Loaded(document, response.raw)
 
 
-def skim(response: requests.Response, kept: int) -> tuple[int, bytes]:
+def skim(
+    response: requests.Response, kept: int, seconds: float | None = None
+) -> tuple[int, bytes]:
     """Read an answer to its end, and keep no more than that.
 
     :param kept: number of bytes
+    :param seconds: that it may take, unless as many as any document
     :returns: the number of all bytes, and the last ones
     :raises TooLongError: there are far more bytes than a document has
     :raises requests.exceptions.ConnectionError: it broke off, or took too
         long
     """
-    return _within_time(response, background.start(_skim, response, kept))
+    call = background.start(_skim, response, kept)
+    return _within_time(response, call, seconds)
 
 
 def _within_time(
-    response: requests.Response, call: concurrent.futures.Future[_Result]
+    response: requests.Response,
+    call: concurrent.futures.Future[_Result],
+    seconds: float | None = None,
 ) -> _Result:
     """Let a call read an answer for as long as that may take."""
+    most = _DOCUMENT_TIMEOUT if seconds is None else seconds
     try:
-        return call.result(_DOCUMENT_TIMEOUT)
+        return call.result(most)
     except TimeoutError as exc:
         if call.done():
             raise
         with contextlib.suppress(ValueError, RuntimeError, OSError):
             response.raw.shutdown()
         raise requests.exceptions.ConnectionError(
-            f'it took more than {_DOCUMENT_TIMEOUT:.0f} s'
+            f'it took more than {most:.0f} s'
         ) from exc
 
 

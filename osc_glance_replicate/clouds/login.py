@@ -20,6 +20,8 @@ import json
 import logging
 import threading
 from typing import Any, NamedTuple
+import uuid
+import weakref
 
 from keystoneauth1 import exceptions as ksa_exceptions
 from keystoneauth1 import session as ksa_session
@@ -38,6 +40,11 @@ from osc_glance_replicate import errors
 API_TIMEOUT = 60.0
 
 _APP = 'osc-glance-replicate'
+
+#: How each cloud was logged in to, with the time that is left of that.
+_ADAPTERS: weakref.WeakKeyDictionary[
+    openstack.connection.Connection, login_adapter.LoginAdapter
+] = weakref.WeakKeyDictionary()
 
 #: openstacksdk's words for a catalogue without an image service, by version.
 _NO_ENDPOINT = (
@@ -225,7 +232,47 @@ def _with_images(
     adapter.service = 'image service'
     adapter.persist(find)
     limit(connection)
+    _ADAPTERS[connection] = adapter
     return connection
+
+
+def greet(name: str, connection: openstack.connection.Connection) -> None:
+    """See that an image service does more than tell its versions.
+
+    That is part of the login, as far as time goes.
+
+    :raises CloudError: it gives no usable answer
+    """
+    adapter = _ADAPTERS.get(connection)
+    if not adapter:
+        adapter = login_adapter.LoginAdapter(API_TIMEOUT)
+    adapter.service = 'image service'
+    with named_in_errors(name):
+        _mount(connection.session, adapter)
+        try:
+            adapter.persist(lambda: _ask(connection))
+        except login_adapter.ServiceError as exc:
+            # It may well be able to do other things.
+            if exc.status != 500:
+                raise
+        finally:
+            limit(connection)
+
+
+def _ask(connection: openstack.connection.Connection) -> None:
+    """Ask for an image that no Glance has; its database is asked for it."""
+    response = connection.image.get(
+        f'/images/{uuid.UUID(int=0)}',
+        redirect=False,
+        skip_cache=True,
+        log=False,
+        connect_retries=0,
+        status_code_retries=0,
+    )
+    if response.status_code == 401:
+        raise ksa_exceptions.from_response(
+            response, 'GET', str(connection.image.get_endpoint())
+        )
 
 
 def endpoint(connection: openstack.connection.Connection) -> str:
@@ -234,7 +281,7 @@ def endpoint(connection: openstack.connection.Connection) -> str:
     :raises LookupError: the cloud's catalogue has none
     """
     try:
-        url = connection.image.get_endpoint()
+        url = str(connection.image.get_endpoint())
     except _NO_ENDPOINT:
         if not connection.config.has_service('image'):
             raise

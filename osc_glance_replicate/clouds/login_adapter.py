@@ -43,11 +43,15 @@ class ServiceError(Exception):
 
     :param problem: which one, where, and what it does instead
     :param may_pass: whether another try may succeed in a moment
+    :param status: of its answer, if there is one
     """
 
-    def __init__(self, problem: str, may_pass: bool) -> None:
+    def __init__(
+        self, problem: str, may_pass: bool, status: int | None = None
+    ) -> None:
         super().__init__(problem)
         self.may_pass = may_pass
+        self.status = status
 
 
 class LoginAdapter(limits.Adapter):
@@ -147,7 +151,9 @@ class LoginAdapter(limits.Adapter):
             response, str(request.method), str(request.url)
         )
         return ServiceError(
-            f'{self._who(request)} answers: {error}', may_pass=True
+            f'{self._who(request)} answers: {error}',
+            may_pass=True,
+            status=response.status_code,
         )
 
     def _who(self, request: requests.PreparedRequest) -> str:

@@ -158,7 +158,7 @@ class Engine:
     ) -> list[places.Place]:
         """Return destinations as a plan asks them."""
         return [
-            patient.PatientPlace(place, self._fleet.lose)
+            patient.PatientPlace(place, self._fleet.lose, self.unusable)
             for place in destinations
         ]
 
@@ -243,7 +243,8 @@ class Engine:
         """
         destinations = [
             patient.PatientPlace(place)
-            for name, place in self._fleet.places.items()
+            # More of them may come meanwhile.
+            for name, place in list(self._fleet.places.items())
             if name in to
         ]
         image, *replicas = alignment.row(

@@ -166,7 +166,11 @@ class Fleet:
         if self._strict:
             raise trouble
         if isinstance(trouble, errors.PlaceError):
-            trouble = errors.CloudError(name, trouble.problem)
+            # Some of its images may have arrived by now.
+            kind = (
+                errors.LostError if name in self.places else errors.CloudError
+            )
+            trouble = kind(name, trouble.problem)
         self.unusable[name] = str(trouble)
         LOG.warning('%s', trouble)
 

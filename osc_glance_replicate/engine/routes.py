@@ -42,7 +42,6 @@ from osc_glance_replicate.places.glance import image_api
 from osc_glance_replicate.places.glance import imports
 from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.planning import rules
-from osc_glance_replicate import retry
 
 LOG = logging.getLogger(__name__)
 
@@ -123,11 +122,11 @@ def between(
 
     def prepare(to: options.To) -> fleet.Ready:
         connection = connecting[to.name].result()
-        to = criteria.delivered(to, own, connection)
-        place = _destination(to, connection, request)
         if not strict:
             # It may be up, and have a database that is not.
-            retry.patiently(lambda: place.greet(patiently=True))
+            login.greet(to.name, connection)
+        to = criteria.delivered(to, own, connection)
+        place = _destination(to, connection, request, others_wait=not strict)
         there = _rules(to, known, connection, place, lambda: source.clock)
         return fleet.Ready(place, there, connection)
 
@@ -310,8 +309,10 @@ def _destination(
     to: options.To,
     connection: openstack.connection.Connection,
     request: options.Request,
+    others_wait: bool = False,
 ) -> glance.Destination:
-    api = _image_api(to.name, connection, request.run.transfers)
+    transfers = request.run.transfers
+    api = _image_api(to.name, connection, transfers, others_wait)
     imports.check(api, to.delivery)
     runner = runners.of(to.name, connection)
     return glance.Destination(api, runner, to.delivery)
@@ -321,6 +322,7 @@ def _image_api(
     name: str,
     connection: openstack.connection.Connection,
     transfers: int,
+    others_wait: bool = False,
 ) -> image_api.ImageApi:
     login.limit(connection, transfers)
-    return image_api.ImageApi(name, connection)
+    return image_api.ImageApi(name, connection, others_wait)

@@ -143,10 +143,9 @@ class Destination(Place, Protocol):
     fetch: Fetch | None = None
     answered_at: float = 0.0
 
-    def greet(self, patiently: bool = False) -> None:
+    def greet(self) -> None:
         """Find out whether it answers.
 
-        :param patiently: wait for it for as long as for any answer
         :raises PlaceError: it gives no usable answer
         """
         return

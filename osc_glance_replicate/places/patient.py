@@ -12,7 +12,8 @@
 
 """A place as a plan asks it: patiently, and no more once it has failed."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
@@ -23,6 +24,8 @@ from osc_glance_replicate import retry
 #: Told the name of a place, and what nothing more can be planned for it for.
 Lose = Callable[[str, errors.PlaceError], None]
 
+_Result = TypeVar('_Result')
+
 
 class PatientPlace(places.Place):
     """A place whose answers are waited for, in several tries.
@@ -30,14 +33,26 @@ class PatientPlace(places.Place):
     :param place: the place
     :param lose: told of its failure, after which it has no image any more;
         where there is none, the failure is raised
+    :param lost: names of the places that have failed, whoever found it; it
+        may change
     """
 
-    def __init__(self, place: places.Place, lose: Lose | None = None) -> None:
+    def __init__(
+        self,
+        place: places.Place,
+        lose: Lose | None = None,
+        lost: Container[str] = (),
+    ) -> None:
         self.name = place.name
         self.dates = place.dates
         self._place = place
         self._lose = lose
-        self._is_lost = False
+        self._lost = lost
+        self._has_failed = False
+
+    @property
+    def _is_lost(self) -> bool:
+        return self._has_failed or self.name in self._lost
 
     def images(
         self, selection: image_selection.Selection | None = None
@@ -49,7 +64,10 @@ class PatientPlace(places.Place):
         self, listed: Iterator[image_record.Image]
     ) -> Iterator[image_record.Image]:
         try:
-            yield from listed
+            for image in listed:
+                if self._is_lost:
+                    return
+                yield image
         except errors.PlaceError as exc:
             self._fail(exc)
 
@@ -61,7 +79,7 @@ class PatientPlace(places.Place):
         if self._is_lost:
             return None
         try:
-            return retry.patiently(lambda: self._place.find(image_id))
+            return self._ask(lambda: self._place.find(image_id))
         except errors.UnreadableError:
             raise
         except errors.PlaceError as exc:
@@ -69,14 +87,32 @@ class PatientPlace(places.Place):
         return None
 
     def members(self, image: image_record.Image) -> Mapping[str, str] | None:
-        """Return the members of a shared image, as the place does."""
-        return retry.patiently(lambda: self._place.members(image))
+        """Return the members of a shared image, as the place does.
+
+        :raises PlaceError: it does not tell them of this image
+        """
+        if self._is_lost:
+            return None
+        try:
+            return self._ask(lambda: self._place.members(image))
+        except errors.PlaceError as exc:
+            if not exc.unanswered:
+                raise
+            self._fail(exc)
+        return None
+
+    def _ask(self, ask: Callable[[], _Result]) -> _Result:
+        """Ask patiently, unless others go on without this place."""
+        if self._lose:
+            return retry.hurriedly(lambda is_late: ask())
+        return retry.patiently(ask)
 
     def _fail(self, trouble: errors.PlaceError) -> None:
         if not self._lose:
             raise trouble
-        self._is_lost = True
-        self._lose(self.name, trouble)
+        if not self._is_lost:
+            self._lose(self.name, trouble)
+            self._has_failed = True
 
 
 class PatientSource(PatientPlace):

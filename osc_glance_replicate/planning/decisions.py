@@ -71,15 +71,17 @@ class Planner:
     @property
     def projects(self) -> set[str]:
         """IDs of the projects that new replicas belong to by default."""
-        found = (each.runner.project for each in self.destinations.values())
+        found = (each.runner.project for each in self._all())
         return {project for project in found if project}
 
     @property
     def members(self) -> bool:
         """Whether any destination needs to know the members of images."""
-        return any(
-            each.template.members for each in self.destinations.values()
-        )
+        return any(each.template.members for each in self._all())
+
+    def _all(self) -> list[rules.Rules]:
+        # More of them may come meanwhile.
+        return list(self.destinations.values())
 
     def decide(
         self,

@@ -220,12 +220,15 @@ class CopyReport(Report[outcomes.Outcome]):
     def __init__(self, *, dry_run: bool = False, **options: bool) -> None:
         super().__init__(**options)
         self._dry_run = dry_run
+        #: Names of the destinations that something was planned for.
+        self._used: set[str] = set()
 
     def _rows(
         self, items: Iterable[outcomes.Outcome]
     ) -> Iterator[tuple[Any, ...]]:
         for outcome in items:
             image, result = outcome.action.image, outcome.result
+            self._used.add(outcome.action.to)
             self._counts[result] += 1
             self._failures += result.is_failure
             if result.has_arrived:
@@ -261,8 +264,14 @@ class CopyReport(Report[outcomes.Outcome]):
         told = f'{counts}; {size} in {self._seconds:.0f} s'
         if self._dry_run:
             told = f'Dry run: {counts}; {size} to copy'
-        if self.unusable:
-            told += f'; not used: {", ".join(self.unusable)}'
+        # More of them may come, where the run was broken off.
+        unusable = list(self.unusable)
+        for words, names in (
+            ('not used', [to for to in unusable if to not in self._used]),
+            ('not finished', [to for to in unusable if to in self._used]),
+        ):
+            if names:
+                told += f'; {words}: {", ".join(names)}'
         return told
 
     def _advice(self) -> str:

@@ -12,14 +12,11 @@
 
 """Requests to an image service: an answer, or one of our own errors."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 import contextlib
-import email.utils
 import logging
-import re
 import time
-from typing import Any
-import urllib.parse
+from typing import Any, TypeVar
 import uuid
 
 from keystoneauth1 import exceptions as ksa_exceptions
@@ -28,12 +25,12 @@ from openstack import exceptions as sdk_exceptions
 import requests
 
 from osc_glance_replicate.clouds import limits
-from osc_glance_replicate.clouds import redirects
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import bounded_json
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.places.glance import clock
-from osc_glance_replicate.places.glance import error_page
+from osc_glance_replicate.places.glance import failures
+from osc_glance_replicate import retry
 
 LOG = logging.getLogger(__name__)
 
@@ -47,6 +44,11 @@ IDLE_TIMEOUT = 60
 #: that long already, or may well be.
 _PATIENT = CONNECT_TIMEOUT, IDLE_TIMEOUT
 _HURRIED = 3, 3
+
+#: Seconds that an answer that others wait for may take to arrive: at first,
+#: and once it is late.
+_SECONDS = 60.0
+_LATE_SECONDS = 10.0
 _GREETING = 5, 10
 
 #: Bytes that are read of an answer that is an error.
@@ -59,22 +61,10 @@ _MAX_PARTS = 2_000_000
 #: Bytes that are kept of an answer that is too long: its query is in them.
 _END = 64 * 1024
 
-#: Answers after which the same request may succeed; 401 comes although a
-#: new token was tried.
-_PASSING = frozenset((401, 408, 429, 500, 502, 503, 504))
+_Result = TypeVar('_Result')
 
-#: Characters of Glance's own words that become part of an error.
-_MAX_DETAILS = 400
-
-#: Answers that come from somebody who stands in for the service, or who knows
-#: nobody: 401 comes although a new token was tried.
-_UNUSABLE = frozenset((401, 502, 503, 504))
-
-#: Where a request went, in the words of keystoneauth and requests: the place
-#: is named already, and what is told of a thousand images is to be alike.
-_WHERE = re.compile(
-    r' (?:to |connecting to )?https?://[^\s\'"]*?(?=:?(?:\s|$))'
-)
+#: The path of an image that no Glance has; its database is asked for it.
+NOBODYS = f'/images/{uuid.UUID(int=0)}'
 
 
 class ImageApi:
@@ -82,14 +72,19 @@ class ImageApi:
 
     :param name: the cloud, as the user named it
     :param connection: an openstacksdk connection to it
+    :param others_wait: whether others wait for what is planned here
     :ivar clock: how its clock differs from this machine's
     :ivar answered_at: when it last gave a usable answer, as of time.monotonic
     """
 
     def __init__(
-        self, name: str, connection: openstack.connection.Connection
+        self,
+        name: str,
+        connection: openstack.connection.Connection,
+        others_wait: bool = False,
     ) -> None:
         self.name = name
+        self._others_wait = others_wait
         self.clock = clock.Clock()
         self._proxy = connection.image
         self._is_silent = False
@@ -102,6 +97,7 @@ class ImageApi:
         *,
         expect: Collection[int] = (200,),
         stream: bool = False,
+        seconds: float | None = None,
         **options: Any,
     ) -> requests.Response:
         """Send one request; redirects are not followed.
@@ -109,6 +105,7 @@ class ImageApi:
         :param path: below /v2, with a leading slash
         :param expect: the statuses that are returned rather than raised
         :param stream: whether an answer that is expected is not read yet
+        :param seconds: that it may take to arrive, unless as many as usual
         :param options: passed on to keystoneauth's session
         :raises PlaceError: there is no answer, or it is not expected; a
             TransientError or RefusedError where the status shows which
@@ -134,9 +131,9 @@ class ImageApi:
             sdk_exceptions.SDKException,
         ) as exc:
             self._is_silent = isinstance(exc, ksa_exceptions.ConnectTimeout)
-            raise self._failure(exc) from exc
+            raise failures.no_answer(self.name, exc) from exc
         self._is_silent = False
-        if response.status_code not in _UNUSABLE:
+        if response.status_code not in failures.UNUSABLE:
             self.answered_at = time.monotonic()
         LOG.debug(
             '%s: %s %s: HTTP %s after %.3f s%s',
@@ -145,36 +142,39 @@ class ImageApi:
             path,
             response.status_code,
             time.monotonic() - start,
-            _request_id(response),
+            failures.request_id(response),
         )
         if method == 'GET':
             self.clock.note(response, time.monotonic() - start)
         if response.status_code not in expect:
             self._load(response, _MAX_ERROR_BODY, cut=True)
-            raise self._error(response)
+            raise failures.not_expected(self.name, response)
         if not stream:
-            self._load(response, limits.MAX_DOCUMENT)
+            self._load(response, limits.MAX_DOCUMENT, seconds=seconds)
         return response
 
-    def _failure(self, exc: Exception) -> errors.PlaceError:
-        """Return the error that says why there is no answer."""
-        passing = (
-            ksa_exceptions.ConnectionError,
-            # From Keystone, when it was asked for a new token.
-            ksa_exceptions.HttpServerError,
+    def patiently(self, ask: Callable[..., _Result]) -> _Result:
+        """Ask in several tries; in few where others wait and each takes long.
+
+        :param ask: asks, and changes nothing; takes options of a request
+        :raises PlaceError: there is no answer
+        """
+        if not self._others_wait:
+            return retry.patiently(ask)
+        return retry.hurriedly(
+            lambda is_late: (
+                ask(timeout=_HURRIED, seconds=_LATE_SECONDS)
+                if is_late
+                else ask(seconds=_SECONDS)
+            )
         )
-        problem = _WHERE.sub('', errors.explain(exc))
-        if isinstance(exc, ksa_exceptions.Unauthorized):
-            # So is this: to ask again would lock the account.
-            return _unanswered(errors.PlaceError(self.name, problem))
-        if not isinstance(exc, passing):
-            return errors.PlaceError(self.name, problem)
-        passes = 'CERTIFICATE_VERIFY_FAILED' not in str(exc)
-        kind = errors.TransientError if passes else errors.PlaceError
-        return _unanswered(kind(self.name, problem))
 
     def _load(
-        self, response: requests.Response, most: int, cut: bool = False
+        self,
+        response: requests.Response,
+        most: int,
+        cut: bool = False,
+        seconds: float | None = None,
     ) -> None:
         """Read an answer, as ``limits.load`` does.
 
@@ -182,7 +182,7 @@ class ImageApi:
         :raises TransientError: the answer broke off
         """
         with self._reading():
-            limits.load(response, most, cut)
+            limits.load(response, most, cut, seconds)
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:
@@ -195,7 +195,7 @@ class ImageApi:
             ) from exc
         except requests.exceptions.ConnectionError as exc:
             problem = f'broke off its answer: {errors.explain(exc)}'
-            raise _unanswered(
+            raise failures.unanswered(
                 errors.TransientError(self.name, problem)
             ) from exc
 
@@ -206,18 +206,32 @@ class ImageApi:
         :raises PlaceError: there is no answer, it is not expected, or no
             JSON object
         """
-        return self.json(self.request('GET', path, params=params))
+        hurries = self._others_wait and self._is_silent
+        idle = _HURRIED if hurries else _PATIENT
+        return self.json(
+            self.request('GET', path, params=params, timeout=idle)
+        )
 
-    def end(self, path: str, params: dict[str, Any]) -> bytes:
+    def end(
+        self,
+        path: str,
+        params: dict[str, Any],
+        seconds: float | None = None,
+        **options: Any,
+    ) -> bytes:
         """Return the last bytes of an answer that is too long to be kept.
 
         :param params: of the query
+        :param seconds: that it may take, unless as many as usual
+        :param options: of the request
         :returns: b'' where it is not too long
         :raises TooLongError: it is far too long
         """
-        answer = self.request('GET', path, stream=True, params=params)
+        answer = self.request(
+            'GET', path, params=params, stream=True, **options
+        )
         with self._reading():
-            length, end = limits.skim(answer, _END)
+            length, end = limits.skim(answer, _END, seconds)
         return end if length > limits.MAX_DOCUMENT else b''
 
     def find(
@@ -235,16 +249,13 @@ class ImageApi:
         )
         return None if response.status_code in absent else self.json(response)
 
-    def greet(self, patiently: bool = False) -> None:
+    def greet(self) -> None:
         """Find out whether the service answers.
 
-        :param patiently: wait for it for as long as for any answer
         :raises PlaceError: it gives no usable answer
         """
-        idle = _PATIENT if patiently else _GREETING
         try:
-            # Its database is asked, and has nothing to look for.
-            self.request('GET', path(str(uuid.UUID(int=0))), timeout=idle)
+            self.request('GET', NOBODYS, timeout=_GREETING)
         except errors.PlaceError as exc:
             if exc.unanswered:
                 raise
@@ -266,31 +277,6 @@ class ImageApi:
             raise errors.PlaceError(self.name, 'answered no JSON object')
         return document
 
-    def _error(self, response: requests.Response) -> errors.PlaceError:
-        status = response.status_code
-        if 300 <= status < 400:
-            host = _host(response.headers.get(redirects.LOCATION, ''))
-            return errors.PlaceError(
-                self.name,
-                f'HTTP {status}: redirects to {host}, which is not followed: '
-                'no token may go there',
-            )
-        problem = f'HTTP {status}: {_details(response)}'
-        if status in _PASSING:
-            passing = errors.TransientError(
-                self.name, problem, _retry_after(response), status
-            )
-            return _unanswered(passing) if status in _UNUSABLE else passing
-        if 400 <= status < 500:
-            return errors.RefusedError(self.name, problem, status)
-        return errors.PlaceError(self.name, problem)
-
-
-def _unanswered(error: errors.PlaceError) -> errors.PlaceError:
-    """Return an error that says that there was no usable answer."""
-    error.unanswered = True
-    return error
-
 
 def objects(listed: object) -> list[dict[str, Any]]:
     """Return the objects in what should be a list of them."""
@@ -309,39 +295,3 @@ def path(image_id: str) -> str:
     if not image_record.is_id(image_id):
         raise errors.SelectionError(f'{image_id!r} is not an image ID')
     return f'/images/{image_id}'
-
-
-def _details(response: requests.Response) -> str:
-    """Return Glance's own words in an answer, with the request ID.
-
-    openstacksdk's way to extract them takes minutes on a hostile page:
-    see fact-error-page.
-    """
-    words = error_page.words(response) or str(response.reason)
-    return words[:_MAX_DETAILS] + _request_id(response)
-
-
-def _host(url: str) -> str:
-    """Return the host of a URL, whose other parts may be a signature."""
-    try:
-        return urllib.parse.urlsplit(url).hostname or 'nowhere'
-    except ValueError:
-        return 'nowhere'
-
-
-def _request_id(response: requests.Response) -> str:
-    """Return the ID by which administrators find a request in their logs."""
-    request_id = response.headers.get('x-openstack-request-id', '')
-    return f' ({request_id:.80})' if request_id else ''
-
-
-def _retry_after(response: requests.Response) -> float:
-    """Return the seconds that a Retry-After header asks for, or 0."""
-    value = response.headers.get('retry-after', '')
-    if value.isascii() and value.isdecimal():
-        return float(value)
-    try:
-        until = email.utils.parsedate_to_datetime(value)
-        return max(until.timestamp() - time.time(), 0.0)
-    except (ValueError, OverflowError):
-        return 0.0

@@ -14,6 +14,7 @@
 
 from collections.abc import Iterator, Mapping
 import dataclasses
+import functools
 import logging
 import re
 from typing import Any
@@ -26,7 +27,6 @@ from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import reception
 from osc_glance_replicate.places.glance import image_api
 from osc_glance_replicate.places.glance import records
-from osc_glance_replicate import retry
 
 LOG = logging.getLogger(__name__)
 
@@ -190,9 +190,12 @@ def _page(
             size = max(size // _SMALLER, 1)
         except errors.RefusedError:
             if marker:
-                answer = retry.patiently(
-                    lambda: api.request(
-                        'GET', image_api.path(marker), expect=(200, 404)
+                answer = api.patiently(
+                    functools.partial(
+                        api.request,
+                        'GET',
+                        image_api.path(marker),
+                        expect=(200, 404),
                     )
                 )
                 if answer.status_code == 404:
@@ -208,8 +211,8 @@ def _read(api: image_api.ImageApi, params: dict[str, Any]) -> _Page:
 
     :raises TooLongError: it is longer than any document may be
     """
-    answer = retry.patiently(
-        lambda: api.request('GET', '/images', params=params)
+    answer = api.patiently(
+        functools.partial(api.request, 'GET', '/images', params=params)
     )
     document = api.json(answer)
     listed = document.get('images')
@@ -240,7 +243,7 @@ def _without_record(
     """
     after = params.get('marker', '')
     try:
-        end = retry.patiently(lambda: api.end('/images', params))
+        end = api.patiently(functools.partial(api.end, '/images', params))
     except errors.TooLongError:
         end = b' '
     if not end:

@@ -29,7 +29,6 @@ from osc_glance_replicate.places.glance import listing
 from osc_glance_replicate.places.glance import members
 from osc_glance_replicate.places.glance import reader
 from osc_glance_replicate.places.glance import records
-from osc_glance_replicate import retry
 
 
 class Source:
@@ -44,13 +43,12 @@ class Source:
         self.name = api.name
         self._api = api
 
-    def greet(self, patiently: bool = False) -> None:
+    def greet(self) -> None:
         """Find out whether it answers.
 
-        :param patiently: wait for it for as long as for any answer
         :raises PlaceError: it gives no usable answer
         """
-        self._api.greet(patiently)
+        self._api.greet()
 
     @property
     def clock(self) -> float:
@@ -94,7 +92,7 @@ class Source:
     def _find(self, image_id: str) -> image_record.Image | None:
         """Return an image, or one whose flaw is its record."""
         try:
-            return retry.patiently(lambda: self.find(image_id))
+            return self._api.patiently(lambda **options: self.find(image_id))
         except errors.UnreadableError as exc:
             return image_record.Image({'id': image_id}, str(exc.problem))
 
@@ -139,7 +137,8 @@ class Source:
 
         A field of which its schema does not say any is missing.
         """
-        document = retry.patiently(lambda: self._api.get('/schemas/image'))
+        ask = functools.partial(self._api.request, 'GET', '/schemas/image')
+        document = self._api.json(self._api.patiently(ask))
         found = {}
         for field in 'disk_format', 'container_format':
             with contextlib.suppress(KeyError, TypeError):

@@ -10,6 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import fixtures
 import testtools
 
 from osc_glance_replicate import errors
@@ -36,3 +37,49 @@ class TestRetry(testtools.TestCase):
         for asked, waited in ((0, 2), (1, 2), (120, 120), (10**6, 300)):
             trouble = errors.TransientError('slave', 'x', retry_after=asked)
             self.assertEqual(waited, retry.with_retry_after(2, trouble))
+
+
+class TestHurriedly(testtools.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.now = 0.0
+        self.asked = []
+        for name, double in (
+            ('monotonic', lambda: self.now),
+            ('sleep', self.sleep),
+        ):
+            self.useFixture(fixtures.MonkeyPatch(f'time.{name}', double))
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+    def ask(self, takes, retry_after=0):
+        """Let each try take its time, and fail; return the tries."""
+        trouble = errors.TransientError('slave', 'x', retry_after)
+
+        def fail(is_late):
+            self.asked.append(is_late)
+            self.now += takes
+            raise trouble
+
+        raised = self.assertRaises(
+            errors.TransientError, retry.hurriedly, fail
+        )
+        self.assertIs(trouble, raised)
+        return self.asked
+
+    def test_what_fails_at_once_has_all_its_tries(self):
+        self.assertEqual([False] * 4, self.ask(takes=0))
+        self.assertLess(self.now, 10)
+
+    def test_after_silence_it_is_asked_once_more(self):
+        self.assertEqual([False, True], self.ask(takes=60))
+
+    def test_it_waits_for_nobody_for_long(self):
+        self.assertEqual(
+            [False, False, False, True], self.ask(takes=0, retry_after=300)
+        )
+        self.assertLess(self.now, 31)
+
+    def test_answer(self):
+        self.assertEqual(5, retry.hurriedly(lambda is_late: 5))

@@ -12,6 +12,7 @@
 
 import concurrent.futures
 import os
+import threading
 
 import fixtures
 from keystoneauth1 import fixture
@@ -208,3 +209,73 @@ class TestImageService(LoginTest):
         for scheme in 'http://', 'https://':
             adapter = connection.session.session.get_adapter(scheme)
             self.assertIs(limits.Adapter, type(adapter))
+
+
+class TestGreeting(LoginTest):
+    """It is part of the login, and has what time that has left."""
+
+    def setUp(self):
+        super().setUp()
+        self.useFixture(
+            fixtures.MonkeyPatch('time.sleep', lambda seconds: None)
+        )
+        self.over = threading.Event()
+        self.addCleanup(self.over.set)
+        self.greeted = 0
+
+    def greet(self, answer, **entry):
+        """Greet a cloud that answers nothing else like this."""
+        usual = self.answer
+
+        def answers(request):
+            if not request.path.startswith('/v2/images/'):
+                return usual(request)
+            self.greeted += 1
+            return answer()
+
+        self.answer = answers
+        self.write(one=({}, entry))
+        (connection,) = self.connect('one')
+        try:
+            login.greet('one', connection)
+        finally:
+            for scheme in 'http://', 'https://':
+                adapter = connection.session.session.get_adapter(scheme)
+                self.assertIs(limits.Adapter, type(adapter))
+
+    def refused(self, answer, **entry):
+        error = self.assertRaises(
+            errors.CloudError, self.greet, answer, **entry
+        )
+        return str(error)
+
+    def test_who_is_there(self):
+        self.greet(lambda: Answer(404))
+        self.assertEqual(1, self.greeted)
+
+    def test_who_has_trouble_of_one_kind(self):
+        self.greet(lambda: Answer(500))
+
+    def test_who_is_silent(self):
+        self.useFixture(fixtures.Timeout(60, gentle=True))
+        told = self.refused(
+            lambda: self.over.wait(90) and Answer(404), api_timeout=2
+        )
+        self.assertIn("'one': its image service at ", told)
+        self.assertIn('does not answer (2 s)', told)
+        self.assertEqual(1, self.greeted)
+
+    def test_who_is_to_be_asked_much_later(self):
+        told = self.refused(
+            lambda: Answer(503, headers={'Retry-After': '300'})
+        )
+        self.assertIn('(HTTP 503)', told)
+        self.assertEqual(3, self.greeted)
+
+    def test_who_answers_the_second_time(self):
+        answers = iter([Answer(502), Answer(404)])
+        self.greet(lambda: next(answers))
+        self.assertEqual(2, self.greeted)
+
+    def test_who_knows_nobody(self):
+        self.assertIn('(HTTP 401)', self.refused(lambda: Answer(401)))

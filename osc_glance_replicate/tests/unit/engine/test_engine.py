@@ -10,7 +10,11 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import concurrent.futures
+import itertools
 import os
+
+import fixtures
 
 from osc_glance_replicate.engine import engine
 from osc_glance_replicate.engine import fleet
@@ -19,11 +23,14 @@ from osc_glance_replicate.execution import thread_crew
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import options
 from osc_glance_replicate.model import plan
+from osc_glance_replicate.model import replica_template
 from osc_glance_replicate.places import dump
 from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.planning import rules
 from osc_glance_replicate.tests.doubles import dumps
+from osc_glance_replicate.tests.doubles import places
 from osc_glance_replicate.tests.doubles import projects
+from osc_glance_replicate.tests.doubles import samples
 
 
 class EngineTest(dumps.DirectoryTest):
@@ -153,3 +160,90 @@ class TestPlan(EngineTest):
             errors.PlaceError, ready.actions_on, image.id, [self.to], False
         )
         self.assertIn('not there any more', str(error))
+
+
+class Region(places.Place):
+    """A destination that has the images that it is given."""
+
+    dates = False
+
+    def __init__(self, name, images, **troubles):
+        super().__init__(name, **troubles)
+        self.images = lambda selection=None: iter(images)
+
+    def find(self, image_id):
+        self._call('find')
+
+    def members(self, image):
+        self._call('members')
+        return {}
+
+
+class TestSeveral(EngineTest):
+    """One region's trouble stays its own."""
+
+    def setUp(self):
+        super().setUp()
+        self.useFixture(fixtures.FakeLogger())
+        self.useFixture(fixtures.MonkeyPatch('time.sleep', lambda _: None))
+
+    def planning(self, *regions, **how):
+        """Get ready to plan for regions any of which may be lost."""
+        coming = {}
+        for region in regions:
+            there = rules.Rules(replica_template.Template(members=True), **how)
+            coming[region.name] = future = concurrent.futures.Future()
+            future.set_result(fleet.Ready(region, there))
+        self.fleet = fleet.Fleet(coming, False, lambda name, before: None)
+        self.fleet.wait()
+        return engine.Engine(
+            self.place,
+            self.fleet,
+            decisions.Planner(
+                image_selection.Selection(), destinations=self.fleet.rules
+            ),
+            options.Request(),
+        )
+
+    def test_dead_one_is_asked_for_members_of_one_image(self):
+        shared = [
+            self.put_image(number, visibility='shared')
+            for number in range(1, 6)
+        ]
+        silent = errors.TransientError('r2', 'is silent')
+        silent.unanswered = True
+        dead = Region('r2', shared, members=itertools.repeat(silent))
+        ready = self.planning(Region('r1', shared), dead)
+        planned = [(a.image.id, a.to) for a in ready.actions()]
+        self.assertEqual([(image.id, 'r1') for image in shared], planned)
+        self.assertEqual(['members'] * 4, dead.calls)
+        self.assertIn('is silent', self.fleet.unusable['r2'])
+
+    def test_one_that_tells_no_formats_is_asked_nothing_more(self):
+        self.put_image(1)
+        shared = []
+        for number in range(2, 6):
+            self.put_image(number)
+            shared.append(samples.image(number, visibility='shared'))
+
+        def formats():
+            raise errors.PlaceError('r2', 'is silent')
+
+        broken = Region('r2', shared)
+        ready = self.planning(broken, formats=formats)
+        self.assertEqual([], list(ready.actions()))
+        self.assertIn('is silent', self.fleet.unusable['r2'])
+        self.assertEqual([], broken.calls)
+
+    def test_more_may_come_while_one_image_is_planned(self):
+        image = self.put_image()
+        ready = self.planning(Region('r1', []))
+        known = self.fleet.places
+
+        class Names:
+            def __contains__(self, name):
+                known['late'] = Region('late', [])
+                return name == 'r1'
+
+        (action,) = ready.actions_on(image.id, Names(), referred=False)
+        self.assertEqual('r1', action.to)

@@ -56,6 +56,13 @@ class TestFleet(testtools.TestCase):
         if problem := self.refused.get(name):
             raise errors.CloudError(name, f'{problem} {",".join(before)}')
 
+    def test_one_may_be_lost_after_it_was_used(self):
+        several = self.fleet(a=self.ready('a'), b=self.ready('b'))
+        several.wait()
+        several.lose('b', errors.PlaceError('b', 'broke off'))
+        told = "Cannot use cloud 'b' any more: broke off"
+        self.assertEqual({'b': told}, several.unusable)
+
     def test_of_several_one_may_be_missing(self):
         several = self.fleet(
             a=errors.CloudError('a', 'is down'),

@@ -110,6 +110,32 @@ class TestBetween(Clouds, testtools.TestCase):
         self.assertEqual(['master'], route.to)
         self.assertTrue(route._planner.at('master').at_rest)
 
+    def test_one_of_several_is_greeted_first(self):
+        self.useFixture(
+            fixtures.MonkeyPatch('time.sleep', lambda seconds: None)
+        )
+
+        def unavailable(request):
+            fails = request.path.startswith('/v2/images/')
+            return fake_glance.Answer(503) if fails else answer(request)
+
+        for strict in False, True:
+            down = self.useFixture(
+                fake_glance.FakeGlance(unavailable, 'down', 'p')
+            )
+            connecting = {
+                'down': background.start(lambda down=down: down.connection),
+                'slave': background.start(self.connect, 'slave'),
+            }
+            to = [options.To(name) for name in connecting]
+            route = routes.between(
+                self.own(), connecting, options.Request(to=to), strict=strict
+            )
+            place = route._fleet.places['slave']
+            self.assertIsNot(strict, place._api._others_wait)
+            self.assertEqual([] if strict else ['down'], list(route.unusable))
+            self.assertEqual(0 if strict else 3, len(down.requests))
+
     def test_others_may_copy(self):
         hired = []
 

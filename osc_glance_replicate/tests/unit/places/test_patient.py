@@ -10,6 +10,8 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import contextlib
+
 import fixtures
 import testtools
 
@@ -58,7 +60,13 @@ class TestPatientPlace(testtools.TestCase):
     def place(self, *troubles, may_fail=True):
         self.asked = Place(*troubles)
         lose = (lambda *what: self.lost.append(what)) if may_fail else None
-        return patient.PatientPlace(self.asked, lose)
+        self.known = set()
+        return patient.PatientPlace(self.asked, lose, self.known)
+
+    def unanswered(self, kind=errors.TransientError):
+        trouble = kind('slave', 'is silent')
+        trouble.unanswered = True
+        return trouble
 
     def test_what_may_pass_is_tried_again(self):
         passing = errors.TransientError('slave', 'busy')
@@ -79,6 +87,47 @@ class TestPatientPlace(testtools.TestCase):
         self.assertEqual([('slave', broken)], self.lost)
         self.assertIsNone(place.find('id'))
         self.assertEqual(1, self.asked.calls)
+
+    def test_one_that_does_not_tell_members_is_lost(self):
+        silent = self.unanswered()
+        place = self.place(*[silent] * 4)
+        for _ in range(2):
+            self.assertIsNone(place.members(samples.image()))
+        self.assertIsNone(place.find('id'))
+        self.assertEqual(4, self.asked.calls)
+        self.assertEqual([('slave', silent)], self.lost)
+        self.assertEqual([], list(place.images()))
+
+    def test_members_that_are_not_told_are_one_image_s_trouble(self):
+        place = self.place(errors.PlaceError('slave', 'forbidden'))
+        self.assertRaises(errors.PlaceError, place.members, samples.image())
+        self.assertEqual([], self.lost)
+        place = self.place(self.unanswered(errors.PlaceError), may_fail=False)
+        self.assertRaises(errors.PlaceError, place.members, samples.image())
+        self.assertIsNotNone(place.members(samples.image()))
+
+    def test_one_that_another_has_found_to_fail_is_asked_no_more(self):
+        place = self.place()
+        listed = place.images()
+        next(listed)
+        self.known.add('slave')
+        self.assertEqual([], list(listed))
+        self.assertIsNone(place.find('id'))
+        self.assertIsNone(place.members(samples.image()))
+        # Its listing was read until then, and breaks one image later.
+        self.assertEqual(1, self.asked.calls)
+
+    def test_others_do_not_wait_for_long(self):
+        self.useFixture(fixtures.MonkeyPatch(f'{retry.__name__}._LATE', 0.0))
+        for may_fail, calls in ((True, 1), (False, 4)):
+            place = self.place(*[self.unanswered()] * 4, may_fail=may_fail)
+            for ask in place.find, place.members:
+                self.asked._troubles = [self.unanswered()] * 4
+                self.asked.calls = 0
+                with contextlib.suppress(errors.PlaceError):
+                    ask(samples.image())
+                self.assertEqual(calls, self.asked.calls)
+                place._has_failed = False
 
     def test_listing_ends_where_it_breaks(self):
         broken = errors.PlaceError('slave', 'no Glance')

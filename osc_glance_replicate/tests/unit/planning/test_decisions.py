@@ -375,3 +375,30 @@ class TestPlanner(testtools.TestCase):
             {'tags': ['a'], 'own': None},
             self.changes(image, there, exact=True),
         )
+
+
+class TestLateDestination(testtools.TestCase):
+    """It comes while others ask."""
+
+    def test_who_asks_is_not_disturbed(self):
+        known = {}
+
+        class Coming:
+            """What holds at a destination, before another one comes."""
+
+            @property
+            def template(self):
+                known[f'late {len(known)}'] = rules.Rules()
+                return replica_template.Template()
+
+            @property
+            def runner(self):
+                known[f'late {len(known)}'] = rules.Rules()
+                return ownership.Runner(project='me')
+
+        known['early'] = Coming()
+        planner = decisions.Planner(
+            image_selection.Selection(), destinations=known
+        )
+        self.assertFalse(planner.members)
+        self.assertEqual({'me'}, planner.projects)

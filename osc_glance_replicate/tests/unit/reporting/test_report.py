@@ -145,6 +145,9 @@ class TestReport(testtools.TestCase):
             self.assertEqual(row, list(told.rows(lambda: [copied]))[-1])
             self.assertEqual(1, told.exit_code)
             self.assertIn('not used: r2; see Reason', told.summary)
+        # A listing may break after images have arrived.
+        told.unusable = {'r2': problem, 'slave': problem}
+        self.assertIn('not used: r2; not finished: slave;', told.summary)
         told = report.CopyReport(tell_unusable=False)
         told.unusable = {'r2': problem}
         self.assertEqual([], list(told.rows(lambda: [])))

@@ -151,19 +151,39 @@ class TestAnswers(fake_glance.GlanceTest):
             error = self.assertRaises(errors.TransientError, place.greet)
             self.assertTrue(error.unanswered)
 
-    def test_greeting_waits_as_long_as_it_is_told_to(self):
+    def test_greeting_does_not_wait_for_long(self):
         over = threading.Event()
         self.addCleanup(over.set)
         place = self.serve(lambda request: over.wait(60) and Answer(404))
-        for name, seconds, patiently in (
-            ('_GREETING', 0.1, False), ('_PATIENT', 0.1, True),
-        ):  # fmt: skip
-            module = image_api.__name__
-            with fixtures.MonkeyPatch(f'{module}.{name}', (60, seconds)):
-                error = self.assertRaises(
-                    errors.TransientError, place.greet, patiently
-                )
-                self.assertTrue(error.unanswered)
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{image_api.__name__}._GREETING', (60, 0.1))
+        )
+        error = self.assertRaises(errors.TransientError, place.greet)
+        self.assertTrue(error.unanswered)
+
+    def test_members_of_one_that_was_silent(self):
+        over = threading.Event()
+        self.addCleanup(over.set)
+        fake = self.useFixture(
+            fake_glance.FakeGlance(
+                lambda request: over.wait(60) and Answer(404)
+            )
+        )
+        for others_wait, timeouts in (
+            (True, ['_PATIENT', '_HURRIED']),
+            (False, ['_PATIENT', '_PATIENT']),
+        ):
+            api = image_api.ImageApi('slave', fake.connection, others_wait)
+            for timeout in timeouts:
+                short = {'_PATIENT': (60, 60), '_HURRIED': (60, 60)}
+                short[timeout] = (60, 0.1)
+                for name, seconds in short.items():
+                    self.useFixture(
+                        fixtures.MonkeyPatch(
+                            f'{image_api.__name__}.{name}', seconds
+                        )
+                    )
+                self.assertRaises(errors.TransientError, api.get, '/x')
 
     def test_nothing_is_unpacked(self):
         self.find(Answer(document={'id': samples.image().id}))

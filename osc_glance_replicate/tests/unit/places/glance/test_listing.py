@@ -12,12 +12,16 @@
 
 import itertools
 import logging
+import threading
 
 import fixtures
 
 from osc_glance_replicate.clouds import limits
 from osc_glance_replicate import errors
+from osc_glance_replicate.places import glance
+from osc_glance_replicate.places.glance import image_api
 from osc_glance_replicate.places.glance import listing
+from osc_glance_replicate import retry
 from osc_glance_replicate.tests.doubles import fake_glance
 from osc_glance_replicate.tests.doubles import samples
 
@@ -326,9 +330,9 @@ class TestTooLong(fake_glance.GlanceTest):
         place = self.serve_images(lengths)
         skim = self.fake.api.end
 
-        def shorten(*arguments):
+        def shorten(*arguments, **options):
             lengths[2] = 0
-            return skim(*arguments)
+            return skim(*arguments, **options)
 
         self.fake.api.end = shorten
         found = list(place.images())
@@ -369,3 +373,57 @@ class TestTooLong(fake_glance.GlanceTest):
         (image,) = self.serve(answer).images()
         self.assertEqual(samples.image(1).id, image.id)
         self.assertIn('more than', image.defect)
+
+
+class TestOthersWait(fake_glance.GlanceTest):
+    """A listing that hangs is not waited for again and again."""
+
+    def setUp(self):
+        super().setUp()
+        self.over = threading.Event()
+        self.addCleanup(self.over.set)
+        for name, value in (
+            (f'{retry.__name__}._LATE', 0.1),
+            (f'{retry.__name__}._FIRST_DELAY', 0.0),
+            (f'{image_api.__name__}._PATIENT', (60, 0.3)),
+            (f'{image_api.__name__}._HURRIED', (60, 0.2)),
+            (f'{image_api.__name__}._SECONDS', 0.3),
+            (f'{image_api.__name__}._LATE_SECONDS', 0.2),
+        ):
+            self.useFixture(fixtures.MonkeyPatch(name, value))
+
+    def pages(self, others_wait, answer):
+        """Return how many were asked for, until it is given up."""
+        fake = self.useFixture(fake_glance.FakeGlance(answer))
+        api = image_api.ImageApi('slave', fake.connection, others_wait)
+        listed = listing.images(api, {})
+        error = self.assertRaises(errors.PlaceError, next, listed)
+        self.assertTrue(error.unanswered)
+        return len(fake.requests)
+
+    def hang(self, request):
+        self.over.wait(60)
+        return Answer(404)
+
+    def test_silent_one_is_asked_twice(self):
+        self.assertEqual(2, self.pages(True, self.hang))
+
+    def test_one_that_nobody_waits_for_is_asked_patiently(self):
+        self.assertEqual(4, self.pages(False, self.hang))
+
+    def test_answer_that_is_spun_out(self):
+        answer = Answer(
+            headers={'Transfer-Encoding': 'chunked'},
+            endless=b'1\r\n \r\n',
+            over=self.over,
+        )
+        self.assertEqual(2, self.pages(True, lambda request: answer))
+
+    def test_what_planning_asks_beside_it(self):
+        fake = self.useFixture(fake_glance.FakeGlance(self.hang))
+        place = glance.Destination(
+            image_api.ImageApi('slave', fake.connection, others_wait=True)
+        )
+        for asked in range(1, 3):
+            self.assertRaises(errors.PlaceError, lambda: place.formats)
+            self.assertEqual(2 * asked, len(fake.requests))
