@@ -90,6 +90,8 @@ class Early(NamedTuple):
         :raises ValueError: it was not
         """
         key, job, to, verb, result, reason, routine, cause, since = values
+        if not (isinstance(job, int) and isinstance(to, str)):
+            raise ValueError(f'no job or destination: {values}')
         answer = Answer(
             plan.Verb(verb),
             outcomes.Result(result),

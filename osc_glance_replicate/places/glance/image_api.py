@@ -48,7 +48,12 @@ _HURRIED = 3, 3
 #: Seconds that an answer that others wait for may take to arrive: at first,
 #: and once it is late.
 _SECONDS = 60.0
-_LATE_SECONDS = 10.0
+_LATE_SECONDS = 30.0
+
+#: Seconds for a connection and for anything to come, of a peer that is late
+#: and was not silent: it may be slow, and well.
+_LATE_TIMEOUT = 3, 20
+
 _GREETING = 5, 10
 
 #: Bytes that are read of an answer that is an error.
@@ -161,13 +166,14 @@ class ImageApi:
         """
         if not self._others_wait:
             return retry.patiently(ask)
-        return retry.hurriedly(
-            lambda is_late: (
-                ask(timeout=_HURRIED, seconds=_LATE_SECONDS)
-                if is_late
-                else ask(seconds=_SECONDS)
-            )
-        )
+
+        def hurry(is_late: bool) -> _Result:
+            if not is_late:
+                return ask(seconds=_SECONDS)
+            idle = _HURRIED if self._is_silent else _LATE_TIMEOUT
+            return ask(timeout=idle, seconds=_LATE_SECONDS)
+
+        return retry.hurriedly(hurry)
 
     def _load(
         self,
@@ -235,18 +241,21 @@ class ImageApi:
         return end if length > limits.MAX_DOCUMENT else b''
 
     def find(
-        self, path: str, absent: Collection[int] = (404,)
+        self, path: str, absent: Collection[int] = (404,), **options: Any
     ) -> dict[str, Any] | None:
         """Return a JSON object as ``get`` does, or None where there is none.
 
         A service that has just been silent is not waited for so long again.
 
         :param absent: the statuses that say so
+        :param options: of the request
         """
-        idle = _HURRIED if self._is_silent else _PATIENT
-        response = self.request(
-            'GET', path, expect=(200, *absent), timeout=idle
-        )
+        options = {
+            'timeout': _HURRIED if self._is_silent else _PATIENT,
+            'seconds': _SECONDS if self._others_wait else None,
+            **options,
+        }
+        response = self.request('GET', path, expect=(200, *absent), **options)
         return None if response.status_code in absent else self.json(response)
 
     def greet(self) -> None:

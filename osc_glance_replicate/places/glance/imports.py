@@ -14,6 +14,7 @@
 
 from collections.abc import Collection, Mapping
 import datetime
+import functools
 import time
 from typing import Any
 
@@ -80,7 +81,7 @@ def check(api: image_api.ImageApi, delivery: options.Delivery) -> None:
 
 def _methods(api: image_api.ImageApi) -> list[str]:
     """Return the names of the import methods; old Glances have none."""
-    document = api.patiently(lambda **options: api.find('/info/import')) or {}
+    document = api.patiently(functools.partial(api.find, '/info/import')) or {}
     methods = document.get('import-methods')
     value = methods.get('value') if isinstance(methods, dict) else None
     return list(map(str, value)) if isinstance(value, list) else []
@@ -88,7 +89,7 @@ def _methods(api: image_api.ImageApi) -> list[str]:
 
 def _stores(api: image_api.ImageApi) -> list[str]:
     """Return the IDs of the stores to choose from, if there are several."""
-    document = api.patiently(lambda **options: api.find('/info/stores')) or {}
+    document = api.patiently(functools.partial(api.find, '/info/stores')) or {}
     return [
         str(store.get('id'))
         for store in image_api.objects(document.get('stores'))

@@ -45,6 +45,8 @@ class TestEarly(testtools.TestCase):
             [],
             ['key', 1, 'slave', 'bake', 'copied', '', False, 'image', 0.0],
             ['key', 1, 'slave', 'copy', 'copied', '', False, 'image', 0.0, 1],
+            ['key', [], 'slave', 'copy', 'copied', '', False, 'image', 0.0],
+            ['key', 1, [], 'copy', 'copied', '', False, 'image', 0.0],
         ):
             self.assertRaises(ValueError, messages.Early.unpacked, values)
         self.assertRaises(TypeError, messages.Early.unpacked, None)

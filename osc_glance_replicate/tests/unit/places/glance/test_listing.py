@@ -13,6 +13,7 @@
 import itertools
 import logging
 import threading
+import time
 
 import fixtures
 
@@ -407,6 +408,34 @@ class TestOthersWait(fake_glance.GlanceTest):
 
     def test_silent_one_is_asked_twice(self):
         self.assertEqual(2, self.pages(True, self.hang))
+
+    def test_slow_one_is_not_taken_for_a_silent_one(self):
+        """It has passed its first 30 seconds with an answer."""
+        late = f'{image_api.__name__}._LATE_TIMEOUT'
+        self.useFixture(fixtures.MonkeyPatch(late, (60, 60)))
+        calls = []
+
+        def answer(request):
+            calls.append(request)
+            first = len(calls) == 1
+            time.sleep(0.15 if first else 0.25)
+            return Answer(504) if first else Answer(200, {'images': []})
+
+        fake = self.useFixture(fake_glance.FakeGlance(answer))
+        api = image_api.ImageApi('slave', fake.connection, others_wait=True)
+        self.assertEqual([], list(listing.images(api, {})))
+        self.assertEqual(2, len(calls))
+
+    def test_record_that_is_spun_out(self):
+        answer = Answer(
+            headers={'Transfer-Encoding': 'chunked'},
+            endless=b'1\r\n \r\n',
+            over=self.over,
+        )
+        fake = self.useFixture(fake_glance.FakeGlance(lambda request: answer))
+        api = image_api.ImageApi('slave', fake.connection, others_wait=True)
+        error = self.assertRaises(errors.PlaceError, api.find, '/info/stores')
+        self.assertIn('more than 0 s', str(error))
 
     def test_one_that_nobody_waits_for_is_asked_patiently(self):
         self.assertEqual(4, self.pages(False, self.hang))
