@@ -41,6 +41,9 @@ API_TIMEOUT = 60.0
 
 _APP = 'osc-glance-replicate'
 
+#: The path of an image that no Glance has; its database is asked for it.
+NOBODYS = f'/images/{uuid.UUID(int=0)}'
+
 #: How each cloud was logged in to, with the time that is left of that.
 _ADAPTERS: weakref.WeakKeyDictionary[
     openstack.connection.Connection, login_adapter.LoginAdapter
@@ -260,9 +263,9 @@ def greet(name: str, connection: openstack.connection.Connection) -> None:
 
 
 def _ask(connection: openstack.connection.Connection) -> None:
-    """Ask for an image that no Glance has; its database is asked for it."""
+    """Ask once, and for nothing that is there."""
     response = connection.image.get(
-        f'/images/{uuid.UUID(int=0)}',
+        NOBODYS,
         redirect=False,
         skip_cache=True,
         log=False,

@@ -62,7 +62,7 @@ class _Asked:
     )
 
 
-#: What is to be done with one image and is not known yet, by destination.
+#: What is to be done with one image, by destination.
 _Job = dict[str, _Asked]
 
 

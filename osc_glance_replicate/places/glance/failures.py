@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """What became of a request that has not got the answer it should."""
 
 import email.utils

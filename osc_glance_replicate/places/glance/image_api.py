@@ -17,7 +17,6 @@ import contextlib
 import logging
 import time
 from typing import Any, TypeVar
-import uuid
 
 from keystoneauth1 import exceptions as ksa_exceptions
 import openstack.connection
@@ -25,6 +24,7 @@ from openstack import exceptions as sdk_exceptions
 import requests
 
 from osc_glance_replicate.clouds import limits
+from osc_glance_replicate.clouds import login
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import bounded_json
 from osc_glance_replicate.model import image_record
@@ -40,10 +40,11 @@ CONNECT_TIMEOUT = 30
 #: Seconds that a peer may take until it sends or accepts anything.
 IDLE_TIMEOUT = 60
 
-#: Both of them: of most requests, and of those to a peer that was silent for
-#: that long already, or may well be.
+#: Both of them: of most requests, of those to a peer that was silent for that
+#: long already, or may well be, and of a greeting.
 _PATIENT = CONNECT_TIMEOUT, IDLE_TIMEOUT
 _HURRIED = 3, 3
+_GREETING = 5, 10
 
 #: Seconds that an answer that others wait for may take to arrive: at first,
 #: and once it is late.
@@ -53,8 +54,6 @@ _LATE_SECONDS = 30.0
 #: Seconds for a connection and for anything to come, of a peer that is late
 #: and was not silent: it may be slow, and well.
 _LATE_TIMEOUT = 3, 20
-
-_GREETING = 5, 10
 
 #: Bytes that are read of an answer that is an error.
 _MAX_ERROR_BODY = 16 * 1024
@@ -67,9 +66,6 @@ _MAX_PARTS = 2_000_000
 _END = 64 * 1024
 
 _Result = TypeVar('_Result')
-
-#: The path of an image that no Glance has; its database is asked for it.
-NOBODYS = f'/images/{uuid.UUID(int=0)}'
 
 
 class ImageApi:
@@ -264,7 +260,7 @@ class ImageApi:
         :raises PlaceError: it gives no usable answer
         """
         try:
-            self.request('GET', NOBODYS, timeout=_GREETING)
+            self.request('GET', login.NOBODYS, timeout=_GREETING)
         except errors.PlaceError as exc:
             if exc.unanswered:
                 raise
