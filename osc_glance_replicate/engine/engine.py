@@ -54,8 +54,6 @@ class Engine:
     :param destinations: where they go; none, to look at the source alone
     :param planner: decides what is to be done
     :param request: how the plan is carried out
-    :param read_through: read all of an image's data before anything is made
-        of it
     :param assemble: returns the crew that moves data; threads of this
         process unless it is given, which do all else
     :ivar source: name of the source
@@ -72,7 +70,6 @@ class Engine:
         destinations: fleet.Fleet,
         planner: decisions.Planner,
         request: options.Request,
-        read_through: bool = False,
         assemble: Callable[[], crew.Crew] | None = None,
     ) -> None:
         self._source = source
@@ -91,7 +88,6 @@ class Engine:
             request.checks,
             bandwidth.Bandwidth(request.run.bandwidth),
             image_reading.fair_block(readings),
-            read_through,
         )
 
     def actions(self) -> Iterator[plan.Action]:

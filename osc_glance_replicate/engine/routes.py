@@ -257,7 +257,6 @@ def from_dump(
         fleet.of([fleet.Ready(destination, there)]),
         _planner(request, selection, {name: there}),
         request,
-        read_through=True,
     )
 
 

@@ -12,7 +12,7 @@
 
 """One action carried out, in as many tries as it takes."""
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 import contextlib
 import functools
 import logging
@@ -23,6 +23,7 @@ from osc_glance_replicate.execution import events
 from osc_glance_replicate.execution import outages
 from osc_glance_replicate.execution import planned
 from osc_glance_replicate.execution import updating
+from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.model import proof
@@ -31,6 +32,7 @@ from osc_glance_replicate.planning import decisions
 from osc_glance_replicate import retry
 from osc_glance_replicate.transfer import fan_out
 from osc_glance_replicate.transfer import image_reading
+from osc_glance_replicate.transfer import proving
 from osc_glance_replicate.transfer import upload_body
 
 LOG = logging.getLogger(__name__)
@@ -73,6 +75,8 @@ class Task:
         # The data may be there, so that it is looked at before it is sent
         # again.
         self._sent = False
+        #: Hashes of what was sent, by algorithm.
+        self._digests: Mapping[str, str] = {}
 
     def carry_out(self) -> outcomes.Outcome:
         """Do what is to be done, and raise nothing, whatever happens."""
@@ -245,6 +249,8 @@ class Task:
                     f'{exc.problem}; what an earlier run had left of it was '
                     'removed: try again',
                 ) from exc
+            finally:
+                self._digests = body.digests
         self._sent = True
 
     def _judge_again(self) -> None:
@@ -273,9 +279,9 @@ class Task:
         return self._reading.open(
             self._action.image,
             self._destination.inspects,
+            self._destination.to_hash(self._action.image),
             part,
             kept,
-            functools.partial(self._listener.checked, self._action),
         )
 
     def _finish(self) -> outcomes.Outcome:
@@ -294,15 +300,40 @@ class Task:
                 f'{image.id} is {status} after it was sent',
             )
         same, evidence = proof.same_data(image, replica)
+        reason = ''
+        if same and evidence == proof.SIZE and image.size:
+            same, evidence = self._has_arrived(replica)
+            reason = _unproven(image, evidence)
         if not same:
             return self._quarantine(evidence)
         self._planned.narrow()
         destination.publish(self._action, replica)
-        return outcomes.Outcome(
-            self._action,
-            outcomes.Result.COPIED,
-            'size only' if evidence == 'size' and image.size else '',
-        )
+        return outcomes.Outcome(self._action, outcomes.Result.COPIED, reason)
+
+    def _has_arrived(self, replica: image_record.Image) -> tuple[bool, str]:
+        """Return whether a replica has what was sent, and by what.
+
+        Nothing that the source has recorded tells.
+        """
+        image, theirs = self._action.image, replica.digests
+        sent = self._digests
+        algorithm = proof.common(sent, theirs)
+        if not algorithm and self._destination.to_hash(image):
+            # An earlier run has staged it, or the destination hashes by
+            # another algorithm than before.
+            if not (algorithm := proof.to_read_for(replica)):
+                return True, proof.SIZE
+            sent = {
+                algorithm: proving.digest(
+                    self._reading,
+                    image,
+                    algorithm,
+                    functools.partial(self._listener.checked, self._action),
+                )
+            }
+        if not algorithm:
+            return True, proof.SIZE
+        return sent[algorithm] == theirs[algorithm], algorithm
 
     def _quarantine(self, evidence: str) -> outcomes.Outcome:
         """Keep wrong bytes from being used.
@@ -312,6 +343,9 @@ class Task:
         image, destination = self._action.image, self._destination
         imports = destination.imports
         how = 'was imported with other data' if imports else 'arrived damaged'
+        if evidence in image.digests and evidence not in self._digests:
+            # What has passed was not held against it.
+            how += ', or its record was made with a wrong hash'
         damage = f'{image.id} {how}: {evidence} differs'
         try:
             destination.quarantine(image)
@@ -329,3 +363,15 @@ class Task:
             outcomes.Result.CONFLICT if imports else outcomes.Result.FAILED,
             f'{destination.name}: {damage}; it was left {end}',
         )
+
+
+def _unproven(image: image_record.Image, evidence: str) -> str:
+    """Return what is told of data that no hash of the source's proves.
+
+    :param evidence: what tells that it is what was sent
+    """
+    if evidence == proof.SIZE:
+        return 'size only'
+    if image.digests:
+        return ''
+    return 'the source recorded no hash'

@@ -116,9 +116,18 @@ class ThreadCrew:
         self, action: plan.Action, others: Collection[str]
     ) -> fan_out.FanOut:
         to = [action.to, *others]
-        inspect = any(self._destinations[name].inspects for name in to)
+        places_there = [self._destinations[name] for name in to]
+        inspect = any(place.inspects for place in places_there)
+        # Each is told by its own hash; the same one is computed once.
+        to_hash = dict.fromkeys(
+            algorithm
+            for place in places_there
+            for algorithm in place.to_hash(action.image)
+        )
         return fan_out.FanOut(
-            functools.partial(self._reading.open, action.image, inspect),
+            functools.partial(
+                self._reading.open, action.image, inspect, to_hash
+            ),
             to,
             self._buffer,
             self._reading.stop,

@@ -12,6 +12,8 @@
 
 """What tells that two records are of the same bytes, and how well."""
 
+from collections.abc import Mapping
+
 from osc_glance_replicate.model import image_record
 
 #: Hashes for which nobody can make other data of the same hash.
@@ -44,11 +46,18 @@ def same_data(
     """
     if None not in (one.size, other.size) and one.size != other.size:
         return False, SIZE
-    mine, theirs = one.digests, other.digests
-    for algorithm, value in mine.items():
-        if algorithm in theirs:
-            return value == theirs[algorithm], algorithm
-    return one.size == other.size, SIZE
+    algorithm = common(one.digests, other.digests)
+    if not algorithm:
+        return one.size == other.size, SIZE
+    return one.digests[algorithm] == other.digests[algorithm], algorithm
+
+
+def common(one: Mapping[str, str], other: Mapping[str, str]) -> str:
+    """Return the strongest algorithm of which both have a hash, or ''.
+
+    :param one: hashes by algorithm, strongest first
+    """
+    return next((algorithm for algorithm in one if algorithm in other), '')
 
 
 def is_strong(evidence: str) -> bool:

@@ -12,7 +12,7 @@
 
 """What images are read from and written to: a cloud, or a directory."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 import contextlib
 from typing import Protocol
 
@@ -45,18 +45,18 @@ class Data(Protocol):
         :returns: None where no descriptor shows it
         """
 
-    def rewind(self) -> None:
-        """Start again.
-
-        :raises io.UnsupportedOperation: the data cannot be read twice
-        """
-
     def interrupt(self) -> None:
         """End a read that waits in another thread soon, if possible."""
 
 
 class Body(clouds.Upload, Protocol):
-    """An image's bytes, to be sent once; its length is known beforehand."""
+    """An image's bytes, to be sent once; its length is known beforehand.
+
+    :ivar digests: their hashes, by algorithm; none before their end
+    """
+
+    @property
+    def digests(self) -> Mapping[str, str]: ...
 
     def __len__(self) -> int: ...
 
@@ -159,6 +159,16 @@ class Destination(Place, Protocol):
             is kept
         """
         return contextlib.nullcontext((None, 0))
+
+    def to_hash(self, image: image_record.Image) -> Collection[str]:
+        """Return by which hashes it can be told whether data has arrived.
+
+        One of them is enough.
+
+        :returns: algorithms; none where the recorded hashes tell, or nothing
+            does
+        """
+        return ()
 
     def stage(self, action: plan.Action) -> None:
         """Create a private record without data, or complete one.

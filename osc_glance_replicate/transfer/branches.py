@@ -13,7 +13,7 @@
 """What one of several destinations gets of a reading that they share."""
 
 import collections
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 import concurrent.futures
 import threading
 
@@ -35,6 +35,7 @@ class Branch:
     :param its_pace: how fast the destination takes blocks
     :param moved: called whenever it has taken a block, or wants no more
     :ivar size: number of bytes that are held
+    :ivar digests: the data's hashes, by algorithm; none before its end
     :ivar error: raised where data is waited for
     :ivar is_taken: whether the destination has come for it
     """
@@ -50,6 +51,7 @@ class Branch:
     ) -> None:
         self.to = to
         self.size = 0
+        self.digests: Mapping[str, str] = {}
         self.error: Exception | None = None
         self.is_taken = False
         self._left = False

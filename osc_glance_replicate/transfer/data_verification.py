@@ -12,6 +12,7 @@
 
 """An image's data held against its record while it passes."""
 
+from collections.abc import Collection, Mapping
 import concurrent.futures
 import hashlib
 
@@ -19,14 +20,20 @@ from osc_glance_replicate import background
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
 
+#: Bytes that are hashed at once: they come in one block, so that nothing goes
+#: on meanwhile.
+_SHORT = 1024 * 1024
+
 
 class Verification:
     """The data of one image, counted, hashed and inspected once.
 
     :param image: its record
     :param place: name of the source, for errors
-    :param checksum: whether to hash it
+    :param checksum: whether to hold it against the recorded hash
     :param inspect: whether to look at its format
+    :param to_hash: algorithms that it is hashed with besides
+    :ivar digests: its hashes, by algorithm, as soon as all of it has passed
     """
 
     def __init__(
@@ -35,12 +42,19 @@ class Verification:
         place: str,
         checksum: bool,
         inspect: bool = False,
+        to_hash: Collection[str] = (),
     ) -> None:
         self.place = place
+        self.digests: Mapping[str, str] = {}
         self._image = image
         self._size = image.size or 0
         self._count = 0
-        self._digest = Digest(image if checksum else None)
+        self._recorded = image.recorded_hash if checksum else None
+        recorded = [self._recorded[0]] if self._recorded else []
+        self._hashes = [
+            Digest(algorithm, self._size)
+            for algorithm in dict.fromkeys([*recorded, *to_hash])
+        ]
         self._inspection = None
         if inspect:
             # oslo.utils takes its time to import, and only uploads need it.
@@ -59,7 +73,8 @@ class Verification:
                 self.place,
                 f'sent more than the {self._size} bytes of {self._image.id}',
             )
-        self._digest.update(block)
+        for each in self._hashes:
+            each.update(block)
         if self._inspection:
             self._check_format(self._inspection.feed(block))
 
@@ -77,11 +92,8 @@ class Verification:
             )
         if self._inspection:
             self._check_format(self._inspection.finish())
-        if problem := self._digest.problem():
-            raise errors.DataError(
-                self.place,
-                f'the data of {self._image.id} is damaged: {problem}',
-            )
+        self.digests = {each.algorithm: each.value() for each in self._hashes}
+        self._check_hash()
 
     def _check_format(self, problem: str) -> None:
         if problem:
@@ -92,30 +104,45 @@ class Verification:
                 '--no-format-check for a destination that takes anything',
             )
 
+    def _check_hash(self) -> None:
+        if not self._recorded:
+            return
+        algorithm, expected = self._recorded
+        found = self.digests[algorithm]
+        if found != expected:
+            raise errors.DataError(
+                self.place,
+                f'the data of {self._image.id} is damaged, or its record was '
+                f'made with a wrong hash: its {algorithm} is {found:.16}…, '
+                f'{expected:.16}… is recorded',
+            )
+
     def close(self) -> None:
-        """End the thread that hashes."""
-        self._digest.close()
+        """End the threads that hash."""
+        for each in self._hashes:
+            each.close()
 
 
 class Digest:
-    """The strongest recorded hash of an image, computed in its own thread.
+    """A hash of data, computed in its own thread.
 
     hashlib releases the GIL, so hashing and moving bytes go on at the same
     time.
 
-    :param image: whose data is hashed; None to hash nothing
+    :param algorithm: of the hash
+    :param size: number of bytes that are to come
     """
 
-    def __init__(self, image: image_record.Image | None) -> None:
-        hashed = image.recorded_hash if image else None
-        self._algorithm, self._expected = hashed or ('', '')
-        if self._algorithm:
-            self._hash = hashlib.new(self._algorithm, usedforsecurity=False)
+    def __init__(self, algorithm: str, size: int) -> None:
+        self.algorithm = algorithm
+        self._hash = hashlib.new(algorithm, usedforsecurity=False)
+        self._is_short = size <= _SHORT
         self._pending: concurrent.futures.Future[None] | None = None
 
     def update(self, block: bytes) -> None:
         """Hash a block; wait until the one before it is done."""
-        if not self._algorithm:
+        if self._is_short:
+            self._hash.update(block)
             return
         if self._pending:
             self._pending.result()
@@ -123,19 +150,11 @@ class Digest:
             self._executor = background.Executor()
         self._pending = self._executor.submit(self._hash.update, block)
 
-    def problem(self) -> str:
-        """Return how the hash of all blocks differs from the recorded one."""
-        if not self._algorithm:
-            return ''
+    def value(self) -> str:
+        """Return the hash of all blocks, in hexadecimal."""
         if self._pending:
             self._pending.result()
-        actual = self._hash.hexdigest()
-        if actual == self._expected:
-            return ''
-        return (
-            f'its {self._algorithm} is {actual:.16}…, '
-            f'{self._expected:.16}… is recorded'
-        )
+        return self._hash.hexdigest()
 
     def close(self) -> None:
         """End the thread."""

@@ -12,7 +12,7 @@
 
 """One reading of an image's data for several destinations."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 import concurrent.futures
 import threading
 
@@ -130,7 +130,7 @@ class FanOut:
         while block != b'' and self._is_wanted():
             block = data.read(shared_buffer.STOP_CHECK_INTERVAL)
             if block is not None:
-                self._put(block)
+                self._put(block, data.digests)
 
     def _drop_the_rest(self) -> None:
         """Keep nothing for others where it was not read to its end.
@@ -156,11 +156,15 @@ class FanOut:
     def _goes_on(self) -> bool:
         return bool(self._taking()) and not self._stop.is_set()
 
-    def _put(self, block: bytes) -> None:
-        """Pass a block on, once there is room for it."""
+    def _put(self, block: bytes, digests: Mapping[str, str]) -> None:
+        """Pass a block on, once there is room for it.
+
+        :param digests: with the last one, the hashes of all
+        """
         with self._changed:
             self._buffer.make_room(len(block), self._goes_on)
             for each in self._served():
+                each.digests = digests
                 each.put(block)
             self._is_whole = not block
             self._moved()

@@ -12,9 +12,8 @@
 
 """How the data of images is read in a run."""
 
-from collections.abc import Callable
+from collections.abc import Collection
 import dataclasses
-import functools
 import threading
 
 from osc_glance_replicate.model import image_record
@@ -46,8 +45,6 @@ class Reading:
     :param checks: what it is held against
     :param limit: of the bytes per second that are read
     :param block: number of bytes to read at a time
-    :param read_through: whether to read all of it before anything is made of
-        it; the source must be able to give it again
     :ivar stop: to be set when the run is to end
     """
 
@@ -58,45 +55,41 @@ class Reading:
         default_factory=bandwidth.Bandwidth
     )
     block: int = MAX_BLOCK
-    read_through: bool = False
     stop: threading.Event = dataclasses.field(default_factory=threading.Event)
 
     def open(
         self,
         image: image_record.Image,
         inspect: bool,
+        to_hash: Collection[str] = (),
         kept: places.Data | None = None,
         start: int = 0,
-        tell: Callable[[int], None] = lambda count: None,
     ) -> verified_reader.VerifiedReader:
         """Get ready to read an image's data.
 
         :param inspect: whether the destination takes nothing but what is of
             the format that the record says
+        :param to_hash: algorithms that it is hashed with, besides that of
+            the recorded hash
         :param kept: what an interrupted run has left of the data
         :param start: number of bytes that are kept
-        :param tell: told how far it is where all is read through first
         """
         source = source_data.SourceData(self.source, image)
         part = (kept, start) if kept else None
         data = resuming_reader.ResumingReader(
-            source, self.retries, self.limit, part, self.read_through
+            source, self.retries, self.limit, part
         )
-        verify = functools.partial(
-            data_verification.Verification,
+        verification = data_verification.Verification(
             image,
             self.source.name,
+            # Nobody knows who has written what was kept.
+            checksum=self.checks.checksum or start > 0,
             inspect=inspect and self.checks.formats,
+            to_hash=to_hash,
         )
-        # Nobody knows who has written what was kept.
-        checksum = self.checks.checksum or start > 0
-        first = verify(checksum=checksum or self.read_through)
-        again = verify(checksum=checksum) if self.read_through else None
         # Last, since it has a thread, which whoever opens has to end.
         ahead = read_ahead.ReadAhead(data, self.block)
-        return verified_reader.VerifiedReader(
-            ahead, first, self.stop, again, tell
-        )
+        return verified_reader.VerifiedReader(ahead, verification, self.stop)
 
 
 def fair_block(readings: int) -> int:

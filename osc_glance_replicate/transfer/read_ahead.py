@@ -89,21 +89,6 @@ class ReadAhead:
     def _read(self) -> bytes:
         return self._opened.read(self._most)
 
-    def _rewind(self) -> bytes:
-        self._opened.rewind()
-        return b''
-
-    def rewind(self) -> None:
-        """Start again, after the end.
-
-        :raises io.UnsupportedOperation: it cannot be given twice
-        """
-        if self._ordered:
-            # An empty block, beyond the end.
-            self._take()
-        self._order(self._rewind)
-        self._take()
-
     def nudge(self) -> None:
         """Break off what is being read, so that it is tried again."""
         self._opened.nudge()

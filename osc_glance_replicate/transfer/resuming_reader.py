@@ -26,8 +26,6 @@ LOG = logging.getLogger(__name__)
 #: Bytes after which the tries to open a source are counted anew.
 _MIN_PROGRESS = 1024 * 1024
 
-_UNLIMITED = bandwidth.Bandwidth()
-
 
 class ResumingReader:
     """All data of an image: what is kept of it, and then the source's.
@@ -40,7 +38,6 @@ class ResumingReader:
     :param limit: of the bytes per second that are read
     :param kept: what an interrupted run has left of the data, and the number
         of its bytes
-    :param read_through: it is read without a limit until it is rewound
     """
 
     def __init__(
@@ -49,13 +46,11 @@ class ResumingReader:
         retries: int,
         limit: bandwidth.Bandwidth,
         kept: tuple[places.Data, int] | None = None,
-        read_through: bool = False,
     ) -> None:
         self._source = source
         self._retries = retry.Retries(retries)
         self._limit = limit
         self._kept = kept
-        self._read_through = read_through
         self._position = 0
         #: Where the tries were counted anew.
         self._trusted = 0
@@ -139,8 +134,7 @@ class ResumingReader:
             if self._position >= self._source.size > 0:
                 return b''
             self._stream = self._source.open(self._position)
-        limit = _UNLIMITED if self._read_through else self._limit
-        return self._stream.read(most, limit)
+        return self._stream.read(most, self._limit)
 
     def _recover(self, trouble: errors.TransientError) -> None:
         """Wait, so that the data can be opened again.
@@ -160,16 +154,6 @@ class ResumingReader:
         self._retries = self._retries.after(trouble)
         LOG.debug('%s: going on at byte %s', trouble, self._position)
         self._interrupted.wait(self._retries.delay)
-
-    def rewind(self) -> None:
-        """Start again.
-
-        :raises io.UnsupportedOperation: it cannot be given twice
-        """
-        if self._stream:
-            self._stream.data.rewind()
-        self._position = 0
-        self._read_through = False
 
     def nudge(self) -> None:
         """Break off a read that waits in another thread; go on then."""

@@ -13,7 +13,7 @@
 """What is sent of one image: the last of it not before all is right."""
 
 import collections
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 import time
 from typing import Protocol
 
@@ -37,7 +37,13 @@ _FEED_AFTER = 1.0
 
 
 class Blocks(Protocol):
-    """An image's bytes, checked."""
+    """An image's bytes, checked.
+
+    :ivar digests: their hashes, by algorithm; none before their end
+    """
+
+    @property
+    def digests(self) -> Mapping[str, str]: ...
 
     def look_ahead(self) -> None:
         """Wait for the first ones, as VerifiedReader does."""
@@ -78,6 +84,11 @@ class UploadBody:
 
     def __len__(self) -> int:
         return self._size
+
+    @property
+    def digests(self) -> Mapping[str, str]:
+        """What was given out, hashed, by algorithm; none before its end."""
+        return self._blocks.digests
 
     def __iter__(self) -> Iterator[bytes | memoryview]:
         if self._was_sent:

@@ -13,7 +13,7 @@
 """The bytes of one image, held against its record while they come."""
 
 import collections
-from collections.abc import Callable
+from collections.abc import Mapping
 import threading
 import time
 
@@ -38,9 +38,6 @@ class VerifiedReader:
     :param data: the data
     :param verification: holds it against its record
     :param stop: set when the run is to end
-    :param again: the same for a second reading, before which all of it is
-        read through once; None to read it only once
-    :param tell: told how many bytes more have been read through
     """
 
     def __init__(
@@ -48,17 +45,18 @@ class VerifiedReader:
         data: read_ahead.ReadAhead,
         verification: data_verification.Verification,
         stop: threading.Event,
-        again: data_verification.Verification | None = None,
-        tell: Callable[[int], None] = lambda count: None,
     ) -> None:
         self._data = data
         self._verification = verification
         self._stop = stop
-        self._again = again
-        self._tell = tell
         self._ahead: collections.deque[bytes] = collections.deque()
         self._ended = False
         self._arrived = time.monotonic()
+
+    @property
+    def digests(self) -> Mapping[str, str]:
+        """The data's hashes, by algorithm; none before its end."""
+        return self._verification.digests
 
     def read(self, seconds: float) -> bytes | None:
         """Return the next block.
@@ -95,30 +93,15 @@ class VerifiedReader:
     def look_ahead(self) -> None:
         """Read as much as tells that there is data, and most formats.
 
-        What is no longer than that is known to be right then. So is the
-        rest, where all of it is read through first.
+        What is no longer than that is known to be right then.
 
         :raises PlaceError: nothing needs to be made ready for this
         """
-        if self._again:
-            self._read_through(self._again)
         count = 0
         while count < _HEAD and not self._ended:
             if block := self._read(_STOP_CHECK_INTERVAL):
                 self._ahead.append(block)
                 count += len(block)
-
-    def _read_through(self, again: data_verification.Verification) -> None:
-        """Verify all that there is, and be ready to read it again."""
-        while not self._ended:
-            if block := self._read(_STOP_CHECK_INTERVAL):
-                self._tell(len(block))
-        self._data.rewind()
-        # What is sent may be other data than what was read: it is held
-        # against the record like any.
-        self._verification.close()
-        self._verification = again
-        self._ended = False
 
     def __enter__(self) -> 'VerifiedReader':
         return self

@@ -19,7 +19,6 @@ import os
 import re
 import threading
 
-from osc_glance_replicate.model import image_record
 from osc_glance_replicate.places.dump import folder
 
 #: Bytes that such a file may have, enough for a million images.
@@ -43,6 +42,10 @@ FILES = {
 }
 
 
+#: By which data is hashed that had no hash where it came from.
+ALGORITHM = 'sha512'
+
+
 class Checksums:
     """The recorded hash of each file, by algorithm.
 
@@ -55,29 +58,48 @@ class Checksums:
     def __init__(self, files: folder.Folder) -> None:
         self._folder = files
         self._sums: dict[str, dict[str, str]] = {}
+        #: Files to which lines may be added.
+        self._mended: set[str] = set()
         self._lock = threading.Lock()
 
-    def add(self, image: image_record.Image, name: str) -> None:
-        """Add the strongest hash of an image, if it has one.
+    def add(self, digests: Mapping[str, str], name: str) -> None:
+        """Add the strongest of some hashes, if there is one.
 
-        :param name: of the file that holds the image's data
+        :param digests: of the data, by algorithm, the strongest first
+        :param name: of the file that holds it
         :raises OSError: the hash cannot be written
         """
-        for algorithm, digest in image.digests.items():
+        for algorithm, digest in digests.items():
             if algorithm in FILES and _is_digest(algorithm, digest):
                 with self._lock:
                     self._note(FILES[algorithm], name, digest)
                 return
 
+    def computed(self, name: str) -> str:
+        """Return the hash of data that had none where it came from, or ''.
+
+        :param name: of the file that holds it
+        :raises OSError: the hashes cannot be read
+        """
+        file = FILES[ALGORITHM]
+        with self._lock:
+            if file not in self._sums:
+                self._sums[file], _ = self._parse(file)
+            digest = self._sums[file].get(name, '')
+        return digest if _is_digest(ALGORITHM, digest) else ''
+
     def _note(self, file: str, name: str, digest: str) -> None:
         # If this fails, the file is read and mended before the next line.
-        sums = self._sums.pop(file, None) or self._load(file)
+        sums = self._sums.pop(file, None)
+        if sums is None or file not in self._mended:
+            sums = self._mend(file)
         if sums.get(name) != digest:
             is_new = name not in sums
             sums[name] = digest
             if not (is_new and self._append(file, _line(name, digest))):
                 self._write(file, sums)
         self._sums[file] = sums
+        self._mended.add(file)
 
     def _append(self, file: str, line: bytes) -> bool:
         """Add a line, unless that would change what is not this user's own."""
@@ -88,22 +110,32 @@ class Checksums:
             folder.write(fd, line)
         return True
 
-    def _load(self, file: str) -> dict[str, str]:
-        """Read a file, without lines that are torn or of no file any more."""
-        if not (status := self._folder.status(file)):
-            return {}
-        there = set(self._folder.names())
-        sums = {}
+    def _mend(self, file: str) -> dict[str, str]:
+        """Read a file that is to be added to, and leave out what is wrong."""
+        self._mended.discard(file)
+        sums, length = self._parse(file)
+        kept = sum(len(_line(*entry)) for entry in sums.items())
+        status = self._folder.status(file)
+        if status and (kept < length or not self._folder.is_own(status)):
+            self._write(file, sums)
+        return sums
+
+    def _parse(self, file: str) -> tuple[dict[str, str], int]:
+        """Read a file, without lines that are torn or of no file any more.
+
+        :returns: the hashes by name, and the length of the file
+        """
+        sums: dict[str, str] = {}
         length = 0
+        if not self._folder.status(file):
+            return sums, length
+        there = set(self._folder.names())
         for block in self._blocks(file):
             length += len(block)
             for match in _LINE.finditer(block):
                 if (name := match[2].decode()) in there:
                     sums[name] = match[1].decode()
-        kept = sum(len(_line(*entry)) for entry in sums.items())
-        if kept < length or not self._folder.is_own(status):
-            self._write(file, sums)
-        return sums
+        return sums, length
 
     def _blocks(self, file: str) -> Iterator[bytes]:
         """Yield the content of a file, cut where lines end.

@@ -12,7 +12,7 @@
 
 """A dump directory, as a destination that no interruption can spoil."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 import contextlib
 import dataclasses
 import fcntl
@@ -47,7 +47,6 @@ class Destination(source.Source, places.Destination):
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
-        self._checksums: checksums.Checksums | None = None
         #: Released when the process ends, however it does.
         self._lock = contextlib.ExitStack()
         #: Descriptors of the part files in use, by the IDs of their images.
@@ -79,6 +78,10 @@ class Destination(source.Source, places.Destination):
                 ) from exc
         self._checksums = checksums.Checksums(self._folder)
 
+    def to_hash(self, image: image_record.Image) -> Collection[str]:
+        """Return by what data is hashed that has no hash at its source."""
+        return () if image.recorded_hash else (checksums.ALGORITHM,)
+
     def require_room(self, actions: Iterable[plan.Action]) -> None:
         """Check that the disk has room for what is to be copied.
 
@@ -103,7 +106,7 @@ class Destination(source.Source, places.Destination):
         for action in actions:
             if action.verb in (plan.Verb.UNCHANGED, plan.Verb.UPDATE):
                 # Older versions did not note it.
-                self._note_checksum(action.image)
+                self._note_checksum(action.image, action.image.digests)
             if action.verb is plan.Verb.UNCHANGED:
                 self._forget_members(action.image)
 
@@ -201,12 +204,12 @@ class Destination(source.Source, places.Destination):
             raise
         with self._named_in_errors(layout.data_name(image)):
             self._folder.rename(name, layout.data_name(image), fd)
-        self._note_checksum(image)
+        self._note_checksum(image, {**image.digests, **body.digests})
         self._write_record(image)
 
     def update(self, action: plan.Action) -> None:
         """Replace the record with the source's."""
-        self._note_checksum(action.image)
+        self._note_checksum(action.image, action.image.digests)
         self._write_record(action.image)
 
     def quarantine(self, image: image_record.Image) -> None:
@@ -214,10 +217,11 @@ class Destination(source.Source, places.Destination):
         with self._named_in_errors(image.id):
             self._folder.remove(image.id)
 
-    def _note_checksum(self, image: image_record.Image) -> None:
-        if self._checksums:
-            with self._named_in_errors('the checksums'):
-                self._checksums.add(image, layout.data_name(image))
+    def _note_checksum(
+        self, image: image_record.Image, digests: Mapping[str, str]
+    ) -> None:
+        with self._named_in_errors('the checksums'):
+            self._checksums.add(digests, layout.data_name(image))
 
     def _write_record(self, image: image_record.Image) -> None:
         with self._named_in_errors(image.id):

@@ -31,7 +31,6 @@ class Reader:
     def __init__(self, place: str, fd: int, start: int, end: int) -> None:
         self._place = place
         self._fd = fd
-        self._start = start
         self._position = start
         self._end = end
         self._before = _fingerprint(fd)
@@ -51,10 +50,6 @@ class Reader:
         if not data and _fingerprint(self._fd) != self._before:
             raise errors.DataError(self._place, 'changed while it was read')
         return data
-
-    def rewind(self) -> None:
-        """Start again; a change since the first time still counts."""
-        self._position = self._start
 
     def fileno(self) -> None:
         """Return nothing: to poll, a file on a disk is always ready."""

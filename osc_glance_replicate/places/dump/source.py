@@ -25,6 +25,7 @@ from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import ownership
 from osc_glance_replicate import places
+from osc_glance_replicate.places.dump import checksums
 from osc_glance_replicate.places.dump import folder
 from osc_glance_replicate.places.dump import layout
 from osc_glance_replicate.places.dump import members
@@ -56,6 +57,7 @@ class Source:
         self.name = path
         with self._named_in_errors():
             self._folder = self._open(path)
+        self._checksums = checksums.Checksums(self._folder)
 
     def _open(self, path: str) -> folder.Folder:
         return folder.Folder(path)
@@ -107,7 +109,26 @@ class Source:
             flaw = f'its file cannot be read: {exc.strerror}'
             return image_record.Image({'id': image_id}, flaw)
         image = records.parse(content, image_id)
+        if not image.defect and not image.recorded_hash:
+            image = self._with_computed(image)
         return image if image.defect else self._check_data(image)
+
+    def _with_computed(self, image: image_record.Image) -> image_record.Image:
+        """Return an image with the hash that it got when it was dumped."""
+        name = layout.data_name(image)
+        try:
+            value = self._checksums.computed(name)
+        except OSError as exc:
+            return dataclasses.replace(
+                image, flaw=f'its hash cannot be read: {exc.strerror}'
+            )
+        if not value:
+            return image
+        computed = {
+            'os_hash_algo': checksums.ALGORITHM,
+            'os_hash_value': value,
+        }
+        return dataclasses.replace(image, record={**image.record, **computed})
 
     def _check_data(self, image: image_record.Image) -> image_record.Image:
         """Flaw an image whose data is not as long as its record says.

@@ -12,10 +12,12 @@
 
 """A cloud's Glance, as a destination."""
 
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
+from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import options
 from osc_glance_replicate.model import ownership
 from osc_glance_replicate.model import plan
@@ -51,6 +53,8 @@ class Destination(source.Source, places.Destination):
         self.imports = delivery.imports
         downloads = delivery.method is options.Method.DOWNLOAD
         self.fetch = self._import if downloads else None
+        #: Of the newest image that is hashed: created_at, algorithm.
+        self._hashed = '', ''
         #: IDs of the replicas whose data an interrupted run has staged.
         self._staged: set[str] = set()
 
@@ -58,6 +62,41 @@ class Destination(source.Source, places.Destination):
     def answered_at(self) -> float:  # type: ignore[override]
         """When it last gave a usable answer, as of time.monotonic."""
         return self._api.answered_at
+
+    def images(
+        self, selection: image_selection.Selection | None = None
+    ) -> Iterator[image_record.Image]:
+        """Yield all images, as a source does."""
+        return map(self._noted, super().images(selection))
+
+    def find(self, image_id: str) -> image_record.Image | None:
+        """Return the image with this ID, or None where it cannot be seen."""
+        found = super().find(image_id)
+        return found and self._noted(found)
+
+    def _noted(self, image: image_record.Image) -> image_record.Image:
+        """Note by what this Glance hashes: its newest image tells."""
+        if not image.defect and image.status == 'active':
+            if recorded := image.recorded_hash:
+                made = str(image.record.get('created_at'))
+                self._hashed = max(self._hashed, (made, recorded[0]))
+        return image
+
+    def to_hash(self, image: image_record.Image) -> Collection[str]:
+        """Return by which hashes it can be told whether data has arrived.
+
+        Whatever a Glance hashes by, it computes the md5, too
+        (see fact-hashes).
+        """
+        _, algorithm = self._hashed
+        own = [algorithm] if algorithm else ['sha512', 'md5']
+        if (
+            self.fetch
+            or not image.size
+            or {*own, 'md5'} & image.digests.keys()
+        ):
+            return ()
+        return own
 
     def stage(self, action: plan.Action) -> None:
         """Create a private record without data, or complete one.

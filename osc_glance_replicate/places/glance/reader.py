@@ -14,7 +14,6 @@
 
 from collections.abc import Callable, Iterator
 import contextlib
-import io
 import time
 
 import requests
@@ -48,9 +47,6 @@ class Reader:
         encrypted = response.url.startswith('https:')
         self._plain = not (encrypted or response.raw.chunked)
         self._gathers = False
-
-    def rewind(self) -> None:
-        raise io.UnsupportedOperation
 
     def fileno(self) -> int | None:
         return self._raw.fileno() if self._plain else None

@@ -13,6 +13,7 @@
 """Both ends of a copy, whose troubles are made to order."""
 
 import contextlib
+import hashlib
 
 from osc_glance_replicate.tests.doubles import samples
 
@@ -27,6 +28,10 @@ class Place:
     imports = False
     fetch = None
     answered_at = 0.0
+    #: By which data is hashed that has no hash at its source, and by which
+    #: what has arrived is hashed.
+    hashed_by = 'sha512', 'md5'
+    hashes_by = 'sha512', 'md5'
     #: How many bytes are read at a time.
     piece = 3
 
@@ -57,13 +62,26 @@ class Place:
             (samples.Data(self.part), len(self.part))
         )
 
+    def to_hash(self, image):
+        return () if image.digests else self.hashed_by
+
     def stage(self, action):
         self._call('stage')
 
     def write(self, image, body):
         written = b''.join(body)
-        self.images[image.id] = samples.image(data=written)
+        self.images[image.id] = self.hashed(written)
         self._call('write')
+
+    def hashed(self, data):
+        """Return the record of data as this place hashes it."""
+        strong, weak = self.hashes_by
+        return samples.image(
+            data=data,
+            os_hash_algo=strong,
+            os_hash_value=strong and hashlib.new(strong, data).hexdigest(),
+            checksum=weak and hashlib.new(weak, data).hexdigest(),
+        )
 
     def importer(self, image):
         return None

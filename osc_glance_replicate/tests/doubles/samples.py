@@ -53,9 +53,6 @@ class Data:
     def fileno(self) -> None:
         pass
 
-    def rewind(self) -> None:
-        self._file.seek(0)
-
     def interrupt(self) -> None:
         pass
 

@@ -84,7 +84,6 @@ class TestBetween(Clouds, testtools.TestCase):
         route = self.between(options.Request(to=to))
         self.assertEqual('master', route.source)
         self.assertEqual([each.name for each in to], route.to)
-        self.assertFalse(route.reading.read_through)
         for each in to:
             self.assert_rules(route, each)
 
@@ -181,7 +180,6 @@ class TestFromDump(Clouds, dumps.DirectoryTest):
         route = routes.from_dump(self.own, options.Request(to=[to]), self.path)
         self.addCleanup(os.close, route._source._folder._fd)
         self.assertEqual((self.path, ['master']), (route.source, route.to))
-        self.assertTrue(route.reading.read_through)
         self.assert_rules(route, dataclasses.replace(to, name='master'))
 
     def warning(self):

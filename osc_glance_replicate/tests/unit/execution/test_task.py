@@ -31,6 +31,7 @@ from osc_glance_replicate.tests.doubles import places
 from osc_glance_replicate.tests.doubles import samples
 from osc_glance_replicate.transfer import image_reading
 
+UNHASHED = {'os_hash_algo': None, 'os_hash_value': None, 'checksum': None}
 BUSY = errors.TransientError('slave', 'busy')
 
 
@@ -53,7 +54,6 @@ class TestTask(testtools.TestCase):
         source=None,
         checksum=True,
         format_check=True,
-        check_first=False,
         listener=events.Listener(),
     ):
         outcome = task.Task(
@@ -64,7 +64,6 @@ class TestTask(testtools.TestCase):
                 source or places.Place('master'),
                 retries,
                 options.Checks(checksum, format_check),
-                read_through=check_first,
             ),
             listener=listener,
         ).carry_out()
@@ -106,17 +105,7 @@ class TestTask(testtools.TestCase):
         result, _ = self.carry_out(slave, format_check=False)
         self.assertEqual('copied', result)
 
-    def test_what_is_checked_first_makes_no_record_if_it_is_damaged(self):
-        damaged = places.Place('dump', data=b'dada')
-        for source, calls in (
-            (damaged, []),
-            (places.Place('dump'), ['stage', 'write', 'find', 'publish']),
-        ):
-            slave = places.Place('slave')
-            self.carry_out(slave, source=source, check_first=True)
-            self.assertEqual(calls, slave.calls)
-
-    def test_who_looks_on_hears_of_what_is_checked_first(self):
+    def test_who_looks_on_hears_of_what_is_sent_and_of_what_is_read(self):
         class Listener(events.Listener):
             heard = ''
 
@@ -126,17 +115,15 @@ class TestTask(testtools.TestCase):
             def sent(self, action, count):
                 self.heard += f'sent {count} '
 
-        for check_first, heard in (
-            (False, 'sent 3 sent 1 '),
-            (True, 'checked 3 checked 1 sent 3 sent 1 '),
+        self.image = samples.image(**UNHASHED)
+        for hashes_by, heard in (
+            (('sha512', 'md5'), 'sent 3 sent 1 '),
+            (('sha256', ''), 'sent 3 sent 1 checked 3 checked 1 '),
         ):
             listener = Listener()
-            self.carry_out(
-                places.Place('slave'),
-                source=places.Place('dump'),
-                check_first=check_first,
-                listener=events.Listeners([listener]),
-            )
+            slave = places.Place('slave')
+            slave.hashes_by = hashes_by
+            self.carry_out(slave, listener=events.Listeners([listener]))
             self.assertEqual(heard, listener.heard)
 
     def test_what_nobody_thought_of_is_told_like_an_error(self):
@@ -147,12 +134,89 @@ class TestTask(testtools.TestCase):
         self.assertIn('unexpected ValueError: http://x/ xxx', reason)
         self.assertLess(len(reason), 4100)
 
-    def test_size_only_is_said(self):
+    def test_data_without_a_hash_is_hashed_as_its_destination_does(self):
+        self.image = samples.image(**UNHASHED)
+        unhashed = 'the source recorded no hash'
+        for hashed_by, hashes_by, reads in (
+            (('sha512', 'md5'), ('sha512', 'md5'), 1),
+            (('sha512', 'md5'), ('sha256', 'md5'), 1),
+            (('sha256',), ('sha256', ''), 1),
+            # It hashes by another algorithm since.
+            (('sha256',), ('sha512', ''), 2),
+        ):
+            slave, source = places.Place('slave'), places.Place('master')
+            slave.hashed_by, slave.hashes_by = hashed_by, hashes_by
+            for checksum in True, False:
+                source.calls.clear()
+                self.assertEqual(
+                    ('copied', unhashed),
+                    self.carry_out(slave, source=source, checksum=checksum),
+                )
+                self.assertEqual(reads, source.calls.count('read'))
+
+    def test_data_without_a_hash_that_arrives_damaged(self):
+        self.image = samples.image(**UNHASHED)
+        for hashes_by in ('sha512', 'md5'), ('sha256', ''):
+            slave = places.Place('slave')
+            slave.hashes_by = hashes_by
+            hashed = slave.hashed
+            slave.hashed = lambda data, hashed=hashed: hashed(b'dada')
+            result, reason = self.carry_out(slave)
+            self.assertEqual('failed', result)
+            self.assertIn(f'arrived damaged: {hashes_by[0]} differs', reason)
+            self.assertIn('private and deactivated', reason)
+            self.assertNotIn('publish', slave.calls)
+
+    def test_data_without_a_hash_whose_answer_was_lost(self):
+        self.image = samples.image(**UNHASHED)
+        slave, source = places.Place('slave'), places.Place('master')
+        write, slave.write = slave.write, lambda *args: None
+
+        def lose_the_answer(image, body):
+            write(image, body)
+            raise BUSY
+
+        slave.write = lose_the_answer
+        result = self.carry_out(slave, source=source)
+        self.assertEqual(('copied', 'the source recorded no hash'), result)
+        self.assertEqual(['read'], source.calls)
+
+    def test_data_that_an_earlier_run_has_staged_is_proven_by_the_source(self):
+        # What is short is hashed while it is inspected.
+        for data, reads in (b'data', 1), (bytes(2 * 1024 * 1024), 2):
+            self.image = samples.image(data=data, **UNHASHED)
+            self.assert_proven(data, data, 'copied', reads)
+            self.assert_proven(data, data[:-1] + b'x', 'failed', reads)
+
+    def assert_proven(self, data, staged, result, reads):
+        source = places.Place('master', data)
+        source.piece = 1024 * 1024
         slave = places.Place('slave')
-        self.image = samples.image(
-            os_hash_algo=None, os_hash_value=None, checksum=None
+        slave.write = lambda image, body: None
+        slave.importer = lambda image: (
+            lambda image: slave.images.update({image.id: slave.hashed(staged)})
         )
-        self.assertEqual(('copied', 'size only'), self.carry_out(slave))
+        found, reason = self.carry_out(slave, source=source)
+        self.assertEqual(result, found, reason)
+        self.assertEqual(['read'] * reads, source.calls)
+
+    def test_size_only_is_said(self):
+        self.image = samples.image(**UNHASHED)
+        for hashed_by, hashes_by in (
+            (('sha512', 'md5'), ('', '')),
+            # Nobody here sees the data that it fetches.
+            ((), ('sha512', 'md5')),
+        ):
+            slave = places.Place('slave')
+            slave.hashed_by, slave.hashes_by = hashed_by, hashes_by
+            self.assertEqual(('copied', 'size only'), self.carry_out(slave))
+
+    def test_hash_that_cannot_be_computed_is_not_called_none(self):
+        self.image = samples.image(**{**UNHASHED, 'os_hash_algo': 'sm3'})
+        self.image.record['os_hash_value'] = 'abc'
+        slave = places.Place('slave')
+        slave.to_hash = lambda image: ('sha512',)
+        self.assertEqual(('copied', ''), self.carry_out(slave))
 
     def test_update(self):
         slave = places.Place('slave')
@@ -300,7 +364,12 @@ class TestTask(testtools.TestCase):
                 slave, source=source, checksum=False
             )
             self.assertEqual('failed', result)
-            self.assertIn('arrived damaged', reason)
+            # Nothing was computed on its way.
+            self.assertIn(
+                'arrived damaged, or its record was made with a wrong hash: '
+                'sha512 differs',
+                reason,
+            )
             self.assertIn(end, reason)
             self.assertNotIn('publish', slave.calls)
 

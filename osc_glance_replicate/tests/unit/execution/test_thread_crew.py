@@ -27,6 +27,7 @@ from osc_glance_replicate import retry
 from osc_glance_replicate.tests.doubles import clocks
 from osc_glance_replicate.tests.doubles import places
 from osc_glance_replicate.tests.doubles import samples
+from osc_glance_replicate.transfer import data_verification
 from osc_glance_replicate.transfer import image_reading
 from osc_glance_replicate.transfer import shared_buffer
 
@@ -77,6 +78,28 @@ class TestFan(testtools.TestCase):
     def test_source_is_read_once(self):
         self.assertEqual(dict.fromkeys(NAMES, 'copied'), self.copy())
         self.assert_copied(*NAMES)
+        self.assertEqual(['read'], self.source.calls)
+
+    def test_data_without_a_hash_is_hashed_once_for_each_algorithm(self):
+        hashed = []
+        digest = data_verification.Digest
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                f'{data_verification.__name__}.Digest',
+                lambda algorithm, size: (
+                    hashed.append(algorithm) or digest(algorithm, size)
+                ),
+            )
+        )
+        self.image = samples.image(
+            data=DATA, os_hash_algo=None, os_hash_value=None, checksum=None
+        )
+        for name, algorithm in ('a', 'sha512'), ('b', 'sha512'), ('c', 'sha1'):
+            self.places[name].hashed_by = (algorithm,)
+            # It tells of no other.
+            self.places[name].hashes_by = algorithm, ''
+        self.assertEqual(dict.fromkeys(NAMES, 'copied'), self.copy())
+        self.assertEqual(['sha1', 'sha512'], sorted(hashed))
         self.assertEqual(['read'], self.source.calls)
 
     def test_one_alone_shares_nothing(self):

@@ -10,22 +10,29 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import hashlib
+from unittest import mock
+
+import fixtures
 import testtools
 
+from osc_glance_replicate import background
 from osc_glance_replicate import errors
 from osc_glance_replicate.tests.doubles import samples
 from osc_glance_replicate.transfer import data_verification
 
 
 class TestVerification(testtools.TestCase):
-    def verify(self, image, *blocks, checksum=True, inspect=False):
+    def verify(self, image, *blocks, checksum=True, inspect=False, by=()):
         verification = data_verification.Verification(
-            image, 'master', checksum, inspect
+            image, 'master', checksum, inspect, by
         )
         self.addCleanup(verification.close)
         for block in blocks:
             verification.add(block)
+            self.assertEqual({}, verification.digests)
         verification.finish()
+        return verification.digests
 
     def problem(self, *args, **options):
         error = self.assertRaises(
@@ -50,7 +57,12 @@ class TestVerification(testtools.TestCase):
     def test_hash(self):
         image = samples.image()
         told = self.problem(image, b'dada')
-        self.assertIn(f'the data of {image.id} is damaged: its sha512', told)
+        for words in (
+            f'the data of {image.id} is damaged, or its record was made with '
+            'a wrong hash: its sha512 is ',
+            f'{image.record["os_hash_value"][:16]}… is recorded',
+        ):
+            self.assertIn(words, told)
         self.verify(image, b'dada', checksum=False)
 
     def test_format(self):
@@ -64,30 +76,56 @@ class TestVerification(testtools.TestCase):
             self.assertIn(words, told)
 
 
-class TestDigest(testtools.TestCase):
-    def problem(self, image, *blocks):
-        hashed = data_verification.Digest(image)
-        self.addCleanup(hashed.close)
-        for block in blocks:
-            hashed.update(block)
-        return hashed.problem()
+class TestHashes(TestVerification):
+    def test_those_asked_for_are_computed_besides_the_recorded_one(self):
+        for data in b'data', bytes(3_000_000):
+            image = samples.image(data=data)
+            for checksum, by in (
+                (True, ()),
+                (True, ('sha512', 'md5')),
+                (False, ('sha256', 'md5')),
+                (False, ()),
+            ):
+                wanted = {*by, 'sha512'} if checksum else {*by}
+                self.assertEqual(
+                    {
+                        algorithm: hashlib.new(algorithm, data).hexdigest()
+                        for algorithm in wanted
+                    },
+                    self.verify(image, data, checksum=checksum, by=by),
+                )
 
-    def test_blocks_are_hashed_in_order(self):
-        blocks = [b'%d' % number * 1000 for number in range(200)]
-        image = samples.image(data=b''.join(blocks))
-        self.assertEqual('', self.problem(image, *blocks))
-        self.assertIn('sha512', self.problem(image, *reversed(blocks)))
-
-    def test_both_hashes_are_told(self):
-        image = samples.image(data=b'data', os_hash_algo=None)
-        told = self.problem(image, b'dada')
-        self.assertIn('its md5 is ', told)
-        self.assertIn(f'{image.record["checksum"][:16]}… is recorded', told)
-
-    def test_empty_image(self):
-        self.assertEqual('', self.problem(samples.image(data=b'')))
+    def test_weaker_one_is_held_against_it_where_there_is_no_other(self):
+        image = samples.image(os_hash_algo=None)
+        self.assertIn('its md5 is ', self.problem(image, b'dada'))
 
     def test_nothing_to_hold_it_against(self):
         nothing = samples.image(os_hash_algo=None, checksum=None)
-        for image in nothing, None:
-            self.assertEqual('', self.problem(image, b'whatever'))
+        self.assertEqual({}, self.verify(nothing, b'data'))
+
+
+class TestDigest(testtools.TestCase):
+    def test_blocks_are_hashed_in_order(self):
+        blocks = [b'%d' % number * 10000 for number in range(200)]
+        data = b''.join(blocks)
+        for size in 0, len(data):
+            hashed = data_verification.Digest('sha512', size)
+            self.addCleanup(hashed.close)
+            for block in blocks:
+                hashed.update(block)
+            self.assertEqual(hashlib.sha512(data).hexdigest(), hashed.value())
+
+    def test_only_what_is_long_has_a_thread(self):
+        started = []
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                f'{background.__name__}.Executor',
+                lambda: started.append(self) or mock.Mock(),
+            )
+        )
+        for size, threads in (1024 * 1024, 0), (1024 * 1024 + 1, 1):
+            started.clear()
+            hashed = data_verification.Digest('sha512', size)
+            for _ in range(2):
+                hashed.update(b'data')
+            self.assertEqual(threads, len(started))

@@ -37,6 +37,7 @@ class Blocks:
     def __init__(self, *blocks):
         self._blocks = iter(blocks)
         self.opened = 0
+        self.digests = {}
         self.closed = threading.Event()
 
     @contextlib.contextmanager
@@ -52,6 +53,8 @@ class Blocks:
 
     def read(self, seconds):
         block = next(self._blocks, b'')
+        if block == b'':
+            self.digests = {'sha512': 'of all'}
         if isinstance(block, Exception):
             raise block
         return block() if callable(block) else block
@@ -146,6 +149,16 @@ class FanOutTest(testtools.TestCase):
 
 
 class TestBranches(FanOutTest):
+    def test_all_get_the_hashes_of_it_when_they_have_all(self):
+        fan = self.fan(Blocks(b'one', b'two'))
+        branches = [fan.branch(name) for name in 'ab']
+        for branch in branches:
+            take(branch, 1)
+            self.assertEqual({}, branch.digests)
+        for branch in branches:
+            take(branch, 2)
+            self.assertEqual({'sha512': 'of all'}, branch.digests)
+
     def test_all_get_all_of_it_and_it_is_read_once(self):
         blocks = [b'one', b'two', b'three', b'four']
         data = Blocks(*blocks)

@@ -26,7 +26,7 @@ class TestBlocks(testtools.TestCase):
 
 
 class TestChecks(testtools.TestCase):
-    def read(self, *kept):
+    def read(self, **kept):
         """Read data that is not what the record says."""
         image = samples.image(data=b'data')
         source = places.Place('master', b'dada')
@@ -34,13 +34,13 @@ class TestChecks(testtools.TestCase):
         reading = image_reading.Reading(
             source, 0, options.Checks(checksum=False)
         )
-        with reading.open(image, False, *kept) as data:
+        with reading.open(image, False, **kept) as data:
             data.look_ahead()
             return data.read(0)
 
     def test_what_was_kept_is_hashed_whatever_was_asked_for(self):
         self.assertEqual(b'dad', self.read())
         error = self.assertRaises(
-            errors.DataError, self.read, samples.Data(b'da'), 2
+            errors.DataError, self.read, kept=samples.Data(b'da'), start=2
         )
         self.assertIn('sha512', str(error))

@@ -10,46 +10,48 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+
+import hashlib
+
 import testtools
 
 from osc_glance_replicate import errors
+from osc_glance_replicate.tests.doubles import clocks
 from osc_glance_replicate.tests.doubles import samples
 from osc_glance_replicate.transfer import data_verification
 from osc_glance_replicate.transfer import image_reading
 from osc_glance_replicate.transfer import read_ahead
-from osc_glance_replicate.transfer import upload_body
 from osc_glance_replicate.transfer import verified_reader
 
+_PATIENCE = clocks.PATIENCE
 
-class TestFirst(testtools.TestCase):
-    def first(self, data, checksum):
-        """Read all of it first."""
-        ahead = read_ahead.ReadAhead(data, image_reading.MAX_BLOCK)
-        image = samples.image(data=b'some data')
-        first, again = (
-            data_verification.Verification(image, 'dump', hashed)
-            for hashed in (True, checksum)
+
+class TestVerifiedReader(testtools.TestCase):
+    def opened(self, data, recorded=b'some data'):
+        ahead = read_ahead.ReadAhead(
+            samples.Data(data), image_reading.MAX_BLOCK
         )
-        with verified_reader.VerifiedReader(
-            ahead, first, samples.GO, again
-        ) as blocks:
-            blocks.look_ahead()
-            return b''.join(upload_body.UploadBody(blocks, 9))
-
-    def test_what_was_checked_is_checked_again(self):
-        class Changing(samples.Data):
-            def rewind(self):
-                super().rewind()
-                self._file.write(b'evil')
-                super().rewind()
-
-        data = samples.Data(b'some data')
-        self.assertEqual(b'some data', self.first(data, checksum=True))
-        error = self.assertRaises(
-            errors.DataError, self.first, Changing(b'some data'), checksum=True
+        verification = data_verification.Verification(
+            samples.image(data=recorded), 'dump', True, to_hash=['sha256']
         )
-        self.assertIn('damaged', str(error))
+        reader = verified_reader.VerifiedReader(
+            ahead, verification, samples.GO
+        )
+        return self.enterContext(reader)
 
-    def test_no_checksum_checks_what_can_be_read_twice(self):
-        data = samples.Data(b'evil data')
-        self.assertRaises(errors.DataError, self.first, data, checksum=False)
+    def test_hashes_are_known_at_the_end(self):
+        reader = self.opened(b'some data')
+        while reader.read(_PATIENCE) != b'':
+            pass
+        self.assertEqual(
+            {
+                algorithm: hashlib.new(algorithm, b'some data').hexdigest()
+                for algorithm in ('sha512', 'sha256')
+            },
+            reader.digests,
+        )
+
+    def test_damage_that_is_near_is_found_before_anything_is_given(self):
+        reader = self.opened(b'some dada')
+        self.assertRaises(errors.DataError, reader.look_ahead)
+        self.assertEqual(b'som', reader.read(_PATIENCE))

@@ -52,6 +52,17 @@ class Source(places.BreakingSource):
         super().__init__(data, breaks, broken)
 
 
+UNHASHED = 'the source recorded no hash'
+
+
+class Body(list[bytes]):
+    """Blocks that are to be written as they are."""
+
+    @property
+    def digests(self):
+        return {}
+
+
 class PowerCut(BaseException):
     """Nothing more is done."""
 
@@ -258,7 +269,7 @@ class TestCopy(DumpTest):
 
     def write(self, blocks):
         with self.dump.kept(self.image):
-            self.dump.write(self.image, blocks)
+            self.dump.write(self.image, Body(blocks))
 
     def test_wrong_bytes_leave_nothing(self):
         for data in (b'SOME DATA', b'some datA', b'some data and more'):
@@ -292,6 +303,40 @@ class TestCopy(DumpTest):
                 remove(self.at(name))
         self.assertEqual(b'untouched', self.content(outside))
         self.assertFalse(os.path.exists(outside + '2'))
+
+
+class TestUnhashed(DumpTest):
+    def setUp(self):
+        super().setUp()
+        self.hashed = self.image
+        self.image = samples.image(
+            data=b'some data',
+            os_hash_algo='sha512',
+            os_hash_value=None,
+            checksum=None,
+        )
+
+    def test_data_without_a_hash_gets_one(self):
+        self.assertEqual(('copied', UNHASHED), self.carry_out())
+        self.assert_whole()
+        line = f'{self.hashed.digests["sha512"]}  {self.image.id}.img\n'
+        self.assertEqual(line.encode(), self.content(self.at('SHA512SUMS')))
+
+    def test_no_later_run_is_surprised(self):
+        self.carry_out()
+        self.start_again()
+        self.assertEqual(('unchanged', 'size only'), self.carry_out())
+        # Its Glance has computed it meanwhile.
+        self.image = self.hashed
+        for _ in range(2):
+            self.start_again()
+            self.assertEqual(('unchanged', ''), self.carry_out())
+            self.assertEqual([], self.source.starts)
+        self.image = samples.image(data=b'evil data')
+        self.assertEqual('conflict', self.carry_out()[0])
+
+    def test_nothing_is_computed_where_there_is_one(self):
+        self.assertEqual((), self.dump.to_hash(self.hashed))
 
 
 class TestKept(DumpTest):
@@ -330,7 +375,7 @@ class TestKept(DumpTest):
         )
         for name in (self.part_path, self.data_path):
             self.put(name, bytes(9))
-            self.assertEqual(('copied', 'size only'), self.carry_out())
+            self.assertEqual(('copied', UNHASHED), self.carry_out())
             self.assertEqual([0], self.source.starts)
             self.assertEqual(b'some data', self.content(self.data_path))
             os.unlink(self.at(self.image.id))
@@ -534,7 +579,7 @@ class TestHoles(DumpTest):
             part.truncate(kept)
         image = samples.image(data=data)
         with self.dump.kept(image):
-            self.dump.write(image, blocks)
+            self.dump.write(image, Body(blocks))
         self.assertFalse(os.path.exists(self.part_path))
         return self.content(self.data_path)
 

@@ -63,6 +63,32 @@ class TestImages(dumps.DirectoryTest):
             self.put(name, records.serialize(image))
         self.assertEqual([], list(self.place.images()))
 
+    def test_hash_that_was_computed_is_what_the_data_is_held_against(self):
+        without = {'os_hash_value': None, 'checksum': None}
+        image = self.put_image(**without)
+        other = self.put_image(2)
+        for text, digests in (
+            ('', {}),
+            (f'{"a" * 128}  {image.id}.img\n', {'sha512': 'a' * 128}),
+            (f'{"a" * 64}  {image.id}.img\n', {}),
+            (f'{"a" * 128}  {other.id}.img\n', {}),
+            (f'{"a" * 128}  {image.id}.img', {}),
+        ):
+            self.put('SHA512SUMS', text.encode())
+            place = dump.Source(self.path)
+            self.assertEqual(digests, place.find(image.id).digests)
+            self.assertEqual(other.digests, place.find(other.id).digests)
+            os.close(place._folder._fd)
+
+    def test_hashes_that_cannot_be_read_are_a_flaw(self):
+        without = {'os_hash_value': None, 'checksum': None}
+        image, other = self.put_image(**without), self.put_image(2)
+        os.mkdir(self.at('SHA512SUMS'))
+        self.assertIn(
+            'its hash cannot be read', self.place.find(image.id).defect
+        )
+        self.assertIsNone(self.place.find(other.id).defect)
+
     def test_image_without_data_of_its_own_has_no_flaw(self):
         for number, status in enumerate(('queued', 'killed', 'saving')):
             image = samples.image(number, status=status, size=None)
@@ -243,7 +269,7 @@ class TestRead(dumps.DirectoryTest):
         try:
             before = samples.Data(b'some data'[:start])
             reading = image_reading.Reading(self.place, 0, block=3)
-            with reading.open(self.image, False, before, start) as data:
+            with reading.open(self.image, False, (), before, start) as data:
                 body = upload_body.UploadBody(data, 9)
                 for number, block in enumerate(body, 1):
                     got += block

@@ -30,6 +30,71 @@ Answer = fake_glance.Answer
 MINE = ownership.Runner(frozenset(['mine']), project='mine')
 
 
+class TestToHash(fake_glance.GlanceTest):
+    """By what data without a hash is hashed: as this Glance does."""
+
+    def to_hash(self, *listed, **fields):
+        records = [image.record for image in listed]
+        place = self.serve(
+            lambda request: Answer(
+                200,
+                {'images': [] if 'os_hidden' in request.query else records},
+            )
+        )
+        self.assertEqual(len(records), len(list(place.images())))
+        return tuple(place.to_hash(samples.image(9, **fields)))
+
+    def test_newest_image_tells(self):
+        unhashed = {'os_hash_value': None, 'checksum': None}
+        other = {'os_hash_algo': 'sha256', 'os_hash_value': 'a' * 64}
+        newer = '2026-06-01T00:00:00Z'
+        for listed, algorithms in (
+            ((), ('sha512', 'md5')),
+            ((samples.image(1),), ('sha512',)),
+            ((samples.image(1), samples.image(2, **other)), ('sha512',)),
+            (
+                (
+                    samples.image(1, created_at=newer, **other),
+                    samples.image(2),
+                ),
+                ('sha256',),
+            ),
+            ((samples.image(1, os_hash_algo=None),), ('md5',)),
+            ((samples.image(1, **unhashed),), ('sha512', 'md5')),
+            ((samples.image(1, status='queued'),), ('sha512', 'md5')),
+            ((samples.image(1, os_hash_algo='sm3'),), ('md5',)),
+        ):
+            self.assertEqual(algorithms, self.to_hash(*listed, **unhashed))
+
+    def test_replica_of_this_run_tells(self):
+        other = samples.image(os_hash_algo='sha256', os_hash_value='a' * 64)
+        place = self.serve(lambda request: Answer(200, other.record))
+        place.find(other.id)
+        unhashed = samples.image(2, os_hash_value=None, checksum=None)
+        self.assertEqual(['sha256'], place.to_hash(unhashed))
+
+    def test_what_is_recorded_in_both_places_is_not_hashed_again(self):
+        for fields, algorithms in (
+            ({}, ()),
+            ({'os_hash_value': None}, ()),
+            ({'checksum': None}, ()),
+            ({'checksum': None, 'os_hash_algo': 'sha256'}, ('sha512',)),
+            ({'checksum': None, 'os_hash_value': None, 'size': 0}, ()),
+        ):
+            self.assertEqual(
+                algorithms, self.to_hash(samples.image(1), **fields)
+            )
+
+    def test_nothing_is_hashed_of_what_it_fetches(self):
+        way = options.Delivery(options.Method.DOWNLOAD, region='RegionOne')
+        fake = self.useFixture(
+            fake_glance.FakeGlance(lambda request: Answer())
+        )
+        place = glance.Destination(fake.api, MINE, way)
+        unhashed = samples.image(os_hash_value=None, checksum=None)
+        self.assertEqual((), place.to_hash(unhashed))
+
+
 class TestUpdate(fake_glance.GlanceTest):
     def update(self, answer, *changes):
         replica = samples.image()
