@@ -34,6 +34,7 @@ from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests.functional import cluster
 from osc_glance_replicate.tests.functional import faults
 from osc_glance_replicate.tests.functional import links
+from osc_glance_replicate.tests.functional import test_unhashed
 
 _DOC = pathlib.Path(__file__).parents[3] / 'doc' / 'source' / 'user'
 
@@ -202,6 +203,7 @@ class TestCluster(links.BrokenLinksTest):
         self.hire({'master': behind}, {'master': behind})
         kernel = self.image(1000, name='kernel')
         needy = self.image(name='needy', kernel_id=kernel.id)
+        test_unhashed.unhash(self.master, needy)
         changed = self.image(1000, name='changed')
         self.livecopy(changed.id)
         self.master.patch(changed.id, name='changed since')
@@ -224,6 +226,10 @@ class TestCluster(links.BrokenLinksTest):
             {(row['ID'], row['To']): row['Result'] for row in result.rows},
         )
         self.assertIn('6 copied', result.stderr)
+        self.assertEqual(
+            {'the source recorded no hash'},
+            {row['Reason'] for row in result.rows if row['ID'] == needy.id},
+        )
         for image in kernel, needy:
             for cloud in self.slave, secure:
                 self.assertReplica(image, self.data[image.id], cloud)

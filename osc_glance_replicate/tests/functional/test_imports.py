@@ -211,7 +211,8 @@ class TestDownload(ImportTest):
         self.assertEqual([], self.source.seen('GET', '/file$'))
         self.assertReasons(
             result,
-            damaged='was imported with other data: sha512 differs; it was '
+            damaged='was imported with other data, or its record was made '
+            'with a wrong hash: sha512 differs; it was '
             'left private and deactivated',
             short='--method upload completes it',
         )

@@ -21,9 +21,25 @@ import uuid
 
 from osc_glance_replicate.sandbox import client
 from osc_glance_replicate.tests.functional import dumps
+from osc_glance_replicate.tests.functional import faults
+from osc_glance_replicate.tests.functional import links
+from osc_glance_replicate.tests.functional import proxy
 
 #: Bytes of address space: more than any run needs.
 _LIMIT = 1536 * dumps.MIB
+
+#: A disk that cannot be read beyond its second MiB, as Python sees it.
+_BROKEN_DISK = """
+import errno
+import os
+
+def pread(fd, count, offset, pread=os.pread):
+    if offset > 2 * 1024 * 1024:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+    return pread(fd, count, offset)
+
+os.pread = pread
+"""
 
 
 class TestOldDump(dumps.DumpTest):
@@ -139,6 +155,79 @@ class TestOldDump(dumps.DumpTest):
             {damaged: 'damaged', **{i.id: 'ok' for i in images.values()}},
             found,
         )
+
+
+class TestOneReading(dumps.DumpTest):
+    """What is found out late leaves a record that the next run completes."""
+
+    alone = False
+
+    def setUp(self):
+        super().setUp()
+        # More than is on its way at a time.
+        self.data = client.as_raw(os.urandom(24 * dumps.MIB))
+        self.image = self.put(self.data)
+
+    def _assert_refused(self, *words, environment=None):
+        result = self.load(self.image.id, environment=environment, expect=1)
+        reason = self.reasons(result)[self.image.id]
+        for word in words:
+            self.assertIn(word, reason)
+        # Its Glance notices a little later that nothing more comes.
+        self.wait_for(lambda: self._is_fit_for_use(self.image.id))
+        self.assertFalse(self.slave.stored(self.image.id).exists())
+
+    def _is_fit_for_use(self, image_id):
+        replica = self.slave.get(image_id)
+        return ('queued', 'private', {}) == (
+            replica.status,
+            replica.visibility,
+            replica.digests,
+        )
+
+    def _assert_completed(self):
+        result = self.load(self.image.id)
+        self.assertEqual({self.image.id: 'copied'}, result.results)
+        self.assertReplica(self.image, self.data)
+
+    def test_damaged_in_its_last_block(self):
+        self.data_file(self.image).write_bytes(self.data[:-1] + b'\n')
+        self._assert_refused(str(self.path), 'is damaged', 'sha512')
+        self.data_file(self.image).write_bytes(self.data)
+        self._assert_completed()
+
+    def test_changed_while_it_is_read(self):
+        link = self.useFixture(proxy.Proxy(self.slave.glance.url))
+
+        def rewrite():
+            # In the end it is as it was.
+            self.data_file(self.image).write_bytes(self.data[:-1] + b'\n')
+            self.data_file(self.image).write_bytes(self.data)
+
+        link.on(
+            'PUT',
+            f'{self.image.id}/file$',
+            faults.Fault(upload=faults.after(dumps.MIB, rewrite)),
+        )
+        self._assert_refused(
+            'changed while it was read',
+            environment=self.clouds_yaml(slave=links.behind(link)),
+        )
+        self._assert_completed()
+
+    def test_disk_that_fails_in_the_middle(self):
+        site = self.scratch / 'sitecustomize.py'
+        site.write_text(_BROKEN_DISK)
+        self.preloads = False
+        path = os.pathsep.join(
+            [str(self.scratch), *filter(None, [os.environ.get('PYTHONPATH')])]
+        )
+        self._assert_refused(
+            str(self.path),
+            'Input/output error',
+            environment={'PYTHONPATH': path},
+        )
+        self._assert_completed()
 
 
 class TestHostile(dumps.DumpTest):
