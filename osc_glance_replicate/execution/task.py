@@ -12,27 +12,25 @@
 
 """One action carried out, in as many tries as it takes."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Container
 import contextlib
 import functools
 import logging
 import time
 
 from osc_glance_replicate import errors
+from osc_glance_replicate.execution import arrival
 from osc_glance_replicate.execution import events
 from osc_glance_replicate.execution import outages
 from osc_glance_replicate.execution import planned
 from osc_glance_replicate.execution import updating
-from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
-from osc_glance_replicate.model import proof
 from osc_glance_replicate import places
 from osc_glance_replicate.planning import decisions
 from osc_glance_replicate import retry
 from osc_glance_replicate.transfer import fan_out
 from osc_glance_replicate.transfer import image_reading
-from osc_glance_replicate.transfer import proving
 from osc_glance_replicate.transfer import upload_body
 
 LOG = logging.getLogger(__name__)
@@ -68,6 +66,9 @@ class Task:
         self._updating = updating.Updating(
             self._planned, destination, reading, listener
         )
+        self._arrival = arrival.Arrival(
+            self._planned, destination, reading, listener
+        )
         self._listener = listener
         self._destination = destination
         self._reading = reading
@@ -75,8 +76,6 @@ class Task:
         # The data may be there, so that it is looked at before it is sent
         # again.
         self._sent = False
-        #: Hashes of what was sent, by algorithm.
-        self._digests: Mapping[str, str] = {}
 
     def carry_out(self) -> outcomes.Outcome:
         """Do what is to be done, and raise nothing, whatever happens."""
@@ -160,7 +159,7 @@ class Task:
 
     def _try(self) -> outcomes.Outcome:
         if self._sent:
-            return self._finish()
+            return self._arrival.finish()
         try:
             return self._start()
         except errors.TakenError as exc:
@@ -197,7 +196,7 @@ class Task:
             self._let_fetch(destination.fetch)
         else:
             self._send()
-        return self._finish()
+        return self._arrival.finish()
 
     def _let_fetch(self, fetch: places.Fetch) -> None:
         try:
@@ -250,7 +249,7 @@ class Task:
                     'removed: try again',
                 ) from exc
             finally:
-                self._digests = body.digests
+                self._arrival.digests = body.digests
         self._sent = True
 
     def _judge_again(self) -> None:
@@ -283,95 +282,3 @@ class Task:
             part,
             kept,
         )
-
-    def _finish(self) -> outcomes.Outcome:
-        """Compare the replica with its source, then publish it."""
-        image, destination = self._action.image, self._destination
-        replica = destination.find(image.id)
-        if replica and replica.busy:
-            raise errors.BusyError(
-                destination.name,
-                f'{image.id} is {replica.status} after it was sent',
-            )
-        if replica is None or replica.status != 'active':
-            status = replica.status if replica else 'gone'
-            raise errors.TransientError(
-                destination.name,
-                f'{image.id} is {status} after it was sent',
-            )
-        same, evidence = proof.same_data(image, replica)
-        reason = ''
-        if same and evidence == proof.SIZE and image.size:
-            same, evidence = self._has_arrived(replica)
-            reason = _unproven(image, evidence)
-        if not same:
-            return self._quarantine(evidence)
-        self._planned.narrow()
-        destination.publish(self._action, replica)
-        return outcomes.Outcome(self._action, outcomes.Result.COPIED, reason)
-
-    def _has_arrived(self, replica: image_record.Image) -> tuple[bool, str]:
-        """Return whether a replica has what was sent, and by what.
-
-        Nothing that the source has recorded tells.
-        """
-        image, theirs = self._action.image, replica.digests
-        sent = self._digests
-        algorithm = proof.common(sent, theirs)
-        if not algorithm and self._destination.to_hash(image):
-            # An earlier run has staged it, or the destination hashes by
-            # another algorithm than before.
-            if not (algorithm := proof.to_read_for(replica)):
-                return True, proof.SIZE
-            sent = {
-                algorithm: proving.digest(
-                    self._reading,
-                    image,
-                    algorithm,
-                    functools.partial(self._listener.checked, self._action),
-                )
-            }
-        if not algorithm:
-            return True, proof.SIZE
-        return sent[algorithm] == theirs[algorithm], algorithm
-
-    def _quarantine(self, evidence: str) -> outcomes.Outcome:
-        """Keep wrong bytes from being used.
-
-        :param evidence: what of them is not as the source has recorded
-        """
-        image, destination = self._action.image, self._destination
-        imports = destination.imports
-        how = 'was imported with other data' if imports else 'arrived damaged'
-        if evidence in image.digests and evidence not in self._digests:
-            # What has passed was not held against it.
-            how += ', or its record was made with a wrong hash'
-        damage = f'{image.id} {how}: {evidence} differs'
-        try:
-            destination.quarantine(image)
-        except errors.TransientError as exc:
-            raise errors.TransientError(
-                destination.name,
-                f'{damage}; it is private and still to be deactivated: {exc}',
-            ) from exc
-        except errors.RefusedError:
-            end = 'private; have it deactivated'
-        else:
-            end = 'private and deactivated'
-        return outcomes.Outcome(
-            self._action,
-            outcomes.Result.CONFLICT if imports else outcomes.Result.FAILED,
-            f'{destination.name}: {damage}; it was left {end}',
-        )
-
-
-def _unproven(image: image_record.Image, evidence: str) -> str:
-    """Return what is told of data that no hash of the source's proves.
-
-    :param evidence: what tells that it is what was sent
-    """
-    if evidence == proof.SIZE:
-        return 'size only'
-    if image.digests:
-        return ''
-    return 'the source recorded no hash'

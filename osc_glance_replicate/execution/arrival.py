@@ -1,0 +1,145 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Whether what has arrived is what was sent, and what becomes of it."""
+
+from collections.abc import Mapping
+import functools
+
+from osc_glance_replicate import errors
+from osc_glance_replicate.execution import events
+from osc_glance_replicate.execution import planned
+from osc_glance_replicate.model import image_record
+from osc_glance_replicate.model import outcomes
+from osc_glance_replicate.model import proof
+from osc_glance_replicate import places
+from osc_glance_replicate.transfer import image_reading
+from osc_glance_replicate.transfer import proving
+
+
+class Arrival:
+    """The end of one image's way to one destination.
+
+    :param current: what is to be done, as planned by now
+    :param destination: where it goes
+    :param reading: how the source's data is read, to prove it
+    :ivar digests: hashes of what was sent, by algorithm
+    """
+
+    def __init__(
+        self,
+        current: planned.Planned,
+        destination: places.Destination,
+        reading: image_reading.Reading,
+        listener: events.Listener,
+    ) -> None:
+        self.digests: Mapping[str, str] = {}
+        self._planned = current
+        self._destination = destination
+        self._reading = reading
+        self._listener = listener
+
+    def finish(self) -> outcomes.Outcome:
+        """Compare the replica with its source, then publish it.
+
+        :raises BusyError: its Glance is not done with it yet
+        :raises TransientError: it has no data, or another try may do
+        """
+        image, destination = self._planned.action.image, self._destination
+        replica = destination.find(image.id)
+        if replica and replica.busy:
+            raise errors.BusyError(
+                destination.name,
+                f'{image.id} is {replica.status} after it was sent',
+            )
+        if replica is None or replica.status != 'active':
+            status = replica.status if replica else 'gone'
+            raise errors.TransientError(
+                destination.name,
+                f'{image.id} is {status} after it was sent',
+            )
+        same, evidence = proof.same_data(image, replica)
+        reason = ''
+        if same and evidence == proof.SIZE and image.size:
+            same, evidence = self._has_arrived(replica)
+            reason = _unproven(image, evidence)
+        if not same:
+            return self._quarantine(evidence)
+        self._planned.narrow()
+        destination.publish(self._planned.action, replica)
+        return outcomes.Outcome(
+            self._planned.action, outcomes.Result.COPIED, reason
+        )
+
+    def _has_arrived(self, replica: image_record.Image) -> tuple[bool, str]:
+        """Return whether a replica has what was sent, and by what.
+
+        Nothing that the source has recorded tells.
+        """
+        image, theirs = self._planned.action.image, replica.digests
+        sent = self.digests
+        algorithm = proof.common(sent, theirs)
+        if not algorithm and self._destination.to_hash(image):
+            # An earlier run has staged it, or the destination hashes by
+            # another algorithm than before.
+            algorithm = proof.to_read_for(replica)
+            sent = {algorithm: self._read(algorithm)} if algorithm else {}
+        if not algorithm:
+            return True, proof.SIZE
+        return sent[algorithm] == theirs[algorithm], algorithm
+
+    def _read(self, algorithm: str) -> str:
+        """Return the hash of the source's data, by reading it."""
+        action = self._planned.action
+        tell = functools.partial(self._listener.checked, action)
+        return proving.digest(self._reading, action.image, algorithm, tell)
+
+    def _quarantine(self, evidence: str) -> outcomes.Outcome:
+        """Keep wrong bytes from being used.
+
+        :param evidence: what of them is not as the source has recorded
+        """
+        image, destination = self._planned.action.image, self._destination
+        imports = destination.imports
+        how = 'was imported with other data' if imports else 'arrived damaged'
+        if evidence in image.digests and evidence not in self.digests:
+            # What has passed was not held against it.
+            how += ', or its record was made with a wrong hash'
+        damage = f'{image.id} {how}: {evidence} differs'
+        try:
+            destination.quarantine(image)
+        except errors.TransientError as exc:
+            raise errors.TransientError(
+                destination.name,
+                f'{damage}; it is private and still to be deactivated: {exc}',
+            ) from exc
+        except errors.RefusedError:
+            end = 'private; have it deactivated'
+        else:
+            end = 'private and deactivated'
+        return outcomes.Outcome(
+            self._planned.action,
+            outcomes.Result.CONFLICT if imports else outcomes.Result.FAILED,
+            f'{destination.name}: {damage}; it was left {end}',
+        )
+
+
+def _unproven(image: image_record.Image, evidence: str) -> str:
+    """Return what is told of data that no hash of the source's proves.
+
+    :param evidence: what tells that it is what was sent
+    """
+    if evidence == proof.SIZE:
+        return 'size only'
+    if image.digests:
+        return ''
+    return 'the source recorded no hash'
