@@ -35,6 +35,7 @@ def selection(parsed_args: argparse.Namespace) -> 'image_selection.Selection':
         tags=tuple(parsed_args.tags),
         visibilities=tuple(parsed_args.visibilities),
         include_hidden=parsed_args.include_hidden,
+        encrypted=parsed_args.encrypted,
         owner=parsed_args.project,
         disk_format=parsed_args.disk_format,
         min_size=parsed_args.min_size,

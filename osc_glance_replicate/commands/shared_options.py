@@ -108,6 +108,12 @@ def _add_visibilities(group: argparse._ArgumentGroup) -> None:
         action='store_true',
         help='Choose hidden images, too',
     )
+    group.add_argument(
+        '--encrypted',
+        action='store_true',
+        help="Choose images that are encrypted with a key of the source's key "
+        'manager, too: for clouds that share it',
+    )
 
 
 def _add_single(group: argparse._ArgumentGroup) -> None:

@@ -207,7 +207,9 @@ def to_dump(own: OwnCloud, request: options.Request) -> engine.Engine:
     # A dump is to be what the cloud holds, and nobody works in it.
     at_rest = rules.Rules(
         replica_template.Template(
-            owners=ownership.Same(), members=to.replica.members
+            owners=ownership.Same(),
+            members=to.replica.members,
+            key_policies=True,
         ),
         exact=True,
         at_rest=True,

@@ -17,6 +17,7 @@ import dataclasses
 import datetime
 import fnmatch
 
+from osc_glance_replicate.model import encryption
 from osc_glance_replicate.model import image_record
 
 
@@ -36,6 +37,7 @@ class Selection:
     :param tags: that the image must all have
     :param visibilities: of which the image must have one
     :param include_hidden: copy hidden images, too
+    :param encrypted: copy images whose key is in the source's key manager
     :param owner: project that the image must belong to: as the user names it
         at first, its ID where images are matched
     :param disk_format: that the image must have
@@ -51,6 +53,7 @@ class Selection:
     tags: Sequence[str] = ()
     visibilities: Sequence[str] = ()
     include_hidden: bool = False
+    encrypted: bool = False
     owner: str | None = None
     disk_format: str | None = None
     min_size: int | None = None
@@ -131,13 +134,22 @@ class Selection:
             return f'status is {image.status}'
         if image.hidden and not (self.include_hidden or referred):
             return 'hidden (--include-hidden selects it)'
-        return not_portable(image)
+        return not_portable(image, self.encrypted)
 
 
-def not_portable(image: image_record.Image) -> str | None:
-    """Return why an image is of no use in another cloud; None if it is."""
-    if image.record.get('cinder_encryption_key_id'):
-        return "encrypted with a key of the source's key manager"
+def not_portable(
+    image: image_record.Image, encrypted: bool = False
+) -> str | None:
+    """Return why an image is of no use in another cloud; None if it is.
+
+    :param encrypted: whether the clouds share the key manager
+    """
+    keys = encryption.naming_keys(image.record)
+    if keys and not encrypted:
+        return (
+            "encrypted with a key of the source's key manager "
+            f'({", ".join(keys)})'
+        )
     if not image.size and image.record.get('block_device_mapping'):
         return "volume-backed snapshot: its data is the source cloud's volume"
     return None

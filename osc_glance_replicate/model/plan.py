@@ -136,6 +136,8 @@ class Action:
     :param mark: what marks the replica as ours, where that is asked for
     :param adopts: for UPDATE: the replica is another's, and becomes ours
     :param exact: what only the replica has is to go
+    :param cleared: even what says that a key goes with it, as others have
+        had a say in it
     :param routine: nobody needs to look at it
     :param referred: another image needs this one, whatever is selected
     :param capped: it gets no more visibility than its source has
@@ -163,6 +165,7 @@ class Action:
     mark: str = ''
     adopts: bool = False
     exact: bool = False
+    cleared: bool = False
     routine: bool = False
     referred: bool = False
     capped: bool = False

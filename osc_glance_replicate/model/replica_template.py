@@ -18,6 +18,7 @@ import fnmatch
 from typing import Any
 
 from osc_glance_replicate.model import audience
+from osc_glance_replicate.model import encryption
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import ownership
 
@@ -31,6 +32,8 @@ class Template:
     :param visibility: of every replica; None for the source's
     :param owners: whose they are
     :param members: whether shared images get their members
+    :param key_policies: whether what deletes the key of an encrypted image
+        with it stays, as where nobody deletes any
     """
 
     left_out: Sequence[str] = ()
@@ -40,6 +43,7 @@ class Template:
         default_factory=ownership.Owners
     )
     members: bool = False
+    key_policies: bool = False
 
     def apply(
         self, image: image_record.Image, capped: bool = False
@@ -54,7 +58,7 @@ class Template:
         """
         owner = self.owners.at(image.owner) if image.owner else None
         was_shared = image.visibility == 'shared'
-        if self.left_out or self.properties or self.visibility:
+        if self._reshapes(image):
             record = self._record(image)
             if self.visibility:
                 record['visibility'] = (
@@ -74,6 +78,13 @@ class Template:
             image = dataclasses.replace(image, members=members)
         return image, owner
 
+    def _reshapes(self, image: image_record.Image) -> bool:
+        return bool(
+            self.properties
+            or self.visibility
+            or any(map(self.leaves_out, image.record))
+        )
+
     def _record(self, image: image_record.Image) -> dict[str, Any]:
         record = {
             field: value
@@ -85,6 +96,8 @@ class Template:
 
     def leaves_out(self, field: str) -> bool:
         """Return whether replicas do not get a property."""
+        if encryption.is_key_policy(field) and not self.key_policies:
+            return True
         return image_record.is_property(field) and any(
             fnmatch.fnmatchcase(field, glob) for glob in self.left_out
         )

@@ -161,7 +161,11 @@ class Planner:
             return self._but_withdrawn(failed, routine)
         adopts = self._adopts(image, referred)
         action = dataclasses.replace(
-            action, shaped=shaped, owner=owner, exact=there.exact or adopts
+            action,
+            shaped=shaped,
+            owner=owner,
+            exact=there.exact or adopts,
+            cleared=there.at_rest or adopts,
         )
         if replica and is_there:
             return self._judge(there, adopts, routine).decide(action, replica)
@@ -175,6 +179,7 @@ class Planner:
             computed=not self.dumped,
             metadata_only=self.metadata_only,
             adopts=adopts,
+            encrypted=self.selection.encrypted,
             routine=routine,
         )
 

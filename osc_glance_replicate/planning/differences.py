@@ -15,6 +15,7 @@
 from collections.abc import Iterable, Iterator
 import dataclasses
 
+from osc_glance_replicate.model import encryption
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import plan
 
@@ -28,6 +29,12 @@ def of(
     # What only the replica has is the destination's own affair otherwise.
     for field in {**wanted, **have} if exact else wanted:
         if wanted.get(field) == have.get(field):
+            continue
+        if (
+            encryption.is_key_policy(field)
+            and field not in wanted
+            and not action.cleared
+        ):
             continue
         change = plan.Change(field, wanted.get(field), have.get(field), exact)
         if change.wanted != change.destination:

@@ -44,6 +44,7 @@ class Judge:
     :param metadata_only: whether data must not be read
     :param adopts: whether the record becomes a replica if it is another's, or
         was there first
+    :param encrypted: whether both clouds have the keys of encrypted images
     :param routine: whether nobody needs to look at what is left out
     """
 
@@ -51,6 +52,7 @@ class Judge:
     computed: bool
     metadata_only: bool
     adopts: bool
+    encrypted: bool
     routine: bool
 
     def decide(
@@ -66,7 +68,7 @@ class Judge:
         mine = there.runner.owns(replica.owner)
         if other := there.other_mark(replica):
             return action.with_verb(plan.Verb.CONFLICT, f'replica of {other}')
-        if reason := image_selection.not_portable(image):
+        if reason := image_selection.not_portable(image, self.encrypted):
             ours = same and (mine or replica.owner == action.owner)
             return self._withdraw(action, replica, reason, ours)
         if not mine and replica.owner != action.owner:
@@ -105,7 +107,7 @@ class Judge:
         goes = any(change.field == 'owner' for change in found)
         if goes or (not mine and any(change.gives for change in found)):
             # What its owner has set besides would be given, too.
-            action = dataclasses.replace(action, exact=True)
+            action = dataclasses.replace(action, exact=True, cleared=True)
             found = list(differences.of(action, replica))
         if found and action.capped and not there.at_rest:
             # Nobody changes it by an image of his own that refers to it.

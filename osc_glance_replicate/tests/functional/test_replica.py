@@ -19,6 +19,7 @@ from keystoneauth1 import exceptions
 
 from osc_glance_replicate.sandbox import client
 from osc_glance_replicate.tests.functional import base
+from osc_glance_replicate.tests.functional import dumps
 
 
 class ReplicaTest(base.FunctionalTest):
@@ -331,3 +332,83 @@ class TestLeftBehind(ReplicaTest):
         self.assertNotEqual('active', self.slave.get(image.id).status)
         self.livecopy('--dont-replicate', 'img_signature*')
         self.assertEqual('active', self.slave.get(image.id).status)
+
+
+class TestEncrypted(dumps.DumpTest):
+    """Images whose key only the source has, or both clouds."""
+
+    alone = False
+
+    def setUp(self):
+        super().setUp()
+        policy = 'on_image_deletion'
+        self.images = {
+            key: self.master.create(**{key: str(uuid.uuid4()), **more})
+            for key, more in (
+                (
+                    'cinder_encryption_key_id',
+                    {'cinder_encryption_key_deletion_policy': policy},
+                ),
+                (
+                    'os_encrypt_key_id',
+                    {
+                        'os_encrypt_format': 'luks',
+                        'os_encrypt_key_deletion_policy': policy,
+                    },
+                ),
+                (
+                    'hw_ephemeral_encryption_secret_uuid',
+                    {'hw_ephemeral_encryption': 'true'},
+                ),
+            )
+        }
+        self.ids = [image.id for image in self.images.values()]
+
+    def test_they_are_left_out_unless_the_key_is_shared(self):
+        for run in (
+            self.livecopy(*self.ids),
+            self.dump(*self.ids),
+            self.livecopy('--set-property', 'a=b', *self.ids),
+        ):
+            self.assertEqual(dict.fromkeys(self.ids, 'skipped'), run.results)
+            reasons = self.reasons(run)
+            for key, image in self.images.items():
+                self.assertEqual(
+                    "encrypted with a key of the source's key manager "
+                    f'({key})',
+                    reasons[image.id],
+                )
+        first, *others = self.ids
+        self.livecopy('--encrypted', *others)
+        for result in 'copied', 'unchanged':
+            dumped = self.dump('--encrypted', '--show-all', *self.ids)
+            self.assertEqual(dict.fromkeys(self.ids, result), dumped.results)
+        results = self.load('--encrypted', '--show-all', *self.ids).results
+        self.assertEqual(
+            {first: 'copied', **dict.fromkeys(others, 'unchanged')}, results
+        )
+        self._assert_no_key_goes_with_a_replica()
+
+    def _assert_no_key_goes_with_a_replica(self):
+        for key, image in self.images.items():
+            replica = self.slave.get(image.id)
+            self.assertEqual(image.record[key], replica.record[key])
+            policies = {
+                field
+                for field in image.record
+                if field.endswith('_key_deletion_policy')
+            }
+            self.assertEqual(set(), policies & replica.record.keys())
+            self.assertEqual(image.properties, {
+                field: value
+                for field, value in self.record(image).items()
+                if field in image.properties
+            })  # fmt: skip
+        # What a destination says of its own is no difference either.
+        other = self.images['hw_ephemeral_encryption_secret_uuid']
+        self.slave.patch(other.id, os_encrypt_key_deletion_policy='x')
+        self.replicate(
+            'compare', '--to', 'slave', '--encrypted', '--exact', *self.ids
+        )
+        size = self.replicate('size', '--encrypted', *self.ids)
+        self.assertEqual(3, size.rows[0]['Images'])

@@ -35,8 +35,8 @@ class TestRequests(parsing.ParserTest):
         parsed = self.parse(
             'debian', '--to', 'x', '--name', 'd*', '--exclude', 'e',
             '--property', 'os=debian', '--tag', 't', '--public', '--shared',
-            '--include-hidden', '--project', 'p', '--disk-format', 'raw',
-            '--min-size', '1k', '--max-size', '1Ki',
+            '--include-hidden', '--encrypted', '--project', 'p',
+            '--disk-format', 'raw', '--min-size', '1k', '--max-size', '1Ki',
             '--updated-since', '2026-11-21T09:30:00Z',
         )  # fmt: skip
         self.assertEqual(
@@ -48,6 +48,7 @@ class TestRequests(parsing.ParserTest):
                 tags=('t',),
                 visibilities=('public', 'shared'),
                 include_hidden=True,
+                encrypted=True,
                 owner='p',
                 disk_format='raw',
                 min_size=1000,

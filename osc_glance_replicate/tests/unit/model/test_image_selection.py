@@ -95,7 +95,15 @@ class TestReason(testtools.TestCase):
             ({}, None),
             ({'status': 'queued'}, 'status is queued'),
             ({'os_hidden': True}, 'hidden (--include-hidden selects it)'),
-            ({'cinder_encryption_key_id': 'x'}, 'key manager'),
+            ({'cinder_encryption_key_id': 'x'}, '(cinder_encryption_key_id)'),
+            ({'os_encrypt_key_id': 'x'}, "a key of the source's key manager"),
+            ({'os_encrypt_key_id': ''}, None),
+            (
+                {'hw_ephemeral_encryption_secret_uuid': 'x'},
+                '(hw_ephemeral_encryption_secret_uuid)',
+            ),
+            # Who encrypts says how, too.
+            ({'os_encrypt_format': 'luks'}, None),
             ({'block_device_mapping': '[]', 'size': 0}, 'volume-backed'),
             ({'block_device_mapping': '[]'}, None),
         ):
@@ -104,6 +112,16 @@ class TestReason(testtools.TestCase):
                 self.assertIsNone(reason)
             else:
                 self.assertIn(words, reason)
+
+    def test_encrypted_one_whose_key_both_clouds_have(self):
+        asking = image_selection.Selection(encrypted=True)
+        image = samples.image(os_encrypt_key_id='x')
+        self.assertIsNone(asking.reason_not_to_copy(image))
+        # That makes no data of what has none.
+        volume = samples.image(
+            block_device_mapping='[]', size=0, cinder_encryption_key_id='x'
+        )
+        self.assertIn('volume-backed', asking.reason_not_to_copy(volume))
 
     def test_hidden_one_that_is_asked_for_or_needed(self):
         hidden = samples.image(os_hidden=True)

@@ -32,6 +32,23 @@ class TestTemplate(testtools.TestCase):
         self.assertEqual(image.name, shaped.name)
         self.assertIsNone(owner)
 
+    def test_what_deletes_a_key_does_not_travel(self):
+        policies = {
+            'os_encrypt_key_deletion_policy': 'on_image_deletion',
+            'cinder_encryption_key_deletion_policy': 'on_image_deletion',
+        }
+        image = samples.image(os_encrypt_key_id='x', **policies)
+        shaped, _ = replica_template.Template().apply(image)
+        self.assertEqual({'os_encrypt_key_id': 'x'}, shaped.properties)
+        # Who says so himself wants it.
+        asking = replica_template.Template(properties=policies)
+        shaped, _ = asking.apply(image)
+        self.assertEqual(
+            policies.keys() & shaped.properties.keys(), policies.keys()
+        )
+        kept, _ = replica_template.Template(key_policies=True).apply(image)
+        self.assertEqual(image.record, kept.record)
+
     def test_visibility(self):
         shaped, _ = replica_template.Template(visibility='community').apply(
             samples.image()

@@ -236,6 +236,7 @@ class TestDecide(testtools.TestCase):
             ({'status': 'deactivated'}, 'status is deactivated'),
             ({'os_hidden': True}, 'hidden'),
             ({'cinder_encryption_key_id': 'k'}, 'encrypted'),
+            ({'os_encrypt_key_id': 'k'}, '(os_encrypt_key_id)'),
             (
                 {'size': 0, 'block_device_mapping': '[{}]'},
                 'volume-backed snapshot',

@@ -10,10 +10,13 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import dataclasses
+
 import testtools
 
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.planning import differences
+from osc_glance_replicate.tests.doubles import samples
 
 
 def change(field, source, destination, exact=False):
@@ -46,6 +49,21 @@ class TestDifferences(testtools.TestCase):
             self.assertEqual(gives, each.gives, each)
             found = list(differences.taking_away([each]))
             self.assertEqual([each] if takes else [], found)
+
+    def test_what_deletes_a_key_is_no_difference(self):
+        policy = {'os_encrypt_key_deletion_policy': 'on_image_deletion'}
+        image, replica = samples.image(), samples.image(**policy)
+        action = plan.Action(image, 'slave', plan.Verb.COPY)
+        for more, found in (
+            ({}, []),
+            ({'exact': True}, []),
+            ({'exact': True, 'cleared': True}, list(policy)),
+            ({'shaped': samples.image(os_encrypt_key_deletion_policy='x')},
+             list(policy)),
+        ):  # fmt: skip
+            each = dataclasses.replace(action, **more)
+            changes = differences.of(each, replica)
+            self.assertEqual(found, [each.field for each in changes])
 
     def test_members_that_were_not_looked_at(self):
         unknown = change('members', {}, None, exact=True)

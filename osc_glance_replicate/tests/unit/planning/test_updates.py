@@ -67,7 +67,10 @@ class TestWhoseWordCounts(testtools.TestCase):
             mark=options.pop('mark', ''),
         )
         planner = decisions.Planner(
-            image_selection.Selection(options.pop('images', ())),
+            image_selection.Selection(
+                options.pop('images', ()),
+                encrypted=options.pop('encrypted', False),
+            ),
             destinations={'slave': there},
             **options,
         )
@@ -277,6 +280,8 @@ class TestWhoseWordCounts(testtools.TestCase):
     def test_what_cannot_be_replicated_is_not_brought_up_to_date(self):
         for fields in (
             {'cinder_encryption_key_id': 'x'},
+            {'os_encrypt_key_id': 'x'},
+            {'hw_ephemeral_encryption_secret_uuid': 'x'},
             {'size': 0, 'block_device_mapping': '[]', **WEAK},
         ):
             action = self.decide(
@@ -284,6 +289,63 @@ class TestWhoseWordCounts(testtools.TestCase):
                 samples.image(owner='mine', size=fields.get('size', 4)),
             )
             self.assertEqual(SKIP, action.verb)
+
+    def test_encrypted_one_whose_key_both_clouds_have(self):
+        action = self.decide(
+            samples.image(name='new', os_encrypt_key_id='x'),
+            samples.image(owner='mine', os_encrypt_key_id='x'),
+            encrypted=True,
+        )
+        self.assertEqual((UPDATE, 'name'), (action.verb, action.reason))
+
+    def test_what_deletes_a_key_is_left_to_the_destination(self):
+        there = samples.image(owner='mine', x_key_deletion_policy='y')
+        source = samples.image(y_key_deletion_policy='z')
+        for exact in False, True:
+            action = self.decide(source, there, exact=exact)
+            self.assertEqual(UNCHANGED, action.verb)
+
+    def test_dump_keeps_what_deletes_a_key(self):
+        there = rules.Rules(
+            replica_template.Template(key_policies=True),
+            exact=True,
+            at_rest=True,
+        )
+        planner = decisions.Planner(
+            image_selection.Selection(), destinations={'dump': there}
+        )
+        plain = samples.image()
+        with_policy = samples.image(x_key_deletion_policy='y')
+        for image, replica, verb in (
+            (plain, with_policy, UPDATE),
+            (with_policy, plain, UPDATE),
+            (with_policy, with_policy, UNCHANGED),
+        ):
+            action = planner.decide(image, replica, 'dump')
+            self.assertEqual(verb, action.verb)
+
+    def test_what_deletes_a_key_does_not_come_with_what_was_anothers(self):
+        """Whoever set it would have the key deleted by its new owner."""
+        policy = {'x_key_deletion_policy': 'on_image_deletion'}
+        mine = ownership.Mapped({'a project': 'mine'}, ownership.Same())
+        for owner, owners, more in (
+            # It goes to another project, or is shown to all.
+            ('mine', ownership.Same(), {}),
+            ('a project', ownership.Same(), {'visibility': 'public'}),
+            # It comes from one.
+            ('theirs', mine, {}),
+        ):
+            image = samples.image(**more)
+            action = self.decide(
+                image,
+                samples.image(owner=owner, **policy),
+                owners=owners,
+                images=(image.id,),
+                adopt=owner == 'theirs',
+            )
+            self.assertEqual(UPDATE, action.verb)
+            fields = [change.field for change in action.changes]
+            self.assertIn('x_key_deletion_policy', fields)
 
     def test_what_is_given_has_nothing_that_its_owner_has_added(self):
         theirs = samples.image(
@@ -606,16 +668,22 @@ class TestWhoseWordCounts(testtools.TestCase):
 
     def test_what_is_not_replicated_is_withdrawn_all_the_same(self):
         """Whoever owns it could keep it in use everywhere."""
-        image = samples.image(
-            name='new', cinder_encryption_key_id='x', status='deactivated'
-        )
         there = samples.image(owner='mine')
-        action = self.decide(image, there)
-        self.assertEqual(
-            (UPDATE, ['status']),
-            (action.verb, [c.field for c in action.changes]),
-        )
-        self.assertIn('encrypted', action.reason)
+        for key in (
+            'cinder_encryption_key_id',
+            'os_encrypt_key_id',
+            'hw_ephemeral_encryption_secret_uuid',
+        ):
+            image = samples.image(
+                name='new', status='deactivated', **{key: 'x'}
+            )
+            action = self.decide(image, there)
+            self.assertEqual(
+                (UPDATE, ['status']),
+                (action.verb, [c.field for c in action.changes]),
+            )
+            self.assertIn('encrypted with a key of', action.reason)
+            self.assertIn(key, action.reason)
         for replica, more in (
             (samples.image(owner='theirs'), {}),
             (samples.image(owner='mine', created_at=EARLIER), {}),
