@@ -29,6 +29,25 @@ _METHODS = {
 }
 
 
+class _AppendPair(argparse.Action):
+    """Append a pair, whose first value must not have another one."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        pairs = getattr(namespace, self.dest)
+        old, new = values
+        if (other := dict(pairs).get(old, new)) != new:
+            raise argparse.ArgumentError(
+                self, f'{old} cannot be both {other} and {new}'
+            )
+        setattr(namespace, self.dest, [*pairs, values])
+
+
 def add_copying_to_clouds(
     parser: argparse.ArgumentParser,
     methods: Sequence[str] = tuple(_METHODS),
@@ -86,6 +105,17 @@ def add_replica(parser: argparse.ArgumentParser) -> None:
         '<key=value>',
         'Give every replica this property (repeat for several)',
         type=values.key_value,
+    )
+    group.add_argument(
+        '--map-format',
+        metavar='<old=new>',
+        dest='map_formats',
+        type=values.formats,
+        action=_AppendPair,
+        default=[],
+        help='Give replicas of images of this disk format another name of it, '
+        'e.g. gpt=raw for a Glance that has no gpt; what is not found to be '
+        'of both fails (repeat for several)',
     )
     group.add_argument(
         '--visibility',

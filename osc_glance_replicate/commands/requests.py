@@ -58,6 +58,7 @@ def replica(parsed_args: argparse.Namespace) -> 'options.Replica':
         members=parsed_args.members,
         exact=parsed_args.exact,
         mark=parsed_args.mark or '',
+        map_formats=tuple(parsed_args.map_formats),
     )
 
 

@@ -123,6 +123,25 @@ def source_destination(text: str) -> tuple[str, str]:
     return source, destination
 
 
+def formats(text: str) -> tuple[str, str]:
+    """Read OLD=NEW, two disk formats that data can be found to be of."""
+    from osc_glance_replicate.transfer import format_inspection
+
+    old, equals, new = text.partition('=')
+    if not (old and equals and new):
+        raise argparse.ArgumentTypeError(f'{text!r} is not OLD=NEW')
+    if old == new:
+        raise argparse.ArgumentTypeError(f'{old} is called {new} anyway')
+    known = format_inspection.KNOWN
+    for name in old, new:
+        if name not in known:
+            raise argparse.ArgumentTypeError(
+                f'no data can be found to be {name!r}; formats that it can '
+                f'be found to be: {", ".join(sorted(known))}'
+            )
+    return old, new
+
+
 def not_empty(text: str) -> str:
     """Read any text but an empty one, as of an unset variable in a script."""
     if not text:

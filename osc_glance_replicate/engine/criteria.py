@@ -107,6 +107,7 @@ def template(
         visibility=asked.visibility,
         owners=whose,
         members=asked.members,
+        formats=dict(asked.map_formats),
     )
 
 

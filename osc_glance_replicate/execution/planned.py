@@ -59,6 +59,12 @@ class Planned:
         read_at = min(record.read_at for record in records if record)
         return time.monotonic() - read_at > _MAX_AGE
 
+    @property
+    def renamed(self) -> str:
+        """The other disk format that the replica is to have, or ''."""
+        there = self._planner.at(self.action.to)
+        return there.template.renamed(self.action.image)
+
     def renew(self, but_not: Callable[[image_record.Image], bool]) -> bool:
         """Plan anew, from what there is by now.
 

@@ -281,4 +281,5 @@ class Task:
             self._destination.to_hash(self._action.image),
             part,
             kept,
+            renamed=self._planned.renamed,
         )

@@ -47,8 +47,9 @@ class ThreadCrew:
         self._reading = reading
         self._listener = listener
         self._buffer = shared_buffer.SharedBuffer(reading.block)
-        #: What is read for several destinations, by the ID of the image.
-        self._shared: dict[str, fan_out.FanOut] = {}
+        #: What is read for several destinations, by the ID of the image and
+        #: the other format that its data has to be of.
+        self._shared: dict[tuple[str, str], fan_out.FanOut] = {}
         self._down: set[str] = set()
 
     def carry_out(
@@ -96,24 +97,33 @@ class ThreadCrew:
         """Read an image once if it is to be copied several times."""
         if not self._can_share(action):
             return None
-        image_id = action.image.id
-        shared = self._shared.get(image_id)
-        to = [name for name in others if not self._destinations[name].fetch]
+        renamed = self._renamed(action, action.to)
+        key = action.image.id, renamed
+        shared = self._shared.get(key)
+        to = [
+            name
+            for name in others
+            if not self._destinations[name].fetch
+            and self._renamed(action, name) == renamed
+        ]
         if not to:
-            self._shared.pop(image_id, None)
+            self._shared.pop(key, None)
         if shared and shared.expects(action.to):
             return shared
         if not to or (shared and any(map(shared.expects, to))):
             return None
-        shared = self._shared[image_id] = self._fan_out(action, to)
+        shared = self._shared[key] = self._fan_out(action, to, renamed)
         return shared
+
+    def _renamed(self, action: plan.Action, to: str) -> str:
+        return self._planner.at(to).template.renamed(action.image)
 
     def _can_share(self, action: plan.Action) -> bool:
         fetches = self._destinations[action.to].fetch
         return action.verb is plan.Verb.COPY and not fetches
 
     def _fan_out(
-        self, action: plan.Action, others: Collection[str]
+        self, action: plan.Action, others: Collection[str], renamed: str
     ) -> fan_out.FanOut:
         to = [action.to, *others]
         places_there = [self._destinations[name] for name in to]
@@ -126,7 +136,11 @@ class ThreadCrew:
         )
         return fan_out.FanOut(
             functools.partial(
-                self._reading.open, action.image, inspect, to_hash
+                self._reading.open,
+                action.image,
+                inspect,
+                to_hash,
+                renamed=renamed,
             ),
             to,
             self._buffer,

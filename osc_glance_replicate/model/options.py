@@ -46,6 +46,8 @@ class Replica:
     :param members: whether shared images get their members
     :param exact: whether what only the replica has is removed
     :param mark: name of which they are marked to be replicas; empty for none
+    :param map_formats: (source, replica) pairs of disk formats, which are to
+        be two names of what an image is
     """
 
     left_out: Sequence[str] = ()
@@ -56,6 +58,7 @@ class Replica:
     members: bool = False
     exact: bool = False
     mark: str = ''
+    map_formats: Sequence[tuple[str, str]] = ()
 
 
 class Method(enum.Enum):

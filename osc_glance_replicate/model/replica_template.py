@@ -32,6 +32,7 @@ class Template:
     :param visibility: of every replica; None for the source's
     :param owners: whose they are
     :param members: whether shared images get their members
+    :param formats: disk formats that get another name, and that one
     :param key_policies: whether what deletes the key of an encrypted image
         with it stays, as where nobody deletes any
     """
@@ -43,6 +44,7 @@ class Template:
         default_factory=ownership.Owners
     )
     members: bool = False
+    formats: Mapping[str, str] = dataclasses.field(default_factory=dict)
     key_policies: bool = False
 
     def apply(
@@ -82,6 +84,7 @@ class Template:
         return bool(
             self.properties
             or self.visibility
+            or self.renamed(image)
             or any(map(self.leaves_out, image.record))
         )
 
@@ -92,7 +95,16 @@ class Template:
             if not self.leaves_out(field)
         }
         record.update(self.properties)
+        if renamed := self.renamed(image):
+            record['disk_format'] = renamed
         return record
+
+    def renamed(self, image: image_record.Image) -> str:
+        """Return the other disk format of which a replica is to be, or ''.
+
+        Its data has to be of both.
+        """
+        return self.formats.get(image.record.get('disk_format') or '', '')
 
     def leaves_out(self, field: str) -> bool:
         """Return whether replicas do not get a property."""

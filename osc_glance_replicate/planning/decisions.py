@@ -232,7 +232,10 @@ class Planner:
             return action.with_verb(
                 plan.Verb.SKIP, '--metadata-only', routine=True
             )
-        if reason := there.unknown_format(action.wanted):
+        if reason := (
+            there.unknown_format(action.wanted)
+            or there.unprovable_format(action.image)
+        ):
             return action.with_verb(plan.Verb.FAIL, reason)
         return action.with_verb(plan.Verb.COPY, str(there.delivery))
 

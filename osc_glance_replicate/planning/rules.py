@@ -86,6 +86,31 @@ class Rules:
             if fields[field] not in (None, *known)
         )
 
+    def unprovable_format(self, image: image_record.Image) -> str:
+        """Return why a replica cannot get another disk format; else ''.
+
+        Nobody would see that the data is of that one as well.
+        """
+        if not (renamed := self.template.renamed(image)):
+            return ''
+        fields = image.portable
+        if fields['container_format'] != 'bare':
+            why = (
+                f'what is in a container ({fields["container_format"]}) is '
+                'not looked at: copy it without --map-format'
+            )
+        elif self.delivery.method is options.Method.DOWNLOAD:
+            why = (
+                'with --method glance-download it does not pass here: give '
+                '--method upload or import'
+            )
+        else:
+            return ''
+        return (
+            f'nothing tells whether its data is {fields["disk_format"]} and '
+            f'{renamed}, as {why}'
+        )
+
     def same_data(
         self, image: image_record.Image, replica: image_record.Image
     ) -> tuple[bool, str]:

@@ -33,6 +33,8 @@ class Verification:
     :param checksum: whether to hold it against the recorded hash
     :param inspect: whether to look at its format
     :param to_hash: algorithms that it is hashed with besides
+    :param renamed: the other disk format that it is to be of, whatever else
+        is looked at
     :ivar digests: its hashes, by algorithm, as soon as all of it has passed
     """
 
@@ -43,6 +45,7 @@ class Verification:
         checksum: bool,
         inspect: bool = False,
         to_hash: Collection[str] = (),
+        renamed: str = '',
     ) -> None:
         self.place = place
         self.digests: Mapping[str, str] = {}
@@ -56,11 +59,12 @@ class Verification:
             for algorithm in dict.fromkeys([*recorded, *to_hash])
         ]
         self._inspection = None
-        if inspect:
+        self._renamed = renamed
+        if inspect or renamed:
             # oslo.utils takes its time to import, and only uploads need it.
             from osc_glance_replicate.transfer import format_inspection
 
-            self._inspection = format_inspection.Inspection(image)
+            self._inspection = format_inspection.Inspection(image, renamed)
 
     def add(self, block: bytes) -> None:
         """Hold the next bytes against the record.
@@ -96,6 +100,12 @@ class Verification:
         self._check_hash()
 
     def _check_format(self, problem: str) -> None:
+        if problem and self._renamed:
+            raise errors.DataError(
+                self.place,
+                f'the data of {self._image.id} cannot be called '
+                f'{self._renamed}: {problem}; copy it without --map-format',
+            )
         if problem:
             raise errors.DataError(
                 self.place,

@@ -27,6 +27,13 @@ from osc_glance_replicate.model import image_record
 #: A kernel may look like a disk with a broken partition table.
 _KERNELS = frozenset(('aki', 'ari'))
 
+#: What tells how the blocks of a disk are used, each of which is where it is
+#: on the disk: that is raw as well.
+_BLOCKS = frozenset(('raw', 'gpt', 'iso'))
+
+#: Formats that data can be found to be of.
+KNOWN = frozenset(format_inspector.ALL_FORMATS)
+
 
 # What is wrong is told of the image, rather than of "qcow2" as a warning.
 logging.getLogger(format_inspector.__name__).setLevel(logging.CRITICAL)
@@ -36,11 +43,14 @@ class Inspection:
     """Data that is looked at as it passes.
 
     :param image: the record; only what is in no container is looked at
+    :param renamed: what the destination is to call its format; the data has
+        to be of both then
     """
 
-    def __init__(self, image: image_record.Image) -> None:
+    def __init__(self, image: image_record.Image, renamed: str = '') -> None:
         fields = image.portable
-        self._format = fields['disk_format']
+        self._recorded = fields['disk_format']
+        self._format = renamed or self._recorded
         self._current = io.BytesIO()
         self._wrapper = format_inspector.InspectWrapper(self._current)
         self._decided = fields['container_format'] != 'bare'
@@ -71,6 +81,8 @@ class Inspection:
 
     def _judge(self) -> str:
         self._decided = True
+        if problem := self._misnamed():
+            return problem
         try:
             found = self._found()
             name = str(found)
@@ -92,6 +104,23 @@ class Inspection:
             # Glance refuses what it cannot make sense of, however that shows.
             return f'its format cannot be told: {exc}'
         return ''
+
+    def _misnamed(self) -> str:
+        """Return why the data is not of both formats, or ''.
+
+        Glance takes anything that is called raw.
+        """
+        if self._format == self._recorded:
+            return ''
+        names = {str(found) for found in self._wrapper.formats or ()}
+        if names <= _BLOCKS:
+            names.add('raw')
+        if {self._recorded, self._format} <= names:
+            return ''
+        return (
+            f'it is {", ".join(sorted(names))}, and not both '
+            f'{self._recorded} and {self._format}'
+        )
 
     def _found(self) -> format_inspector.FileInspector:
         matches = {str(found): found for found in self._wrapper.formats or ()}

@@ -64,6 +64,7 @@ class Reading:
         to_hash: Collection[str] = (),
         kept: places.Data | None = None,
         start: int = 0,
+        renamed: str = '',
     ) -> verified_reader.VerifiedReader:
         """Get ready to read an image's data.
 
@@ -73,6 +74,7 @@ class Reading:
             the recorded hash
         :param kept: what an interrupted run has left of the data
         :param start: number of bytes that are kept
+        :param renamed: the other disk format that the replica is to have
         """
         source = source_data.SourceData(self.source, image)
         part = (kept, start) if kept else None
@@ -86,6 +88,7 @@ class Reading:
             checksum=self.checks.checksum or start > 0,
             inspect=inspect and self.checks.formats,
             to_hash=to_hash,
+            renamed=renamed,
         )
         # Last, since it has a thread, which whoever opens has to end.
         ahead = read_ahead.ReadAhead(data, self.block)

@@ -20,6 +20,7 @@ from keystoneauth1 import exceptions
 
 from osc_glance_replicate.sandbox import client
 from osc_glance_replicate.tests.functional import base
+from osc_glance_replicate.tests.functional import dumps
 
 _SIZE = 256 * 1024
 
@@ -178,3 +179,101 @@ class TestFormats(base.FunctionalTest):
         )
         results = self.livecopy(expect=1).results
         self.assertEqual({'copied'}, {results[i] for i in mended})
+
+
+class TestOtherName(dumps.DumpTest):
+    """A disk format has another name at the destination, if it is the same."""
+
+    alone = False
+
+    def setUp(self):
+        super().setUp()
+        self.images = {
+            'gpt': self._create('gpt', DATA['gpt']),
+            'mbr': self._create('gpt', DATA['mbr']),
+            'iso': self._create('iso', DATA['iso']),
+            'for load': self._create('gpt', DATA['gpt'] + b'x'),
+            'not gpt': self._create('gpt', b'data'),
+            'nothing': self._create('gpt', b''),
+            'qcow2': self._create('qcow2', DATA['qcow2']),
+            'in a container': self._create('gpt', b'data', 'ovf'),
+            # Only the end of it tells.
+            'vmdk': self._create(
+                'vmdk', _vmdk('streamOptimized', size=2 * base.MIB)
+            ),
+            'as it was': self._create('gpt', DATA['gpt']),
+        }
+        base.pass_a_second()
+        there = self.images['as it was']
+        self.slave.create(DATA['gpt'], id=there.id, name=there.name)
+        self._label(self.slave, there, 'gpt', 'bare')
+
+    def _create(self, label, data, container='bare'):
+        """Make an image of a format that is not among this Glance's."""
+        image = self.master.create(data, container_format='ovf')
+        self._label(self.master, image, label, container)
+        return self.master.get(image.id)
+
+    def _label(self, cloud, image, label, container):
+        cloud.sql(
+            'UPDATE images SET disk_format = %s, container_format = %s '
+            'WHERE id = %s',
+            label, container, image.id,
+        )  # fmt: skip
+
+    def _by_name(self, found):
+        names = {image.id: name for name, image in self.images.items()}
+        return {names[image_id]: each for image_id, each in found.items()}
+
+    def test_only_what_is_both_has_it(self):
+        ids = [image.id for image in self.images.values()]
+        later = self.images['for load'].id
+        names = [
+            option
+            for old in ('gpt', 'iso', 'qcow2', 'vmdk')
+            for option in ('--map-format', f'{old}=raw')
+        ]
+        sent = self.livecopy(
+            *names, '--no-format-check', '--exclude', later, *ids, expect=1
+        )
+        wrong = {'not gpt', 'nothing', 'qcow2', 'in a container', 'vmdk'}
+        expected = {
+            **dict.fromkeys(wrong | {'as it was'}, 'failed'),
+            **dict.fromkeys(('gpt', 'mbr', 'iso'), 'copied'),
+            'for load': 'skipped',
+        }
+        self.assertEqual(expected, self._by_name(sent.results))
+        reasons = self._by_name(self.reasons(sent))
+        for name, words in {
+            'not gpt': 'it is raw, and not both gpt and raw',
+            'nothing': 'it is raw, and not both gpt and raw',
+            'qcow2': 'it is qcow2, and not both qcow2 and raw',
+            'vmdk': 'it is vmdk, and not both vmdk and raw',
+            'in a container': 'what is in a container (ovf) is not looked at',
+            'as it was': 'does not let disk_format be changed',
+        }.items():
+            self.assertIn(words, reasons[name])
+        there = self.slave.ids()
+        begun = {n for n in wrong if self.images[n].id in there}
+        self.assertEqual({'vmdk'}, begun)
+        self._assert_load_agrees(names, ids, expected)
+        mended = self.livecopy(self.images['vmdk'].id)
+        self.assertEqual({'vmdk': 'copied'}, self._by_name(mended.results))
+
+    def _assert_load_agrees(self, names, ids, expected):
+        self.dump(*ids)
+        self.assertEqual('gpt', self.record(self.images['gpt'])['disk_format'])
+        loaded = self.load(*names, '--show-all', *ids, expect=1)
+        copied = dict.fromkeys(('gpt', 'mbr', 'iso'), 'unchanged')
+        self.assertEqual(
+            {**expected, **copied, 'for load': 'copied'},
+            self._by_name(loaded.results),
+        )
+        for name in (*copied, 'for load'):
+            replica = self.slave.get(self.images[name].id)
+            self.assertEqual('raw', replica.record['disk_format'])
+            self.assertEqual(self.images[name].digests, replica.digests)
+        self.replicate(
+            'compare', '--to', 'slave', *names,
+            *(self.images[name].id for name in copied),
+        )  # fmt: skip

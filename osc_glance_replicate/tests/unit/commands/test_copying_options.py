@@ -10,6 +10,8 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+from osc_glance_replicate.commands import compare
+from osc_glance_replicate.commands import livecopy
 from osc_glance_replicate.commands import load
 from osc_glance_replicate.tests.doubles import parsing
 
@@ -21,6 +23,30 @@ class TestCopyingOptions(parsing.ParserTest):
             self.assertIn('give --method import', told)
             self.parse('--to', 'x', *stores, '--method', 'import')
         self.parse('--to', 'x', '--store', 'a')
+
+    def test_disk_format_has_one_other_name(self):
+        for words, told in (
+            (['gpt'], "'gpt' is not OLD=NEW"),
+            (['gpt='], "'gpt=' is not OLD=NEW"),
+            (['=raw'], "'=raw' is not OLD=NEW"),
+            (['raw=raw'], 'raw is called raw anyway'),
+            (['raw=ploop'], "no data can be found to be 'ploop'"),
+            (['GPT=raw'], "no data can be found to be 'GPT'"),
+            (['gpt=raw', 'gpt=iso'], 'gpt cannot be both raw and iso'),
+        ):
+            options = [f'--map-format={each}' for each in words]
+            for command in livecopy.LivecopyImages, compare.CompareImages:
+                wrong = self.assertWrong(
+                    '--to', 'x', *options, command=command
+                )
+                self.assertIn(f'argument --map-format: {told}', wrong)
+        parsed = self.parse(
+            '--to', 'x', '--map-format', 'gpt=raw', '--map-format', 'gpt=raw',
+            '--map-format', 'raw=gpt',
+        )  # fmt: skip
+        self.assertEqual(
+            {('gpt', 'raw'), ('raw', 'gpt')}, set(parsed.map_formats)
+        )
 
     def test_nothing_is_downloaded_from_a_directory(self):
         self.parse('/x', '--method', 'import', command=load.LoadImages)

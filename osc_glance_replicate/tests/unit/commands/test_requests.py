@@ -65,6 +65,7 @@ class TestRequests(parsing.ParserTest):
             '--to', 'x', '--dont-replicate', 'hw_*', '--set-property', 'a=b',
             '--visibility', 'private', '--owner', 'by-name',
             '--map-owner', 'p=q', '--members', '--exact',
+            '--map-format', 'gpt=raw',
         )  # fmt: skip
         self.assertEqual(
             options.Replica(
@@ -75,6 +76,7 @@ class TestRequests(parsing.ParserTest):
                 map_owners=(('p', 'q'),),
                 members=True,
                 exact=True,
+                map_formats=(('gpt', 'raw'),),
             ),
             requests.replica(parsed),
         )

@@ -61,11 +61,13 @@ class TestTemplate(testtools.TestCase):
             properties=(('a', '1'), ('a', '2')),
             visibility='private',
             members=True,
+            map_formats=(('gpt', 'raw'),),
         )
         self.assertEqual(('hw_*',), found.left_out)
         self.assertEqual({'a': '2'}, found.properties)
         self.assertEqual('private', found.visibility)
         self.assertTrue(found.members)
+        self.assertEqual({'gpt': 'raw'}, found.formats)
 
 
 class TestDelivered(testtools.TestCase):

@@ -106,6 +106,20 @@ class TestTask(TaskTest):
         result, _ = self.carry_out(slave, format_check=False)
         self.assertEqual('copied', result)
 
+    def test_data_that_is_not_of_both_formats_makes_no_record(self):
+        there = rules.Rules(replica_template.Template(formats={'gpt': 'raw'}))
+        self.planner = decisions.Planner(
+            image_selection.Selection(), destinations={'slave': there}
+        )
+        self.image = samples.image(disk_format='gpt')
+        for check, inspects in itertools.product((True, False), repeat=2):
+            slave = places.Place('slave')
+            slave.inspects = inspects
+            result, reason = self.carry_out(slave, format_check=check)
+            self.assertEqual('failed', result)
+            self.assertIn('not both gpt and raw', reason)
+            self.assertEqual([], slave.calls)
+
     def test_what_nobody_thought_of_is_told_like_an_error(self):
         told = f'http://me:secret@x/ {"x" * 11_000_000}'
         slave = places.Place('slave', stage=[ValueError(told)])

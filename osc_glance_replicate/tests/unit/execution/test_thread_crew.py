@@ -22,7 +22,9 @@ from osc_glance_replicate.execution import thread_crew
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import options
 from osc_glance_replicate.model import plan
+from osc_glance_replicate.model import replica_template
 from osc_glance_replicate.planning import decisions
+from osc_glance_replicate.planning import rules
 from osc_glance_replicate import retry
 from osc_glance_replicate.tests.doubles import clocks
 from osc_glance_replicate.tests.doubles import places
@@ -54,8 +56,10 @@ class TestFan(testtools.TestCase):
         self.source.images[self.image.id] = self.image
         self.places = {name: places.Place(name) for name in NAMES}
 
-    def copy(self, retries=0, checks=options.Checks()):
-        planner = decisions.Planner(image_selection.Selection())
+    def copy(self, retries=0, checks=options.Checks(), destinations=None):
+        planner = decisions.Planner(
+            image_selection.Selection(), destinations=destinations or {}
+        )
         crew = thread_crew.ThreadCrew(
             self.places,
             planner,
@@ -200,6 +204,30 @@ class TestFan(testtools.TestCase):
         self.assert_copied(*NAMES)
         self.assertEqual(['read', 'read'], self.source.calls)
 
+    def test_format_of_one_destination_is_none_of_the_others(self):
+        renaming = rules.Rules(
+            replica_template.Template(formats={'raw': 'gpt'})
+        )
+        for name, results in (
+            ('a', {'a': 'failed', 'b': 'copied', 'c': 'copied'}),
+            ('b', {'a': 'copied', 'b': 'failed', 'c': 'copied'}),
+        ):
+            there = dict.fromkeys(NAMES, rules.Rules()) | {name: renaming}
+            self.places = {to: places.Place(to) for to in NAMES}
+            self.source.calls.clear()
+            self.assertEqual(results, self.copy(destinations=there))
+            self.assertNotIn('stage', self.places[name].calls)
+            # The others share theirs.
+            self.assertEqual(['read', 'read'], self.source.calls)
+
+    def test_format_that_all_rename_is_looked_at_once(self):
+        renaming = rules.Rules(
+            replica_template.Template(formats={'raw': 'gpt'})
+        )
+        results = self.copy(destinations=dict.fromkeys(NAMES, renaming))
+        self.assertEqual(dict.fromkeys(NAMES, 'failed'), results)
+        self.assertEqual(['read'], self.source.calls)
+
     def carry_out(self, crew, to, others):
         action = plan.Action(self.image, to, plan.Verb.COPY)
         return crew.carry_out(action, others)
@@ -224,7 +252,7 @@ class TestFan(testtools.TestCase):
     def test_nothing_is_kept_for_one_that_is_down(self):
         crew = self.crew()
         self.carry_out(crew, 'a', 'bc').result(_PATIENCE)
-        shared = crew._shared[self.image.id]
+        shared = crew._shared[self.image.id, '']
         crew.give_up('b')
         self.assertFalse(shared.expects('b'))
         self.assertTrue(shared.expects('c'))
@@ -234,7 +262,7 @@ class TestFan(testtools.TestCase):
     def test_one_that_was_dropped_leaves_the_others_their_share(self):
         crew = self.crew()
         self.carry_out(crew, 'a', 'bc').result(_PATIENCE)
-        shared = crew._shared[self.image.id]
+        shared = crew._shared[self.image.id, '']
         with shared._changed:
             shared._expected['b'].drop()
         for to, others in ('b', 'c'), ('c', ''):

@@ -49,6 +49,17 @@ class TestTemplate(testtools.TestCase):
         kept, _ = replica_template.Template(key_policies=True).apply(image)
         self.assertEqual(image.record, kept.record)
 
+    def test_disk_format_that_has_another_name(self):
+        template = replica_template.Template(
+            formats={'gpt': 'raw', 'raw': 'gpt'}
+        )
+        for old, new in ('gpt', 'raw'), ('raw', 'gpt'), ('iso', ''):
+            image = samples.image(disk_format=old)
+            self.assertEqual(new, template.renamed(image))
+            shaped, _ = template.apply(image)
+            self.assertEqual(new or old, shaped.portable['disk_format'])
+        self.assertEqual('', template.renamed(samples.image(disk_format=None)))
+
     def test_visibility(self):
         shaped, _ = replica_template.Template(visibility='community').apply(
             samples.image()

@@ -247,6 +247,33 @@ class TestDecide(testtools.TestCase):
             self.assertIn(reason, action.reason)
             self.assertTrue(action.routine)
 
+    def test_format_that_is_to_have_another_name(self):
+        template = replica_template.Template(formats={'gpt': 'raw'})
+        there = rules.Rules(
+            template, formats=lambda: {'disk_format': ['raw', 'iso']}
+        )
+        planner = decisions.Planner(
+            image_selection.Selection(), destinations={'slave': there}
+        )
+        image = samples.image(disk_format='gpt')
+        replica = samples.image(disk_format='raw')
+        for source, destination, verb, words in (
+            (image, None, COPY, ''),
+            (image, replica, UNCHANGED, ''),
+            # It is called that since before.
+            (image, image, FAIL, 'let disk_format be changed'),
+            (samples.image(disk_format='vhd'), None, FAIL, "'vhd' is not"),
+            (
+                samples.image(disk_format='gpt', container_format='ova'),
+                None,
+                FAIL,
+                'without --map-format',
+            ),
+        ):
+            action = planner.decide(source, destination, 'slave')
+            self.assertEqual(verb, action.verb)
+            self.assertIn(words, action.reason)
+
     def test_skip_of_a_named_image_is_shown(self):
         action = self.decide(
             samples.image(os_hidden=True), None, images=['image 1']

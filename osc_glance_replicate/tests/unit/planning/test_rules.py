@@ -12,6 +12,7 @@
 
 import testtools
 
+from osc_glance_replicate.model import options
 from osc_glance_replicate.model import ownership
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.model import replica_template
@@ -54,6 +55,24 @@ class TestRules(testtools.TestCase):
             '',
             rules.Rules().unknown_format(samples.image(disk_format='x')),
         )
+
+    def test_format_of_which_nothing_tells(self):
+        template = replica_template.Template(formats={'gpt': 'raw'})
+        downloads = options.Delivery(options.Method.DOWNLOAD)
+        gpt = {'disk_format': 'gpt'}
+        for delivery, fields, words in (
+            (options.Delivery(), gpt, ''),
+            (options.Delivery(options.Method.IMPORT), gpt, ''),
+            (options.Delivery(), {**gpt, 'container_format': 'ovf'}, '(ovf)'),
+            (downloads, gpt, '--method glance-download'),
+            (downloads, {}, ''),
+        ):
+            there = rules.Rules(template, delivery=delivery)
+            told = there.unprovable_format(samples.image(**fields))
+            self.assertEqual(bool(words), bool(told))
+            self.assertIn(words, told)
+            if told:
+                self.assertIn('nothing tells whether its data is gpt', told)
 
     def test_what_does_for_an_image_that_needs_it(self):
         there = rules.Rules(runner=ownership.Runner(frozenset(['mine'])))

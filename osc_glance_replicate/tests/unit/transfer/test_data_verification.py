@@ -23,9 +23,11 @@ from osc_glance_replicate.transfer import data_verification
 
 
 class TestVerification(testtools.TestCase):
-    def verify(self, image, *blocks, checksum=True, inspect=False, by=()):
+    def verify(
+        self, image, *blocks, checksum=True, inspect=False, by=(), renamed=''
+    ):
         verification = data_verification.Verification(
-            image, 'master', checksum, inspect, by
+            image, 'master', checksum, inspect, by, renamed
         )
         self.addCleanup(verification.close)
         for block in blocks:
@@ -74,6 +76,17 @@ class TestVerification(testtools.TestCase):
             '--no-format-check',
         ):
             self.assertIn(words, told)
+
+    def test_format_that_is_to_have_another_name(self):
+        image = samples.image(disk_format='gpt')
+        told = self.problem(image, b'data', renamed='raw')
+        for words in (
+            f'the data of {image.id} cannot be called raw: it is raw, and '
+            'not both gpt and raw',
+            'without --map-format',
+        ):
+            self.assertIn(words, told)
+        self.assertNotIn('--no-format-check', told)
 
 
 class TestHashes(TestVerification):
