@@ -67,35 +67,50 @@ class Arrival:
                 destination.name,
                 f'{image.id} is {status} after it was sent',
             )
-        same, evidence = proof.same_data(image, replica)
-        reason = ''
-        if same and evidence == proof.SIZE and image.size:
-            same, evidence = self._has_arrived(replica)
-            reason = _unproven(image, evidence)
+        same, evidence, _ = self._compare(replica)
+        if same:
+            self._planned.narrow()
+            # Its source may have been hashed meanwhile.
+            same, evidence, reason = self._compare(replica)
         if not same:
             return self._quarantine(evidence)
-        self._planned.narrow()
         destination.publish(self._planned.action, replica)
         return outcomes.Outcome(
             self._planned.action, outcomes.Result.COPIED, reason
         )
 
-    def _has_arrived(self, replica: image_record.Image) -> tuple[bool, str]:
-        """Return whether a replica has what was sent, and by what.
+    def _compare(self, replica: image_record.Image) -> tuple[bool, str, str]:
+        """Return whether a replica has the right data.
 
-        Nothing that the source has recorded tells.
+        :returns: (whether it has, what tells, what is to be told of that)
         """
-        image, theirs = self._planned.action.image, replica.digests
-        sent = self.digests
-        algorithm = proof.common(sent, theirs)
-        if not algorithm and self._destination.to_hash(image):
-            # An earlier run has staged it, or the destination hashes by
-            # another algorithm than before.
-            algorithm = proof.to_read_for(replica)
-            sent = {algorithm: self._read(algorithm)} if algorithm else {}
-        if not algorithm:
-            return True, proof.SIZE
-        return sent[algorithm] == theirs[algorithm], algorithm
+        image = self._planned.action.image
+        same, evidence = proof.same_data(image, replica)
+        if not same or evidence != proof.SIZE or not image.size:
+            return same, evidence, ''
+        evidence = self._evidence(replica)
+        if evidence == proof.SIZE:
+            return True, evidence, 'size only'
+        same = self.digests[evidence] == replica.digests[evidence]
+        told = '' if image.digests else 'the source recorded no hash'
+        return same, evidence, told
+
+    def _evidence(self, replica: image_record.Image) -> str:
+        """Return what tells whether what was sent has arrived.
+
+        Nothing that the source has recorded does.
+        """
+        algorithm = proof.common(replica.digests, self.digests)
+        if algorithm or not self._destination.to_hash(
+            self._planned.action.image
+        ):
+            return algorithm or proof.SIZE
+        # An earlier run has staged it, or the destination hashes by another
+        # algorithm than before.
+        algorithm = proof.to_read_for(replica)
+        if algorithm:
+            self.digests = {algorithm: self._read(algorithm)}
+        return algorithm or proof.SIZE
 
     def _read(self, algorithm: str) -> str:
         """Return the hash of the source's data, by reading it."""
@@ -131,15 +146,3 @@ class Arrival:
             outcomes.Result.CONFLICT if imports else outcomes.Result.FAILED,
             f'{destination.name}: {damage}; it was left {end}',
         )
-
-
-def _unproven(image: image_record.Image, evidence: str) -> str:
-    """Return what is told of data that no hash of the source's proves.
-
-    :param evidence: what tells that it is what was sent
-    """
-    if evidence == proof.SIZE:
-        return 'size only'
-    if image.digests:
-        return ''
-    return 'the source recorded no hash'

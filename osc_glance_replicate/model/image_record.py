@@ -152,6 +152,8 @@ class Image:
     :param members: of a shared image: project ID → status of the membership;
         None where they were not looked at
     :param unread: why they could not be read
+    :param noted: hashes of the data that are not in the record, by algorithm:
+        whoever keeps it has computed them
     :param read_at: when it was read, as of time.monotonic
     :ivar defect: why this record cannot be trusted, or None when it can
     """
@@ -160,6 +162,7 @@ class Image:
     flaw: str = ''
     members: Mapping[str, str] | None = None
     unread: str = ''
+    noted: Mapping[str, str] = dataclasses.field(default_factory=dict)
     read_at: float = dataclasses.field(
         default_factory=time.monotonic, compare=False, repr=False
     )
@@ -234,7 +237,10 @@ class Image:
 
     @property
     def digests(self) -> dict[str, str]:
-        """The data's recorded hashes, strongest first: algorithm → hex."""
+        """The data's hashes, recorded or noted, strongest first.
+
+        :returns: algorithm → hexadecimal value
+        """
         found = {}
         algorithm = self.record.get('os_hash_algo')
         value = self.record.get('os_hash_value')
@@ -242,11 +248,11 @@ class Image:
             found[algorithm] = value.lower()
         if self.record.get('checksum'):
             found.setdefault('md5', self.record['checksum'].lower())
-        return found
+        return {**found, **self.noted}
 
     @property
     def recorded_hash(self) -> tuple[str, str] | None:
-        """The strongest recorded hash that can be computed here.
+        """The strongest hash of the data that can be computed here.
 
         :returns: algorithm and hexadecimal value; None where there is none
         """

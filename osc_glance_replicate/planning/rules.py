@@ -125,6 +125,16 @@ class Rules:
                 return False, 'created_at'
         return same, evidence
 
+    def is_hashed_since(
+        self, image: image_record.Image, replica: image_record.Image
+    ) -> bool:
+        """Return whether a source has a hash that its record here has not.
+
+        Whoever reads a dump has no other word for it.
+        """
+        has_none = not replica.digests or bool(replica.noted)
+        return self.at_rest and has_none and image.recorded_hash is not None
+
     def mark_of(self, image: image_record.Image) -> str:
         """Return what marks a replica of an image; empty for nothing."""
         return f'{self.mark}/{image.id}' if self.mark else ''

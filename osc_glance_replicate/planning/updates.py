@@ -104,6 +104,9 @@ class Judge:
         there = self.there
         mine = there.runner.owns(replica.owner)
         found = list(differences.of(action, replica))
+        if there.is_hashed_since(action.image, replica):
+            value = action.image.record.get('os_hash_value')
+            found.append(plan.Change('os_hash_value', value, None))
         goes = any(change.field == 'owner' for change in found)
         if goes or (not mine and any(change.gives for change in found)):
             # What its owner has set besides would be given, too.

@@ -119,13 +119,17 @@ class Verification:
             return
         algorithm, expected = self._recorded
         found = self.digests[algorithm]
-        if found != expected:
-            raise errors.DataError(
-                self.place,
-                f'the data of {self._image.id} is damaged, or its record was '
-                f'made with a wrong hash: its {algorithm} is {found:.16}…, '
-                f'{expected:.16}… is recorded',
-            )
+        if found == expected:
+            return
+        noted = algorithm in self._image.noted
+        told, where = ('noted', 'noted') if noted else ('made', 'recorded')
+        whose = 'it' if noted else 'its record'
+        raise errors.DataError(
+            self.place,
+            f'the data of {self._image.id} is damaged, or {whose} was {told} '
+            f'with a wrong hash: its {algorithm} is {found:.16}…, '
+            f'{expected:.16}… is {where}',
+        )
 
     def close(self) -> None:
         """End the threads that hash."""

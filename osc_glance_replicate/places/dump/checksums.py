@@ -42,15 +42,11 @@ FILES = {
 }
 
 
-#: By which data is hashed that had no hash where it came from.
-ALGORITHM = 'sha512'
-
-
 class Checksums:
     """The recorded hash of each file, by algorithm.
 
-    The files are a convenience, not the record: the next dump mends a last
-    line that a power cut has torn.
+    The next dump mends a last line that a power cut has torn. No image whose
+    record has no hash has a record then: its line is on the disk before.
 
     :param files: the dump directory
     """
@@ -58,8 +54,6 @@ class Checksums:
     def __init__(self, files: folder.Folder) -> None:
         self._folder = files
         self._sums: dict[str, dict[str, str]] = {}
-        #: Files to which lines may be added.
-        self._mended: set[str] = set()
         self._lock = threading.Lock()
 
     def add(self, digests: Mapping[str, str], name: str) -> None:
@@ -70,36 +64,20 @@ class Checksums:
         :raises OSError: the hash cannot be written
         """
         for algorithm, digest in digests.items():
-            if algorithm in FILES and _is_digest(algorithm, digest):
+            if algorithm in FILES and is_digest(algorithm, digest):
                 with self._lock:
                     self._note(FILES[algorithm], name, digest)
                 return
 
-    def computed(self, name: str) -> str:
-        """Return the hash of data that had none where it came from, or ''.
-
-        :param name: of the file that holds it
-        :raises OSError: the hashes cannot be read
-        """
-        file = FILES[ALGORITHM]
-        with self._lock:
-            if file not in self._sums:
-                self._sums[file], _ = self._parse(file)
-            digest = self._sums[file].get(name, '')
-        return digest if _is_digest(ALGORITHM, digest) else ''
-
     def _note(self, file: str, name: str, digest: str) -> None:
         # If this fails, the file is read and mended before the next line.
-        sums = self._sums.pop(file, None)
-        if sums is None or file not in self._mended:
-            sums = self._mend(file)
+        sums = self._sums.pop(file, None) or self._load(file)
         if sums.get(name) != digest:
             is_new = name not in sums
             sums[name] = digest
             if not (is_new and self._append(file, _line(name, digest))):
                 self._write(file, sums)
         self._sums[file] = sums
-        self._mended.add(file)
 
     def _append(self, file: str, line: bytes) -> bool:
         """Add a line, unless that would change what is not this user's own."""
@@ -108,61 +86,54 @@ class Checksums:
             if not self._folder.is_own(os.fstat(fd)):
                 return False
             folder.write(fd, line)
+            os.fsync(fd)
         return True
 
-    def _mend(self, file: str) -> dict[str, str]:
-        """Read a file that is to be added to, and leave out what is wrong."""
-        self._mended.discard(file)
-        sums, length = self._parse(file)
-        kept = sum(len(_line(*entry)) for entry in sums.items())
-        status = self._folder.status(file)
-        if status and (kept < length or not self._folder.is_own(status)):
-            self._write(file, sums)
-        return sums
-
-    def _parse(self, file: str) -> tuple[dict[str, str], int]:
-        """Read a file, without lines that are torn or of no file any more.
-
-        :returns: the hashes by name, and the length of the file
-        """
-        sums: dict[str, str] = {}
-        length = 0
-        if not self._folder.status(file):
-            return sums, length
+    def _load(self, file: str) -> dict[str, str]:
+        """Read a file, without lines that are torn or of no file any more."""
+        if not (status := self._folder.status(file)):
+            return {}
         there = set(self._folder.names())
-        for block in self._blocks(file):
+        sums = {}
+        length = 0
+        for block in blocks(self._folder, file):
             length += len(block)
             for match in _LINE.finditer(block):
                 if (name := match[2].decode()) in there:
                     sums[name] = match[1].decode()
-        return sums, length
-
-    def _blocks(self, file: str) -> Iterator[bytes]:
-        """Yield the content of a file, cut where lines end.
-
-        Anyone may have made it, of lines that are nothing but memory.
-
-        :raises OSError: it cannot be read, or is too long
-        """
-        length = 0
-        with (
-            self._folder.open(file) as fd,
-            open(fd, 'rb', closefd=False) as stream,
-        ):
-            while block := stream.read(_BLOCK) + stream.readline(_MAX_LINE):
-                length += len(block)
-                if length > _MAX_SIZE:
-                    raise OSError(
-                        errno.EFBIG, f'more than {_MAX_SIZE} bytes', file
-                    )
-                yield block
+        kept = sum(len(_line(*entry)) for entry in sums.items())
+        if kept < length or not self._folder.is_own(status):
+            self._write(file, sums)
+        return sums
 
     def _write(self, file: str, sums: Mapping[str, str]) -> None:
         lines = (_line(*entry) for entry in sums.items())
         self._folder.replace(file, b''.join(lines))
 
 
-def _is_digest(algorithm: str, digest: str) -> bool:
+def blocks(files: folder.Folder, name: str) -> Iterator[bytes]:
+    """Yield the content of a file of hashes, cut where lines end.
+
+    Anyone may have made it, of lines that are nothing but memory.
+
+    :raises OSError: it cannot be read, or is too long
+    """
+    length = 0
+    with (
+        files.open(name) as fd,
+        open(fd, 'rb', closefd=False) as stream,
+    ):
+        while block := stream.read(_BLOCK) + stream.readline(_MAX_LINE):
+            length += len(block)
+            if length > _MAX_SIZE:
+                raise OSError(
+                    errno.EFBIG, f'more than {_MAX_SIZE} bytes', name
+                )
+            yield block
+
+
+def is_digest(algorithm: str, digest: str) -> bool:
+    """Return whether a text can be a hash by an algorithm, in hexadecimal."""
     size = hashlib.new(algorithm, usedforsecurity=False).digest_size
     return bool(re.fullmatch(f'[0-9a-f]{{{2 * size}}}', digest))
 

@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 import contextlib
 import dataclasses
 import fcntl
+import hashlib
 import os
 
 from osc_glance_replicate import errors
@@ -23,16 +24,21 @@ from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import ownership
 from osc_glance_replicate.model import plan
+from osc_glance_replicate.model import proof
 from osc_glance_replicate import places
 from osc_glance_replicate.places.dump import checksums
 from osc_glance_replicate.places.dump import folder
 from osc_glance_replicate.places.dump import layout
 from osc_glance_replicate.places.dump import members
+from osc_glance_replicate.places.dump import noted_hashes
 from osc_glance_replicate.places.dump import projects
 from osc_glance_replicate.places.dump import reader
 from osc_glance_replicate.places.dump import records
 from osc_glance_replicate.places.dump import source
 from osc_glance_replicate.places.dump import writer
+
+#: Bytes that are hashed at a time.
+_BLOCK = 1024 * 1024
 
 
 class Destination(source.Source, places.Destination):
@@ -80,7 +86,7 @@ class Destination(source.Source, places.Destination):
 
     def to_hash(self, image: image_record.Image) -> Collection[str]:
         """Return by what data is hashed that has no hash at its source."""
-        return () if image.recorded_hash else (checksums.ALGORITHM,)
+        return () if image.recorded_hash else (noted_hashes.ALGORITHM,)
 
     def require_room(self, actions: Iterable[plan.Action]) -> None:
         """Check that the disk has room for what is to be copied.
@@ -142,7 +148,13 @@ class Destination(source.Source, places.Destination):
         return dataclasses.replace(
             image,
             # As in Glance, what has no data has no hash.
-            record={**image.record, 'status': 'queued', 'checksum': None},
+            record={
+                **image.record,
+                'status': 'queued',
+                'checksum': None,
+                'os_hash_value': None,
+            },
+            noted={},
         )
 
     @contextlib.contextmanager
@@ -205,12 +217,43 @@ class Destination(source.Source, places.Destination):
         with self._named_in_errors(layout.data_name(image)):
             self._folder.rename(name, layout.data_name(image), fd)
         self._note_checksum(image, {**image.digests, **body.digests})
+        if not image.recorded_hash:
+            self._noted.add(
+                layout.data_name(image), body.digests[noted_hashes.ALGORITHM]
+            )
         self._write_record(image)
 
     def update(self, action: plan.Action) -> None:
-        """Replace the record with the source's."""
+        """Replace the record with the source's.
+
+        :raises RefusedError: the source has a hash by now that the data here
+            has not
+        """
+        image, replica = action.image, action.replica
+        if replica and not proof.common(replica.digests, image.digests):
+            self._hold_against_hash(image)
         self._note_checksum(action.image, action.image.digests)
         self._write_record(action.image)
+
+    def _hold_against_hash(self, image: image_record.Image) -> None:
+        """Read data that was here before its source had a hash.
+
+        :raises RefusedError: it is not what the source has hashed
+        """
+        if not (recorded := image.recorded_hash):
+            return
+        algorithm, expected = recorded
+        found = hashlib.new(algorithm, usedforsecurity=False)
+        with self.read(image) as data:
+            while block := data.read(_BLOCK):
+                found.update(block)
+        if found.hexdigest() != expected:
+            raise errors.RefusedError(
+                self.name,
+                f'{layout.data_name(image)} is not what the source has hashed '
+                f'since it was dumped: its {algorithm} differs; move its '
+                'files away and dump it again',
+            )
 
     def quarantine(self, image: image_record.Image) -> None:
         """Remove the record, without which the data is not used."""

@@ -25,10 +25,10 @@ from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import ownership
 from osc_glance_replicate import places
-from osc_glance_replicate.places.dump import checksums
 from osc_glance_replicate.places.dump import folder
 from osc_glance_replicate.places.dump import layout
 from osc_glance_replicate.places.dump import members
+from osc_glance_replicate.places.dump import noted_hashes
 from osc_glance_replicate.places.dump import projects
 from osc_glance_replicate.places.dump import reader
 from osc_glance_replicate.places.dump import records
@@ -57,7 +57,7 @@ class Source:
         self.name = path
         with self._named_in_errors():
             self._folder = self._open(path)
-        self._checksums = checksums.Checksums(self._folder)
+        self._noted = noted_hashes.NotedHashes(self._folder)
 
     def _open(self, path: str) -> folder.Folder:
         return folder.Folder(path)
@@ -110,25 +110,18 @@ class Source:
             return image_record.Image({'id': image_id}, flaw)
         image = records.parse(content, image_id)
         if not image.defect and not image.recorded_hash:
-            image = self._with_computed(image)
+            image = self._with_noted(image)
         return image if image.defect else self._check_data(image)
 
-    def _with_computed(self, image: image_record.Image) -> image_record.Image:
+    def _with_noted(self, image: image_record.Image) -> image_record.Image:
         """Return an image with the hash that it got when it was dumped."""
-        name = layout.data_name(image)
         try:
-            value = self._checksums.computed(name)
+            value = self._noted.of(layout.data_name(image))
         except OSError as exc:
-            return dataclasses.replace(
-                image, flaw=f'its hash cannot be read: {exc.strerror}'
-            )
-        if not value:
-            return image
-        computed = {
-            'os_hash_algo': checksums.ALGORITHM,
-            'os_hash_value': value,
-        }
-        return dataclasses.replace(image, record={**image.record, **computed})
+            flaw = f'{noted_hashes.FILE} cannot be used: {exc.strerror}'
+            return dataclasses.replace(image, flaw=flaw)
+        noted = {noted_hashes.ALGORITHM: value} if value else {}
+        return dataclasses.replace(image, noted=noted)
 
     def _check_data(self, image: image_record.Image) -> image_record.Image:
         """Flaw an image whose data is not as long as its record says.
@@ -208,11 +201,14 @@ class Source:
 
     def is_closed(self, image: image_record.Image) -> bool:
         """Return whether this user may not read the files of an image."""
-        for name in (
+        names = [
             image.id,
             layout.data_name(image),
             layout.members_name(image),
-        ):
+        ]
+        if not image.digests:
+            names.append(noted_hashes.FILE)
+        for name in names:
             try:
                 with self._folder.open(name):
                     pass

@@ -12,7 +12,7 @@
 
 """A cloud's Glance, as a destination."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from osc_glance_replicate import errors
@@ -53,7 +53,7 @@ class Destination(source.Source, places.Destination):
         self.imports = delivery.imports
         downloads = delivery.method is options.Method.DOWNLOAD
         self.fetch = self._import if downloads else None
-        #: Of the newest image that is hashed: created_at, algorithm.
+        #: Of the runner's newest image that is hashed: created_at, algorithm.
         self._hashed = '', ''
         #: IDs of the replicas whose data an interrupted run has staged.
         self._staged: set[str] = set()
@@ -75,11 +75,18 @@ class Destination(source.Source, places.Destination):
         return found and self._noted(found)
 
     def _noted(self, image: image_record.Image) -> image_record.Image:
-        """Note by what this Glance hashes: its newest image tells."""
-        if not image.defect and image.status == 'active':
-            if recorded := image.recorded_hash:
-                made = str(image.record.get('created_at'))
-                self._hashed = max(self._hashed, (made, recorded[0]))
+        """Note by what this Glance hashes: the newest image tells.
+
+        One of others may be there by location, with any hash that they chose.
+        """
+        if (
+            image.status == 'active'
+            and not image.defect
+            and self.runner.owns(image.owner)
+            and (recorded := image.recorded_hash)
+        ):
+            made = str(image.record.get('created_at') or '')
+            self._hashed = max(self._hashed, (made, recorded[0]))
         return image
 
     def to_hash(self, image: image_record.Image) -> Collection[str]:
@@ -106,14 +113,25 @@ class Destination(source.Source, places.Destination):
             the replica could not be published
         """
         image, replica = action.wanted, action.replica
-        wanted = {**image.portable, **image_record.PUBLISHED}
+        staged = self._staged_fields(image)
+        wanted = {**image.portable, **staged}
         if replica is None:
             records.create(self._api, image.id, wanted)
         else:
             self._note_staged(image, replica)
             imports.refuse_locked(self._api, replica, self._delivery_of(image))
-            records.change(self._api, replica.id, _completion(action, replica))
-        records.probe(self._api, image.id, self._publication(action))
+            changes = _completion(action, replica, staged)
+            records.change(self._api, replica.id, changes)
+        records.probe(self._api, image.id, self._publication(action, staged))
+
+    def _staged_fields(self, image: image_record.Image) -> Mapping[str, Any]:
+        """Return what a replica has until it is published.
+
+        One without a hash to hold it against is hidden as well: if nobody
+        comes to compare it, it is not taken for unchanged by the next run.
+        """
+        hidden = bool(self.to_hash(image))
+        return {**image_record.PUBLISHED, 'os_hidden': hidden}
 
     def _note_staged(
         self, image: image_record.Image, replica: image_record.Image
@@ -166,12 +184,13 @@ class Destination(source.Source, places.Destination):
             private again; or not all is accepted
         """
         image_id = action.image.id
-        changes = self._publication(action)
+        changes = self._publication(action, verified.portable)
         replica = self.find(image_id) if self.imports else None
         if replica:
             # What its Glance likes to bring: see fact-download-properties.
             marks = dict.fromkeys(replica.marks)
-            changes = {**_completion(action, replica), **marks, **changes}
+            completed = _completion(action, replica, image_record.PUBLISHED)
+            changes = {**completed, **marks, **changes}
         if answer := records.change(self._api, image_id, changes):
             others.hold_against(
                 self._api, self.runner, action, verified, answer
@@ -183,13 +202,18 @@ class Destination(source.Source, places.Destination):
             members.write(self._api, image_id, wanted, action.exact, refusals)
             refusals.tell(self._api)
 
-    def _publication(self, action: plan.Action) -> dict[str, Any]:
-        """Return the fields in which a published replica differs."""
+    def _publication(
+        self, action: plan.Action, have: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Return the fields in which a published replica differs.
+
+        :param have: what it has before
+        """
         wanted = action.wanted.portable
         changes = {
             field: wanted[field]
-            for field, staged in image_record.PUBLISHED.items()
-            if wanted[field] != staged
+            for field in image_record.PUBLISHED
+            if wanted[field] != have[field]
         }
         if action.owner not in (None, self.runner.project):
             changes['owner'] = action.owner
@@ -255,10 +279,15 @@ class Destination(source.Source, places.Destination):
 
 
 def _completion(
-    action: plan.Action, replica: image_record.Image
+    action: plan.Action,
+    replica: image_record.Image,
+    staged: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return the changes that an unpublished replica needs."""
-    wanted = {**action.wanted.portable, **image_record.PUBLISHED}
+    """Return the changes that an unpublished replica needs.
+
+    :param staged: what it has until it is published
+    """
+    wanted = {**action.wanted.portable, **staged}
     have = replica.portable
     # As in an update, what only the replica has is kept.
     if not action.exact:

@@ -122,6 +122,42 @@ class TestLivecopy(links.BrokenLinksTest):
         self.assertIn('sha512 differs', reasons[up.id])
         self.assertEqual('deactivated', self.slave.get(up.id).status)
 
+    def test_what_nobody_could_judge_is_judged_by_the_next_run(self):
+        """It is private and of the same length, or nobody looked at it."""
+        damaged, cut = self.unhashed(name='damaged'), self.unhashed(name='cut')
+        for image in damaged, cut:
+            self.destination.on(
+                'PUT',
+                f'{image.id}/file$',
+                faults.Fault(upload=faults.corrupt(7)),
+            )
+        self.destination.on(
+            'POST',
+            f'{damaged.id}/actions/deactivate$',
+            faults.Fault(answer=faults.Answer(403)),
+        )
+        self.destination.on(
+            'GET',
+            f'{cut.id}$',
+            faults.Fault(answer=faults.Answer(400)),
+            # It is looked for by its ID before it is copied.
+            first=2,
+        )
+        result = self.copy(expect=1)
+        self.assertReasons(
+            result, damaged='private; have it deactivated', cut='HTTP 400'
+        )
+        again = self.copy(expect=1)
+        self.assertReasons(
+            again, damaged='sha512 differs', cut='sha512 differs'
+        )
+        self.assertEqual({'conflict'}, {*again.results.values()})
+        for image in damaged, cut:
+            replica = self.slave.get(image.id)
+            self.assertEqual(
+                ('private', True), (replica.visibility, replica.hidden)
+            )
+
 
 class TestImport(test_imports.ImportTest):
     alone = False

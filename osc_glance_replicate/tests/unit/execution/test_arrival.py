@@ -10,6 +10,8 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import time
+
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import events
 from osc_glance_replicate.tests.doubles import places
@@ -49,6 +51,8 @@ class TestArrival(test_task.TaskTest):
             (('sha512', 'md5'), ('sha512', 'md5'), 1),
             (('sha512', 'md5'), ('sha256', 'md5'), 1),
             (('sha256',), ('sha256', ''), 1),
+            # Others, who share the reading, hash by other ones.
+            (('md5', 'sha512', 'sha256'), ('sha256', 'md5'), 1),
             # It hashes by another algorithm since.
             (('sha256',), ('sha512', ''), 2),
         ):
@@ -107,6 +111,31 @@ class TestArrival(test_task.TaskTest):
         found, reason = self.carry_out(slave, source=source)
         self.assertEqual(result, found, reason)
         self.assertEqual(['read'] * reads, source.calls)
+
+    def test_strongest_hash_of_the_destination_tells(self):
+        self.image = samples.image(**UNHASHED)
+        slave = places.Place('slave')
+        slave.hashed_by, slave.hashes_by = ('md5', 'sha256'), ('sha256', 'md5')
+        hashed = slave.hashed
+        slave.hashed = lambda data: hashed(b'dada')
+        self.assertIn('sha256 differs', self.carry_out(slave)[1])
+
+    def test_hash_that_the_source_has_since_counts(self):
+        for data, result in (b'data', 'copied'), (b'dada', 'failed'):
+            self.image = samples.image(**UNHASHED)
+            slave, master = places.Place('slave'), places.Place('master')
+            write = slave.write
+
+            def take_long(image, body, write=write, master=master, data=data):
+                write(image, body)
+                master.images[image.id] = samples.image(data=data)
+                object.__setattr__(image, 'read_at', time.monotonic() - 61)
+
+            slave.write = take_long
+            found, reason = self.carry_out(slave, source=master)
+            self.assertEqual(result, found, reason)
+            self.assertEqual(result == 'copied', 'publish' in slave.calls)
+            self.assertNotIn('recorded no hash', reason)
 
     def test_size_only_is_said(self):
         self.image = samples.image(**UNHASHED)

@@ -10,6 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import dataclasses
 import hashlib
 from unittest import mock
 
@@ -66,6 +67,15 @@ class TestVerification(testtools.TestCase):
         ):
             self.assertIn(words, told)
         self.verify(image, b'dada', checksum=False)
+
+    def test_hash_that_is_not_the_records_is_not_called_so(self):
+        image = samples.image(os_hash_algo=None, checksum=None)
+        noted = hashlib.sha512(b'data').hexdigest()
+        image = dataclasses.replace(image, noted={'sha512': noted})
+        told = self.problem(image, b'dada')
+        self.assertIn('or it was noted with a wrong hash', told)
+        self.assertIn(f'{noted[:16]}… is noted', told)
+        self.verify(image, b'data')
 
     def test_format(self):
         image = samples.image(disk_format='qcow2')
@@ -127,6 +137,21 @@ class TestDigest(testtools.TestCase):
             for block in blocks:
                 hashed.update(block)
             self.assertEqual(hashlib.sha512(data).hexdigest(), hashed.value())
+
+    def test_threads_end(self):
+        executor = mock.Mock()
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                f'{background.__name__}.Executor', lambda: executor
+            )
+        )
+        image = samples.image(data=bytes(2_000_000))
+        verification = data_verification.Verification(
+            image, 'master', True, to_hash=['sha256', 'md5']
+        )
+        verification.add(bytes(1000))
+        verification.close()
+        self.assertEqual(3, executor.close.call_count)
 
     def test_only_what_is_long_has_a_thread(self):
         started = []

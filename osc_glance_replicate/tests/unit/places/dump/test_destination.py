@@ -13,6 +13,7 @@
 import contextlib
 import dataclasses
 import errno
+import hashlib
 import os
 import stat
 from unittest import mock
@@ -308,6 +309,10 @@ class TestCopy(DumpTest):
 class TestUnhashed(DumpTest):
     def setUp(self):
         super().setUp()
+        self.planner = decisions.Planner(
+            image_selection.Selection(),
+            destinations={self.path: rules.Rules(exact=True, at_rest=True)},
+        )
         self.hashed = self.image
         self.image = samples.image(
             data=b'some data',
@@ -328,12 +333,48 @@ class TestUnhashed(DumpTest):
         self.assertEqual(('unchanged', 'size only'), self.carry_out())
         # Its Glance has computed it meanwhile.
         self.image = self.hashed
-        for _ in range(2):
+        for result in 'updated', 'unchanged':
             self.start_again()
-            self.assertEqual(('unchanged', ''), self.carry_out())
+            self.assertEqual(result, self.carry_out()[0])
             self.assertEqual([], self.source.starts)
+            self.assertEqual({}, self.dump.find(self.image.id).noted)
         self.image = samples.image(data=b'evil data')
         self.assertEqual('conflict', self.carry_out()[0])
+
+    def test_hash_by_another_algorithm_proves_what_is_here(self):
+        self.carry_out()
+        record = self.content(self.at(self.image.id))
+        for data, result in (
+            (b'evil data', 'failed'),
+            (b'some data', 'updated'),
+        ):
+            sha256 = hashlib.sha256(data).hexdigest()
+            self.image = samples.image(
+                data=b'some data',
+                os_hash_algo='sha256',
+                os_hash_value=sha256,
+                checksum=None,
+            )
+            self.start_again()
+            found, reason = self.carry_out()
+            self.assertEqual(result, found, reason)
+            self.assertEqual([], self.source.starts)
+            after = self.content(self.at(self.image.id))
+            self.assertEqual(result == 'failed', record == after)
+        self.start_again()
+        self.assertEqual(('unchanged', ''), self.carry_out())
+
+    def test_hash_is_on_the_disk_before_the_record_is_there(self):
+        replace = self.dump._folder.replace
+        name = f'{self.image.id}.img'
+
+        def look(file, content):
+            self.assertIn(name.encode(), self.content(self.at('SHA512SUMS')))
+            replace(file, content)
+
+        self.dump._folder.replace = look
+        self.carry_out()
+        self.assert_whole()
 
     def test_nothing_is_computed_where_there_is_one(self):
         self.assertEqual((), self.dump.to_hash(self.hashed))

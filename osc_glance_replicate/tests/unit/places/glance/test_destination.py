@@ -10,6 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import dataclasses
 import datetime
 import json
 
@@ -35,14 +36,19 @@ class TestToHash(fake_glance.GlanceTest):
 
     def to_hash(self, *listed, **fields):
         records = [image.record for image in listed]
-        place = self.serve(
+        place = self.serve_as(
+            MINE,
             lambda request: Answer(
                 200,
                 {'images': [] if 'os_hidden' in request.query else records},
-            )
+            ),
         )
         self.assertEqual(len(records), len(list(place.images())))
         return tuple(place.to_hash(samples.image(9, **fields)))
+
+    def serve_as(self, runner, answer):
+        fake = self.useFixture(fake_glance.FakeGlance(answer))
+        return glance.Destination(fake.api, runner)
 
     def test_newest_image_tells(self):
         unhashed = {'os_hash_value': None, 'checksum': None}
@@ -50,25 +56,28 @@ class TestToHash(fake_glance.GlanceTest):
         newer = '2026-06-01T00:00:00Z'
         for listed, algorithms in (
             ((), ('sha512', 'md5')),
-            ((samples.image(1),), ('sha512',)),
-            ((samples.image(1), samples.image(2, **other)), ('sha512',)),
-            (
-                (
-                    samples.image(1, created_at=newer, **other),
-                    samples.image(2),
-                ),
-                ('sha256',),
-            ),
-            ((samples.image(1, os_hash_algo=None),), ('md5',)),
-            ((samples.image(1, **unhashed),), ('sha512', 'md5')),
-            ((samples.image(1, status='queued'),), ('sha512', 'md5')),
-            ((samples.image(1, os_hash_algo='sm3'),), ('md5',)),
+            (({},), ('sha512',)),
+            (({}, other), ('sha512',)),
+            (({'created_at': newer, **other}, {}), ('sha256',)),
+            (({'created_at': None, **other}, {}), ('sha512',)),
+            (({'os_hash_algo': None},), ('md5',)),
+            ((unhashed,), ('sha512', 'md5')),
+            (({'status': 'queued'},), ('sha512', 'md5')),
+            (({'os_hash_algo': 'sm3'},), ('md5',)),
+            # Whoever adds an image by location says what its hash is.
+            (({'owner': 'other', **other},), ('sha512', 'md5')),
         ):
+            listed = [
+                samples.image(number, **{'owner': 'mine', **fields})
+                for number, fields in enumerate(listed)
+            ]
             self.assertEqual(algorithms, self.to_hash(*listed, **unhashed))
 
     def test_replica_of_this_run_tells(self):
-        other = samples.image(os_hash_algo='sha256', os_hash_value='a' * 64)
-        place = self.serve(lambda request: Answer(200, other.record))
+        other = samples.image(
+            owner='mine', os_hash_algo='sha256', os_hash_value='a' * 64
+        )
+        place = self.serve_as(MINE, lambda request: Answer(200, other.record))
         place.find(other.id)
         unhashed = samples.image(2, os_hash_value=None, checksum=None)
         self.assertEqual(['sha256'], place.to_hash(unhashed))
@@ -82,7 +91,8 @@ class TestToHash(fake_glance.GlanceTest):
             ({'checksum': None, 'os_hash_value': None, 'size': 0}, ()),
         ):
             self.assertEqual(
-                algorithms, self.to_hash(samples.image(1), **fields)
+                algorithms,
+                self.to_hash(samples.image(1, owner='mine'), **fields),
             )
 
     def test_nothing_is_hashed_of_what_it_fetches(self):
@@ -316,6 +326,28 @@ class TestDestination(importing.ImportTest):
         self.assertIn('--method upload does without', str(error))
 
 
+class TestPublish(fake_glance.GlanceTest):
+    def test_what_was_hidden_until_then_is_shown(self):
+        image = samples.image(os_hash_value=None, checksum=None)
+        for hidden, changed in (False, []), (True, ['/os_hidden']):
+            verified = dataclasses.replace(
+                image, record={**image.record, 'os_hidden': hidden}
+            )
+            place = self.serve(
+                lambda request, image=image: Answer(200, image.record)
+            )
+            action = plan.Action(image, 'slave', plan.Verb.COPY)
+            place.publish(action, verified)
+            self.assertEqual(
+                changed,
+                [
+                    operation['path']
+                    for request in self.fake.requests
+                    for operation in json.loads(request.body)
+                ],
+            )
+
+
 class TestComplete(fake_glance.GlanceTest):
     """A record that an earlier run has left is brought to what is wanted."""
 
@@ -348,6 +380,17 @@ class TestComplete(fake_glance.GlanceTest):
             {**both, 'tags': ['a'], 'own': None},
             self.completed(image, queued, exact=True),
         )
+
+    def test_what_has_no_hash_is_hidden_until_it_is_published(self):
+        unhashed = {'os_hash_value': None, 'checksum': None}
+        for hidden in False, True:
+            image = samples.image(os_hidden=hidden, **unhashed)
+            queued = samples.image(status='queued', size=None)
+            self.completed(image, queued)
+            self.assertEqual(
+                [{'op': 'replace', 'path': '/os_hidden', 'value': True}],
+                json.loads(self.fake.requests[0].body),
+            )
 
     def test_nothing_to_do(self):
         queued = samples.image(status='queued', size=None)
