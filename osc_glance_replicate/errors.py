@@ -21,6 +21,7 @@
     └── PlaceError      one request to a place failed; says which place
         ├── TransientError  another try may well succeed
         │   ├── BusyError   someone else is uploading the image
+        │   ├── EndedError  the bytes have ended too early
         │   └── DroppedError  the other destinations could not wait
         ├── RefusedError    the place will not have it, however often asked
         ├── TakenError      the UUID is in use there
@@ -28,6 +29,7 @@
         │   ├── OtherCaseError  it takes two UUIDs in other letters for one
         │   └── TooLongError  an answer has more bytes than are read
         ├── DataError       the bytes are not those that the record promises
+        ├── ShortError      the bytes end too early, however often asked for
         └── StoppedError    the run was ended meanwhile
 """
 
@@ -203,6 +205,10 @@ class BusyError(TransientError):
     """Someone else is uploading the image."""
 
 
+class EndedError(TransientError):
+    """Bytes have ended too early, which nobody calls a failure."""
+
+
 class DroppedError(TransientError):
     """A destination was too slow for those that share its source."""
 
@@ -236,6 +242,10 @@ class TooLongError(UnreadableError):
 
 class DataError(PlaceError):
     """Bytes are missing, too many or not the ones that were recorded."""
+
+
+class ShortError(PlaceError):
+    """Bytes end too early, and at the same one however often asked for."""
 
 
 class StoppedError(PlaceError):

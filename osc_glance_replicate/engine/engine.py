@@ -21,21 +21,19 @@ from collections.abc import (
     Sequence,
 )
 import itertools
-import logging
 
 from osc_glance_replicate.engine import fleet
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import crew
 from osc_glance_replicate.execution import events
+from osc_glance_replicate.execution import reading_crew
 from osc_glance_replicate.execution import runner
 from osc_glance_replicate.execution import thread_crew
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import options
 from osc_glance_replicate.model import outcomes
-from osc_glance_replicate.model import ownership
 from osc_glance_replicate.model import plan
 from osc_glance_replicate import places
-from osc_glance_replicate.places import dump
 from osc_glance_replicate.places import patient
 from osc_glance_replicate.planning import alignment
 from osc_glance_replicate.planning import decisions
@@ -43,8 +41,6 @@ from osc_glance_replicate.planning import order
 from osc_glance_replicate.planning import succession
 from osc_glance_replicate.transfer import bandwidth
 from osc_glance_replicate.transfer import image_reading
-
-LOG = logging.getLogger(__name__)
 
 
 class Engine:
@@ -197,16 +193,58 @@ class Engine:
             return _dry_run(self.actions(), listener)
         actions = self._to_carry_out()
         threads = self.threads(listener)
+        movers = self._assemble() if self._assemble else threads
+        return self._runner(movers, listener, hands=threads).run(
+            actions, self._late()
+        )
+
+    def read_replicas(
+        self,
+        to_read: Callable[[plan.Action], Iterable[plan.Action]],
+        record: reading_crew.Record,
+        listener: events.Listener = events.Listener(),
+    ) -> Iterator[outcomes.Outcome]:
+        """Plan, and read replicas where they are; nothing is changed.
+
+        :param to_read: returns what is done for what is planned: to read,
+            and what is not done at all
+        :param record: returns what the data is held against
+        :param listener: told how it goes
+        """
+        crew = reading_crew.ReadingCrew(
+            self._fleet.places,
+            self.reading,
+            record,
+            listener,
+            self._answered_at,
+        )
+
+        def reading(actions: Iterable[plan.Action]) -> Iterator[plan.Action]:
+            return itertools.chain.from_iterable(map(to_read, actions))
+
+        return self._runner(crew, listener).run(
+            reading(self._early()), reading(self._late())
+        )
+
+    def _runner(
+        self,
+        movers: crew.Crew,
+        listener: events.Listener,
+        hands: crew.Crew | None = None,
+    ) -> runner.Runner:
         return runner.Runner(
-            self._assemble() if self._assemble else threads,
-            hands=threads,
+            movers,
+            hands=hands,
             transfers=self._request.run.transfers,
             fail_fast=self._request.run.fail_fast,
             listener=listener,
             greet=lambda to: self._fleet.places[to].greet(),
-            answered=lambda to: self._fleet.places[to].answered_at,
+            answered=self._answered_at,
             destinations=max(1, len(self._fleet.names)),
-        ).run(actions, self._late())
+        )
+
+    def _answered_at(self, to: str) -> float:
+        return self._fleet.places[to].answered_at
 
     def _to_carry_out(self) -> Iterable[plan.Action]:
         """Plan for what is about to be done at once."""
@@ -264,56 +302,3 @@ def _dry_run(
     for outcome in map(outcomes.as_planned, actions):
         listener.ended(outcome)
         yield outcome
-
-
-class DumpEngine(Engine):
-    """The same, where nothing is begun before all of it has room.
-
-    The plan is held for that: about 2 kB of memory for each image.
-    """
-
-    def __init__(
-        self,
-        source: places.Source,
-        projects: ownership.Projects,
-        destination: dump.Destination,
-        planner: decisions.Planner,
-        request: options.Request,
-    ) -> None:
-        there = planner.at(destination.name)
-        destinations = fleet.of([fleet.Ready(destination, there)])
-        super().__init__(source, destinations, planner, request)
-        self._dump = destination
-        self._projects = projects
-
-    def _to_carry_out(self) -> Iterable[plan.Action]:
-        """Plan all of it, and see that there is room.
-
-        :raises RefusedError: there is no room, or another dump is running
-        """
-        self._dump.open()
-        actions = list(self.actions())
-        self._dump.require_room(actions)
-        self._dump.catch_up(actions)
-        if self._planner.members:
-            self._note_projects(actions)
-        return actions
-
-    def _note_projects(self, actions: Iterable[plan.Action]) -> None:
-        """Keep the names of owners and members, as far as they are known."""
-        try:
-            known = self._projects.known()
-        except errors.CloudError as exc:
-            LOG.warning('The names of projects are not dumped: %s', exc)
-            return
-        self._dump.note_projects(
-            {
-                project: known[project]
-                for action in actions
-                for project in (
-                    action.image.owner,
-                    *(action.wanted.members or ()),
-                )
-                if project in known
-            }
-        )

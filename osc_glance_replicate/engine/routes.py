@@ -27,6 +27,7 @@ from osc_glance_replicate.clouds import login
 from osc_glance_replicate.clouds import projects
 from osc_glance_replicate.clouds import runners
 from osc_glance_replicate.engine import criteria
+from osc_glance_replicate.engine import dump_engine
 from osc_glance_replicate.engine import engine
 from osc_glance_replicate.engine import fleet
 from osc_glance_replicate import errors
@@ -215,7 +216,7 @@ def to_dump(own: OwnCloud, request: options.Request) -> engine.Engine:
         at_rest=True,
     )
     selection = criteria.selection_of(connection, source, request.selection)
-    return engine.DumpEngine(
+    return dump_engine.DumpEngine(
         source,
         projects.KeystoneProjects(name, connection),
         destination,

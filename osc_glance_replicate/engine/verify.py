@@ -18,17 +18,15 @@ import os
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import events
+from osc_glance_replicate.execution import reading_crew
 from osc_glance_replicate.execution import runner
-from osc_glance_replicate.execution import thread_crew
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
-from osc_glance_replicate import places
 from osc_glance_replicate.places import dump
 from osc_glance_replicate.places.dump import layout
 from osc_glance_replicate.planning import alignment
-from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.transfer import image_reading
 
 
@@ -44,45 +42,6 @@ class Finding:
     size: int | None
     result: outcomes.Result
     reason: str = ''
-
-
-class _Nowhere(places.Destination):
-    """A destination where nothing stays but that it has arrived."""
-
-    dates = False
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self._arrived: dict[str, image_record.Image] = {}
-
-    def images(
-        self, selection: image_selection.Selection | None = None
-    ) -> Iterator[image_record.Image]:
-        return iter(())
-
-    def find(self, image_id: str) -> image_record.Image | None:
-        return self._arrived.get(image_id)
-
-    def members(self, image: image_record.Image) -> None:
-        pass
-
-    def write(self, image: image_record.Image, body: places.Body) -> None:
-        for _ in body:
-            pass
-        self._arrived[image.id] = dataclasses.replace(
-            image, record={**image.record, 'status': 'active'}
-        )
-
-    def publish(
-        self, action: plan.Action, verified: image_record.Image
-    ) -> None:
-        del self._arrived[action.image.id]
-
-    def update(self, action: plan.Action) -> None:
-        pass
-
-    def quarantine(self, image: image_record.Image) -> None:
-        pass
 
 
 class _InWords(events.Listeners):
@@ -111,10 +70,10 @@ def verify(
     :raises SelectionError: an image that is named is not there
     """
     listener = _InWords(listener, source)
-    crew = thread_crew.ThreadCrew(
-        {'': _Nowhere('')},
-        decisions.Planner(selection),
+    crew = reading_crew.ReadingCrew(
+        {'': source},
         image_reading.Reading(source, retries=0),
+        lambda action: _by_now(source, action.image),
         listener,
     )
     rows = alignment.rows(source, [], selection)
@@ -141,7 +100,7 @@ def _actions(
     for (image,) in rows:
         if not image or not selection.takes(image):
             continue
-        action = plan.Action(image, '', plan.Verb.COPY)
+        action = plan.Action(image, '', plan.Verb.READ)
         if image.defect:
             yield action.with_verb(plan.Verb.FAIL, image.defect)
         elif flaw := _flaw_of_members(source, image):
@@ -152,6 +111,20 @@ def _actions(
             )
         else:
             yield action
+
+
+def _by_now(
+    source: dump.Source, image: image_record.Image
+) -> image_record.Image:
+    """Return a record as it is by now: what was listed may be hours old.
+
+    :raises PlaceError: it is gone, or cannot be used any more
+    """
+    found = source.find(image.id)
+    if not found or found.defect:
+        why = found.defect if found else f'{image.id} is not there any more'
+        raise errors.PlaceError(source.name, why)
+    return found
 
 
 def _flaw_of_members(source: dump.Source, image: image_record.Image) -> str:
@@ -167,12 +140,11 @@ def _flaw_of_members(source: dump.Source, image: image_record.Image) -> str:
 def _finding(outcome: outcomes.Outcome, source: dump.Source) -> Finding:
     image = outcome.action.image
     result, reason = outcome.result, outcome.reason
-    if result is outcomes.Result.COPIED:
-        result = outcomes.Result.OK
+    if result is outcomes.Result.OK:
         reason = '' if image.recorded_hash else 'size only'
     elif reason == outcomes.INTERRUPTED:
         result, reason = outcomes.Result.UNREAD, 'interrupted'
-    elif result is outcomes.Result.FAILED:
+    elif result in (outcomes.Result.FAILED, outcomes.Result.DAMAGED):
         # Of what is not as a record should be, nothing can be compared.
         sound = not dataclasses.replace(image, flaw='').defect
         if sound and (flaw := source.flaw(image)):

@@ -145,7 +145,7 @@ def line_of(action: plan.Action) -> Line:
 
 def _weight(action: plan.Action) -> tuple[bool, float]:
     """Return what actions are sorted by: the lightest has its turn first."""
-    copies = action.verb is plan.Verb.COPY
-    size = (action.image.size or 0) if copies else math.inf
+    moves = action.verb in (plan.Verb.COPY, plan.Verb.READ)
+    size = (action.image.size or 0) if moves else math.inf
     # Until it has its turn, there are two of the name.
     return not action.successor, -size

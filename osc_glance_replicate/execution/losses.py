@@ -33,6 +33,9 @@ class Losses:
 
         :param planned: what was to be done
         """
+        if planned.verb is plan.Verb.READ:
+            # It brings nothing, so that nothing waits for it.
+            return
         if outcome.result.is_failure:
             self._failed.add(planned.key)
         if planned.verb in plan.TO_DO and not outcome.result.is_there:

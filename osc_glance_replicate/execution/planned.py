@@ -43,7 +43,7 @@ class Planned:
     def __init__(
         self,
         action: plan.Action,
-        source: places.Source,
+        source: places.Place,
         destination: places.Destination,
         planner: decisions.Planner,
     ) -> None:

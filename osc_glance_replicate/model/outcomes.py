@@ -73,7 +73,12 @@ class Result(enum.StrEnum):
     @property
     def is_there(self) -> bool:
         """Whether the destination has a replica then, as it is to be."""
-        return self in (Result.COPIED, Result.UPDATED, Result.UNCHANGED)
+        return self in (
+            Result.COPIED,
+            Result.UPDATED,
+            Result.UNCHANGED,
+            Result.OK,
+        )
 
     @property
     def has_arrived(self) -> bool:

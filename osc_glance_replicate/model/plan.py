@@ -30,6 +30,8 @@ class Verb(enum.Enum):
 
     COPY = 'copy'
     UPDATE = 'update'
+    #: Its data, and keep nothing of it.
+    READ = 'read'
     UNCHANGED = 'unchanged'
     SKIP = 'skipped'
     CONFLICT = 'conflict'
@@ -38,7 +40,7 @@ class Verb(enum.Enum):
 
 
 #: What is carried out.
-TO_DO = frozenset((Verb.COPY, Verb.UPDATE))
+TO_DO = frozenset((Verb.COPY, Verb.UPDATE, Verb.READ))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -144,6 +146,7 @@ class Action:
     :param after: IDs of the images that are to land there before this one
     :param successor: for UPDATE: what is to land there first, so that the
         name that the replica gives up does not vanish
+    :param compared: what was planned before the replica was to be read
     """
 
     image: image_record.Image
@@ -171,6 +174,7 @@ class Action:
     capped: bool = False
     after: tuple[str, ...] = ()
     successor: Successor | None = None
+    compared: 'Action | None' = None
 
     @property
     def waiting(self) -> str:
@@ -204,7 +208,7 @@ class Action:
     @property
     def moves(self) -> bool:
         """Whether data is read for it, here or by the destination."""
-        return self.verb is Verb.COPY or bool(self.proof)
+        return self.verb in (Verb.COPY, Verb.READ) or bool(self.proof)
 
     @property
     def to_read(self) -> int:

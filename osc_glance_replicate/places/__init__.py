@@ -107,8 +107,8 @@ class NamingPlace(Place, Protocol):
         """Return the images with this name."""
 
 
-class Source(NamingPlace, Protocol):
-    """Where images come from."""
+class Readable(Place, Protocol):
+    """A place whose images have data to read."""
 
     def read(
         self, image: image_record.Image, start: int = 0
@@ -120,7 +120,11 @@ class Source(NamingPlace, Protocol):
         """
 
 
-class Destination(Place, Protocol):
+class Source(NamingPlace, Readable, Protocol):
+    """Where images come from."""
+
+
+class Destination(Readable, Protocol):
     """Where replicas go.
 
     A new replica is staged, written and published, in this order, and is
@@ -149,6 +153,12 @@ class Destination(Place, Protocol):
         :raises PlaceError: it gives no usable answer
         """
         return
+
+    def read(
+        self, image: image_record.Image, start: int = 0
+    ) -> contextlib.AbstractContextManager[Data]:
+        """Open a replica's data."""
+        raise errors.RefusedError(self.name, 'nothing is read there')
 
     def kept(
         self, image: image_record.Image

@@ -97,5 +97,6 @@ class CountingListener(events.Listener):
 def title(action: plan.Action) -> str:
     """Return a line that names an action."""
     names = legible.name(action.image.id), legible.name(action.image.name)
-    to = f' to {action.to}' if action.to else ''
+    where = 'at' if action.verb is plan.Verb.READ else 'to'
+    to = f' {where} {action.to}' if action.to else ''
     return f'{" ".join(filter(None, names))}{errors.printable(to)}'

@@ -48,7 +48,7 @@ class Reading:
     :ivar stop: to be set when the run is to end
     """
 
-    source: places.Source
+    source: places.Readable
     retries: int
     checks: options.Checks = dataclasses.field(default_factory=options.Checks)
     limit: bandwidth.Bandwidth = dataclasses.field(

@@ -52,6 +52,8 @@ class ResumingReader:
         self._limit = limit
         self._kept = kept
         self._position = 0
+        #: Where it was opened last.
+        self._begun = 0
         #: Where the tries were counted anew.
         self._trusted = 0
         self._stream: source_data.Stream | None = None
@@ -117,7 +119,8 @@ class ResumingReader:
             return None
         if not data and self._position < self._source.size:
             raise self._source.broken(
-                f'ended (has it lost the rest?) after {self._position}'
+                f'ended (has it lost the rest?) after {self._position}',
+                errors.EndedError,
             )
         self._position += len(data)
         return data
@@ -134,6 +137,7 @@ class ResumingReader:
             if self._position >= self._source.size > 0:
                 return b''
             self._stream = self._source.open(self._position)
+            self._begun = self._position
         return self._stream.read(most, self._limit)
 
     def _recover(self, trouble: errors.TransientError) -> None:
@@ -148,9 +152,13 @@ class ResumingReader:
         if self._retries.exhausted:
             tries = self._retries.total + 1
             given_up = f'; given up after {tries} tries' if tries > 1 else ''
-            raise errors.PlaceError(
-                trouble.place, f'{trouble.problem}{given_up}'
-            ) from trouble
+            # Where some more came in the last try, so it may in another one.
+            again = self._position == self._begun or not self._retries.total
+            is_short = again and isinstance(trouble, errors.EndedError)
+            kind = errors.ShortError if is_short else errors.PlaceError
+            error = kind(trouble.place, f'{trouble.problem}{given_up}')
+            error.unanswered = trouble.unanswered
+            raise error from trouble
         self._retries = self._retries.after(trouble)
         LOG.debug('%s: going on at byte %s', trouble, self._position)
         self._interrupted.wait(self._retries.delay)

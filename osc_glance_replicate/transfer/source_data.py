@@ -40,7 +40,7 @@ class SourceData:
     """
 
     def __init__(
-        self, source: places.Source, image: image_record.Image
+        self, source: places.Readable, image: image_record.Image
     ) -> None:
         self.place = source.name
         self.size = image.size or 0
@@ -71,9 +71,13 @@ class SourceData:
                 'it was read',
             )
 
-    def broken(self, what: str) -> errors.TransientError:
+    def broken(
+        self,
+        what: str,
+        kind: type[errors.TransientError] = errors.TransientError,
+    ) -> errors.TransientError:
         """Return the error that says how the source broke."""
-        return errors.TransientError(
+        return kind(
             self.place, f'{what} of the {self.size} bytes of {self._image.id}'
         )
 

@@ -91,6 +91,22 @@ class TestImages(dumps.VerifyTest):
                 self.put_image(data=data, checksum=None, **fields)
                 self.assertEqual(('ok', 'size only'), self.verify_one())
 
+    def test_record_that_has_changed_since_it_was_listed(self):
+        image = self.put_image()
+        images = self.place.images
+
+        def late(selection=None):
+            for image in list(images(selection)):
+                self.put_image(data=b'more')
+                yield image
+
+        self.place.images = late
+        self.assertEqual(('ok', ''), self.verify_one())
+        os.unlink(self.at(f'{image.id}.img'))
+        self.place.images = lambda selection=None: iter([image])
+        os.unlink(self.at(image.id))
+        self.assertIn('is not there any more', self.verify_one()[1])
+
     def test_damaged_ones(self):
         image = self.put_image()
         for data, result, word in (

@@ -10,6 +10,8 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import dataclasses
+
 import testtools
 
 from osc_glance_replicate.execution import backlog
@@ -60,6 +62,15 @@ class TestBacklog(testtools.TestCase):
             [proven, large, small], [self.take() for _ in range(3)]
         )
         self.assertIsNone(self.take())
+
+    def test_largest_is_read_first(self):
+        small, large = self.add(
+            *(
+                dataclasses.replace(copy(number, size), verb=plan.Verb.READ)
+                for number, size in ((1, 1), (2, 9))
+            )
+        )
+        self.assertEqual([large, small], [self.take(), self.take()])
 
     def test_what_moves_no_data_has_a_line_of_its_own(self):
         _, update = self.add(copy(1, 9), change(2))

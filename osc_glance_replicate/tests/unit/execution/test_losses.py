@@ -49,6 +49,11 @@ class TestLosses(testtools.TestCase):
         self.assertEqual('failed', outcome.result)
         self.assertIs(outcomes.Cause.IMAGE, outcome.cause)
 
+    def test_nothing_waits_for_what_is_only_read(self):
+        read = dataclasses.replace(COPY, verb=plan.Verb.READ)
+        self.losses.note(read, outcomes.failed(read, 'no'))
+        self.assertIs(NEEDY, self.losses.without(NEEDY))
+
     def test_what_is_lost_elsewhere_is_none(self):
         elsewhere = dataclasses.replace(COPY, to='other')
         self.losses.note(elsewhere, outcomes.failed(elsewhere, 'no'))

@@ -19,6 +19,9 @@ from osc_glance_replicate.tests.doubles import samples
 
 Result = outcomes.Result
 
+#: What no verb that copies plans.
+_ONLY_COMPARED = {plan.Verb.EXTRA, plan.Verb.READ}
+
 
 class TestResult(testtools.TestCase):
     def test_failures(self):
@@ -51,19 +54,19 @@ class TestResult(testtools.TestCase):
 
     def test_what_is_there(self):
         self.assertEqual(
-            {Result.COPIED, Result.UPDATED, Result.UNCHANGED},
+            {Result.COPIED, Result.UPDATED, Result.UNCHANGED, Result.OK},
             {result for result in Result if result.is_there},
         )
 
     def test_dry_run_can_say_what_is_planned(self):
-        for verb in set(plan.Verb) - {plan.Verb.EXTRA}:
+        for verb in set(plan.Verb) - _ONLY_COMPARED:
             self.assertEqual(verb.value, str(Result(verb.value)))
 
 
 class TestAsPlanned(testtools.TestCase):
     def test_each_plan_for_a_destination_has_a_result(self):
         for verb in plan.Verb:
-            if verb is plan.Verb.EXTRA:
+            if verb in _ONLY_COMPARED:
                 continue
             action = plan.Action(samples.image(), 'slave', verb, reason='why')
             outcome = outcomes.as_planned(action)

@@ -69,3 +69,7 @@ class TestTitle(testtools.TestCase):
         ):
             action = samples.action(name=name, to=to)
             self.assertEqual(action.image.id + words, counts.title(action))
+
+    def test_what_is_read_where_it_is(self):
+        action = samples.action(name='', verb=plan.Verb.READ)
+        self.assertEqual(f'{action.image.id} at slave', counts.title(action))

@@ -79,6 +79,29 @@ class TestResuming(testtools.TestCase):
             self.assertIn(words, str(error))
             self.assertEqual(retries + 1, len(source.starts))
 
+    def test_it_is_short_if_it_ends_at_the_same_byte(self):
+        for retries, ends, end, short in (
+            (2, (4, 0, 0), None, True),
+            (0, (4,), None, True),
+            # Something more came: who knows what comes next.
+            (2, (4, 0, 1), None, False),
+            (2, (4, 0, 0), BROKEN, False),
+        ):
+            source = Source(self.image, *ends, end=end)
+            error = self.assertRaises(
+                errors.PlaceError, self.read, source, retries
+            )
+            is_short = isinstance(error, errors.ShortError)
+            self.assertIs(short, is_short, ends)
+
+    def test_who_has_given_no_answer_is_told(self):
+        for unanswered in False, True:
+            trouble = errors.TransientError('master', 'broke')
+            trouble.unanswered = unanswered
+            source = Source(self.image, trouble, trouble)
+            error = self.assertRaises(errors.PlaceError, self.read, source, 1)
+            self.assertIs(unanswered, error.unanswered)
+
     def test_some_progress_earns_new_tries(self):
         self.useFixture(
             fixtures.MonkeyPatch(
