@@ -22,6 +22,7 @@ import urllib3
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.places.glance import image_api
+from osc_glance_replicate.places.glance import records
 
 #: Bytes of a block that is large enough to be passed on.
 _ENOUGH_BYTES = 128 * 1024
@@ -109,12 +110,26 @@ def read(
         if response.status_code == 204:
             offered = '0'
         if offered != expected:
-            raise errors.DataError(
-                api.name,
-                f'the data of {image.id} is lost or damaged: {expected} '
-                f'bytes are recorded, {offered} offered',
-            )
+            raise _lost(api, image, f'{offered} offered', expected)
         yield Reader(api.name, response, unwanted=0 if partial else start)
+
+
+def _lost(
+    api: image_api.ImageApi,
+    image: image_record.Image,
+    found: str,
+    expected: str = '',
+) -> errors.DataError:
+    """Return the error of an image that lacks data.
+
+    :param found: what there is of it
+    :param expected: number of bytes; all of them unless it is given
+    """
+    return errors.DataError(
+        api.name,
+        f'the data of {image.id} is lost or damaged: '
+        f'{expected or image.size} bytes are recorded, {found}',
+    )
 
 
 def _request(
@@ -132,6 +147,8 @@ def _request(
         headers=headers,
     )
     if response.status_code == 404:
+        if records.find(api, image.id):
+            raise _lost(api, image, 'none are found')
         raise errors.RefusedError(
             api.name, f'{image.id} was deleted there meanwhile'
         )

@@ -83,6 +83,25 @@ class TestRead(fake_glance.GlanceTest):
                 with place.read(image):
                     self.fail('opened')
 
+    def test_data_that_is_not_found_is_lost_where_the_record_is_not(self):
+        image = samples.image(data=b'four')
+        for record, error, words in (
+            (
+                Answer(200, image.record),
+                errors.DataError,
+                'lost or damaged: 4 ',
+            ),
+            (Answer(404), errors.RefusedError, 'was deleted there meanwhile'),
+        ):
+            place = self.serve(
+                lambda request, record=record: (
+                    Answer(404) if request.path.endswith('/file') else record
+                )
+            )
+            with testtools.ExpectedException(error, f'slave: .*{words}'):
+                with place.read(image):
+                    self.fail('opened')
+
     def test_encoded_data_is_not_asked_for(self):
         place = self.serve(lambda request: Answer(200, 'four'))
         with place.read(samples.image(data=b'"four"')) as data:
