@@ -13,22 +13,24 @@
 """Compare the images of clouds."""
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from osc_glance_replicate.commands import base
 from osc_glance_replicate.commands import copying_options
+from osc_glance_replicate.commands import reading_options
 from osc_glance_replicate.commands import shared_options
 
 if TYPE_CHECKING:
-    from osc_glance_replicate.model import plan
+    from osc_glance_replicate.engine import comparison
 
 
 class CompareImages(base.ReplicateCommand):
     """Show in what the images of other clouds differ from one's own.
 
-    What differs is what a livecopy with the same options would do. Exit
-    code 0: nothing differs; 3: something does.
+    What differs is what a livecopy with the same options would do. With
+    --data each replica is read and hashed, too. Exit code 0: nothing
+    differs; 3: something does; 1: that cannot be told of all.
     """
 
     examples = r"""
@@ -38,6 +40,10 @@ class CompareImages(base.ReplicateCommand):
     # One image, also where nothing differs, for a script.
     openstack --os-cloud master image replicate compare --to slave \
         debian-13 --show-all -f json
+
+    # Is what was copied still what it was? Slowly, beside other work.
+    openstack --os-cloud master image replicate compare --to slave \
+        --data --bandwidth 50M
 
     # What would be dumped?
     openstack --os-cloud master image replicate compare --dump /srv/images
@@ -52,14 +58,17 @@ class CompareImages(base.ReplicateCommand):
             action='store_true',
             help='Show the images that only a destination has, too',
         )
+        reading_options.add_data(parser)
         shared_options.add_show_all(parser, 'those that are the same')
 
     def take_action(self, parsed_args: argparse.Namespace) -> base.Table:
         from osc_glance_replicate.commands import requests
+        from osc_glance_replicate.engine import comparison
         from osc_glance_replicate.engine import routes
         from osc_glance_replicate import errors
         from osc_glance_replicate.model import options
         from osc_glance_replicate.reporting import plan_report
+        from osc_glance_replicate.reporting import progress
 
         if parsed_args.extra and (parsed_args.images or parsed_args.project):
             raise errors.SelectionError(
@@ -77,7 +86,10 @@ class CompareImages(base.ReplicateCommand):
                 )
             to = requests.to_dump(parsed_args.dump, replica.members)
         request = options.Request(
-            requests.selection(parsed_args), to, extra=parsed_args.extra
+            requests.selection(parsed_args),
+            to,
+            requests.reading(parsed_args),
+            extra=parsed_args.extra,
         )
         report = plan_report.CompareReport(
             show_all=parsed_args.show_all,
@@ -86,9 +98,17 @@ class CompareImages(base.ReplicateCommand):
             tell_unusable=base.has_blanks(parsed_args),
         )
 
-        def actions() -> Iterable['plan.Action']:
+        def findings() -> Iterator['comparison.Finding']:
             ready = routes.to_any(self.own_cloud, request)
             report.unusable = ready.unusable
-            return ready.actions()
+            if not parsed_args.data:
+                yield from comparison.of_records(ready)
+                return
+            with progress.listening(
+                self.app.stderr,
+                parsed_args.progress,
+                self.app.options.verbose_level,
+            ) as listener:
+                yield from comparison.with_data(ready, listener)
 
-        return self.show(report, actions)
+        return self.show(report, findings)

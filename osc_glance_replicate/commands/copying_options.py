@@ -16,6 +16,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
+from osc_glance_replicate.commands import reading_options
 from osc_glance_replicate.commands import shared_options
 from osc_glance_replicate.commands import values
 
@@ -209,30 +210,8 @@ def _add_execution(parser: argparse.ArgumentParser, cluster: bool) -> None:
         action='store_true',
         help='Move no data: bring existing replicas up to date only',
     )
-    group.add_argument(
-        '--transfers',
-        metavar='<number>',
-        type=values.at_least(1),
-        default=defaults.transfers,
-        help='Images to copy at a time to each destination '
-        '(default: %(default)s)',
-    )
-    group.add_argument(
-        '--bandwidth',
-        metavar='<rate>',
-        type=values.rate,
-        help='Bytes per second that are read at the most, by all transfers '
-        'together: a number, or one with k, M, G or Ki, Mi, Gi (default: no '
-        'limit)',
-    )
-    group.add_argument(
-        '--retries',
-        metavar='<number>',
-        type=values.at_least(0),
-        default=defaults.retries,
-        help='Further tries per image and destination after a failure that '
-        'may pass (default: %(default)s)',
-    )
+    reading_options.add_pace(group, 'copy at a time to')
+    group.set_defaults(transfers=defaults.transfers, retries=defaults.retries)
     group.add_argument(
         '--fail-fast',
         action='store_true',

@@ -88,6 +88,18 @@ def run(parsed_args: argparse.Namespace) -> 'options.Run':
     )
 
 
+def reading(parsed_args: argparse.Namespace) -> 'options.Run':
+    """Return how replicas are to be read; what is not given is None."""
+    from osc_glance_replicate.model import options
+
+    given = {
+        option: value
+        for option in ('transfers', 'bandwidth', 'retries')
+        if (value := getattr(parsed_args, option)) is not None
+    }
+    return options.Run(**given)
+
+
 def checks(parsed_args: argparse.Namespace) -> 'options.Checks':
     """Return what data is to be held against on its way."""
     from osc_glance_replicate.model import options

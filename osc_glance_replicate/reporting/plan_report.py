@@ -12,12 +12,15 @@
 
 """A plan made into the differences of places, or into sizes."""
 
+import collections
 from collections.abc import Iterable, Iterator
-import enum
 from typing import Any
 
 from rich import filesize
 
+from osc_glance_replicate.engine import comparison
+from osc_glance_replicate.model import difference
+from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.reporting import legible
 from osc_glance_replicate.reporting import report
@@ -25,48 +28,50 @@ from osc_glance_replicate.reporting import report
 #: The exit code of compare where anything differs.
 DIFFERENT = 3
 
-
-class _Difference(enum.StrEnum):
-    """How a replica differs from its source, in the words of compare."""
-
-    SAME = 'same'
-    MISSING = 'missing'
-    INCOMPLETE = 'incomplete'
-    METADATA = 'metadata'
-    CONFLICT = 'conflict'
-    EXTRA = 'extra'
-    #: It cannot be told.
-    FAILED = 'failed'
-    #: The destination could not be asked.
-    UNKNOWN = 'unknown'
+_Difference = difference.Difference
 
 
-class CompareReport(report.Report[plan.Action]):
+class CompareReport(report.Report[comparison.Finding]):
     """The report of compare."""
 
     columns = ('ID', 'Name', 'To', 'Difference', 'Detail')
 
     _left_out = 0
+    _is_read = False
 
-    def _rows(self, items: Iterable[plan.Action]) -> Iterator[tuple[Any, ...]]:
-        for action in items:
-            difference = _difference(action)
-            if not difference:
+    def __init__(self, **options: bool) -> None:
+        super().__init__(**options)
+        #: What was not read as it is deactivated, by destination.
+        self._closed: collections.Counter[str] = collections.Counter()
+
+    def _rows(
+        self, items: Iterable[comparison.Finding]
+    ) -> Iterator[tuple[Any, ...]]:
+        for finding in items:
+            action, found = finding.action, finding.difference
+            self._count_data(finding)
+            if not found:
                 # Who names an image wants to know that it was left out.
-                self._left_out += not action.routine
+                self._left_out += not (action.routine or finding.data)
                 continue
-            self._counts[difference] += 1
-            if self._show_all or difference is not _Difference.SAME:
+            self._counts[found] += 1
+            if self._show_all or found is not _Difference.SAME:
                 row = (
                     self._name(action.image.id),
                     self._name(action.image.name),
                     action.to,
-                    difference.value,
-                    self._detail(action),
+                    found.value,
+                    self._detail(finding),
                 )
-                yield from self._shown(
-                    report.others(action, action.reason), row
-                )
+                yield from self._shown(_alike(finding), row)
+
+    def _count_data(self, finding: comparison.Finding) -> None:
+        self._is_read = self._is_read or finding.data is not None
+        if finding.data is outcomes.Result.OK:
+            self._bytes += finding.action.image.size or 0
+        elif finding.data is outcomes.Result.SKIPPED:
+            self._closed[finding.action.to] += 1
+            self.problems = [_closed(self._closed)]
 
     def _unusable_rows(self) -> Iterable[tuple[Any, ...]]:
         unknown = _Difference.UNKNOWN.value
@@ -75,8 +80,11 @@ class CompareReport(report.Report[plan.Action]):
             for to, problem in list(self.unusable.items())
         ]
 
-    def _detail(self, action: plan.Action) -> Any:
+    def _detail(self, finding: comparison.Finding) -> Any:
         """Return the differences: as a text, or as data."""
+        if finding.data:
+            return self._text(finding.detail)
+        action = finding.action
         changes = (*action.changes, *action.fixed)
         waits = [action.waiting] if action.waiting else []
         if not changes or action.told_as:
@@ -102,8 +110,12 @@ class CompareReport(report.Report[plan.Action]):
 
     def _summary(self) -> str:
         counts = self._counted() or 'no images'
+        if self._is_read:
+            size = filesize.decimal(self._bytes)
+            counts += f'; {size} verified in {self._seconds:.0f} s'
         if self.unusable:
-            counts += f'; {_Difference.UNKNOWN}: {", ".join(self.unusable)}'
+            unknown = ', '.join(self.unusable)
+            counts += f'; {_Difference.UNKNOWN}: {unknown}'
         if not self._left_out:
             return counts
         return (
@@ -112,37 +124,43 @@ class CompareReport(report.Report[plan.Action]):
         )
 
     def _advice(self) -> str:
-        if self._counts[_Difference.FAILED] or self.unusable:
+        if self._interrupted and self._is_read:
+            return 'interrupted: run the same command again for the rest'
+        if self._is_unknown:
             return 'see Detail, mend it and run the same command again'
         return ''
 
+    @property
+    def _is_unknown(self) -> bool:
+        """Whether anything could not be compared, or not be read."""
+        return bool(
+            self._counts[_Difference.FAILED]
+            or self._counts[_Difference.UNREAD]
+            or self.unusable
+        )
+
     def _exit_code(self) -> int:
-        if self._counts[_Difference.FAILED] or self.unusable:
+        if self._is_unknown:
             return 1
         return DIFFERENT if set(self._counts) - {_Difference.SAME} else 0
 
 
-def _difference(action: plan.Action) -> _Difference | None:
-    """Return the difference that an action is for; None: not compared."""
-    match action.verb:
-        case plan.Verb.COPY if not action.replica:
-            return _Difference.MISSING
-        case plan.Verb.COPY:
-            return _Difference.INCOMPLETE
-        case plan.Verb.CONFLICT if action.incomplete:
-            return _Difference.INCOMPLETE
-        case plan.Verb.UPDATE if action.told_as:
-            return _Difference(action.told_as.value)
-        case plan.Verb.UPDATE:
-            return _Difference.METADATA
-        case plan.Verb.FAIL if action.fixed:
-            return _Difference.METADATA
-        case plan.Verb.UNCHANGED:
-            return _Difference.SAME
-        case plan.Verb.SKIP:
-            return _Difference.SAME if action.serves else None
-        case verb:
-            return _Difference(verb.value)
+def _alike(finding: comparison.Finding) -> report.Alike | None:
+    """Return what its row has in common with others."""
+    return report.in_common(
+        finding.action,
+        finding.detail if finding.data else finding.action.reason,
+        finding.unanswered,
+    )
+
+
+def _closed(counts: collections.Counter[str]) -> str:
+    """Return what is told of what is deactivated, of all of it at once."""
+    where = ', '.join(f'{count} in {to}' for to, count in counts.items())
+    return (
+        'Not read, as they are deactivated, and only an administrator may '
+        f'read them: {where}'
+    )
 
 
 class SizeReport(report.Report[plan.Action]):

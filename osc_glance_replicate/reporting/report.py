@@ -42,7 +42,7 @@ _REQUEST_ID = re.compile(r' \(req-[^)]*\)')
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Alike:
+class Alike:
     """What rows have in common that are folded into one.
 
     :param reason: of each of them
@@ -66,10 +66,17 @@ class _Alike:
         return f'{count} images: {self.reason}'
 
 
-def others(action: plan.Action, reason: str) -> _Alike | None:
-    """Return what rows of another's images have in common."""
+def in_common(
+    action: plan.Action, reason: str, unanswered: float = 0.0
+) -> Alike | None:
+    """Return what the row of an image has in common with others.
+
+    :param unanswered: since when its destination has given no usable answer
+    """
+    if unanswered:
+        return Alike(action.to, _REQUEST_ID.sub('', reason))
     if action.foreign and reason == plan.belongs_to(action.foreign):
-        return _Alike(action.to, reason, action.foreign)
+        return Alike(action.to, reason, action.foreign)
     return None
 
 
@@ -100,7 +107,7 @@ class Report(abc.ABC, Generic[_Item]):
         self._tell_unusable = tell_unusable
         self.unusable: Mapping[str, str] = {}
         #: By what is told of all of them, rows that are alike.
-        self._folded: dict[_Alike, list[tuple[Any, ...]]] = {}
+        self._folded: dict[Alike, list[tuple[Any, ...]]] = {}
         self._for_people = for_people
         self._counts: collections.Counter[str] = collections.Counter()
         self._failures = self._bytes = 0
@@ -145,7 +152,7 @@ class Report(abc.ABC, Generic[_Item]):
         return ()
 
     def _shown(
-        self, alike: '_Alike | None', row: tuple[Any, ...]
+        self, alike: Alike | None, row: tuple[Any, ...]
     ) -> Iterator[tuple[Any, ...]]:
         """Yield a row, unless it is folded into another one at the end."""
         if self._fold and alike:
@@ -244,10 +251,9 @@ class CopyReport(Report[outcomes.Outcome]):
                     result.value,
                     self._text(outcome.reason),
                 )
-                alike = others(outcome.action, outcome.reason)
-                if outcome.unanswered:
-                    reason = _REQUEST_ID.sub('', outcome.reason)
-                    alike = _Alike(outcome.action.to, reason)
+                alike = in_common(
+                    outcome.action, outcome.reason, outcome.unanswered
+                )
                 yield from self._shown(alike, row)
 
     def _unusable_rows(self) -> Iterable[tuple[Any, ...]]:

@@ -12,6 +12,7 @@
 
 import datetime
 
+from osc_glance_replicate.commands import compare
 from osc_glance_replicate.commands import dump
 from osc_glance_replicate.commands import requests
 from osc_glance_replicate.model import image_selection
@@ -30,6 +31,19 @@ class TestRequests(parsing.ParserTest):
         self.assertEqual(options.Run(), requests.run(parsed))
         self.assertEqual(options.Checks(), requests.checks(parsed))
         self.assertEqual((options.To('x'),), requests.to_clouds(parsed))
+
+    def test_how_replicas_are_read(self):
+        for words, run in (
+            ((), options.Run()),
+            (
+                ('--transfers', '1', '--bandwidth', '2', '--retries', '0'),
+                options.Run(transfers=1, bandwidth=2, retries=0),
+            ),
+        ):
+            parsed = self.parse(
+                '--to', 'x', '--data', *words, command=compare.CompareImages
+            )
+            self.assertEqual(run, requests.reading(parsed))
 
     def test_selection(self):
         parsed = self.parse(

@@ -20,6 +20,7 @@ import hypothesis
 from hypothesis import strategies
 import testtools
 
+from osc_glance_replicate.engine import comparison
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.planning import alignment
 from osc_glance_replicate.planning import decisions
@@ -175,7 +176,7 @@ class TestPlanner(testtools.TestCase):
     def _check_comparison(self, actions):
         """Compare tells of nothing but what livecopy could not change."""
         tell = plan_report.CompareReport(for_people=False)
-        rows = list(tell.rows(lambda: actions))
+        rows = list(tell.rows(lambda: map(comparison.planned, actions)))
         remaining = collections.Counter(
             action.verb
             for action in actions

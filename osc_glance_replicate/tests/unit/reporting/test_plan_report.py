@@ -14,9 +14,18 @@ import dataclasses
 
 import testtools
 
+from osc_glance_replicate.engine import comparison
+from osc_glance_replicate.model import difference as differences
+from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.reporting import plan_report
+from osc_glance_replicate import signals
 from osc_glance_replicate.tests.doubles import samples
+
+
+def found(*actions):
+    """Return what records tell of images."""
+    return map(comparison.planned, actions)
 
 
 class TestDifferences(testtools.TestCase):
@@ -29,7 +38,7 @@ class TestDifferences(testtools.TestCase):
             skipped = plan.Action(
                 samples.image(), 'slave', plan.Verb.SKIP, routine=routine
             )
-            self.assertEqual([], list(told.rows(lambda: [skipped])))
+            self.assertEqual([], list(told.rows(lambda: found(skipped))))
             self.assertEqual(summary, told.summary)
             self.assertEqual(0, told.exit_code)
 
@@ -43,7 +52,7 @@ class TestDifferences(testtools.TestCase):
                 (None, None, 'r2', 'unknown', 'is down'),
             ],
             [(*row[:1], '', *row[2:]) if row[0] else row
-             for row in told.rows(lambda: [action])],
+             for row in told.rows(lambda: found(action))],
         )  # fmt: skip
         # Not 3: what differs is not known.
         self.assertEqual(1, told.exit_code)
@@ -58,7 +67,7 @@ class TestDifferences(testtools.TestCase):
             reason='public there',
             serves=True,
         )
-        ((*_, difference, detail),) = told.rows(lambda: [served])
+        ((*_, difference, detail),) = told.rows(lambda: found(served))
         self.assertEqual(('same', 'public there'), (difference, detail))
         self.assertEqual(0, told.exit_code)
 
@@ -73,11 +82,11 @@ class TestDifferences(testtools.TestCase):
             told_as=plan.Verb.CONFLICT,
             reason='why',
         )
-        ((*_, difference, detail),) = told.rows(lambda: [action])
+        ((*_, difference, detail),) = told.rows(lambda: found(action))
         self.assertEqual(('conflict', 'why'), (difference, detail))
         told = plan_report.CompareReport()
         action = dataclasses.replace(action, told_as=plan.Verb.FAIL)
-        ((*_, difference, detail),) = told.rows(lambda: [action])
+        ((*_, difference, detail),) = told.rows(lambda: found(action))
         self.assertEqual(('failed', 'why'), (difference, detail))
         self.assertEqual(1, told.exit_code)
 
@@ -106,7 +115,7 @@ class TestDifferences(testtools.TestCase):
         ):
             told = plan_report.CompareReport(for_people=for_people)
             action = dataclasses.replace(action, told_as=told_as)
-            ((*_, detail),) = told.rows(lambda action=action: [action])
+            ((*_, detail),) = told.rows(lambda action=action: found(action))
             self.assertEqual(expected, detail)
 
     def test_what_is_read_to_prove_counts(self):
@@ -133,7 +142,7 @@ class TestDifferences(testtools.TestCase):
         )  # fmt: skip
         for for_people in True, False:
             told = plan_report.CompareReport(for_people=for_people)
-            ((_, name, *_, detail),) = told.rows(lambda: [action])
+            ((_, name, *_, detail),) = told.rows(lambda: found(action))
             if for_people:
                 self.assertLess(len(name), 300)
                 self.assertLess(len(detail), 1000)
@@ -144,7 +153,7 @@ class TestDifferences(testtools.TestCase):
     def test_what_to_do_next(self):
         told = plan_report.CompareReport()
         failed = plan.Action(samples.image(), 'slave', plan.Verb.FAIL, 'why')
-        list(told.rows(lambda: [failed]))
+        list(told.rows(lambda: found(failed)))
         self.assertEqual(
             '1 failed; see Detail, mend it and run the same command again',
             told.summary,
@@ -158,8 +167,89 @@ class TestDifferences(testtools.TestCase):
             queued = plan.Action(
                 samples.image(), 'slave', verb, samples.image(status='queued')
             )
-            ((*_, difference, _),) = told.rows(lambda: [queued])
+            ((*_, difference, _),) = told.rows(lambda: found(queued))
             self.assertEqual('incomplete', difference)
+
+
+class TestData(testtools.TestCase):
+    """What became of data that was to be read."""
+
+    def rows(self, *findings, **options):
+        self.told = plan_report.CompareReport(**options)
+        return list(self.told.rows(lambda: findings))
+
+    def finding(self, difference, data, detail='', **fields):
+        action = samples.action(verb=plan.Verb.UNCHANGED)
+        return comparison.Finding(action, difference, detail, data, **fields)
+
+    def test_what_was_read(self):
+        same = self.finding(differences.Difference.SAME, outcomes.Result.OK)
+        edited = self.finding(None, outcomes.Result.OK)
+        self.assertEqual([], self.rows(same, edited))
+        self.assertEqual('1 same; 8.0 MB verified in 0 s', self.told.summary)
+        self.assertEqual(0, self.told.exit_code)
+        ((*_, detail),) = self.rows(same, show_all=True)
+        self.assertEqual('', detail)
+
+    def test_damage_is_a_difference(self):
+        rotten = self.finding(
+            differences.Difference.DATA, outcomes.Result.DAMAGED, 'bits'
+        )
+        ((*_, difference, detail),) = self.rows(rotten, for_people=False)
+        self.assertEqual(('data', 'bits'), (difference, detail))
+        self.assertEqual(3, self.told.exit_code)
+        self.assertIn('1 data; 0 bytes verified in', self.told.summary)
+
+    def test_what_could_not_be_read_comes_first(self):
+        rotten = self.finding(
+            differences.Difference.DATA, outcomes.Result.DAMAGED
+        )
+        unread = self.finding(
+            differences.Difference.UNREAD, outcomes.Result.UNREAD, 'why'
+        )
+        self.assertEqual(2, len(self.rows(rotten, unread)))
+        self.assertEqual(1, self.told.exit_code)
+        self.assertIn('see Detail, mend it', self.told.summary)
+
+    def test_what_is_deactivated_is_told_once(self):
+        closed = [
+            self.finding(difference, outcomes.Result.SKIPPED, 'not read')
+            for difference in (differences.Difference.SAME, None)
+        ]
+        self.assertEqual([], self.rows(*closed))
+        (told,) = self.told.problems
+        self.assertIn('2 in slave', told)
+        self.assertEqual(0, self.told.exit_code)
+        self.assertNotIn('not compared', self.told.summary)
+
+    def test_what_got_no_answer_is_one_row(self):
+        unread = [
+            self.finding(
+                differences.Difference.UNREAD,
+                outcomes.Result.UNREAD,
+                f'slave is silent (req-{number})',
+                unanswered=1.0,
+            )
+            for number in range(5)
+        ]
+        ((*_, to, difference, detail),) = self.rows(*unread, fold=True)
+        self.assertEqual(
+            ('slave', 'unread', '5 images: slave is silent'),
+            (to, difference, detail),
+        )
+        self.assertEqual(5, len(self.rows(*unread)))
+
+    def test_interrupted(self):
+        def findings():
+            yield self.finding(
+                differences.Difference.DATA, outcomes.Result.DAMAGED
+            )
+            raise signals.Ended(2)
+
+        told = plan_report.CompareReport()
+        self.assertEqual(1, len(list(told.rows(findings))))
+        self.assertEqual(130, told.exit_code)
+        self.assertIn('interrupted: run the same', told.summary)
 
 
 class TestSizes(testtools.TestCase):
