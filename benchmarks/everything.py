@@ -40,6 +40,7 @@ _BENCHMARKS = {
     'fanout.py': ('--size', '32'),
     'fleet.py': ('--images', '24'),
     'memory.py': ('--size', '32'),
+    'small.py': ('--images', '200', '--far', '20'),
     'livecopy.py': ('--size', '32'),
     'dump.py': ('--size', '32'),
     'compare.py': (),
