@@ -12,6 +12,7 @@
 
 """Threads that do not keep the process alive."""
 
+import collections
 from collections.abc import Callable
 import concurrent.futures
 import queue
@@ -20,6 +21,43 @@ from typing import ParamSpec, TypeVar
 
 _Parameters = ParamSpec('_Parameters')
 _Result = TypeVar('_Result')
+
+#: Threads that are kept for whoever needs one next, at the most.
+_MAX_IDLE = 64
+
+
+class _Thread:
+    """A thread that serves one executor after the other.
+
+    To start one takes as long as half a request.
+    """
+
+    def __init__(self) -> None:
+        self.calls: queue.SimpleQueue[Callable[[], None] | None] = (
+            queue.SimpleQueue()
+        )
+        threading.Thread(target=self._work, daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            while call := self.calls.get():
+                call()
+                # What it holds is not kept until the next one.
+                del call
+            if len(_IDLE) >= _MAX_IDLE:
+                break
+            _IDLE.append(self)
+
+
+#: What waits for an executor; the latest one is the first to be taken.
+_IDLE: collections.deque[_Thread] = collections.deque()
+
+
+def _thread() -> _Thread:
+    try:
+        return _IDLE.pop()
+    except IndexError:
+        return _Thread()
 
 
 class Executor:
@@ -31,14 +69,7 @@ class Executor:
     """
 
     def __init__(self) -> None:
-        self._calls: queue.SimpleQueue[Callable[[], None] | None] = (
-            queue.SimpleQueue()
-        )
-        threading.Thread(target=self._work, daemon=True).start()
-
-    def _work(self) -> None:
-        while call := self._calls.get():
-            call()
+        self._calls = _thread().calls
 
     def submit(
         self,
@@ -61,7 +92,7 @@ class Executor:
         return future
 
     def close(self) -> None:
-        """End the thread when all that was started has ended."""
+        """Have done with the thread when all that was started has ended."""
         self._calls.put(None)
 
 
@@ -70,7 +101,7 @@ def start(
     *args: _Parameters.args,
     **kwargs: _Parameters.kwargs,
 ) -> concurrent.futures.Future[_Result]:
-    """Call a function in a thread of its own."""
+    """Call a function in a thread that nobody else uses meanwhile."""
     executor = Executor()
     future = executor.submit(function, *args, **kwargs)
     executor.close()

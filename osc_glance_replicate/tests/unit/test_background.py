@@ -10,8 +10,12 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import collections
 import threading
+import time
+import weakref
 
+import fixtures
 import testtools
 
 from osc_glance_replicate import background
@@ -28,8 +32,6 @@ class TestExecutor(testtools.TestCase):
         self.assertIsNot(threading.current_thread(), thread)
         self.assertTrue(thread.daemon)
         executor.close()
-        thread.join(_PATIENCE)
-        self.assertFalse(thread.is_alive())
 
     def test_what_a_call_raises_ends_that_call_alone(self):
         executor = background.Executor()
@@ -49,6 +51,72 @@ class TestExecutor(testtools.TestCase):
         executor.close()
         go.set()
         self.assertEqual('', last.result(_PATIENCE))
+
+
+class TestIdle(testtools.TestCase):
+    """A thread that is not needed any more is there for the next one."""
+
+    def setUp(self):
+        super().setUp()
+        self.idle = collections.deque()
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{background.__name__}._IDLE', self.idle)
+        )
+
+    def use(self, executor):
+        """Use an executor, and have done with it."""
+        thread = executor.submit(threading.current_thread).result(_PATIENCE)
+        executor.close()
+        return thread
+
+    def wait_until_idle(self, count):
+        """Wait until so many threads are."""
+        end = time.monotonic() + _PATIENCE
+        while len(self.idle) < count and time.monotonic() < end:
+            time.sleep(0.001)
+
+    def test_it_is_used_again(self):
+        self.use(background.Executor())
+        self.wait_until_idle(1)
+        start = threading.Thread.start
+        started = []
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'threading.Thread.start',
+                lambda thread: started.append(thread) or start(thread),
+            )
+        )
+        self.use(background.Executor())
+        self.assertEqual([], started)
+
+    def test_not_while_it_is_used(self):
+        executors = [background.Executor() for _ in range(2)]
+        self.assertEqual(2, len(set(map(self.use, executors))))
+
+    def test_what_a_call_held_is_not_kept(self):
+        class Held:
+            """What can be looked after."""
+
+        held = Held()
+        gone = threading.Event()
+        seen = weakref.ref(held, lambda _: gone.set())
+        executor = background.Executor()
+        self.addCleanup(executor.close)
+        executor.submit(id, held).result(_PATIENCE)
+        del held
+        self.assertTrue(gone.wait(_PATIENCE))
+        self.assertIsNone(seen())
+
+    def test_no_more_than_enough_are_kept(self):
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{background.__name__}._MAX_IDLE', 1)
+        )
+        first, *others = [background.Executor() for _ in range(3)]
+        self.use(first)
+        self.wait_until_idle(1)
+        for thread in map(self.use, others):
+            thread.join(_PATIENCE)
+            self.assertFalse(thread.is_alive())
 
 
 class TestStart(testtools.TestCase):
