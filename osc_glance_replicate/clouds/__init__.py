@@ -23,6 +23,8 @@ class Upload(Protocol):
     """A body whose sending may take as long as it likes.
 
     :ivar taken_at: when its latest bytes were taken, as of time.monotonic
+    :ivar given_up: whether nobody waits for its end any more: it is to raise
     """
 
     taken_at: float
+    given_up: bool

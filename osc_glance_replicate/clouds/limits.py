@@ -16,9 +16,8 @@ They hold for all requests, also those of keystoneauth and openstacksdk, which
 limit nothing but the silence between two bytes (see fact-timeouts).
 """
 
-from collections.abc import Iterator
-import concurrent.futures
-import contextlib
+from collections.abc import Callable, Iterator
+import functools
 import io
 import time
 from typing import Any, TypeVar
@@ -27,8 +26,8 @@ from keystoneauth1 import session as ksa_session
 import requests
 import urllib3
 
-from osc_glance_replicate import background
 from osc_glance_replicate import clouds
+from osc_glance_replicate.clouds import watchdog
 
 #: Seconds in which an answer has to begin; an upload's after its last byte.
 _ANSWER_TIMEOUT = 300.0
@@ -66,13 +65,32 @@ class Adapter(ksa_session.TCPKeepAliveAdapter):
         """Send a request; unless it is streamed, load its answer."""
         # A small answer may become huge when it is decompressed.
         request.headers['Accept-Encoding'] = 'identity'
-        call = background.start(
-            super().send, request, stream, timeout, verify, cert, proxies
-        )
-        response = _await(call, request)
+        with watchdog.exchanging(
+            _never_answers(request), request.body
+        ) as call:
+            try:
+                response = super().send(
+                    request, stream, timeout, verify, cert, proxies
+                )
+            except Exception as exc:
+                if call.late:
+                    raise _silent() from exc
+                raise
+        if call.late:
+            # What was cut off may look whole.
+            response.close()
+            raise _silent()
         if not stream:
             load(response, MAX_DOCUMENT)
         return response
+
+    def get_connection_with_tls_context(
+        self, *args: Any, **kwargs: Any
+    ) -> Any:
+        """Return a pool whose connections can be broken off."""
+        pool = super().get_connection_with_tls_context(*args, **kwargs)
+        watchdog.notice(pool)
+        return pool
 
 
 def load(
@@ -90,8 +108,9 @@ def load(
     :raises requests.exceptions.ConnectionError: it broke off, or took too
         long
     """
-    call = background.start(_read, response, most, cut)
-    document = _within_time(response, call, seconds)
+    document = _within_time(
+        response, lambda blocks: _read(blocks, most, cut), seconds
+    )
     response.raw = _Loaded(document, response.raw)
 
 
@@ -107,27 +126,38 @@ def skim(
     :raises requests.exceptions.ConnectionError: it broke off, or took too
         long
     """
-    call = background.start(_skim, response, kept)
-    return _within_time(response, call, seconds)
+    return _within_time(response, lambda blocks: _skim(blocks, kept), seconds)
 
 
 def _within_time(
     response: requests.Response,
-    call: concurrent.futures.Future[_Result],
+    read: Callable[[Iterator[bytes]], _Result],
     seconds: float | None = None,
 ) -> _Result:
-    """Let a call read an answer for as long as that may take."""
+    """Let an answer be read for as long as that may take.
+
+    :param read: reads its blocks
+    """
     most = _DOCUMENT_TIMEOUT if seconds is None else seconds
-    try:
-        return call.result(most)
-    except TimeoutError as exc:
-        if call.done():
+    end = time.monotonic() + most
+    call = watchdog.Call(
+        lambda: time.monotonic() > end,
+        functools.partial(watchdog.hang_up, response.raw),
+    )
+    late = requests.exceptions.ConnectionError(
+        f'it took more than {most:.0f} s'
+    )
+    with watchdog.watched(call):
+        try:
+            result = read(_blocks(response, call))
+        except requests.exceptions.ConnectionError as exc:
+            if call.late:
+                raise late from exc
             raise
-        with contextlib.suppress(ValueError, RuntimeError, OSError):
-            response.raw.shutdown()
-        raise requests.exceptions.ConnectionError(
-            f'it took more than {most:.0f} s'
-        ) from exc
+    if call.late:
+        # What was cut off may look whole.
+        raise late
+    return result
 
 
 class _Loaded(io.BytesIO):
@@ -144,9 +174,9 @@ class _Loaded(io.BytesIO):
         """Do nothing; handlers of a 401 would have the connection back."""
 
 
-def _read(response: requests.Response, most: int, cut: bool) -> bytes:
+def _read(blocks: Iterator[bytes], most: int, cut: bool) -> bytes:
     document = bytearray()
-    for block in _blocks(response):
+    for block in blocks:
         document += block
         if len(document) > most:
             break
@@ -157,10 +187,10 @@ def _read(response: requests.Response, most: int, cut: bool) -> bytes:
     return bytes(document)
 
 
-def _skim(response: requests.Response, kept: int) -> tuple[int, bytes]:
+def _skim(blocks: Iterator[bytes], kept: int) -> tuple[int, bytes]:
     length = 0
     end = b''
-    for block in _blocks(response):
+    for block in blocks:
         length += len(block)
         end = (end + block)[-kept:]
         if length > _MAX_SKIMMED:
@@ -168,30 +198,37 @@ def _skim(response: requests.Response, kept: int) -> tuple[int, bytes]:
     return length, end
 
 
-def _blocks(response: requests.Response) -> Iterator[bytes]:
+def _blocks(
+    response: requests.Response, call: watchdog.Call
+) -> Iterator[bytes]:
     with response:
         try:
             while block := response.raw.read1(65536, decode_content=False):
+                if call.late:
+                    break
                 yield block
         except (urllib3.exceptions.HTTPError, OSError) as exc:
             raise requests.exceptions.ConnectionError(exc) from exc
 
 
-def _await(
-    call: concurrent.futures.Future[requests.Response],
+def _silent() -> requests.exceptions.RequestException:
+    return requests.exceptions.ReadTimeout('it never answers')
+
+
+def _never_answers(
     request: requests.PreparedRequest,
-) -> requests.Response:
-    """Wait until an answer begins, however the peer stays busy till then."""
+) -> Callable[[], bool]:
+    """Return what tells whether an answer should have begun by now.
+
+    :param request: begins now
+    """
     start = time.monotonic()
-    while True:
-        try:
-            return call.result(1.0)
-        except TimeoutError:
-            if call.done():
-                raise
-        body: object = request.body
+    body: object = request.body
+
+    def is_late() -> bool:
         deadline = start + _ANSWER_TIMEOUT
         if isinstance(body, clouds.Upload):
             deadline = body.taken_at + _UPLOAD_ANSWER_TIMEOUT
-        if time.monotonic() > deadline:
-            raise requests.exceptions.ReadTimeout('it never answers')
+        return time.monotonic() > deadline
+
+    return is_late

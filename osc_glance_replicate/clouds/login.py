@@ -30,6 +30,7 @@ import openstack.connection
 from openstack import exceptions as sdk_exceptions
 
 from osc_glance_replicate import background
+from osc_glance_replicate.clouds import environment
 from osc_glance_replicate.clouds import limits
 from osc_glance_replicate.clouds import login_adapter
 from osc_glance_replicate.clouds import redirects
@@ -322,12 +323,14 @@ def limit(
 ) -> None:
     """Limit what a cloud may take of this process.
 
-    :param transfers: how many run at a time, beside twice as many updates;
-        each keeps a connection of its own, and beyond ten, urllib3 would
-        warn of every one that it discards (see fact-connection-pool)
+    :param transfers: how many run at a time, beside as many that are looked
+        at and published, and twice as many updates; each keeps a connection
+        of its own, and beyond ten, urllib3 would warn of every one that it
+        discards (see fact-connection-pool)
     """
     redirects.limit(connection.session)
-    adapter = limits.Adapter(pool_maxsize=3 * transfers + 1)
+    environment.remember(connection.session.session)
+    adapter = limits.Adapter(pool_maxsize=4 * transfers + 1)
     _mount(connection.session, adapter)
 
 

@@ -68,7 +68,10 @@ class UploadBody:
     :param size: number of its bytes
     :param sent: told how many bytes more have been given out
     :ivar taken_at: when the latest of them were, as of time.monotonic
+    :ivar given_up: whether nobody waits for the rest any more
     """
+
+    given_up = False
 
     def __init__(
         self,
@@ -101,6 +104,8 @@ class UploadBody:
     def _held_back(self) -> Iterator[bytes]:
         held = _Held()
         while (block := self._blocks.read(_FEED_AFTER / 2)) != b'':
+            if self.given_up:
+                raise TimeoutError('nobody waits for the rest')
             if block:
                 held.add(block)
             pieces = held.surplus()

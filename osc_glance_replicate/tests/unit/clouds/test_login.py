@@ -209,6 +209,16 @@ class TestImageService(LoginTest):
         for scheme in 'http://', 'https://':
             adapter = connection.session.session.get_adapter(scheme)
             self.assertIs(limits.Adapter, type(adapter))
+        looks = []
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'requests.sessions.get_environ_proxies',
+                lambda url, no_proxy: looks.append(url) or {},
+            )
+        )
+        for _ in range(2):
+            connection.image.get('/images')
+        self.assertEqual([], looks[1:])
 
 
 class TestGreeting(LoginTest):
