@@ -13,6 +13,7 @@
 """A cloud's Glance, as a destination."""
 
 from collections.abc import Collection, Iterator, Mapping
+import functools
 from typing import Any
 
 from osc_glance_replicate import errors
@@ -26,6 +27,7 @@ from osc_glance_replicate.places.glance import image_api
 from osc_glance_replicate.places.glance import imports
 from osc_glance_replicate.places.glance import members
 from osc_glance_replicate.places.glance import others
+from osc_glance_replicate.places.glance import permissions
 from osc_glance_replicate.places.glance import records
 from osc_glance_replicate.places.glance import source
 from osc_glance_replicate.places.glance import writer
@@ -57,6 +59,7 @@ class Destination(source.Source, places.Destination):
         self._hashed = '', ''
         #: IDs of the replicas whose data an interrupted run has staged.
         self._staged: set[str] = set()
+        self._permissions = permissions.Permissions()
 
     @property
     def answered_at(self) -> float:  # type: ignore[override]
@@ -122,7 +125,7 @@ class Destination(source.Source, places.Destination):
             imports.refuse_locked(self._api, replica, self._delivery_of(image))
             changes = _completion(action, replica, staged)
             records.change(self._api, replica.id, changes)
-        records.probe(self._api, image.id, self._publication(action, staged))
+        self._require_rights(action, staged)
 
     def _staged_fields(self, image: image_record.Image) -> Mapping[str, Any]:
         """Return what a replica has until it is published.
@@ -132,6 +135,26 @@ class Destination(source.Source, places.Destination):
         """
         hidden = bool(self.to_hash(image))
         return {**image_record.PUBLISHED, 'os_hidden': hidden}
+
+    def _require_rights(
+        self, action: plan.Action, staged: Mapping[str, Any]
+    ) -> None:
+        """See whether a staged replica may be published as it is to be.
+
+        What holds for one that was just made holds for the next such. The
+        mark tells the one image.
+
+        :raises RefusedError: this user may not
+        """
+        publication = self._publication(action, staged)
+        ask = functools.partial(
+            records.probe, self._api, action.image.id, publication
+        )
+        if action.replica:
+            ask()
+        elif publication:
+            kind = {**publication, image_record.MARK: bool(action.mark)}
+            self._permissions.require(frozenset(kind.items()), ask)
 
     def _note_staged(
         self, image: image_record.Image, replica: image_record.Image
@@ -191,7 +214,12 @@ class Destination(source.Source, places.Destination):
             marks = dict.fromkeys(replica.marks)
             completed = _completion(action, replica, image_record.PUBLISHED)
             changes = {**completed, **marks, **changes}
-        if answer := records.change(self._api, image_id, changes):
+        try:
+            answer = records.change(self._api, image_id, changes)
+        except errors.RefusedError:
+            self._permissions.forget()
+            raise
+        if answer:
             others.hold_against(
                 self._api, self.runner, action, verified, answer
             )

@@ -396,3 +396,115 @@ class TestComplete(fake_glance.GlanceTest):
         queued = samples.image(status='queued', size=None)
         self.assertEqual({}, self.completed(samples.image(), queued))
         self.assertEqual([], self.fake.requests)
+
+
+class TestRights(fake_glance.GlanceTest):
+    """Whether this user may publish is asked once of each kind."""
+
+    def setUp(self):
+        super().setUp()
+        self.refused = set()
+        self.records = {}
+
+    def answer(self, request):
+        if request.method == 'POST':
+            document = json.loads(request.body)
+            self.records[document['id']] = document
+            return Answer(201, document)
+        record = self.records[request.path.rpartition('/')[2]]
+        operations = json.loads(request.body)
+        asked = {each['path'][1:]: each.get('value') for each in operations}
+        if self.refused & {record['id'], *map(str, asked.values())}:
+            return Answer(403)
+        if operations[-1]['op'] == 'remove':
+            return Answer(409)
+        record.update(asked)
+        return Answer(200, record)
+
+    def place(self):
+        self.serve(self.answer)
+        return glance.Destination(self.fake.api, MINE)
+
+    def action(self, number, replica=None, owner=None, mark='', **fields):
+        image = samples.image(
+            id=f'00000000-0000-4000-8000-{number:012}', **fields
+        )
+        return plan.Action(
+            image,
+            'slave',
+            plan.Verb.COPY,
+            replica,
+            owner=owner,
+            mark=mark and f'{mark}/{image.id}',
+        )
+
+    def asked(self):
+        """Return what was changed, or asked for, since the last time."""
+        found = [
+            [each['path'][1:] for each in json.loads(request.body)][:-1]
+            for request in self.fake.requests
+            if request.method == 'PATCH'
+        ]
+        self.fake.requests.clear()
+        return found
+
+    def test_once_of_each_kind(self):
+        place = self.place()
+        for number, fields in enumerate(
+            (
+                {'visibility': 'public'},
+                {'visibility': 'community'},
+                {'visibility': 'public', 'protected': True},
+                {'visibility': 'public', 'os_hidden': True},
+                {'visibility': 'public', 'owner': 'a'},
+                {'owner': 'b'},
+                {'mark': 'master'},
+            )
+        ):
+            place.stage(self.action(2 * number, **fields))
+            self.assertEqual(1, len(self.asked()), fields)
+            place.stage(self.action(2 * number + 1, name='other', **fields))
+            self.assertEqual([], self.asked(), fields)
+
+    def test_nothing_is_asked_of_what_stays_as_it_is(self):
+        self.place().stage(self.action(1))
+        self.assertEqual([], self.asked())
+
+    def test_each_destination_is_asked(self):
+        for _ in range(2):
+            self.place().stage(self.action(1, visibility='public'))
+            self.assertEqual(1, len(self.asked()))
+
+    def test_what_an_earlier_run_has_left_is_another_matter(self):
+        place = self.place()
+        place.stage(self.action(1, visibility='public'))
+        queued = samples.image(status='queued', size=None)
+        action = self.action(2, queued, visibility='public')
+        self.records[action.image.id] = dict(queued.record)
+        self.asked()
+        for _ in range(2):
+            place.stage(action)
+            self.assertEqual([['visibility']], self.asked()[-1:])
+
+    def test_a_refusal_is_not_remembered(self):
+        place = self.place()
+        first, second, third = (
+            self.action(number, visibility='public') for number in range(3)
+        )
+        self.refused = {first.image.id}
+        self.assertRaises(errors.RefusedError, place.stage, first)
+        place.stage(second)
+        self.assertEqual(2, len(self.asked()))
+        place.stage(third)
+        self.assertEqual([], self.asked())
+
+    def test_right_that_is_lost_meanwhile(self):
+        place = self.place()
+        first, second = (
+            self.action(number, visibility='public') for number in range(2)
+        )
+        place.stage(first)
+        self.refused = {'public'}
+        arrived = samples.image(id=first.image.id)
+        self.assertRaises(errors.RefusedError, place.publish, first, arrived)
+        self.assertRaises(errors.RefusedError, place.stage, second)
