@@ -28,6 +28,7 @@ from osc_glance_replicate.execution import crew
 from osc_glance_replicate.execution import events
 from osc_glance_replicate.execution import reading_crew
 from osc_glance_replicate.execution import runner
+from osc_glance_replicate.execution import slots
 from osc_glance_replicate.execution import thread_crew
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import options
@@ -192,9 +193,10 @@ class Engine:
         if self._request.run.dry_run:
             return _dry_run(self.actions(), listener)
         actions = self._to_carry_out()
-        threads = self.threads(listener)
+        places = slots.Slots(self._request.run.transfers)
+        threads = self.threads(events.Listeners([listener, places]))
         movers = self._assemble() if self._assemble else threads
-        return self._runner(movers, listener, hands=threads).run(
+        return self._runner(movers, listener, threads, places).run(
             actions, self._late()
         )
 
@@ -231,6 +233,7 @@ class Engine:
         movers: crew.Crew,
         listener: events.Listener,
         hands: crew.Crew | None = None,
+        places: slots.Slots | None = None,
     ) -> runner.Runner:
         return runner.Runner(
             movers,
@@ -241,6 +244,7 @@ class Engine:
             greet=lambda to: self._fleet.places[to].greet(),
             answered=self._answered_at,
             destinations=max(1, len(self._fleet.names)),
+            places=places,
         )
 
     def _answered_at(self, to: str) -> float:

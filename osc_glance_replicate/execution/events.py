@@ -41,6 +41,9 @@ class Listener:
     def sent(self, action: plan.Action, count: int) -> None:
         """Hear how many more bytes were sent."""
 
+    def arrived(self, action: plan.Action) -> None:
+        """Hear that all data of an action is there, and still to be seen."""
+
     def retried(self, action: plan.Action, trouble: errors.PlaceError) -> None:
         """Hear why an action has to begin again."""
 
@@ -88,6 +91,10 @@ class Listeners(Listener):
     def sent(self, action: plan.Action, count: int) -> None:
         for listener in self._listeners:
             listener.sent(action, count)
+
+    def arrived(self, action: plan.Action) -> None:
+        for listener in self._listeners:
+            listener.arrived(action)
 
     def retried(self, action: plan.Action, trouble: errors.PlaceError) -> None:
         for listener in self._listeners:

@@ -12,7 +12,6 @@
 
 """The actions carried out: side by side, and to an end when asked."""
 
-import collections
 from collections.abc import Callable, Iterable, Iterator
 import concurrent.futures
 import dataclasses
@@ -28,6 +27,7 @@ from osc_glance_replicate.execution import crew
 from osc_glance_replicate.execution import events
 from osc_glance_replicate.execution import losses
 from osc_glance_replicate.execution import outages
+from osc_glance_replicate.execution import slots
 from osc_glance_replicate.execution import waiting_room
 from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
@@ -60,10 +60,14 @@ class Runner:
     how fast his images are read would delay the withdrawal of others'. That
     holds until too many images wait for a place: see waiting_room.
 
+    Where nothing is to begin after a failure, an image has its place until
+    it is known to be right.
+
     :param movers: who carries out what moves data
     :param transfers: number of images at a time whose data moves to one
         destination; as many again are changed without, and
-        as many more give up a name that has arrived elsewhere
+        as many more give up a name that has arrived elsewhere, and as many
+        again whose data has arrived are looked at and published
     :param fail_fast: start nothing more after the first failure
     :param hands: who carries out what moves no data, where all the others
         may be busy with data; the movers unless it is given
@@ -73,6 +77,7 @@ class Runner:
         of time.monotonic
     :param destinations: number of those that an image may be planned for, one
         after the other
+    :param places: hears what of the movers' data has arrived
     """
 
     def __init__(
@@ -86,11 +91,11 @@ class Runner:
         greet: Callable[[str], None] = _assume_up,
         answered: Callable[[str], float] = _never,
         destinations: int = 1,
+        places: slots.Slots | None = None,
     ) -> None:
         #: By whether data moves.
         self._crews = {False: hands or movers, True: movers}
         self._listener = listener
-        self._transfers = transfers
         self._fail_fast = fail_fast
         self._several = destinations > 1
         self._enough = False
@@ -101,13 +106,15 @@ class Runner:
         self._stop = threading.Event()
         self._pending: dict[outcomes.Future, plan.Action] = {}
         self._keys: set[plan.Key] = set()
-        self._busy: collections.Counter[backlog.Line] = collections.Counter()
         self._backlog = backlog.Backlog()
         self._room = waiting_room.WaitingRoom(
             destinations, lambda: self._events.put(self._note_full)
         )
         self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
         self._outages = outages.Outages(greet, self._note_over, answered)
+        self._slots = places or slots.Slots(transfers)
+        if not fail_fast:
+            self._slots.tell = self._note_arrived
 
     def run(
         self, actions: Iterable[plan.Action], late: Iterable[plan.Action] = ()
@@ -241,8 +248,8 @@ class Runner:
     def _next(self, line: backlog.Line) -> plan.Action | None:
         """Take what may begin out of a line, if there is anything."""
         to, moves = line
-        is_full = self._busy[line] >= self._transfers
-        no_more = moves or self._busy[line] >= 2 * self._transfers
+        is_full = self._slots.are_taken(line)
+        no_more = moves or self._slots.are_many(line)
         if self._enough or (is_full and no_more) or self._outages.is_down(to):
             return None
         missed = self._outages.missed
@@ -270,17 +277,24 @@ class Runner:
         future = self._crews[action.moves].carry_out(action, others)
         self._pending[future] = action
         self._keys.add(action.key)
-        self._busy[backlog.line_of(action)] += 1
+        self._slots.take(action)
         future.add_done_callback(
             lambda done: self._events.put(functools.partial(self._ended, done))
         )
+
+    def _note_arrived(self, key: plan.Key) -> None:
+        def leave() -> Iterable[outcomes.Outcome]:
+            self._slots.leave(key)
+            return ()
+
+        self._events.put(leave)
 
     def _ended(self, future: outcomes.Future) -> Iterator[outcomes.Outcome]:
         action = self._pending.pop(future, None)
         if action is None:
             return
         self._keys.discard(action.key)
-        self._busy[backlog.line_of(action)] -= 1
+        self._slots.end(action)
         outcome = future.result()
         to = action.to
         may_wait = not (self._fail_fast or self._outages.is_lost(to))

@@ -196,6 +196,7 @@ class Task:
             self._let_fetch(destination.fetch)
         else:
             self._send()
+        self._listener.arrived(self._action)
         return self._arrival.finish()
 
     def _let_fetch(self, fetch: places.Fetch) -> None:

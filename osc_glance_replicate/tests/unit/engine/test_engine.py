@@ -13,6 +13,7 @@
 import concurrent.futures
 import itertools
 import os
+import threading
 
 import fixtures
 
@@ -28,6 +29,7 @@ from osc_glance_replicate.model import replica_template
 from osc_glance_replicate.places import dump
 from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.planning import rules
+from osc_glance_replicate.tests.doubles import clocks
 from osc_glance_replicate.tests.doubles import dumps
 from osc_glance_replicate.tests.doubles import places
 from osc_glance_replicate.tests.doubles import projects
@@ -71,6 +73,21 @@ class TestReplicate(EngineTest):
             )
         with open(os.path.join(self.to, f'{two.id}.img'), 'rb') as file:
             self.assertEqual(b'other data', file.read())
+
+    def test_image_that_has_arrived_makes_room_for_the_next(self):
+        both_written = threading.Barrier(2)
+
+        class Destination(dump.Destination):
+            def publish(self, action, verified):
+                # One transfer at a time, and still there are two.
+                both_written.wait(clocks.PATIENCE)
+                return super().publish(action, verified)
+
+        for number in 1, 2:
+            self.put_image(number)
+        self.destination = lambda: Destination(self.to)
+        results = self.results(self.engine(transfers=1))
+        self.assertEqual(['copied'] * 2, list(results.values()))
 
     def test_what_moves_no_data_is_done_by_no_other_crew(self):
         moved = []

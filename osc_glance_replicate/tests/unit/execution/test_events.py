@@ -27,6 +27,7 @@ HEARD = {
     'begun': (ACTION,),
     'checked': (ACTION, 3),
     'sent': (ACTION, 3),
+    'arrived': (ACTION,),
     'retried': (ACTION, errors.TransientError('slave', 'busy')),
     'put_off': (ACTION,),
     'down': ('slave', 'slave is down'),

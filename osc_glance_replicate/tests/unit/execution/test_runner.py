@@ -21,9 +21,11 @@ import time
 import fixtures
 import testtools
 
+from osc_glance_replicate import background
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import events
 from osc_glance_replicate.execution import runner
+from osc_glance_replicate.execution import slots
 from osc_glance_replicate.execution import thread_crew
 from osc_glance_replicate.execution import waiting_room
 from osc_glance_replicate.model import image_selection
@@ -92,16 +94,19 @@ class TestRunner(testtools.TestCase):
         listener=events.Listener(),
     ):
         self.planner = decisions.Planner(image_selection.Selection())
+        self.slots = slots.Slots(transfers)
         crew = thread_crew.ThreadCrew(
             {'slave': slave},
             self.planner,
             image_reading.Reading(source or places.Place('master'), 0),
+            self.slots,
         )
         return runner.Runner(
             crew,
             transfers=transfers,
             fail_fast=fail_fast,
             listener=listener,
+            places=self.slots,
         )
 
     def actions(self, number, end=None):
@@ -372,6 +377,63 @@ class TestRunner(testtools.TestCase):
         ]
         list(runner.Runner(crew, transfers=1, fail_fast=False).run(plan))
         self.assertEqual(['update', 'copy', 'copy'], done)
+
+    def watched(self):
+        """Return a place, and what was written and what is published there.
+
+        Nothing is published before it is said.
+        """
+        slave = places.Place('slave')
+        written, publishing = queue.SimpleQueue(), queue.SimpleQueue()
+        go = threading.Semaphore(0)
+        # A failed test leaves nobody behind.
+        self.addCleanup(go.release, 100)
+        write = slave.write
+
+        def note(image, body):
+            write(image, body)
+            written.put(image.id)
+
+        def publish(action, verified):
+            publishing.put(action.image.id)
+            go.acquire(timeout=_PATIENCE)
+
+        slave.write, slave.publish = note, publish
+        return slave, written, publishing, go
+
+    def test_image_that_has_arrived_makes_room_for_the_next(self):
+        slave, written, publishing, go = self.watched()
+        running = self.runner(slave, transfers=1).run(self.actions(3))
+        done = background.start(list, running)
+        both = {written.get(timeout=_PATIENCE) for _ in range(2)}
+        self.assertEqual(2, len(both))
+        self.assertEqual(
+            both, {publishing.get(timeout=_PATIENCE) for _ in range(2)}
+        )
+        # More than two are not in work, however long that takes.
+        self.assertTrue(written.empty())
+        go.release()
+        both.add(written.get(timeout=_PATIENCE))
+        self.assertEqual(3, len(both))
+        go.release(2)
+        self.assertEqual(3, len(done.result(_PATIENCE)))
+
+    def test_it_does_not_where_the_first_failure_is_the_last(self):
+        slave, written, publishing, go = self.watched()
+        publish = slave.publish
+
+        def refuse(action, verified):
+            publish(action, verified)
+            raise errors.RefusedError('slave', 'no')
+
+        slave.publish = refuse
+        running = self.runner(slave, transfers=1, fail_fast=True)
+        done = background.start(list, running.run(self.actions(3)))
+        publishing.get(timeout=_PATIENCE)
+        go.release()
+        (outcome,) = done.result(_PATIENCE)
+        self.assertEqual('failed', outcome.result)
+        self.assertEqual(1, written.qsize())
 
     def test_as_many_updates_at_a_time_as_transfers(self):
         slave = places.Place('slave')
