@@ -23,6 +23,7 @@ from osc_glance_replicate.model import options
 from osc_glance_replicate.model import ownership
 from osc_glance_replicate.model import plan
 from osc_glance_replicate import places
+from osc_glance_replicate.places.glance import hashing
 from osc_glance_replicate.places.glance import image_api
 from osc_glance_replicate.places.glance import imports
 from osc_glance_replicate.places.glance import members
@@ -55,8 +56,7 @@ class Destination(source.Source, places.Destination):
         self.imports = delivery.imports
         downloads = delivery.method is options.Method.DOWNLOAD
         self.fetch = self._import if downloads else None
-        #: Of the runner's newest image that is hashed: created_at, algorithm.
-        self._hashed = '', ''
+        self._hashing = hashing.Hashing(runner)
         #: IDs of the replicas whose data an interrupted run has staged.
         self._staged: set[str] = set()
         self._permissions = permissions.Permissions()
@@ -70,43 +70,16 @@ class Destination(source.Source, places.Destination):
         self, selection: image_selection.Selection | None = None
     ) -> Iterator[image_record.Image]:
         """Yield all images, as a source does."""
-        return map(self._noted, super().images(selection))
+        return map(self._hashing.noted, super().images(selection))
 
     def find(self, image_id: str) -> image_record.Image | None:
         """Return the image with this ID, or None where it cannot be seen."""
         found = super().find(image_id)
-        return found and self._noted(found)
-
-    def _noted(self, image: image_record.Image) -> image_record.Image:
-        """Note by what this Glance hashes: the newest image tells.
-
-        One of others may be there by location, with any hash that they chose.
-        """
-        if (
-            image.status == 'active'
-            and not image.defect
-            and self.runner.owns(image.owner)
-            and (recorded := image.recorded_hash)
-        ):
-            made = str(image.record.get('created_at') or '')
-            self._hashed = max(self._hashed, (made, recorded[0]))
-        return image
+        return found and self._hashing.noted(found)
 
     def to_hash(self, image: image_record.Image) -> Collection[str]:
-        """Return by which hashes it can be told whether data has arrived.
-
-        Whatever a Glance hashes by, it computes the md5, too
-        (see fact-hashes).
-        """
-        _, algorithm = self._hashed
-        own = [algorithm] if algorithm else ['sha512', 'md5']
-        if (
-            self.fetch
-            or not image.size
-            or {*own, 'md5'} & image.digests.keys()
-        ):
-            return ()
-        return own
+        """Return by which hashes it can be told whether data has arrived."""
+        return () if self.fetch else self._hashing.needed(image)
 
     def stage(self, action: plan.Action) -> None:
         """Create a private record without data, or complete one.

@@ -32,77 +32,45 @@ MINE = ownership.Runner(frozenset(['mine']), project='mine')
 
 
 class TestToHash(fake_glance.GlanceTest):
-    """By what data without a hash is hashed: as this Glance does."""
+    """Its images tell by what data without a hash is hashed."""
 
-    def to_hash(self, *listed, **fields):
-        records = [image.record for image in listed]
-        place = self.serve_as(
-            MINE,
-            lambda request: Answer(
-                200,
-                {'images': [] if 'os_hidden' in request.query else records},
-            ),
-        )
-        self.assertEqual(len(records), len(list(place.images())))
-        return tuple(place.to_hash(samples.image(9, **fields)))
-
-    def serve_as(self, runner, answer):
-        fake = self.useFixture(fake_glance.FakeGlance(answer))
-        return glance.Destination(fake.api, runner)
-
-    def test_newest_image_tells(self):
-        unhashed = {'os_hash_value': None, 'checksum': None}
-        other = {'os_hash_algo': 'sha256', 'os_hash_value': 'a' * 64}
-        newer = '2026-06-01T00:00:00Z'
-        for listed, algorithms in (
-            ((), ('sha512', 'md5')),
-            (({},), ('sha512',)),
-            (({}, other), ('sha512',)),
-            (({'created_at': newer, **other}, {}), ('sha256',)),
-            (({'created_at': None, **other}, {}), ('sha512',)),
-            (({'os_hash_algo': None},), ('md5',)),
-            ((unhashed,), ('sha512', 'md5')),
-            (({'status': 'queued'},), ('sha512', 'md5')),
-            (({'os_hash_algo': 'sm3'},), ('md5',)),
-            # Whoever adds an image by location says what its hash is.
-            (({'owner': 'other', **other},), ('sha512', 'md5')),
-        ):
-            listed = [
-                samples.image(number, **{'owner': 'mine', **fields})
-                for number, fields in enumerate(listed)
-            ]
-            self.assertEqual(algorithms, self.to_hash(*listed, **unhashed))
-
-    def test_replica_of_this_run_tells(self):
-        other = samples.image(
+    def setUp(self):
+        super().setUp()
+        self.unhashed = samples.image(2, os_hash_value=None, checksum=None)
+        self.other = samples.image(
             owner='mine', os_hash_algo='sha256', os_hash_value='a' * 64
         )
-        place = self.serve_as(MINE, lambda request: Answer(200, other.record))
-        place.find(other.id)
-        unhashed = samples.image(2, os_hash_value=None, checksum=None)
-        self.assertEqual(['sha256'], place.to_hash(unhashed))
 
-    def test_what_is_recorded_in_both_places_is_not_hashed_again(self):
-        for fields, algorithms in (
-            ({}, ()),
-            ({'os_hash_value': None}, ()),
-            ({'checksum': None}, ()),
-            ({'checksum': None, 'os_hash_algo': 'sha256'}, ('sha512',)),
-            ({'checksum': None, 'os_hash_value': None, 'size': 0}, ()),
-        ):
-            self.assertEqual(
-                algorithms,
-                self.to_hash(samples.image(1, owner='mine'), **fields),
+    def destination(self, answer, way=options.Delivery()):
+        fake = self.useFixture(fake_glance.FakeGlance(answer))
+        return glance.Destination(fake.api, MINE, way)
+
+    def test_those_that_are_listed_do(self):
+        place = self.destination(
+            lambda request: Answer(
+                200,
+                {
+                    'images': []
+                    if 'os_hidden' in request.query
+                    else [self.other.record]
+                },
             )
+        )
+        self.assertEqual([self.other], list(place.images()))
+        self.assertEqual(('sha256',), place.to_hash(self.unhashed))
+
+    def test_and_a_replica_of_this_run(self):
+        place = self.destination(
+            lambda request: Answer(200, self.other.record)
+        )
+        self.assertEqual(('sha512', 'md5'), place.to_hash(self.unhashed))
+        place.find(self.other.id)
+        self.assertEqual(('sha256',), place.to_hash(self.unhashed))
 
     def test_nothing_is_hashed_of_what_it_fetches(self):
         way = options.Delivery(options.Method.DOWNLOAD, region='RegionOne')
-        fake = self.useFixture(
-            fake_glance.FakeGlance(lambda request: Answer())
-        )
-        place = glance.Destination(fake.api, MINE, way)
-        unhashed = samples.image(os_hash_value=None, checksum=None)
-        self.assertEqual((), place.to_hash(unhashed))
+        place = self.destination(lambda request: Answer(), way)
+        self.assertEqual((), place.to_hash(self.unhashed))
 
 
 class TestUpdate(fake_glance.GlanceTest):
