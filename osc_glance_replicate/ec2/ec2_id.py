@@ -105,9 +105,9 @@ def is_selected(action: plan.Action) -> bool:
 
     What only keeps it from being copied does not keep it from being used.
     """
-    return (
-        action.verb is not plan.Verb.SKIP
-        or action.reason == image_selection.not_portable(action.image)
+    return action.verb is not plan.Verb.SKIP or action.reason in (
+        image_selection.not_portable(action.image, encrypted)
+        for encrypted in (False, True)
     )
 
 

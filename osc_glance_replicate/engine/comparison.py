@@ -161,8 +161,9 @@ def _proof(action: plan.Action) -> str:
         return '' if proof.is_strong(algorithm) else f'{algorithm} only'
     if replica and replica.recorded_hash:
         algorithm, _ = replica.recorded_hash
+        none = 'no hash that can be computed' if image.digests else 'no hash'
         return (
-            'the source recorded no hash: held against the '
-            f'{algorithm} that {action.to} recorded'
+            f'the source recorded {none}: held against the {algorithm} that '
+            f'{action.to} recorded'
         )
     return 'size only'

@@ -73,7 +73,7 @@ class Arrival:
             # Its source may have been hashed meanwhile.
             same, evidence, reason = self._compare(replica)
         if not same:
-            return self._quarantine(evidence)
+            return self._quarantine(replica, evidence)
         destination.publish(self._planned.action, replica)
         return outcomes.Outcome(
             self._planned.action, outcomes.Result.COPIED, reason
@@ -118,7 +118,9 @@ class Arrival:
         tell = functools.partial(self._listener.checked, action)
         return proving.digest(self._reading, action.image, algorithm, tell)
 
-    def _quarantine(self, evidence: str) -> outcomes.Outcome:
+    def _quarantine(
+        self, replica: image_record.Image, evidence: str
+    ) -> outcomes.Outcome:
         """Keep wrong bytes from being used.
 
         :param evidence: what of them is not as the source has recorded
@@ -126,7 +128,13 @@ class Arrival:
         image, destination = self._planned.action.image, self._destination
         imports = destination.imports
         how = 'was imported with other data' if imports else 'arrived damaged'
-        if evidence in image.digests and evidence not in self.digests:
+        sent = self.digests.get(evidence)
+        if sent and sent == replica.digests[evidence]:
+            how = (
+                'arrived as it was sent, and its source, which has recorded a '
+                'hash since, is damaged or has recorded a wrong one'
+            )
+        elif evidence in image.digests and not sent:
             # What has passed was not held against it.
             how += ', or its record was made with a wrong hash'
         damage = f'{image.id} {how}: {evidence} differs'

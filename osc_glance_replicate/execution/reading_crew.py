@@ -87,11 +87,24 @@ class ReadingCrew:
 
     def _outcome(self, action: plan.Action) -> outcomes.Outcome:
         """Read an image, and raise nothing, whatever happens."""
+        try:
+            return self._found(action)
+        except errors.StoppedError:
+            return outcomes.failed(action, outcomes.INTERRUPTED)
+        except Exception as exc:
+            LOG.debug('defect while reading', exc_info=True)
+            return outcomes.failed(action, errors.unexpected(exc))
+
+    def _found(self, action: plan.Action) -> outcomes.Outcome:
+        """Return what was found of an image.
+
+        :raises StoppedError: the run is to end
+        """
         begun = time.monotonic()
         try:
             self._read(action)
         except errors.StoppedError:
-            return outcomes.failed(action, outcomes.INTERRUPTED)
+            raise
         except (errors.DataError, errors.ShortError) as exc:
             damaged = outcomes.Result.DAMAGED
             return outcomes.Outcome(action, damaged, str(exc))
@@ -101,9 +114,6 @@ class ReadingCrew:
                 return outcomes.Outcome(action, skipped, str(exc))
             since = self._silent_since(action.to, exc, begun)
             return outcomes.failed(action, str(exc), unanswered=since)
-        except Exception as exc:
-            LOG.debug('defect while reading', exc_info=True)
-            return outcomes.failed(action, errors.unexpected(exc))
         return outcomes.Outcome(action, outcomes.Result.OK)
 
     def _read(self, action: plan.Action) -> None:

@@ -128,12 +128,16 @@ class Rules:
     def is_hashed_since(
         self, image: image_record.Image, replica: image_record.Image
     ) -> bool:
-        """Return whether a source has a hash that its record here has not.
+        """Return whether a source has a hash by now that a dump has not.
 
-        Whoever reads a dump has no other word for it.
+        Where it has noted one of its own, that tells whether the data is the
+        same.
         """
-        has_none = not replica.digests or bool(replica.noted)
-        return self.at_rest and has_none and image.recorded_hash is not None
+        return (
+            self.at_rest
+            and bool(replica.noted)
+            and image.recorded_hash is not None
+        )
 
     def mark_of(self, image: image_record.Image) -> str:
         """Return what marks a replica of an image; empty for nothing."""

@@ -105,8 +105,10 @@ class Judge:
         mine = there.runner.owns(replica.owner)
         found = list(differences.of(action, replica))
         if there.is_hashed_since(action.image, replica):
-            value = action.image.record.get('os_hash_value')
-            found.append(plan.Change('os_hash_value', value, None))
+            field = 'os_hash_value'
+            if not (value := action.image.record.get(field)):
+                field, value = 'checksum', action.image.record['checksum']
+            found.append(plan.Change(field, value, None))
         goes = any(change.field == 'owner' for change in found)
         if goes or (not mine and any(change.gives for change in found)):
             # What its owner has set besides would be given, too.
@@ -228,7 +230,8 @@ class Judge:
         """
         there = self.there
         if there.at_rest:
-            return True
+            # Its own hash may be by another algorithm than the source's.
+            return not replica.noted or evidence != proof.SIZE
         return self.computed and (
             there.is_marked(replica) or there.can_prove(replica, evidence)
         )

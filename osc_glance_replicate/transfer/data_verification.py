@@ -121,14 +121,14 @@ class Verification:
         found = self.digests[algorithm]
         if found == expected:
             return
-        noted = algorithm in self._image.noted
-        told, where = ('noted', 'noted') if noted else ('made', 'recorded')
-        whose = 'it' if noted else 'its record'
+        if algorithm in self._image.noted:
+            or_else = 'the hash that its dump notes is wrong'
+        else:
+            or_else = 'its record was made with a wrong hash'
         raise errors.DataError(
             self.place,
-            f'the data of {self._image.id} is damaged, or {whose} was {told} '
-            f'with a wrong hash: its {algorithm} is {found:.16}…, '
-            f'{expected:.16}… is {where}',
+            f'the data of {self._image.id} is damaged, or {or_else}: its '
+            f'{algorithm} is {found:.16}…, {expected:.16}… is recorded',
         )
 
     def close(self) -> None:

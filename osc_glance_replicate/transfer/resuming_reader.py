@@ -153,7 +153,7 @@ class ResumingReader:
             tries = self._retries.total + 1
             given_up = f'; given up after {tries} tries' if tries > 1 else ''
             # Where some more came in the last try, so it may in another one.
-            again = self._position == self._begun or not self._retries.total
+            again = self._position == self._begun
             is_short = again and isinstance(trouble, errors.EndedError)
             kind = errors.ShortError if is_short else errors.PlaceError
             error = kind(trouble.place, f'{trouble.problem}{given_up}')

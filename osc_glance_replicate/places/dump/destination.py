@@ -16,7 +16,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 import contextlib
 import dataclasses
 import fcntl
-import hashlib
 import os
 
 from osc_glance_replicate import errors
@@ -24,7 +23,6 @@ from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import ownership
 from osc_glance_replicate.model import plan
-from osc_glance_replicate.model import proof
 from osc_glance_replicate import places
 from osc_glance_replicate.places.dump import checksums
 from osc_glance_replicate.places.dump import folder
@@ -36,9 +34,6 @@ from osc_glance_replicate.places.dump import reader
 from osc_glance_replicate.places.dump import records
 from osc_glance_replicate.places.dump import source
 from osc_glance_replicate.places.dump import writer
-
-#: Bytes that are hashed at a time.
-_BLOCK = 1024 * 1024
 
 
 class Destination(source.Source, places.Destination):
@@ -110,10 +105,9 @@ class Destination(source.Source, places.Destination):
     def catch_up(self, actions: Iterable[plan.Action]) -> None:
         """Update the files beside the records that stay as they are."""
         for action in actions:
-            if action.verb in (plan.Verb.UNCHANGED, plan.Verb.UPDATE):
+            if action.verb is plan.Verb.UNCHANGED:
                 # Older versions did not note it.
                 self._note_checksum(action.image, action.image.digests)
-            if action.verb is plan.Verb.UNCHANGED:
                 self._forget_members(action.image)
 
     def note_projects(self, found: Mapping[str, ownership.Project]) -> None:
@@ -218,42 +212,14 @@ class Destination(source.Source, places.Destination):
             self._folder.rename(name, layout.data_name(image), fd)
         self._note_checksum(image, {**image.digests, **body.digests})
         if not image.recorded_hash:
-            self._noted.add(
-                layout.data_name(image), body.digests[noted_hashes.ALGORITHM]
-            )
+            digest = body.digests[noted_hashes.ALGORITHM]
+            self._noted.add(layout.data_name(image), digest)
         self._write_record(image)
 
     def update(self, action: plan.Action) -> None:
-        """Replace the record with the source's.
-
-        :raises RefusedError: the source has a hash by now that the data here
-            has not
-        """
-        image, replica = action.image, action.replica
-        if replica and not proof.common(replica.digests, image.digests):
-            self._hold_against_hash(image)
+        """Replace the record with the source's."""
         self._note_checksum(action.image, action.image.digests)
         self._write_record(action.image)
-
-    def _hold_against_hash(self, image: image_record.Image) -> None:
-        """Read data that was here before its source had a hash.
-
-        :raises RefusedError: it is not what the source has hashed
-        """
-        if not (recorded := image.recorded_hash):
-            return
-        algorithm, expected = recorded
-        found = hashlib.new(algorithm, usedforsecurity=False)
-        with self.read(image) as data:
-            while block := data.read(_BLOCK):
-                found.update(block)
-        if found.hexdigest() != expected:
-            raise errors.RefusedError(
-                self.name,
-                f'{layout.data_name(image)} is not what the source has hashed '
-                f'since it was dumped: its {algorithm} differs; move its '
-                'files away and dump it again',
-            )
 
     def quarantine(self, image: image_record.Image) -> None:
         """Remove the record, without which the data is not used."""
@@ -264,7 +230,11 @@ class Destination(source.Source, places.Destination):
         self, image: image_record.Image, digests: Mapping[str, str]
     ) -> None:
         with self._named_in_errors('the checksums'):
-            self._checksums.add(digests, layout.data_name(image))
+            self._checksums.add(
+                digests,
+                layout.data_name(image),
+                durably=not image.recorded_hash,
+            )
 
     def _write_record(self, image: image_record.Image) -> None:
         with self._named_in_errors(image.id):

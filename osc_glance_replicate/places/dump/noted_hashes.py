@@ -13,7 +13,6 @@
 """The hashes that a dump notes of data that had none where it came from."""
 
 import errno
-import re
 import threading
 
 from osc_glance_replicate.places.dump import checksums
@@ -22,12 +21,6 @@ from osc_glance_replicate.places.dump import folder
 #: By which such data is hashed, and the file that holds its hashes.
 ALGORITHM = 'sha512'
 FILE = checksums.FILES[ALGORITHM]
-
-#: A line, as coreutils take it, or an editor of another system has left it.
-_LINE = re.compile(
-    rb'^([0-9a-fA-F]{128}) [ *]([0-9a-fA-F-]{36}\.img)(?:\r?\n|\Z)',
-    re.MULTILINE,
-)
 
 
 class NotedHashes:
@@ -42,7 +35,7 @@ class NotedHashes:
         #: What the file was when it was read, and what it said.
         self._seen: object = None
         self._found: dict[str, str] = {}
-        self._trouble: OSError | None = None
+        self._trouble = ''
 
     def add(self, name: str, digest: str) -> None:
         """Note what this process has noted there by now."""
@@ -58,30 +51,25 @@ class NotedHashes:
             if name not in self._found:
                 self._read()
             if self._trouble:
-                raise self._trouble
+                raise OSError(errno.EIO, self._trouble, FILE)
             found = self._found.get(name, '')
         if ' ' in found:
-            raise OSError(errno.EINVAL, f'two hashes of {name}')
-        return found
+            raise OSError(errno.EINVAL, f'two hashes of {name}', FILE)
+        return found if checksums.is_digest(ALGORITHM, found) else ''
 
     def _read(self) -> None:
         """Read the file, unless it is what it was."""
         try:
             status = self._folder.status(FILE)
-            seen = status and (status.st_mtime_ns, status.st_size)
-            if seen == self._seen:
-                return
-            self._seen, self._trouble = seen, None
-            self._parse()
         except OSError as exc:
-            self._trouble = exc
-
-    def _parse(self) -> None:
-        there = set(self._folder.names())
-        found: dict[str, str] = {}
-        for block in checksums.blocks(self._folder, FILE):
-            for match in _LINE.finditer(block):
-                name, digest = match[2].decode(), match[1].decode().lower()
-                if name in there and found.setdefault(name, digest) != digest:
-                    found[name] = f'{found[name]} {digest}'[:257]
-        self._found.update(found)
+            self._seen, self._trouble = object(), str(exc.strerror)
+            return
+        seen = status and (status.st_mtime_ns, status.st_size)
+        if seen == self._seen:
+            return
+        self._seen, self._trouble = seen, ''
+        try:
+            if seen:
+                self._found.update(checksums.read(self._folder, FILE)[0])
+        except OSError as exc:
+            self._trouble = str(exc.strerror)

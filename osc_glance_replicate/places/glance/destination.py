@@ -103,11 +103,14 @@ class Destination(source.Source, places.Destination):
     def _staged_fields(self, image: image_record.Image) -> Mapping[str, Any]:
         """Return what a replica has until it is published.
 
-        One without a hash to hold it against is hidden as well: if nobody
-        comes to compare it, it is not taken for unchanged by the next run.
+        One without a hash to hold it against always differs from what it is
+        to be: if nobody comes to compare it, the next run does not take it
+        for unchanged. What it has then is no more and no less for anybody.
         """
-        hidden = bool(self.to_hash(image))
-        return {**image_record.PUBLISHED, 'os_hidden': hidden}
+        if not self.to_hash(image):
+            return image_record.PUBLISHED
+        protected = not image.portable['protected']
+        return {**image_record.PUBLISHED, 'protected': protected}
 
     def _require_rights(
         self, action: plan.Action, staged: Mapping[str, Any]

@@ -136,6 +136,8 @@ class TestArrival(test_task.TaskTest):
             self.assertEqual(result, found, reason)
             self.assertEqual(result == 'copied', 'publish' in slave.calls)
             self.assertNotIn('recorded no hash', reason)
+        self.assertIn('arrived as it was sent', reason)
+        self.assertIn('private and deactivated', reason)
 
     def test_size_only_is_said(self):
         self.image = samples.image(**UNHASHED)

@@ -62,9 +62,13 @@ class TestReadingCrew(testtools.TestCase):
         self.assertIn('sent more', found.reason)
 
     def test_short_one(self):
-        found = self.outcome(places.Place('slave', b'da'))
-        self.assertIs(Result.DAMAGED, found.result)
-        self.assertIn('after 2 of the 4 bytes', found.reason)
+        # Once may be the link's fault.
+        for retries, result in (0, Result.FAILED), (1, Result.DAMAGED):
+            place = places.Place('slave', b'da')
+            place.images[samples.image().id] = samples.image()
+            found = self.outcome(place, retries=retries)
+            self.assertIs(result, found.result)
+            self.assertIn('after 2 of the 4 bytes', found.reason)
 
     def test_lost_one(self):
         lost = errors.DataError('slave', 'is lost')
@@ -72,6 +76,13 @@ class TestReadingCrew(testtools.TestCase):
         self.assertEqual(
             (Result.DAMAGED, 'slave: is lost'), (found.result, found.reason)
         )
+
+    def test_defect_while_its_status_is_looked_up(self):
+        refused = errors.RefusedError('slave', 'no', 403)
+        place = places.Place('slave', read=[refused], find=[KeyError('x')])
+        found = self.outcome(place)
+        self.assertIs(Result.FAILED, found.result)
+        self.assertIn('unexpected KeyError', found.reason)
 
     def test_one_that_only_an_administrator_may_read(self):
         refused = errors.RefusedError('slave', 'no', 403)

@@ -23,7 +23,7 @@ from osc_glance_replicate.tests.doubles import samples
 from osc_glance_replicate.transfer import data_verification
 
 
-class TestVerification(testtools.TestCase):
+class VerificationTest(testtools.TestCase):
     def verify(
         self, image, *blocks, checksum=True, inspect=False, by=(), renamed=''
     ):
@@ -44,6 +44,8 @@ class TestVerification(testtools.TestCase):
         self.assertTrue(str(error).startswith('master: '), error)
         return str(error)
 
+
+class TestVerification(VerificationTest):
     def test_good_data(self):
         for data in b'', b'data':
             self.verify(samples.image(data=data), data)
@@ -73,8 +75,7 @@ class TestVerification(testtools.TestCase):
         noted = hashlib.sha512(b'data').hexdigest()
         image = dataclasses.replace(image, noted={'sha512': noted})
         told = self.problem(image, b'dada')
-        self.assertIn('or it was noted with a wrong hash', told)
-        self.assertIn(f'{noted[:16]}… is noted', told)
+        self.assertIn('or the hash that its dump notes is wrong', told)
         self.verify(image, b'data')
 
     def test_format(self):
@@ -99,7 +100,7 @@ class TestVerification(testtools.TestCase):
         self.assertNotIn('--no-format-check', told)
 
 
-class TestHashes(TestVerification):
+class TestHashes(VerificationTest):
     def test_those_asked_for_are_computed_besides_the_recorded_one(self):
         for data in b'data', bytes(3_000_000):
             image = samples.image(data=data)

@@ -82,7 +82,7 @@ class TestResuming(testtools.TestCase):
     def test_it_is_short_if_it_ends_at_the_same_byte(self):
         for retries, ends, end, short in (
             (2, (4, 0, 0), None, True),
-            (0, (4,), None, True),
+            (0, (4,), None, False),
             # Something more came: who knows what comes next.
             (2, (4, 0, 1), None, False),
             (2, (4, 0, 0), BROKEN, False),

@@ -64,15 +64,27 @@ class TestChecksums(dumps.FilesTest):
         mode = os.stat(self.at('SHA512SUMS')).st_mode
         self.assertEqual(0o600, stat.S_IMODE(mode))
 
-    def test_line_is_on_the_disk_when_it_is_noted(self):
-        for number in 1, 2:
+    def test_line_is_on_the_disk_where_the_hash_is_nowhere_else(self):
+        for number, durably in (1, True), (2, False):
+            image = samples.image(number)
+            self.put(f'{image.id}.img', b'data')
             synced = []
-            with fixtures.MonkeyPatch(
-                'os.fsync',
-                lambda fd: synced.append(os.readlink(f'/proc/self/fd/{fd}')),
-            ):
-                self.add(number)
-            self.assertIn(self.at('SHA512SUMS'), synced)
+            with fixtures.MonkeyPatch('os.fsync', synced.append):
+                self.checksums.add(
+                    image.digests, f'{image.id}.img', durably=durably
+                )
+            self.assertEqual(durably, bool(synced))
+
+    def test_contradiction_is_no_matter_of_the_last_line(self):
+        first, second = self.add(1), self.add(2)
+        other = b'0' * 128 + first[128:]
+        self.put('SHA512SUMS', first + other + second + b'junk\n')
+        self.start_again()
+        self.add(2)
+        self.assertEqual(first + other + second, self.content())
+        self.start_again()
+        self.add(1)
+        self.assertEqual(first + second, self.content())
 
     def test_line_that_is_there_is_not_written_again(self):
         line = self.add()

@@ -344,6 +344,7 @@ class TestUnhashed(DumpTest):
     def test_hash_by_another_algorithm_proves_what_is_here(self):
         self.carry_out()
         record = self.content(self.at(self.image.id))
+        # What its source gives is not what it has hashed; or it is.
         for data, result in (
             (b'evil data', 'failed'),
             (b'some data', 'updated'),
@@ -358,11 +359,57 @@ class TestUnhashed(DumpTest):
             self.start_again()
             found, reason = self.carry_out()
             self.assertEqual(result, found, reason)
-            self.assertEqual([], self.source.starts)
+            self.assertEqual([0], self.source.starts)
             after = self.content(self.at(self.image.id))
             self.assertEqual(result == 'failed', record == after)
         self.start_again()
         self.assertEqual(('unchanged', ''), self.carry_out())
+
+    def test_hash_that_came_by_another_algorithm_may_prove_it_wrong(self):
+        self.carry_out(Source(b'SOME DATA'))
+        sha256 = hashlib.sha256(b'some data').hexdigest()
+        self.image = samples.image(
+            data=b'some data',
+            os_hash_algo='sha256',
+            os_hash_value=sha256,
+            checksum=None,
+        )
+        for _ in range(2):
+            self.start_again()
+            result, reason = self.carry_out()
+            self.assertEqual('conflict', result)
+            self.assertIn('sha512 differs', reason)
+
+    def test_nothing_is_noted_of_what_is_still_to_be_proven(self):
+        self.carry_out()
+        self.image = self.hashed
+        self.start_again()
+        sums = self.content(self.at('SHA512SUMS'))
+        os.unlink(self.at('SHA512SUMS'))
+        action = self.planner.decide(
+            self.image, self.dump.find(self.image.id), self.path
+        )
+        self.dump.catch_up(
+            [dataclasses.replace(action, verb=plan.Verb.UPDATE)]
+        )
+        self.assertFalse(os.path.exists(self.at('SHA512SUMS')))
+        self.dump.catch_up(
+            [dataclasses.replace(action, verb=plan.Verb.UNCHANGED)]
+        )
+        self.assertEqual(sums, self.content(self.at('SHA512SUMS')))
+
+    def test_data_that_is_gone_has_no_hash(self):
+        self.carry_out()
+        os.unlink(self.data_path)
+        self.start_again()
+        found = self.dump.find(self.image.id)
+        self.assertEqual(('queued', {}), (found.status, found.digests))
+        self.image = self.hashed
+        self.carry_out()
+        os.unlink(self.data_path)
+        self.start_again()
+        found = self.dump.find(self.image.id)
+        self.assertEqual(('queued', {}), (found.status, found.digests))
 
     def test_hash_is_on_the_disk_before_the_record_is_there(self):
         replace = self.dump._folder.replace

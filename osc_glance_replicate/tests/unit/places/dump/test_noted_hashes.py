@@ -47,7 +47,7 @@ class TestNotedHashes(dumps.FilesTest):
             f'{HASH}  {NAME}\n',
             f'{HASH} *{NAME}\n',
             f'{HASH}  {NAME}\r\n',
-            f'{HASH.upper()}  {NAME}',
+            f'{HASH.upper()}  {NAME}\n',
             f'# a comment\n{HASH}  {NAME}\n{HASH}  {NAME}\n',
         ):
             self.note(text)
@@ -56,7 +56,7 @@ class TestNotedHashes(dumps.FilesTest):
             self.assertEqual('', hashes.of(OTHER))
 
     def test_what_is_another_algorithms_or_torn(self):
-        for text in f'{HASH[:64]}  {NAME}\n', f'{HASH}  {NAME[:-1]}':
+        for text in f'{HASH[:64]}  {NAME}\n', f'{HASH}  {NAME}':
             self.note(text)
             self.assertEqual('', self.hashes.of(NAME))
 
@@ -70,16 +70,16 @@ class TestNotedHashes(dumps.FilesTest):
         self.note(f'{HASH}  {NAME}\n')
         self.assertEqual(HASH, self.hashes.of(NAME))
         self.assertEqual('', self.hashes.of(OTHER))
-        self.hashes.add(OTHER, 'abc')
-        self.assertEqual('abc', self.hashes.of(OTHER))
+        self.hashes.add(OTHER, HASH)
+        self.assertEqual(HASH, self.hashes.of(OTHER))
 
     def test_file_is_read_once(self):
         self.note(f'{HASH}  {NAME}\n')
         read = []
-        blocks = checksums.blocks
-        name = f'{checksums.__name__}.blocks'
+        really = checksums.read
+        name = f'{checksums.__name__}.read'
         with fixtures.MonkeyPatch(
-            name, lambda *args: read.append(args) or blocks(*args)
+            name, lambda *args: read.append(args) or really(*args)
         ):
             for _ in range(3):
                 self.hashes.of(NAME)
@@ -89,12 +89,12 @@ class TestNotedHashes(dumps.FilesTest):
     def test_file_that_cannot_be_read_is_tried_once(self):
         self.note('a\n' * 1000)
         read = []
-        blocks = checksums.blocks
+        really = checksums.read
         with (
             fixtures.MonkeyPatch(f'{checksums.__name__}._MAX_SIZE', 1999),
             fixtures.MonkeyPatch(
-                f'{checksums.__name__}.blocks',
-                lambda *args: read.append(args) or blocks(*args),
+                f'{checksums.__name__}.read',
+                lambda *args: read.append(args) or really(*args),
             ),
         ):
             for _ in range(3):
@@ -104,3 +104,15 @@ class TestNotedHashes(dumps.FilesTest):
     def test_what_is_no_file(self):
         os.mkdir(self.at('SHA512SUMS'))
         self.assertEqual('not a regular file', self.problem())
+
+    def test_what_is_a_file_again_is_read(self):
+        self.note(f'{HASH}  {NAME}\n')
+        self.assertEqual(HASH, self.hashes.of(NAME))
+        os.unlink(self.at('SHA512SUMS'))
+        os.mkdir(self.at('SHA512SUMS'))
+        for _ in range(2):
+            self.assertRaises(OSError, self.hashes.of, OTHER)
+        os.rmdir(self.at('SHA512SUMS'))
+        self.note(f'{HASH}  {NAME}\n')
+        self.assertEqual('', self.hashes.of(OTHER))
+        self.assertEqual(HASH, self.hashes.of(NAME))

@@ -295,11 +295,11 @@ class TestDestination(importing.ImportTest):
 
 
 class TestPublish(fake_glance.GlanceTest):
-    def test_what_was_hidden_until_then_is_shown(self):
+    def test_what_differed_until_then_does_not_any_more(self):
         image = samples.image(os_hash_value=None, checksum=None)
-        for hidden, changed in (False, []), (True, ['/os_hidden']):
+        for protected, changed in (False, []), (True, ['/protected']):
             verified = dataclasses.replace(
-                image, record={**image.record, 'os_hidden': hidden}
+                image, record={**image.record, 'protected': protected}
             )
             place = self.serve(
                 lambda request, image=image: Answer(200, image.record)
@@ -349,16 +349,21 @@ class TestComplete(fake_glance.GlanceTest):
             self.completed(image, queued, exact=True),
         )
 
-    def test_what_has_no_hash_is_hidden_until_it_is_published(self):
+    def test_what_has_no_hash_differs_until_it_is_published(self):
+        """Whatever it is to be; and whether it may be so is asked for."""
         unhashed = {'os_hash_value': None, 'checksum': None}
-        for hidden in False, True:
-            image = samples.image(os_hidden=hidden, **unhashed)
-            queued = samples.image(status='queued', size=None)
-            self.completed(image, queued)
-            self.assertEqual(
-                [{'op': 'replace', 'path': '/os_hidden', 'value': True}],
-                json.loads(self.fake.requests[0].body),
+        for protected in False, True:
+            image = samples.image(protected=protected, **unhashed)
+            queued = samples.image(
+                status='queued', size=None, protected=protected
             )
+            self.completed(image, queued)
+            staged, probe = (
+                json.loads(request.body) for request in self.fake.requests
+            )
+            path = {'op': 'replace', 'path': '/protected'}
+            self.assertEqual([{**path, 'value': not protected}], staged)
+            self.assertEqual({**path, 'value': protected}, probe[0])
 
     def test_nothing_to_do(self):
         queued = samples.image(status='queued', size=None)
