@@ -27,7 +27,7 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         action='store_true',
         help='Read each replica from its destination, too, and hold its data '
         'against what the source recorded. All of it comes to this machine. '
-        'The other options here take this one',
+        'The other options here need this one',
     )
     add_pace(group, 'read at a time from')
     shared_options.add_progress(group)
@@ -40,7 +40,7 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         for option in 'transfers', 'bandwidth', 'retries', 'progress':
             given = getattr(parsed_args, option) is not None
             if given and not parsed_args.data:
-                parser.error(f'--{option} is about reading: it takes --data')
+                parser.error(f'--{option} is about reading: it needs --data')
         return parsed_args
 
     setattr(parser, 'parse_args', parse_and_check)

@@ -27,6 +27,11 @@ from osc_glance_replicate.model import replica_template
 #: header tells whole seconds, and an answer takes its time.
 _CLOCK_ERROR = 3.0
 
+#: What else to do about a format that is not known, by field.
+_OTHER_NAMES = {
+    'disk_format': ', or give another name of it (--map-format)',
+}
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Rules:
@@ -81,7 +86,7 @@ class Rules:
         fields = wanted.portable
         return '; '.join(
             f'{field} {fields[field]!r} is not known there: have it added to '
-            f'{field}s of its Glance'
+            f'{field}s of its Glance{_OTHER_NAMES.get(field, "")}'
             for field, known in self.formats().items()
             if fields[field] not in (None, *known)
         )

@@ -103,8 +103,8 @@ class Verification:
         if problem and self._renamed:
             raise errors.DataError(
                 self.place,
-                f'the data of {self._image.id} cannot be called '
-                f'{self._renamed}: {problem}; copy it without --map-format',
+                f'the data of {self._image.id} is not what --map-format says: '
+                f'{problem}; copy it without, or leave it out with --exclude',
             )
         if problem:
             raise errors.DataError(

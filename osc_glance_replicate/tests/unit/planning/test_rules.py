@@ -49,7 +49,11 @@ class TestRules(testtools.TestCase):
         told = there.unknown_format(
             samples.image(disk_format='ploop', container_format='docker')
         )
-        for words in "'ploop' is not known there", "'docker' is not known":
+        for words in (
+            "'ploop' is not known there",
+            'disk_formats of its Glance, or give another name of it (--map-',
+            "'docker' is not known",
+        ):
             self.assertIn(words, told)
         self.assertEqual(
             '',

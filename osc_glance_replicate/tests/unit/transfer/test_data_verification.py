@@ -92,9 +92,9 @@ class TestVerification(VerificationTest):
         image = samples.image(disk_format='gpt')
         told = self.problem(image, b'data', renamed='raw')
         for words in (
-            f'the data of {image.id} cannot be called raw: it is raw, and '
-            'not both gpt and raw',
-            'without --map-format',
+            f'the data of {image.id} is not what --map-format says: it is '
+            'raw, and not both gpt and raw',
+            'copy it without, or leave it out with --exclude',
         ):
             self.assertIn(words, told)
         self.assertNotIn('--no-format-check', told)
