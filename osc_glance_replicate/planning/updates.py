@@ -189,7 +189,7 @@ class Judge:
             )
         algorithm = ''
         told = [_WEAK[evidence]] if evidence in _WEAK else []
-        if not self._is_proven(replica, evidence):
+        if not self._is_proven(action.image, replica, evidence):
             algorithm = proof.to_read_for(replica)
             readable = self.there.can_prove(replica, algorithm)
             if self.metadata_only or not readable:
@@ -222,7 +222,12 @@ class Judge:
         )
         return less or conflict
 
-    def _is_proven(self, replica: image_record.Image, evidence: str) -> bool:
+    def _is_proven(
+        self,
+        image: image_record.Image,
+        replica: image_record.Image,
+        evidence: str,
+    ) -> bool:
         """Return whether a replica has the source's data, by its record.
 
         What a dump's record says of its data is the word of who has written
@@ -231,7 +236,8 @@ class Judge:
         there = self.there
         if there.at_rest:
             # Its own hash may be by another algorithm than the source's.
-            return not replica.noted or evidence != proof.SIZE
+            is_other = there.is_hashed_since(image, replica)
+            return not is_other or evidence != proof.SIZE
         return self.computed and (
             there.is_marked(replica) or there.can_prove(replica, evidence)
         )

@@ -341,6 +341,14 @@ class TestUnhashed(DumpTest):
         self.image = samples.image(data=b'evil data')
         self.assertEqual('conflict', self.carry_out()[0])
 
+    def test_new_name_is_no_reason_to_read_it_again(self):
+        self.carry_out()
+        self.image = samples.image(**{**self.image.record, 'name': 'new'})
+        for result in 'updated', 'unchanged':
+            self.start_again()
+            self.assertEqual(result, self.carry_out()[0])
+            self.assertEqual([], self.source.starts)
+
     def test_hash_by_another_algorithm_proves_what_is_here(self):
         self.carry_out()
         record = self.content(self.at(self.image.id))
