@@ -45,11 +45,14 @@ def printable(text: object) -> str:
     :param text: anything; str() of it is used
     :returns: the text on one line, every character of it printable
     """
+    words = str(text)
+    if words.isprintable():
+        return words
     return ''.join(
         char
         if char.isprintable()
         else char.encode('unicode_escape').decode('ascii')
-        for char in str(text)
+        for char in words
     )
 
 

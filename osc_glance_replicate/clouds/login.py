@@ -30,7 +30,7 @@ import openstack.connection
 from openstack import exceptions as sdk_exceptions
 
 from osc_glance_replicate import background
-from osc_glance_replicate.clouds import environment
+from osc_glance_replicate.clouds import http_session
 from osc_glance_replicate.clouds import limits
 from osc_glance_replicate.clouds import login_adapter
 from osc_glance_replicate.clouds import redirects
@@ -314,6 +314,7 @@ def limited_session(
 def _limit_login(
     session: ksa_session.Session, adapter: login_adapter.LoginAdapter
 ) -> None:
+    http_session.install(session)
     redirects.limit(session)
     _mount(session, adapter)
 
@@ -328,8 +329,8 @@ def limit(
         of its own, and beyond ten, urllib3 would warn of every one that it
         discards (see fact-connection-pool)
     """
+    http_session.install(connection.session)
     redirects.limit(connection.session)
-    environment.remember(connection.session.session)
     adapter = limits.Adapter(pool_maxsize=4 * transfers + 1)
     _mount(connection.session, adapter)
 

@@ -24,7 +24,10 @@ def install() -> None:
     The libraries below quote what clouds answer: URLs of catalogues, headers,
     documents.
     """
-    for handler in logging.getLogger().handlers:
+    root = logging.getLogger()
+    # Nor is made what no one takes: two records for each request.
+    root.setLevel(min((each.level for each in root.handlers), default=0))
+    for handler in root.handlers:
         if not isinstance(handler.formatter, Formatter):
             handler.setFormatter(
                 Formatter(handler.formatter or logging.Formatter())

@@ -27,9 +27,12 @@ class Data(Protocol):
     """An image's bytes, read one after the other.
 
     :ivar unwanted: number of bytes that come before those asked for
+    :ivar prompt: whether a read gives data, or breaks, within the time that a
+        peer may be silent, and the end at once
     """
 
     unwanted: int
+    prompt: bool
 
     def read(self, most: int) -> bytes:
         """Return what has arrived, as soon as anything has.

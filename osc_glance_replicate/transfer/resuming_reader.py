@@ -52,11 +52,14 @@ class ResumingReader:
         self._limit = limit
         self._kept = kept
         self._position = 0
-        #: Where it was opened last.
+        #: Whether it was opened, and where it was last.
+        self._is_open = False
         self._begun = 0
         #: Where the tries were counted anew.
         self._trusted = 0
         self._stream: source_data.Stream | None = None
+        #: What it broke with, where that is still to be mended.
+        self._trouble: errors.TransientError | None = None
         self._interrupted = threading.Event()
 
     def read(self, most: int) -> bytes:
@@ -92,28 +95,46 @@ class ResumingReader:
     def arrived(self, most: int) -> bytes | None:
         """Return what has arrived, waiting for no more than a moment.
 
-        What breaks is left to ``read``, which mends it.
+        The first bytes are waited for, as nobody else waits then, if it is
+        sure that something comes. What breaks is left to ``read``, which
+        mends it.
 
         :param most: number of bytes at the most
-        :returns: None where ``read`` may have to wait
+        :returns: b'' at the end; None where ``read`` may have to wait
+        :raises PlaceError: the source broke for good
         """
-        stream = self._stream
-        if (
-            not (stream and self.watched)
-            or self._position >= self._source.size
-            or self._interrupted.is_set()
-            or not stream.has_arrived()
-        ):
-            return None
         try:
-            return self._advance(most)
+            return self._advance(most) if self._is_at_hand() else None
         except errors.TransientError as exc:
             # To recover takes its time.
-            stream.trouble = exc
+            self._trouble = exc
             return None
+
+    def _is_at_hand(self) -> bool:
+        """Return whether something comes, or what comes first."""
+        # A reader that is to be slowed down waits for more than data.
+        if self._interrupted.is_set() or self._limit.rate is not None:
+            return False
+        stream = self._stream
+        if stream is None:
+            if self._kept or self._is_open:
+                return False
+            return self._open().data.prompt
+        if self._position >= self._source.size:
+            return stream.data.prompt
+        return stream.has_arrived()
+
+    def _open(self) -> source_data.Stream:
+        self._is_open = True
+        self._stream = self._source.open(self._position)
+        self._begun = self._position
+        return self._stream
 
     def _advance(self, most: int) -> bytes | None:
         """Read some; None where nothing of it was wanted."""
+        if trouble := self._trouble:
+            self._trouble = None
+            raise trouble
         data = self._read(most)
         if data is None:
             return None
@@ -133,12 +154,10 @@ class ResumingReader:
             if self._position < size and (data := part.read(most)):
                 return data
             self._kept = None
-        if self._stream is None:
-            if self._position >= self._source.size > 0:
-                return b''
-            self._stream = self._source.open(self._position)
-            self._begun = self._position
-        return self._stream.read(most, self._limit)
+        if self._stream is None and self._position >= self._source.size > 0:
+            return b''
+        stream = self._stream or self._open()
+        return stream.read(most, self._limit)
 
     def _recover(self, trouble: errors.TransientError) -> None:
         """Wait, so that the data can be opened again.

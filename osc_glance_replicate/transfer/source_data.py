@@ -89,7 +89,6 @@ class Stream:
     :param data: the data
     :param closing: closes it
     :ivar poll: is ready when a read would not wait; None where nothing tells
-    :ivar trouble: what it broke with; nothing more is read from it then
     """
 
     def __init__(
@@ -99,7 +98,6 @@ class Stream:
         closing: contextlib.ExitStack,
     ) -> None:
         self.data = data
-        self.trouble: errors.TransientError | None = None
         self._origin = origin
         self._closing = closing
         self._throughput = Throughput()
@@ -116,8 +114,6 @@ class Stream:
         :returns: b'' at the end; None where nothing of it was wanted
         :raises TransientError: it broke, or is too slow
         """
-        if self.trouble:
-            raise self.trouble
         most = limit.grant(most)
         before = time.monotonic()
         data = self.data.read(most)
@@ -133,7 +129,7 @@ class Stream:
 
     def has_arrived(self) -> bool:
         """Wait for a moment; return whether a read would not wait."""
-        if self.trouble or not self.poll:
+        if not self.poll:
             return False
         before = time.monotonic()
         ready = self.poll.poll(_POLL_TIMEOUT)

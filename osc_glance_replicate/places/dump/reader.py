@@ -27,6 +27,8 @@ class Reader:
     """
 
     unwanted = 0
+    # It is hashed while more of it is read.
+    prompt = False
 
     def __init__(self, place: str, fd: int, start: int, end: int) -> None:
         self._place = place

@@ -47,6 +47,8 @@ class Reader:
         # the socket does not see.
         encrypted = response.url.startswith('https:')
         self._plain = not (encrypted or response.raw.chunked)
+        # Where no length is told, something else than data may come.
+        self.prompt = response.raw.length_remaining is not None
         self._gathers = False
 
     def fileno(self) -> int | None:

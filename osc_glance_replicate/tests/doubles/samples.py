@@ -37,6 +37,7 @@ class Data:
     """
 
     unwanted = 0
+    prompt = False
 
     def __init__(self, data: bytes, piece: int = 3) -> None:
         self._file = io.BytesIO(data)

@@ -10,10 +10,14 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import gc
+import weakref
+
 import requests
 import testtools
 
 from osc_glance_replicate.clouds import limits
+from osc_glance_replicate.clouds import watchdog
 from osc_glance_replicate.tests.doubles import fake_glance
 
 
@@ -47,3 +51,47 @@ class TestAnswers(testtools.TestCase):
         response.raw.release_conn()
         session.get(f'{fake.url}/more')
         self.assertEqual('session=1', fake.requests[-1].headers['Cookie'])
+
+
+class TestPools(testtools.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.adapter = limits.Adapter(pool_maxsize=3)
+
+    def pool(self, url='https://far.example/v2', **options):
+        request = requests.Request('GET', url).prepare()
+        return self.adapter.get_connection_with_tls_context(
+            request, **{'verify': True, **options}
+        )
+
+    def test_a_server_has_one(self):
+        pool = self.pool()
+        self.assertIs(pool, self.pool('https://far.example/v2/images?a=b'))
+        self.assertTrue(issubclass(pool.ConnectionCls, watchdog._Noticed))
+        self.assertEqual(3, pool.pool.maxsize)
+
+    def test_what_differs_has_another(self):
+        pools = [
+            self.pool(),
+            self.pool('http://far.example/v2'),
+            self.pool('https://far.example:9292/v2'),
+            self.pool(verify=False),
+            self.pool(verify='/authority.pem'),
+            self.pool(cert='/own.pem'),
+            self.pool(cert=('/own.pem', '/own.key')),
+            self.pool(proxies={'https': 'http://proxy.example:3128'}),
+        ]
+        self.assertEqual(len(pools), len(set(map(id, pools))))
+
+    def test_no_more_than_some_are_kept(self):
+        found = weakref.WeakSet(
+            self.pool(f'https://{number}.example') for number in range(30)
+        )
+        gc.collect()
+        self.assertLess(len(found), 20)
+
+    def test_none_is_kept_that_is_closed(self):
+        pool = weakref.ref(self.pool())
+        self.adapter.close()
+        gc.collect()
+        self.assertIsNone(pool())

@@ -34,6 +34,15 @@ class TestSafeLog(testtools.TestCase):
         safe_log.install()
         safe_log.install()
 
+    def test_what_no_one_takes_is_not_made(self):
+        log = logging.getLogger(__name__)
+        self.assertTrue(log.isEnabledFor(logging.DEBUG))
+        (handler,) = logging.root.handlers
+        handler.setLevel(logging.WARNING)
+        safe_log.install()
+        self.assertFalse(log.isEnabledFor(logging.INFO))
+        self.assertTrue(log.isEnabledFor(logging.WARNING))
+
     def test_nothing_steers_a_terminal(self):
         logging.warning('to %s', 'http://x/\x1b[2J\u202e\r\nforged')
         self.assertEqual(

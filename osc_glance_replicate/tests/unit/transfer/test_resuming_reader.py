@@ -194,6 +194,8 @@ class TestArrived(testtools.TestCase):
             self.addCleanup(wire.close)
         self.image = samples.image(data=DATA)
         self.starts = []
+        self.troubles = []
+        self.closed = 0
         self.limit = bandwidth.Bandwidth()
 
     name = 'master'
@@ -204,13 +206,16 @@ class TestArrived(testtools.TestCase):
     @contextlib.contextmanager
     def read(self, image, start=0):
         self.starts.append(start)
+        if self.troubles:
+            raise self.troubles.pop()
         wire = self.wires[len(self.starts) - 1]
         wire.left -= start
         yield wire
+        self.closed += 1
 
-    def opened(self):
+    def opened(self, kept=None):
         data = resuming_reader.ResumingReader(
-            source_data.SourceData(self, self.image), 3, self.limit
+            source_data.SourceData(self, self.image), 3, self.limit, kept
         )
         ahead = read_ahead.ReadAhead(data, 4)
         self.addCleanup(ahead.close)
@@ -296,7 +301,58 @@ class TestArrived(testtools.TestCase):
         readers = ['thread', 'here', 'here', 'here', 'thread']
         self.assertEqual(readers, self.readers())
 
+    def make_prompt(self):
+        for wire in self.wires:
+            wire.prompt = True
+
+    def test_a_prompt_one_is_read_without_a_thread(self):
+        self.make_prompt()
+        data = self.opened()
+        self.wires[0].theirs.sendall(DATA)
+        given = [data.read(_PATIENCE) for _ in range(4)]
+        self.assertEqual([b'0123', b'4567', b'89', b''], given)
+        self.assertEqual(['here'] * 3, self.readers())
+        self.assertEqual(0, self.closed)
+        data.close()
+        self.assertEqual(1, self.closed)
+
+    def test_one_that_has_to_be_waited_for_is_not(self):
+        self.make_prompt()
+        data = self.opened()
+        self.wires[0].theirs.sendall(DATA[:4])
+        self.assertEqual(DATA[:4], data.read(_PATIENCE))
+        self.assertIsNone(data.read(0.001))
+        self.wires[0].theirs.sendall(DATA[4:])
+        given = [data.read(_PATIENCE) for _ in range(3)]
+        self.assertEqual([DATA[4:8], DATA[8:], b''], given)
+        self.assertEqual(['here', 'thread', 'here'], self.readers())
+
+    def test_what_does_not_open_is_mended_by_the_thread(self):
+        self.make_prompt()
+        self.troubles.append(BROKEN)
+        data = self.opened()
+        self.wires[1].theirs.sendall(DATA)
+        self.assertEqual(DATA[:4], data.read(_PATIENCE))
+        self.assertEqual([0, 0], self.starts)
+        self.assertEqual('thread', self.readers()[0])
+
+    def test_what_is_broken_for_good_is_told_at_once(self):
+        self.troubles.append(errors.RefusedError('master', 'is gone'))
+        data = self.opened()
+        error = self.assertRaises(errors.RefusedError, data.read, _PATIENCE)
+        self.assertEqual('master: is gone', str(error))
+
+    def test_what_is_kept_is_read_by_the_thread(self):
+        self.make_prompt()
+        data = self.opened(kept=(samples.Data(DATA[:3]), 3))
+        self.wires[0].theirs.sendall(DATA[3:])
+        self.assertEqual(DATA[:3], data.read(_PATIENCE))
+        self.assertEqual(DATA[3:7], data.read(_PATIENCE))
+        self.assertEqual([3], self.starts)
+        self.assertEqual('thread', self.readers()[0])
+
     def test_a_limit_is_waited_for_by_the_thread(self):
+        self.make_prompt()
         self.limit.rate = 10**6
         data = self.opened()
         self.wires[0].theirs.sendall(DATA)

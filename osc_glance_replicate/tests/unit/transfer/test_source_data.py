@@ -48,18 +48,6 @@ class TestSourceData(testtools.TestCase):
             error = self.assertRaises(errors.DataError, self.data.open, 5)
             self.assertIn('changed or deleted while', str(error))
 
-    def test_broken_stream_stays_broken(self):
-        stream = self.data.open(0)
-        self.addCleanup(stream.close)
-        stream.trouble = self.data.broken('ended after 3')
-        error = self.assertRaises(
-            errors.TransientError, stream.read, 1, bandwidth.Bandwidth()
-        )
-        self.assertEqual(
-            f'master: ended after 3 of the 9 bytes of {IMAGE.id}', str(error)
-        )
-        self.assertFalse(stream.has_arrived())
-
 
 class TestThroughput(testtools.TestCase):
     def test_a_window_has_to_have_enough(self):
