@@ -15,6 +15,7 @@
 import collections
 from collections.abc import Callable
 import concurrent.futures
+import os
 import queue
 import threading
 from typing import ParamSpec, TypeVar
@@ -51,6 +52,9 @@ class _Thread:
 
 #: What waits for an executor; the latest one is the first to be taken.
 _IDLE: collections.deque[_Thread] = collections.deque()
+
+# A child of this process has none of them.
+os.register_at_fork(after_in_child=_IDLE.clear)
 
 
 def _thread() -> _Thread:

@@ -24,6 +24,7 @@ import concurrent.futures
 import contextlib
 import functools
 import logging
+import os
 import socket
 import threading
 from typing import Any, TypeVar
@@ -78,6 +79,10 @@ class _Watchdog:
     """Looks at all calls under way, in a thread of its own."""
 
     def __init__(self) -> None:
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Have no calls and no thread."""
         self._calls: set[Call] = set()
         self._lock = threading.Lock()
         self._some = threading.Event()
@@ -110,6 +115,9 @@ class _Watchdog:
 
 
 _WATCHDOG = _Watchdog()
+
+# A child of this process has neither its thread nor its calls.
+os.register_at_fork(after_in_child=_WATCHDOG.begin_anew)
 
 
 @contextlib.contextmanager

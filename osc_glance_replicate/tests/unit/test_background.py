@@ -20,6 +20,7 @@ import testtools
 
 from osc_glance_replicate import background
 from osc_glance_replicate.tests.doubles import clocks
+from osc_glance_replicate.tests.doubles import forks
 
 _PATIENCE = clocks.PATIENCE
 
@@ -51,6 +52,15 @@ class TestExecutor(testtools.TestCase):
         executor.close()
         go.set()
         self.assertEqual('', last.result(_PATIENCE))
+
+
+class TestFork(testtools.TestCase):
+    def test_a_child_has_threads_of_its_own(self):
+        background.start(str).result(_PATIENCE)
+        code = forks.in_child(
+            lambda: background.start(int, '5').result(_PATIENCE)
+        )
+        self.assertEqual(5, code)
 
 
 class TestIdle(testtools.TestCase):

@@ -30,6 +30,7 @@ from osc_glance_replicate import background
 from osc_glance_replicate.clouds import limits
 from osc_glance_replicate.clouds import watchdog
 from osc_glance_replicate.tests.doubles import clocks
+from osc_glance_replicate.tests.doubles import forks
 from osc_glance_replicate.transfer import upload_body
 
 HEAD = b'HTTP/1.1 200 OK\r\n'
@@ -167,6 +168,19 @@ class TestAnswer(WatchdogTest):
         """What it has sent already could be read for long."""
         again = b'HTTP/1.1 100 Continue\r\n\r\n' * 1000
         self.assertNeverAnswers(self.useFixture(Peer(b'', again, 0)).url)
+
+    def test_in_a_child(self):
+        """The thread of its parent is none of its own."""
+        self.test_silence()
+        peer = self.useFixture(Peer(b''))
+
+        def ask():
+            try:
+                self.session.get(peer.url, timeout=clocks.PATIENCE)
+            except requests.exceptions.ReadTimeout as exc:
+                return str(exc) == 'it never answers'
+
+        self.assertTrue(forks.in_child(lambda: int(bool(ask()))))
 
     def test_over_tls(self):
         for first, endless in (b'', b''), (HEAD + b'X: ', b'x'):
