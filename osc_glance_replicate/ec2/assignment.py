@@ -13,6 +13,7 @@
 """The EC2-style IDs of a cloud's images, and what speaks against them."""
 
 from collections.abc import Sequence
+import dataclasses
 import itertools
 import logging
 
@@ -22,6 +23,7 @@ from osc_glance_replicate.engine import routes
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import options
+from osc_glance_replicate.model import plan
 
 LOG = logging.getLogger(__name__)
 
@@ -43,6 +45,9 @@ def identify(
     """
     kept = _table(nova_map) if nova_map else []
     others = [row for path in nova_map_to for row in _table(path)]
+    # What keeps an image from being copied does not keep it from being used.
+    selection = dataclasses.replace(request.selection, unportable=True)
+    request = dataclasses.replace(request, selection=selection)
     scheme = ec2_id.Scheme(short, {row.key: row.digits for row in kept})
     cloud = routes.to_clouds(own, request, strict=True)
     source = cloud.source
@@ -51,7 +56,7 @@ def identify(
     for action in cloud.actions_from_scratch():
         if action.image.defect:
             problems.append(f'{action.image.id} ({source}): {action.reason}')
-        elif ec2_id.is_selected(action):
+        elif action.verb is not plan.Verb.SKIP:
             chosen.append(scheme.identify(action.image, source))
         elif not action.routine:
             LOG.warning('%s has no ID: %s', action.image.id, action.reason)

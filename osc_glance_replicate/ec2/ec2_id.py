@@ -18,8 +18,6 @@ import hashlib
 import uuid
 
 from osc_glance_replicate.model import image_record
-from osc_glance_replicate.model import image_selection
-from osc_glance_replicate.model import plan
 
 #: What is hashed before the UUID. IDs made in another way get another one.
 _SCHEME = b'ec2-image-id:v1:'
@@ -98,17 +96,6 @@ class Scheme:
             _KINDS.get(str(image.record.get('container_format')), 'ami'),
             image.name,
         )
-
-
-def is_selected(action: plan.Action) -> bool:
-    """Return whether an image gets an ID, from the plan to copy it.
-
-    What only keeps it from being copied does not keep it from being used.
-    """
-    return action.verb is not plan.Verb.SKIP or action.reason in (
-        image_selection.not_portable(action.image, encrypted)
-        for encrypted in (False, True)
-    )
 
 
 def problems(chosen: Iterable[Ec2Id], others: Iterable[Ec2Id]) -> list[str]:

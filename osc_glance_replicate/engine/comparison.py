@@ -67,8 +67,19 @@ def with_data(
     :param listener: told how it goes
     :raises ReplicateError: a place fails
     """
-    for outcome in ready.read_replicas(_to_read, _expected, listener):
-        yield _finding(outcome)
+    #: What was planned before the data was to be read.
+    compared: dict[plan.Key, plan.Action] = {}
+
+    def to_read(action: plan.Action) -> Iterator[plan.Action]:
+        compared[action.key] = action
+        return _to_read(action)
+
+    for outcome in ready.read_replicas(to_read, _expected, listener):
+        action = compared[outcome.action.key]
+        is_read = outcome.action.verb is plan.Verb.READ
+        if is_read or not difference.is_replica(action):
+            del compared[action.key]
+        yield _of_data(action, outcome) if is_read else planned(action)
 
 
 def planned(action: plan.Action) -> Finding:
@@ -80,16 +91,10 @@ def _to_read(action: plan.Action) -> Iterator[plan.Action]:
     """Yield what is told at once of an image, and its data to be read."""
     is_read = difference.is_replica(action)
     if not is_read or difference.of(action) is not difference.Difference.SAME:
-        yield plan.Action(
-            action.image, action.to, plan.Verb.SKIP, compared=action
-        )
+        yield plan.Action(action.image, action.to, plan.Verb.SKIP)
     if is_read:
         yield plan.Action(
-            action.image,
-            action.to,
-            plan.Verb.READ,
-            action.replica,
-            compared=action,
+            action.image, action.to, plan.Verb.READ, action.replica
         )
 
 
@@ -98,19 +103,21 @@ def _expected(action: plan.Action) -> image_record.Image:
 
     Where the source has recorded nothing, it is what the destination has.
     """
-    image, replica = action.image, action.replica
-    assert replica is not None  # noqa: S101
+    image = action.image
+    replica = action.replica or image
     if not image.recorded_hash:
         return replica
     hashes = {field: image.record.get(field) for field in _HASHES}
     return image_record.Image({**replica.record, **hashes})
 
 
-def _finding(outcome: outcomes.Outcome) -> Finding:
-    action, result = outcome.action.compared, outcome.result
-    assert action is not None  # noqa: S101
-    if outcome.action.verb is plan.Verb.SKIP:
-        return planned(action)
+def _of_data(action: plan.Action, outcome: outcomes.Outcome) -> Finding:
+    """Return what the data of a replica tells.
+
+    :param action: what would be done
+    :param outcome: of the reading
+    """
+    result = outcome.result
     found: difference.Difference | None = difference.Difference.UNREAD
     told = [_without_names(outcome)]
     match result:

@@ -38,6 +38,7 @@ class Selection:
     :param visibilities: of which the image must have one
     :param include_hidden: copy hidden images, too
     :param encrypted: copy images whose key is in the source's key manager
+    :param unportable: choose images that are of no use in another cloud
     :param owner: project that the image must belong to: as the user names it
         at first, its ID where images are matched
     :param disk_format: that the image must have
@@ -54,6 +55,7 @@ class Selection:
     visibilities: Sequence[str] = ()
     include_hidden: bool = False
     encrypted: bool = False
+    unportable: bool = False
     owner: str | None = None
     disk_format: str | None = None
     min_size: int | None = None
@@ -134,7 +136,7 @@ class Selection:
             return f'status is {image.status}'
         if image.hidden and not (self.include_hidden or referred):
             return 'hidden (--include-hidden selects it)'
-        return not_portable(image, self.encrypted)
+        return None if self.unportable else not_portable(image, self.encrypted)
 
 
 def not_portable(

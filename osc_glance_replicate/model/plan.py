@@ -146,7 +146,6 @@ class Action:
     :param after: IDs of the images that are to land there before this one
     :param successor: for UPDATE: what is to land there first, so that the
         name that the replica gives up does not vanish
-    :param compared: what was planned before the replica was to be read
     """
 
     image: image_record.Image
@@ -174,7 +173,6 @@ class Action:
     capped: bool = False
     after: tuple[str, ...] = ()
     successor: Successor | None = None
-    compared: 'Action | None' = None
 
     @property
     def waiting(self) -> str:

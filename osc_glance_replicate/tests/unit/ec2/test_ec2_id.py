@@ -18,9 +18,6 @@ from hypothesis import strategies
 import testtools
 
 from osc_glance_replicate.ec2 import ec2_id
-from osc_glance_replicate.model import image_selection
-from osc_glance_replicate.model import plan
-from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.tests.doubles import ec2_ids
 from osc_glance_replicate.tests.doubles import samples
 
@@ -80,27 +77,6 @@ class TestScheme(testtools.TestCase):
         self.assertEqual(
             ec2_id.short_digits(samples.image(2).id), other.digits
         )
-
-
-class TestMeant(testtools.TestCase):
-    def test_what_is_not_copied_and_yet_used(self):
-        planner = decisions.Planner(image_selection.Selection())
-        for meant, fields in (
-            (True, {}),
-            (True, {'block_device_mapping': '[]', 'data': b''}),
-            (True, {'cinder_encryption_key_id': 'x'}),
-            (False, {'os_hidden': True}),
-            (False, {'os_hidden': True, 'cinder_encryption_key_id': 'x'}),
-            (False, {'status': 'queued'}),
-        ):
-            action = planner.decide(samples.image(**fields), None, 'master')
-            self.assertEqual(meant, ec2_id.is_selected(action), fields)
-
-    def test_image_whose_kernel_is_gone(self):
-        action = plan.Action(
-            samples.image(), 'master', plan.Verb.FAIL, reason='not there'
-        )
-        self.assertTrue(ec2_id.is_selected(action))
 
 
 class TestProblems(testtools.TestCase):

@@ -123,6 +123,17 @@ class TestReason(testtools.TestCase):
         )
         self.assertIn('volume-backed', asking.reason_not_to_copy(volume))
 
+    def test_what_is_not_portable_may_be_chosen(self):
+        asking = image_selection.Selection(unportable=True)
+        for words, fields in (
+            (None, {'os_encrypt_key_id': 'x'}),
+            (None, {'block_device_mapping': '[]', 'size': 0}),
+            ('hidden', {'os_hidden': True, 'os_encrypt_key_id': 'x'}),
+            ('status', {'status': 'queued', 'size': 0}),
+        ):
+            reason = asking.reason_not_to_copy(samples.image(**fields))
+            self.assertEqual(words, reason and reason.split()[0])
+
     def test_hidden_one_that_is_asked_for_or_needed(self):
         hidden = samples.image(os_hidden=True)
         asking = image_selection.Selection(include_hidden=True)
