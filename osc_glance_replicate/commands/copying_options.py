@@ -85,7 +85,7 @@ def add_copying_to_clouds(
         'data is proven first; then owner, members and properties of their '
         'own go. What they need to boot has to be named, too',
     )
-    _check_together(parser)
+    shared_options.add_check(parser, _problem)
 
 
 def add_replica(parser: argparse.ArgumentParser) -> None:
@@ -258,28 +258,19 @@ def _add_method(
     )
 
 
-def _check_together(parser: argparse.ArgumentParser) -> None:
-    """Make the parser refuse several stores where the method fills one.
+def _problem(parsed_args: argparse.Namespace) -> str | None:
+    """Return what is wrong with the options together."""
+    from osc_glance_replicate.model import image_record
 
-    And an adoption of images that are not named by their IDs.
-    """
-    parse_args = parser.parse_args
-
-    def parse_and_check(*arguments: Any) -> argparse.Namespace:
-        from osc_glance_replicate.model import image_record
-
-        parsed_args: argparse.Namespace = parse_args(*arguments)
-        several = parsed_args.all_stores or len(parsed_args.stores) > 1
-        if parsed_args.method == 'upload' and several:
-            parser.error(
-                '--method upload puts data into one store: give --method '
-                'import for several'
-            )
-        named = parsed_args.images
-        if parsed_args.adopt and not (
-            named and all(map(image_record.is_id, named))
-        ):
-            parser.error('--adopt takes images, each named by its ID')
-        return parsed_args
-
-    setattr(parser, 'parse_args', parse_and_check)
+    several = parsed_args.all_stores or len(parsed_args.stores) > 1
+    if parsed_args.method == 'upload' and several:
+        return (
+            '--method upload puts data into one store: give --method import '
+            'for several'
+        )
+    named = parsed_args.images
+    if parsed_args.adopt and not (
+        named and all(map(image_record.is_id, named))
+    ):
+        return '--adopt takes images, each named by its ID'
+    return None

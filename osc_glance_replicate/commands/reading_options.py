@@ -13,7 +13,6 @@
 """The options for how data is read."""
 
 import argparse
-from typing import Any
 
 from osc_glance_replicate.commands import shared_options
 from osc_glance_replicate.commands import values
@@ -31,19 +30,19 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     )
     add_pace(group, 'read at a time from')
     shared_options.add_progress(group)
-    parse_args = parser.parse_args
+    shared_options.add_check(parser, _problem)
 
-    def parse_and_check(*arguments: Any) -> argparse.Namespace:
-        parsed_args: argparse.Namespace = parse_args(*arguments)
-        if parsed_args.data and parsed_args.dump:
-            parser.error('--data reads clouds: verify is the same for a dump')
-        for option in 'transfers', 'bandwidth', 'retries', 'progress':
-            given = getattr(parsed_args, option) is not None
-            if given and not parsed_args.data:
-                parser.error(f'--{option} is about reading: it needs --data')
-        return parsed_args
 
-    setattr(parser, 'parse_args', parse_and_check)
+def _problem(parsed_args: argparse.Namespace) -> str | None:
+    """Return what is wrong with the options together."""
+    if parsed_args.data:
+        if parsed_args.dump:
+            return '--data reads clouds: verify is the same for a dump'
+        return None
+    for option in 'transfers', 'bandwidth', 'retries', 'progress':
+        if getattr(parsed_args, option) is not None:
+            return f'--{option} is about reading: it needs --data'
+    return None
 
 
 def add_pace(group: argparse._ActionsContainer, deed: str) -> None:

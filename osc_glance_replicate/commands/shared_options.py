@@ -208,3 +208,22 @@ def add_show_all(parser: argparse.ArgumentParser, rows: str) -> None:
         action='store_true',
         help=f'Show the images that need no attention, too: {rows}',
     )
+
+
+def add_check(
+    parser: argparse.ArgumentParser,
+    problem: Callable[[argparse.Namespace], str | None],
+) -> None:
+    """Make a parser refuse what its options are together.
+
+    :param problem: returns what is wrong with them; None for nothing
+    """
+    parse_args = parser.parse_args
+
+    def parse_and_check(*arguments: Any) -> argparse.Namespace:
+        parsed_args: argparse.Namespace = parse_args(*arguments)
+        if found := problem(parsed_args):
+            parser.error(found)
+        return parsed_args
+
+    setattr(parser, 'parse_args', parse_and_check)

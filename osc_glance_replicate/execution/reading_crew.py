@@ -28,9 +28,6 @@ from osc_glance_replicate.transfer import image_reading
 
 LOG = logging.getLogger(__name__)
 
-#: Seconds after which somebody who waits looks whether the run has ended.
-_STOP_CHECK_INTERVAL = 1.0
-
 #: From what is to be read to the record that its data is held against.
 Record = Callable[[plan.Action], image_record.Image]
 
@@ -127,9 +124,8 @@ class ReadingCrew:
             self._reading, source=self._readable[action.to]
         )
         with reading.open(self._record(action), inspect=False) as data:
-            while (block := data.read(_STOP_CHECK_INTERVAL)) != b'':
-                if block:
-                    self._listener.sent(action, len(block))
+            for block in data.blocks():
+                self._listener.sent(action, len(block))
 
     def _is_closed(
         self, action: plan.Action, trouble: errors.ReplicateError

@@ -17,9 +17,6 @@ from collections.abc import Callable
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.transfer import image_reading
 
-#: Seconds after which somebody who waits looks whether the run has ended.
-_STOP_CHECK_INTERVAL = 1.0
-
 
 def digest(
     reading: image_reading.Reading,
@@ -38,7 +35,6 @@ def digest(
     :raises PlaceError: the source broke
     """
     with reading.open(image, inspect=False, to_hash=[algorithm]) as data:
-        while (block := data.read(_STOP_CHECK_INTERVAL)) != b'':
-            if block:
-                tell(len(block))
+        for block in data.blocks():
+            tell(len(block))
     return data.digests[algorithm]

@@ -13,7 +13,7 @@
 """The bytes of one image, held against its record while they come."""
 
 import collections
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 import threading
 import time
 
@@ -89,6 +89,12 @@ class VerifiedReader:
             self._verification.finish()
             self._ended = True
         return block
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yield all blocks, as ``read`` returns them."""
+        while (block := self.read(_STOP_CHECK_INTERVAL)) != b'':
+            if block:
+                yield block
 
     def look_ahead(self) -> None:
         """Read as much as tells that there is data, and most formats.
