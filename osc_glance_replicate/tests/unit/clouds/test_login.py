@@ -269,10 +269,10 @@ class TestGreeting(LoginTest):
     def test_who_is_silent(self):
         self.useFixture(fixtures.Timeout(60, gentle=True))
         told = self.refused(
-            lambda: self.over.wait(90) and Answer(404), api_timeout=2
+            lambda: self.over.wait(90) and Answer(404), api_timeout=1
         )
         self.assertIn("'one': its image service at ", told)
-        self.assertIn('does not answer (2 s)', told)
+        self.assertIn('does not answer (1 s)', told)
         self.assertEqual(1, self.greeted)
 
     def test_who_is_to_be_asked_much_later(self):

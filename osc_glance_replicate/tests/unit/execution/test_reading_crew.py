@@ -10,6 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import fixtures
 import testtools
 
 from osc_glance_replicate import errors
@@ -17,6 +18,7 @@ from osc_glance_replicate.execution import events
 from osc_glance_replicate.execution import reading_crew
 from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
+from osc_glance_replicate import retry
 from osc_glance_replicate.tests.doubles import places
 from osc_glance_replicate.tests.doubles import samples
 from osc_glance_replicate.transfer import image_reading
@@ -33,6 +35,12 @@ class Heard(events.Listener):
 
 
 class TestReadingCrew(testtools.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{retry.__name__}._FIRST_DELAY', 0.001)
+        )
+
     def outcome(self, place, record=None, retries=0, answered=0.0):
         action = samples.action(verb=plan.Verb.READ)
         record = record or samples.image()

@@ -19,6 +19,7 @@ import tracemalloc
 import fixtures
 
 from osc_glance_replicate.clouds import limits
+from osc_glance_replicate.clouds import watchdog
 from osc_glance_replicate import errors
 from osc_glance_replicate.places.glance import image_api
 from osc_glance_replicate.tests.doubles import fake_glance
@@ -96,6 +97,9 @@ class TestAnswers(fake_glance.GlanceTest):
             )
 
     def test_answer_that_takes_for_ever_is_given_up(self):
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{watchdog.__name__}._INTERVAL', 0.05)
+        )
         chunked = {'Transfer-Encoding': 'chunked'}
         answers = [
             Answer(headers=chunked, endless=b'0'),
@@ -109,13 +113,13 @@ class TestAnswers(fake_glance.GlanceTest):
                 'timed out',
             ),
             *(
-                (each, '_DOCUMENT_TIMEOUT', 'more than 1 s')
+                (each, '_DOCUMENT_TIMEOUT', 'more than 0 s')
                 for each in answers
             ),
         ):
             self.addCleanup(answer.over.set)
             error = self.assertRaises(
-                errors.TransientError, self.find, answer, **{limit: 1.0}
+                errors.TransientError, self.find, answer, **{limit: 0.3}
             )
             self.assertIn(words, str(error))
             answer.over.set()

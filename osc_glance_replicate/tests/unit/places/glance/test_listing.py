@@ -18,6 +18,7 @@ import time
 import fixtures
 
 from osc_glance_replicate.clouds import limits
+from osc_glance_replicate.clouds import watchdog
 from osc_glance_replicate import errors
 from osc_glance_replicate.places import glance
 from osc_glance_replicate.places.glance import image_api
@@ -390,6 +391,7 @@ class TestOthersWait(fake_glance.GlanceTest):
             (f'{image_api.__name__}._HURRIED', (60, 0.2)),
             (f'{image_api.__name__}._SECONDS', 0.3),
             (f'{image_api.__name__}._LATE_SECONDS', 0.2),
+            (f'{watchdog.__name__}._INTERVAL', 0.05),
         ):
             self.useFixture(fixtures.MonkeyPatch(name, value))
 
