@@ -27,6 +27,7 @@ Inside a sandbox, a page's outputs are written anew by::
 """
 
 from collections.abc import Iterator
+import contextlib
 import dataclasses
 import itertools
 import os
@@ -243,7 +244,7 @@ class Session(fixtures.Fixture):
             # What it leaves in the background ends with it.
             start_new_session=True,
             preexec_fn=preloaded.heed_interrupts,
-            pass_fds=(ours, theirs),
+            pass_fds=(ours,),
             cwd=root / 'home',
             env={
                 'HOME': str(root / 'home'),
@@ -254,17 +255,24 @@ class Session(fixtures.Fixture):
                 'SANDBOX': str(self._directory),
             },
         )
+        self._groups = [self._shell.pid]
         self.addCleanup(self._shell.communicate)
-        self.addCleanup(os.killpg, self._shell.pid, signal.SIGKILL)
-        for end in pair:
-            end.close()
+        self.addCleanup(self._kill)
         mount = f'mount --bind {shlex.quote(str(root / "srv"))} /srv'
         if told := self.run(mount):
             raise RuntimeError(f'/srv stays what it is: {told}')
-        # Within the shell's mounts, but no job of its own.
-        server = f'{preloaded.__name__} {theirs} openstack'
-        self.run(f'python -m {server} & disown')
+        # It finds the same in /srv as the shell.
+        branch = preloaded.server().branch(theirs, self._shell.pid)
+        self._groups.append(branch)
+        for end in pair:
+            end.close()
         self.run(_PRELUDE.read_text())
+
+    def _kill(self) -> None:
+        for group in self._groups:
+            # The branch ends with the shell, unless commands are left.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
 
     def run(self, source: str) -> str:
         """Run a command and give what it prints.
@@ -273,9 +281,7 @@ class Session(fixtures.Fixture):
         """
         assert self._shell.stdin and self._shell.stdout
         # Whatever has its output ends, too: else it would be read on.
-        hangs = threading.Timer(
-            _TIMEOUT, os.killpg, (self._shell.pid, signal.SIGKILL)
-        )
+        hangs = threading.Timer(_TIMEOUT, self._kill)
         hangs.start()
         mark = f'end of {os.urandom(8).hex()}'
         self._shell.stdin.write(

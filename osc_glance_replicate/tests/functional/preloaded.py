@@ -131,6 +131,26 @@ class Server:
         """
         return _order(self._socket, arguments, environment, stdout, stderr)
 
+    def branch(self, orders: int, process: int) -> int:
+        """Have a fork of it serve others, whose files are other ones.
+
+        :param orders: descriptor of the socket that it takes orders from
+        :param process: ID of one that has their namespaces
+        :returns: its process group, which all its commands are in
+        """
+        told, tell = os.pipe()
+        with contextlib.ExitStack() as opened:
+            namespaces = [
+                opened.enter_context(open(f'/proc/{process}/ns/{name}', 'rb'))
+                # root has taken no other users along.
+                for name in (*(('user',) if os.getuid() else ()), 'mnt')
+            ]
+            fds = [orders, tell, *(file.fileno() for file in namespaces)]
+            socket.send_fds(self._socket, [b'branch'], fds)
+        os.close(tell)
+        with os.fdopen(told) as file:
+            return int(file.readline())
+
 
 def _order(
     orders: socket.socket,
@@ -191,6 +211,7 @@ def _load_openstack() -> Callable[[], int | None]:
     from importlib import metadata
     import pkgutil
 
+    from openstack.config import loader
     from openstackclient import shell
 
     import osc_glance_replicate
@@ -213,7 +234,13 @@ def _load_openstack() -> Callable[[], int | None]:
                 entry_point.load()
     # cliff looks, once, which package a command is from.
     livecopy.LivecopyImages(shell.OpenStackShell(), None).get_parser('')
-    return shell.main
+
+    def run() -> int | None:
+        # Where it looks for clouds.yaml was decided when it was imported.
+        importlib.reload(loader)
+        return shell.main()
+
+    return run
 
 
 def _load_dask() -> Callable[[], int | None]:
@@ -255,9 +282,28 @@ def _serve(orders: socket.socket) -> list[str] | None:
             return None
         if not os.fork():
             orders.close()
-            return _mind(*fds)
+            if word == b'start':
+                return _mind(*fds)
+            orders = _branch(*fds)
+            continue
         for fd in fds:
             os.close(fd)
+
+
+def _branch(orders: int, tell: int, *namespaces: int) -> socket.socket:
+    """Become a server of its own."""
+    import ctypes
+
+    os.setsid()
+    # Only Python 3.12 brings it.
+    setns = ctypes.CDLL(None, use_errno=True).setns
+    for namespace in namespaces:
+        if setns(namespace, 0):
+            raise OSError(ctypes.get_errno(), 'setns')
+        os.close(namespace)
+    os.write(tell, f'{os.getpid()}\n'.encode())
+    os.close(tell)
+    return socket.socket(fileno=orders)
 
 
 def _mind(order: int, stdout: int, stderr: int, tell: int) -> list[str]:
