@@ -12,6 +12,7 @@
 
 """A WSGI service under uWSGI, as deployments run them, with TLS or not."""
 
+from collections.abc import Sequence
 import pathlib
 import socket
 import subprocess
@@ -75,6 +76,7 @@ class Service:
         environment: dict[str, str],
         timeout: int,
         installation: pathlib.Path | None = None,
+        modules: Sequence[str] = (),
     ) -> None:
         """Start the server, without waiting for it.
 
@@ -84,6 +86,8 @@ class Service:
         :param timeout: seconds of a peer's silence it puts up with.
         :param installation: the virtual environment that has the application
             and a uWSGI, unless it is this one.
+        :param modules: what it needs and may be imported once, before the
+            processes part.
         """
         if self._authority:
             self._start_tls(self._authority)
@@ -105,6 +109,7 @@ class Service:
                     *('--buffer-size', '65535'),
                     # Kept alive, connections would be reset between requests.
                     *('--add-header', 'Connection: close'),
+                    *(f'--shared-import={module}' for module in modules),
                     '--http-chunked-input',
                     '--enable-threads',
                     '--lazy-apps',
