@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Tell a new stestr repository how long the functional tests take.
+"""Tell a new stestr repository how long tests take.
 
 stestr gives its workers equal shares by what earlier runs have taken. A
 clean clone has none: so what one run took is kept in durations.txt. It need
@@ -30,6 +30,9 @@ import subunit
 import testtools
 
 _DURATIONS = pathlib.Path(__file__).with_name('durations.txt')
+
+#: Seconds; less makes no share unequal.
+_LEAST = 0.15
 
 
 def prime(repository: pathlib.Path, durations: Mapping[str, float]) -> None:
@@ -88,9 +91,17 @@ def load() -> dict[str, float]:
 
 
 def save(durations: Mapping[str, float]) -> None:
-    """Keep durations."""
-    lines = (f'{durations[test]:5.1f} {test}\n' for test in sorted(durations))
+    """Keep durations, and those of the other kinds of tests."""
+    kinds = {_kind(test) for test in durations}
+    others = {t: s for t, s in load().items() if _kind(t) not in kinds}
+    kept = {t: s for t, s in durations.items() if s >= _LEAST} | others
+    lines = (f'{kept[test]:5.1f} {test}\n' for test in sorted(kept))
     _DURATIONS.write_text(''.join(lines))
+
+
+def _kind(test: str) -> str:
+    """Say whether it is a unit test, for one."""
+    return test.partition('.tests.')[2].partition('.')[0]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
