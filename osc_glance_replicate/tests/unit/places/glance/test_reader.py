@@ -65,6 +65,14 @@ class TestRead(fake_glance.GlanceTest):
                 b'the data', b''.join(upload_body.UploadBody(data, 8))
             )
 
+    def test_end_of_what_has_a_length_is_known(self):
+        """So that nobody needs a thread to wait for it."""
+        place = self.serve(lambda request: Answer(raw=b'the data'))
+        with place.read(samples.image(data=b'the data')) as data:
+            self.assertTrue(data.prompt)
+            self.assertEqual(b'the data', data.read(100))
+            self.assertEqual(b'', data.read(100))
+
     def test_read_that_waits_is_ended(self):
         answer = Answer(headers={'Transfer-Encoding': 'chunked'}, endless=b'0')
         self.addCleanup(answer.over.set)
