@@ -14,6 +14,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 import concurrent.futures
+import contextlib
 import dataclasses
 import functools
 import itertools
@@ -36,6 +37,9 @@ LOG = logging.getLogger(__name__)
 
 #: Seconds that transfers get to end by themselves after Ctrl-C.
 _INTERRUPT_GRACE = 1.0
+
+#: Seconds after which a wait for the next event begins anew.
+_LONGEST_WAIT = 1.0
 
 #: What happens; returns what becomes known of actions by it.
 _Event = Callable[[], Iterable[outcomes.Outcome]]
@@ -170,10 +174,20 @@ class Runner:
                     continue
                 if is_end and not self._outages.ask_at_once():
                     break
-            yield from self._events.get()()
+            yield from self._next_event()()
         if self._is_planned:
             # Raise what has ended the plan early.
             planning.result()
+
+    def _next_event(self) -> _Event:
+        """Wait for what happens next.
+
+        Again and again: Python lets a signal be that comes in the moment in
+        which a wait begins, until it ends.
+        """
+        while True:
+            with contextlib.suppress(queue.Empty):
+                return self._events.get(timeout=_LONGEST_WAIT)
 
     def _note_planned(self) -> Iterable[outcomes.Outcome]:
         self._is_planned = True

@@ -271,6 +271,17 @@ class TestRunner(testtools.TestCase):
             self.assertRaises(type(end), next, outcomes)
 
     def test_interrupt_tells_of_what_does_not_end(self):
+        self.interrupt(threading.main_thread)
+
+    def test_interrupt_that_comes_as_a_wait_begins(self):
+        """It is noted, and wakes nobody, as one that another thread gets."""
+        self.interrupt(threading.current_thread)
+
+    def interrupt(self, whom):
+        """Interrupt a run that has nothing to do but to wait.
+
+        :param whom: returns the thread that the signal goes to
+        """
         # Whoever runs the tests may have it ignored.
         before = signal.signal(signal.SIGINT, signal.default_int_handler)
         self.addCleanup(signal.signal, signal.SIGINT, before)
@@ -284,7 +295,7 @@ class TestRunner(testtools.TestCase):
         def stage(action):
             # Nothing is begun then, and all there is to do is to wait.
             all_planned.wait(_PATIENCE)
-            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            signal.pthread_kill(whom().ident, signal.SIGINT)
             release.wait()
 
         slave.stage = stage
