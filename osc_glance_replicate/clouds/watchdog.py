@@ -37,8 +37,9 @@ from osc_glance_replicate import clouds
 
 LOG = logging.getLogger(__name__)
 
-#: Seconds after which calls are looked at again.
-_INTERVAL = 1.0
+#: Seconds after which calls are looked at again: what ends with a run has to
+#: end within the second that a run waits for it.
+_INTERVAL = 0.5
 
 #: Where an answer of urllib3's keeps the socket over which it comes.
 _SOCKET = 'osc_glance_replicate_socket'
@@ -167,6 +168,7 @@ class _Own(threading.local):
     """What this thread is about."""
 
     exchange: Exchange | None = None
+    is_over: Callable[[], bool] = bool
 
 
 _OWN = _Own()
@@ -180,13 +182,32 @@ def exchanging(is_late: Callable[[], bool], body: object) -> Iterator[Call]:
 
     :param is_late: whether its answer should have begun by now
     """
-    exchange = Exchange(is_late, body)
+    is_over = _OWN.is_over
+    exchange = Exchange(lambda: is_late() or is_over(), body)
     before, _OWN.exchange = _OWN.exchange, exchange
     try:
         with watched(exchange.call) as call:
             yield call
     finally:
         _OWN.exchange = before
+
+
+@contextlib.contextmanager
+def ending_when(
+    is_over: Callable[[], bool], break_off: Callable[[], object]
+) -> Iterator[None]:
+    """Break off what this thread waits for as soon as something is over.
+
+    :param is_over: whether it is
+    :param break_off: ends what is not the request that is under way, as that
+        of a Call does
+    """
+    before, _OWN.is_over = _OWN.is_over, is_over
+    try:
+        with watched(Call(is_over, break_off)):
+            yield
+    finally:
+        _OWN.is_over = before
 
 
 class _Noticed(urllib3.connection.HTTPConnection):

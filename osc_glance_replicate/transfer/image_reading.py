@@ -79,7 +79,7 @@ class Reading:
         source = source_data.SourceData(self.source, image)
         part = (kept, start) if kept else None
         data = resuming_reader.ResumingReader(
-            source, self.retries, self.limit, part
+            source, self.retries, self.limit, part, self.stop
         )
         verification = data_verification.Verification(
             image,
@@ -90,7 +90,7 @@ class Reading:
             to_hash=to_hash,
             renamed=renamed,
         )
-        # Last, since it has a thread, which whoever opens has to end.
+        # Last, since it may get a thread, which whoever opens has to end.
         ahead = read_ahead.ReadAhead(data, self.block)
         return verified_reader.VerifiedReader(ahead, verification, self.stop)
 

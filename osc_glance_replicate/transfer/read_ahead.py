@@ -23,10 +23,11 @@ from osc_glance_replicate.transfer import resuming_reader
 class ReadAhead:
     """Data that a thread of its own reads, where it has to be waited for.
 
-    What has arrived already is read without it, as are the first bytes:
-    handing a block over costs a fifth of a transfer, and the thread a tenth of
-    that of a small image. Where it cannot be known, the thread is one block
-    ahead. A second block ahead gained nothing.
+    What has arrived already is read without it, as are the first bytes of
+    what is sure to come, which are waited for: handing a block over costs a
+    fifth of a transfer, and the thread a tenth of that of a small image. Where
+    it cannot be known, the thread is one block ahead. A second block ahead
+    gained nothing.
 
     :param opened: the data; it is closed by that thread, if there is one
     :param most: number of bytes of a block, at the most
@@ -50,9 +51,10 @@ class ReadAhead:
     def read(self, seconds: float) -> bytes | None:
         """Return the next block.
 
-        :param seconds: to wait for it
+        :param seconds: to wait for it; the first one may take as long as the
+            source, or the run, lasts
         :returns: b'' at the end; None where nothing has come yet
-        :raises PlaceError: the source broke
+        :raises PlaceError: the source broke, or the run is to end
         """
         if not self._ordered:
             block = self._opened.arrived(self._most)
@@ -71,8 +73,8 @@ class ReadAhead:
         self._orders.put(what)
         self._ordered = True
         if not self._has_thread:
-            self._has_thread = True
             background.start(self._work)
+            self._has_thread = True
 
     def _take(self, seconds: float | None = None) -> bytes:
         """Take what was ordered."""

@@ -15,6 +15,7 @@
 import logging
 import threading
 
+from osc_glance_replicate.clouds import watchdog
 from osc_glance_replicate import errors
 from osc_glance_replicate import places
 from osc_glance_replicate import retry
@@ -38,6 +39,7 @@ class ResumingReader:
     :param limit: of the bytes per second that are read
     :param kept: what an interrupted run has left of the data, and the number
         of its bytes
+    :param stop: set when the run is to end
     """
 
     def __init__(
@@ -46,8 +48,10 @@ class ResumingReader:
         retries: int,
         limit: bandwidth.Bandwidth,
         kept: tuple[places.Data, int] | None = None,
+        stop: threading.Event | None = None,
     ) -> None:
         self._source = source
+        self._stop = stop or threading.Event()
         self._retries = retry.Retries(retries)
         self._limit = limit
         self._kept = kept
@@ -95,34 +99,39 @@ class ResumingReader:
     def arrived(self, most: int) -> bytes | None:
         """Return what has arrived, waiting for no more than a moment.
 
-        The first bytes are waited for, as nobody else waits then, if it is
-        sure that something comes. What breaks is left to ``read``, which
-        mends it.
+        But until the first bytes are there nobody else waits: so it is opened
+        here, and they are waited for if it is sure that some come. What
+        breaks is left to ``read``, which mends it.
 
         :param most: number of bytes at the most
         :returns: b'' at the end; None where ``read`` may have to wait
-        :raises PlaceError: the source broke for good
+        :raises PlaceError: the source broke for good, or the run is to end
         """
+        # A reader that is to be slowed down waits for more than data.
+        if self._interrupted.is_set() or self._limit.rate is not None:
+            return None
         try:
-            return self._advance(most) if self._is_at_hand() else None
+            if stream := self._stream:
+                return self._advance(most) if self._comes(stream) else None
+            return None if self._kept or self._is_open else self._first(most)
         except errors.TransientError as exc:
+            if self._stop.is_set():
+                raise errors.StoppedError(exc.place, 'interrupted') from exc
             # To recover takes its time.
             self._trouble = exc
             return None
 
-    def _is_at_hand(self) -> bool:
-        """Return whether something comes, or what comes first."""
-        # A reader that is to be slowed down waits for more than data.
-        if self._interrupted.is_set() or self._limit.rate is not None:
-            return False
-        stream = self._stream
-        if stream is None:
-            if self._kept or self._is_open:
-                return False
-            return self._open().data.prompt
+    def _comes(self, stream: source_data.Stream) -> bool:
+        """Return whether more is at hand, or the end."""
         if self._position >= self._source.size:
             return stream.data.prompt
         return stream.has_arrived()
+
+    def _first(self, most: int) -> bytes | None:
+        """Open it, and return what comes first if something is sure to."""
+        with watchdog.ending_when(self._stop.is_set, self.nudge):
+            stream = self._open()
+            return self._advance(most) if stream.data.prompt else None
 
     def _open(self) -> source_data.Stream:
         self._is_open = True

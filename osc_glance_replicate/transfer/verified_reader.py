@@ -51,7 +51,8 @@ class VerifiedReader:
         self._stop = stop
         self._ahead: collections.deque[bytes] = collections.deque()
         self._ended = False
-        self._arrived = time.monotonic()
+        #: When some came last, or the first ones were waited for.
+        self._arrived: float | None = None
 
     @property
     def digests(self) -> Mapping[str, str]:
@@ -61,11 +62,12 @@ class VerifiedReader:
     def read(self, seconds: float) -> bytes | None:
         """Return the next block.
 
-        :param seconds: to wait for it
+        :param seconds: to wait for it; the first one may take as long as the
+            source, or the run, lasts
         :returns: b'' when all has come and is right; None where nothing has
             come yet
         :raises DataError: it is not what the record promises
-        :raises PlaceError: the source broke
+        :raises PlaceError: the source broke, or the run is to end
         """
         if self._ahead:
             return self._ahead.popleft()
@@ -78,8 +80,9 @@ class VerifiedReader:
             return b''
         block = self._data.read(seconds)
         now = time.monotonic()
-        if block:
+        if block or self._arrived is None:
             self._arrived = now
+        if block:
             self._verification.add(block)
         elif block is None and now - self._arrived > _SILENCE_TIMEOUT:
             # It gives something else than data, or nobody would wait.

@@ -14,20 +14,36 @@
 
 from collections.abc import Callable
 import os
+import signal
+import traceback
+
+from osc_glance_replicate.tests.doubles import clocks
+
+
+#: What a child ends with whose call raised something.
+_FAILED = 255
 
 
 def in_child(call: Callable[[], int]) -> int:
     """Call something in a child; return what it returns.
 
     :param call: returns a small number
+    :raises RuntimeError: it raised something, or hangs
     """
     pid = os.fork()
     if not pid:
-        code = 255
+        code = _FAILED
+        # It may hang for the very reason that is looked for.
+        signal.alarm(int(clocks.PATIENCE))
         try:
             code = call()
+        except BaseException:
+            traceback.print_exc()
         finally:
             # Nothing else of what the parent has begun is to happen twice.
             os._exit(code)
     _, status = os.waitpid(pid, 0)
-    return os.waitstatus_to_exitcode(status)
+    code = os.waitstatus_to_exitcode(status)
+    if code < 0 or code == _FAILED:
+        raise RuntimeError(f'the child ended with {code}: see stderr')
+    return code

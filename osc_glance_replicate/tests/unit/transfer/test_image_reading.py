@@ -10,10 +10,13 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import threading
+
 import testtools
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import options
+from osc_glance_replicate.tests.doubles import fake_glance
 from osc_glance_replicate.tests.doubles import places
 from osc_glance_replicate.tests.doubles import samples
 from osc_glance_replicate.transfer import image_reading
@@ -44,3 +47,26 @@ class TestChecks(testtools.TestCase):
             errors.DataError, self.read, kept=samples.Data(b'da'), start=2
         )
         self.assertIn('sha512', str(error))
+
+
+class TestEnd(fake_glance.GlanceTest):
+    """A source that says nothing does not hold up the end of a run."""
+
+    # It would be given up after a minute.
+    patience = 30
+
+    def test_source_that_does_not_open(self):
+        over = threading.Event()
+        self.addCleanup(over.set)
+        stop = threading.Event()
+
+        def answer(request):
+            stop.set()
+            over.wait()
+            return fake_glance.Answer(404)
+
+        reading = image_reading.Reading(self.serve(answer), 3, stop=stop)
+        with reading.open(samples.image(data=b'data'), False) as data:
+            error = self.assertRaises(errors.StoppedError, data.look_ahead)
+        self.assertEqual('slave: interrupted', str(error))
+        self.assertEqual(1, len(self.fake.requests))

@@ -197,6 +197,7 @@ class TestArrived(testtools.TestCase):
         self.troubles = []
         self.closed = 0
         self.limit = bandwidth.Bandwidth()
+        self.stop = threading.Event()
 
     name = 'master'
 
@@ -215,7 +216,11 @@ class TestArrived(testtools.TestCase):
 
     def opened(self, kept=None):
         data = resuming_reader.ResumingReader(
-            source_data.SourceData(self, self.image), 3, self.limit, kept
+            source_data.SourceData(self, self.image),
+            3,
+            self.limit,
+            kept,
+            self.stop,
         )
         ahead = read_ahead.ReadAhead(data, 4)
         self.addCleanup(ahead.close)
@@ -341,6 +346,47 @@ class TestArrived(testtools.TestCase):
         data = self.opened()
         error = self.assertRaises(errors.RefusedError, data.read, _PATIENCE)
         self.assertEqual('master: is gone', str(error))
+
+    def test_it_is_not_opened_here_again(self):
+        self.make_prompt()
+        data = self.opened()
+        self.wires[0].theirs.sendall(DATA[:4])
+        self.assertEqual(DATA[:4], data.read(_PATIENCE))
+        self.wires[0].theirs.close()
+        self.wires[1].theirs.sendall(DATA[4:])
+        self.assertEqual(DATA[4:8], data.read(_PATIENCE))
+        self.assertEqual(['here', 'here', 'thread'], self.readers())
+
+    def test_nothing_is_opened_where_none_is_wanted_any_more(self):
+        data = self.opened()
+        data.close()
+        self.assertRaises(errors.StoppedError, data._opened.read, 4)
+        self.assertIsNone(data._opened.arrived(4))
+        self.assertEqual([], self.starts)
+
+    def test_first_bytes_are_waited_for_until_the_end_of_the_run(self):
+        self.useFixture(fixtures.Timeout(_PATIENCE, gentle=True))
+        self.make_prompt()
+        data = self.opened()
+        end = threading.Timer(0.1, self.stop.set)
+        end.start()
+        error = self.assertRaises(errors.StoppedError, data.read, _PATIENCE)
+        self.assertEqual('master: interrupted', str(error))
+        end.join()
+
+    def test_it_is_closed_where_no_thread_can_be_had(self):
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                f'{read_ahead.__name__}.background.start', self.have_none
+            )
+        )
+        data = self.opened()
+        self.assertRaises(RuntimeError, data.read, _PATIENCE)
+        data.close()
+        self.assertEqual(1, self.closed)
+
+    def have_none(self, work):
+        raise RuntimeError("can't start new thread")
 
     def test_what_is_kept_is_read_by_the_thread(self):
         self.make_prompt()
