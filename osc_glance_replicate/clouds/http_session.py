@@ -76,7 +76,8 @@ class HttpSession(requests.Session):
             or request.cookies
             or request.files
             or any(request.hooks.values())
-            or None in request.headers.values()
+            or None in (*self.headers.values(), *request.headers.values())
+            or not isinstance(request.url, str)
             or self.auth
             or self.params
         )

@@ -109,7 +109,8 @@ class Adapter(ksa_session.TCPKeepAliveAdapter):
         small request costs.
         """
         key = repr((http_session.server(request.url), verify, proxies, cert))
-        if key not in self._pools:
+        pool = self._pools.get(key)
+        if pool is None:
             pool = super().get_connection_with_tls_context(
                 request, verify, proxies, cert
             )
@@ -117,7 +118,7 @@ class Adapter(ksa_session.TCPKeepAliveAdapter):
             if len(self._pools) >= _MAX_POOLS:
                 self._pools.clear()
             self._pools[key] = pool
-        return self._pools[key]
+        return pool
 
     def close(self) -> None:
         self._pools.clear()

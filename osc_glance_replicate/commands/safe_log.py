@@ -26,7 +26,8 @@ def install() -> None:
     """
     root = logging.getLogger()
     # Nor is made what no one takes: two records for each request.
-    root.setLevel(min((each.level for each in root.handlers), default=0))
+    taken = min((each.level for each in root.handlers), default=0)
+    root.setLevel(max(root.level, taken))
     for handler in root.handlers:
         if not isinstance(handler.formatter, Formatter):
             handler.setFormatter(

@@ -52,7 +52,9 @@ class TestEnvironment(testtools.TestCase):
                     found = self.settings(url, proxies, verify, cert)
                     self.assertEqual(proxies['http'], found['proxies']['http'])
                     self.assertEqual(cert, found['cert'])
-                found = self.settings(url, verify=verify)
+                for cert in None, ['a', 'b']:
+                    found = self.settings(url, verify=verify, cert=cert)
+                    self.assertEqual(cert, found['cert'])
                 self.assertIn('proxy.example', found['proxies']['http'])
                 self.assertEqual(
                     '/authority.pem' if verify is True else verify,
@@ -112,6 +114,7 @@ class TestPrepared(testtools.TestCase):
             {'params': {'limit': 1000, 'name': 'in:"a b"'}},
             {'url': 'http://far.example/v2/images?a=b', 'params': {'c': 'd'}},
             {'url': 'http://user:secret@far.example/v2'},
+            {'url': b'http://far.example/v2'},
             {'method': 'post', 'json': {'name': 'image'}},
             {'method': 'post', 'data': {'name': 'image'}},
             {'method': 'patch', 'data': b'[]'},
@@ -132,6 +135,7 @@ class TestPrepared(testtools.TestCase):
     def test_settings_of_the_session(self):
         for name, value in (
             ('headers', {'User-Agent': 'me'}),
+            ('headers', {'User-Agent': 'me', 'Accept': None}),
             ('params', {'a': 'b'}),
             ('auth', ('user', 'secret')),
         ):

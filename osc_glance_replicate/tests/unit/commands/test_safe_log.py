@@ -43,6 +43,13 @@ class TestSafeLog(testtools.TestCase):
         self.assertFalse(log.isEnabledFor(logging.INFO))
         self.assertTrue(log.isEnabledFor(logging.WARNING))
 
+    def test_what_is_not_made_stays_so(self):
+        logging.getLogger().setLevel(logging.WARNING)
+        safe_log.install()
+        self.assertFalse(
+            logging.getLogger(__name__).isEnabledFor(logging.INFO)
+        )
+
     def test_nothing_steers_a_terminal(self):
         logging.warning('to %s', 'http://x/\x1b[2J\u202e\r\nforged')
         self.assertEqual(
