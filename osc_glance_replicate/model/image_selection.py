@@ -38,7 +38,7 @@ class Selection:
     :param visibilities: of which the image must have one
     :param include_hidden: copy hidden images, too
     :param encrypted: copy images whose key is in the source's key manager
-    :param unportable: choose images that are of no use in another cloud
+    :param unportable: choose also images that are of no use in another cloud
     :param owner: project that the image must belong to: as the user names it
         at first, its ID where images are matched
     :param disk_format: that the image must have

@@ -35,7 +35,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 _MODULES = (
     'cliff.formatters.json_format',
@@ -56,10 +56,7 @@ class Command:
 
     def __init__(self, told: int) -> None:
         self._told = os.fdopen(told)
-        pid = self._told.readline()
-        if not pid:
-            raise RuntimeError('nothing could be started: see stderr')
-        self.pid = int(pid)
+        self.pid = _process(self._told)
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
@@ -149,7 +146,14 @@ class Server:
             socket.send_fds(self._socket, [b'branch'], fds)
         os.close(tell)
         with os.fdopen(told) as file:
-            return int(file.readline())
+            return _process(file)
+
+
+def _process(told: TextIO) -> int:
+    """Read the ID of a process that was started."""
+    if not (pid := told.readline()):
+        raise RuntimeError('nothing could be started: see stderr')
+    return int(pid)
 
 
 def _order(

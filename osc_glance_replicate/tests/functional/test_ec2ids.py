@@ -75,6 +75,7 @@ class TestIds(Ec2IdsTest):
         )
         relic = self.master.create(kernel_id=str(uuid.uuid4()))
         snapshot = self.master.create(b'', block_device_mapping='[]')
+        encrypted = self.master.create(cinder_encryption_key_id='x')
         hidden = self.master.create(os_hidden=True)
         queued = self.master.create(None)
         kinds = {
@@ -83,6 +84,7 @@ class TestIds(Ec2IdsTest):
             machine.id: 'ami',
             relic.id: 'ami',
             snapshot.id: 'ami',
+            encrypted.id: 'ami',
         }
         for words, compute in ((), digits), (('--short',), short):
             self.assertEqual(

@@ -10,6 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import gc
 import os
 
 from osc_glance_replicate.engine import comparison
@@ -18,6 +19,7 @@ from osc_glance_replicate.engine import fleet
 from osc_glance_replicate.execution import events
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import options
+from osc_glance_replicate.model import plan
 from osc_glance_replicate.places import dump
 from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.planning import rules
@@ -67,6 +69,17 @@ class ComparisonTest(dumps.DirectoryTest):
             file.write(data)
 
     def compare(self):
+        return [
+            (
+                finding.action.image.id,
+                str(finding.difference),
+                finding.data and finding.data.value,
+                finding.detail,
+            )
+            for finding in self.findings()
+        ]
+
+    def findings(self):
         destination = dump.Destination(self.there)
         ready = engine.Engine(
             self.place,
@@ -77,15 +90,7 @@ class ComparisonTest(dumps.DirectoryTest):
             ),
             options.Request(run=options.Run(retries=0)),
         )
-        return [
-            (
-                finding.action.image.id,
-                str(finding.difference),
-                finding.data and finding.data.value,
-                finding.detail,
-            )
-            for finding in comparison.with_data(ready, self.listener)
-        ]
+        return comparison.with_data(ready, self.listener)
 
 
 class TestData(ComparisonTest):
@@ -125,6 +130,17 @@ class TestData(ComparisonTest):
             [row[:2] for row in self.compare()],
         )
         self.assertEqual([], self.listener.planned_ids)
+
+    def test_what_was_told_is_forgotten(self):
+        for number in range(1, 41):
+            self.replica(number)
+            self.put_image(100 + number)
+        left = [
+            sum(type(each) is plan.Action for each in gc.get_objects())
+            for _ in self.findings()
+        ]
+        self.assertEqual(80, len(left))
+        self.assertLess(left[-1], 40)
 
     def test_who_looks_on_hears_of_what_is_read(self):
         image, missing = self.replica(1), self.put_image(2)

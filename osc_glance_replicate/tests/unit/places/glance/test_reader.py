@@ -73,6 +73,15 @@ class TestRead(fake_glance.GlanceTest):
             self.assertEqual(b'the data', data.read(100))
             self.assertEqual(b'', data.read(100))
 
+    def test_end_of_what_ends_with_its_connection_is_not(self):
+        answer = Answer(
+            headers={'Transfer-Encoding': 'identity'}, endless=b'\r\n\r\n'
+        )
+        self.addCleanup(answer.over.set)
+        place = self.serve(lambda request: answer)
+        with place.read(samples.image()) as data:
+            self.assertFalse(data.prompt)
+
     def test_read_that_waits_is_ended(self):
         answer = Answer(headers={'Transfer-Encoding': 'chunked'}, endless=b'0')
         self.addCleanup(answer.over.set)
