@@ -20,8 +20,10 @@ from openstack import exceptions as sdk_exceptions
 import testtools
 import yaml
 
+from osc_glance_replicate.clouds import http_session
 from osc_glance_replicate.clouds import limits
 from osc_glance_replicate.clouds import login
+from osc_glance_replicate.clouds import login_adapter
 from osc_glance_replicate import errors
 from osc_glance_replicate.tests.doubles import fake_glance
 
@@ -219,6 +221,20 @@ class TestImageService(LoginTest):
         for _ in range(2):
             connection.image.get('/images')
         self.assertEqual([], looks[1:])
+
+
+class TestSessions(fake_glance.GlanceTest):
+    """Whoever has made it, a session takes little time for a request."""
+
+    def test_before_and_after_a_login(self):
+        # Its connection is made by openstacksdk, as the command's own is.
+        self.serve(fake_glance.Answer)
+        adapter = login_adapter.LoginAdapter(60)
+        for session in (
+            self.fake.connection.session,
+            login.limited_session(adapter),
+        ):
+            self.assertIsInstance(session.session, http_session.HttpSession)
 
 
 class TestGreeting(LoginTest):
