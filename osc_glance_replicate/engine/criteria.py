@@ -37,7 +37,7 @@ def selection_of(
     :raises ReplicateError: the cloud does not know what it names
     """
     if asked.disk_format:
-        known = source.formats.get('disk_format', ())
+        known = source.schema.formats.get('disk_format', ())
         if known and asked.disk_format not in known:
             raise errors.SelectionError(
                 f"{source.name} knows no disk format '{asked.disk_format}' "

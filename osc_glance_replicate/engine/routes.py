@@ -299,7 +299,7 @@ def _rules(
         criteria.template(to.replica, source, to.name, connection),
         exact=to.replica.exact,
         # Asked for only if anything is to be copied.
-        formats=lambda: place.formats,
+        schema=lambda: place.schema,
         runner=place.runner,
         ahead=lambda: place.clock - clock(),
         delivery=to.delivery,

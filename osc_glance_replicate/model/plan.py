@@ -39,6 +39,13 @@ class Verb(enum.Enum):
     EXTRA = 'extra'
 
 
+#: What is told of an image that is to be hidden where none can be
+#: (see fact-os-hidden).
+UNHIDDEN = (
+    'its Glance is older than Rocky and hides no image: deactivate it there, '
+    'if nobody is to use it'
+)
+
 #: What is carried out.
 TO_DO = frozenset((Verb.COPY, Verb.UPDATE, Verb.READ))
 
@@ -237,8 +244,17 @@ Group = Sequence[Action]
 
 def unchangeable(fixed: Iterable[Change]) -> str:
     """Return why what differs cannot be changed."""
-    fields = ', '.join(change.field for change in fixed)
-    return f'Glance does not let {fields} be changed once there is data'
+    fields = [change.field for change in fixed]
+    told = []
+    if 'os_hidden' in fields:
+        fields.remove('os_hidden')
+        told.append(UNHIDDEN)
+    if fields:
+        told.append(
+            f'Glance does not let {", ".join(fields)} be changed once there '
+            'is data'
+        )
+    return '; '.join(told)
 
 
 def belongs_to(project: object) -> str:

@@ -233,7 +233,7 @@ class Planner:
                 plan.Verb.SKIP, '--metadata-only', routine=True
             )
         if reason := (
-            there.unknown_format(action.wanted)
+            there.refused(action.wanted, action.to)
             or there.unprovable_format(action.image)
         ):
             return action.with_verb(plan.Verb.FAIL, reason)

@@ -12,11 +12,12 @@
 
 """How replicas at one destination are made, and how they are judged."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 import dataclasses
 import datetime
 
 from osc_glance_replicate.model import image_record
+from osc_glance_replicate.model import image_schema
 from osc_glance_replicate.model import options
 from osc_glance_replicate.model import ownership
 from osc_glance_replicate.model import plan
@@ -41,8 +42,8 @@ class Rules:
     :param exact: what only a replica has is removed
     :param at_rest: images only rest there: nothing is fixed, and nothing
         boots from there
-    :param formats: returns the formats that it takes, by field; called only
-        if anything is to be copied
+    :param schema: returns what it says of the records that it takes; called
+        only if anything is to be copied, or hidden
     :param runner: who makes new replicas there
     :param ahead: returns by how many seconds its clock is ahead of the
         source's; called only if a record may have been there first
@@ -55,7 +56,7 @@ class Rules:
     )
     exact: bool = False
     at_rest: bool = False
-    formats: Callable[[], Mapping[str, Collection[str]]] = dict
+    schema: Callable[[], image_schema.ImageSchema] = image_schema.ImageSchema
     runner: ownership.Runner = dataclasses.field(
         default_factory=ownership.Runner
     )
@@ -76,20 +77,41 @@ class Rules:
 
     def can_change(self, change: plan.Change) -> bool:
         """Return whether a replica that has its data can get a change."""
-        return self.at_rest or image_record.can_change(change.field)
+        if self.at_rest:
+            return True
+        if change.field == 'os_hidden' and not self.schema().hides:
+            return False
+        return image_record.can_change(change.field)
 
-    def unknown_format(self, wanted: image_record.Image) -> str:
-        """Return which format would be refused, and what to do; else ''.
+    def refused(self, wanted: image_record.Image, to: str) -> str:
+        """Return what of a record would be refused, and what to do; else ''.
 
         :param wanted: the record that the replica is to have
+        :param to: name of the destination
         """
-        fields = wanted.portable
-        return '; '.join(
+        schema, fields = self.schema(), wanted.portable
+        found = [
             f'{field} {fields[field]!r} is not known there: have it added to '
             f'{field}s of its Glance{_OTHER_NAMES.get(field, "")}'
-            for field, known in self.formats().items()
+            for field, known in schema.formats.items()
             if fields[field] not in (None, *known)
-        )
+        ]
+        if missing := [
+            name
+            for name in schema.required
+            if fields.get(name) is None
+            and name not in image_record.BOOKKEEPING
+        ]:
+            options = ' '.join(
+                f'--set-property {name}=...'
+                for name in missing
+                if image_record.is_property(name)
+            )
+            advice = f': give {options}' if options else ''
+            found.append(f'{to} requires {", ".join(missing)}{advice}')
+        if wanted.hidden and not schema.hides:
+            found.append(plan.UNHIDDEN)
+        return '; '.join(found)
 
     def unprovable_format(self, image: image_record.Image) -> str:
         """Return why a replica cannot get another disk format; else ''.

@@ -132,6 +132,14 @@ def _parse(
         'pyuwsgi and psycopg2-binary; repeats (default: the one of this '
         'Python)',
     )
+    parser.add_argument(
+        '--file',
+        action='append',
+        default=[],
+        metavar='NAME:FILE',
+        help="a file that the cloud's Glances find beside their "
+        'configuration, as schema-image.json; repeats',
+    )
     options = parser.parse_args(arguments)
     try:
         return _specs(options), command
@@ -144,6 +152,7 @@ def _specs(options: argparse.Namespace) -> list[specs.CloudSpec]:
     glance_options = _glance_options(options.option)
     timeouts = _timeouts(options.socket_timeout)
     installations = _installations(options.glance)
+    files = _files(options.file)
     for value in options.cloud or _DEFAULT_CLOUDS:
         name, colon, regions = value.partition(':')
         spec = specs.CloudSpec(
@@ -153,9 +162,16 @@ def _specs(options: argparse.Namespace) -> list[specs.CloudSpec]:
             glance_options=glance_options.get(name, {}),
             socket_timeout=timeouts.get(name, specs.CloudSpec.socket_timeout),
             glance=installations.get(name),
+            files=tuple(files.get(name, ())),
         )
         clouds.append(spec)
-    named = {*options.tls, *glance_options, *timeouts, *installations}
+    named = {
+        *options.tls,
+        *glance_options,
+        *timeouts,
+        *installations,
+        *files,
+    }
     if unknown := named - {spec.name for spec in clouds}:
         raise errors.SandboxError(f'No such cloud: {", ".join(unknown)}')
     return clouds
@@ -192,6 +208,16 @@ def _installations(values: Sequence[str]) -> dict[str, pathlib.Path]:
         if not colon:
             raise errors.SandboxError(f'Not NAME:DIRECTORY: {value}')
         clouds[name] = pathlib.Path(path).absolute()
+    return clouds
+
+
+def _files(values: Sequence[str]) -> dict[str, list[pathlib.Path]]:
+    clouds: dict[str, list[pathlib.Path]] = {}
+    for value in values:
+        name, colon, path = value.partition(':')
+        if not colon or not pathlib.Path(path).is_file():
+            raise errors.SandboxError(f'Not NAME:FILE: {value}')
+        clouds.setdefault(name, []).append(pathlib.Path(path))
     return clouds
 
 

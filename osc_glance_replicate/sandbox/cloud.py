@@ -73,6 +73,7 @@ class Cloud:
                 self._keystone.credentials('glance', 'service'),
                 self.spec.glance_options,
                 self.spec.socket_timeout,
+                self.spec.files,
             )
 
     def start_keystone(self, schema: pathlib.Path) -> None:

@@ -12,7 +12,7 @@
 
 """The image service of one region, with file stores."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 import dataclasses
 import pathlib
 import shutil
@@ -37,6 +37,36 @@ _MODULES = (
 )
 _POOL = 5  # connections to the database that a process keeps
 _OVERFLOW = 10  # and may open on top of these
+
+# For those releases whose packages have none.
+_PIPELINE = {
+    'pipeline:glance-api-keystone': {
+        'pipeline': 'versionnegotiation authtoken context rootapp'
+    },
+    'composite:rootapp': {
+        'paste.composite_factory': 'glance.api:root_app_factory',
+        '/': 'apiversions',
+        '/v1': 'apiv1app',
+        '/v2': 'apiv2app',
+    },
+    'app:apiversions': {
+        'paste.app_factory': 'glance.api.versions:create_resource'
+    },
+    'app:apiv1app': {'paste.app_factory': 'glance.api.v1.router:API.factory'},
+    'app:apiv2app': {'paste.app_factory': 'glance.api.v2.router:API.factory'},
+    'filter:versionnegotiation': {
+        'paste.filter_factory': 'glance.api.middleware.version_negotiation:'
+        'VersionNegotiationFilter.factory'
+    },
+    'filter:context': {
+        'paste.filter_factory': 'glance.api.middleware.context:'
+        'ContextMiddleware.factory'
+    },
+    'filter:authtoken': {
+        'paste.filter_factory': 'keystonemiddleware.auth_token:filter_factory',
+        'delay_auth_decision': 'true',
+    },
+}
 
 # What all processes of a Glance may use of PostgreSQL's max_connections.
 CONNECTIONS = uwsgi.PROCESSES * (_POOL + _OVERFLOW)
@@ -117,6 +147,7 @@ class Server:
         credentials: Mapping[str, str],
         options: Mapping[str, Mapping[str, str]],
         timeout: int,
+        files: Iterable[pathlib.Path] = (),
     ) -> Glance:
         """Start it, without waiting for it.
 
@@ -124,6 +155,7 @@ class Server:
         :param credentials: what it authenticates with at its Keystone.
         :param options: section → option → value, put over the defaults.
         :param timeout: seconds of a peer's silence it puts up with.
+        :param files: that it finds beside its configuration.
         """
         # Another release has other tables.
         template = 'template1' if self._installation else _SCHEMA
@@ -133,6 +165,8 @@ class Server:
             configuration.setdefault(section, {}).update(values)
         path = self._directory / _CONFIGURATION
         ini.write(path, configuration)
+        for file in files:
+            shutil.copy(file, self._directory)
         if self._installation:
             _create_tables(self._processes, path, self._installation)
         self._service.start(
@@ -178,7 +212,13 @@ class Server:
                 'max_pool_size': str(_POOL),
                 'max_overflow': str(_OVERFLOW),
             },
-            'glance_store': {'default_backend': _DEFAULT_STORE},
+            'glance_store': {
+                'default_backend': _DEFAULT_STORE,
+                # Before Stein there is only this one.
+                'filesystem_store_datadir': str(
+                    self._directory / _DEFAULT_STORE
+                ),
+            },
             **stores,
             'paste_deploy': {
                 'flavor': 'keystone',
@@ -204,8 +244,13 @@ class Server:
 
     def _copy_paste_file(self) -> str:
         # Old ones don't start unless it lies beside the configuration.
-        pipelines = installed.glance_paste_file(self._installation)
-        return str(shutil.copy(pipelines, self._directory))
+        if policy := installed.glance_policy(self._installation):
+            shutil.copy(policy, self._directory)
+        if pipelines := installed.glance_paste_file(self._installation):
+            return str(shutil.copy(pipelines, self._directory))
+        path = self._directory / 'glance-api-paste.ini'
+        ini.write(path, _PIPELINE)
+        return str(path)
 
     def _make(self, name: str) -> pathlib.Path:
         directory = self._directory / name

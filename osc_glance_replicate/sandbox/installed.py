@@ -61,21 +61,33 @@ def script(name: str, installation: pathlib.Path | None = None) -> str:
 
 def glance_paste_file(
     installation: pathlib.Path | None = None,
-) -> pathlib.Path:
+) -> pathlib.Path | None:
     """Find the paste pipelines that come with Glance.
 
     :param installation: its virtual environment, unless it is this one.
+    :returns: None where none come with it, as with Pike.
     """
     name = 'glance-api-paste.ini'
     if installation:
         path = installation / 'etc' / 'glance' / name
-        if not path.exists():
-            raise errors.SandboxError(f'No Glance is in {installation}')
-        return path
+        return path if path.exists() else None
     for file in importlib.metadata.files('glance') or ():
         if file.name == name:
             return pathlib.Path(str(file.locate())).resolve()
     raise errors.SandboxError('The installed Glance has no paste file')
+
+
+def glance_policy(
+    installation: pathlib.Path | None = None,
+) -> pathlib.Path | None:
+    """Find the policy of a Glance before Ussuri: later ones have it in code.
+
+    :param installation: its virtual environment, unless it is this one.
+    """
+    if not installation:
+        return None
+    path = installation / 'etc' / 'glance' / 'policy.json'
+    return path if path.exists() else None
 
 
 def postgresql() -> pathlib.Path:

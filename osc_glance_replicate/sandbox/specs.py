@@ -36,6 +36,7 @@ class CloudSpec:
         with.
     :param glance: the virtual environment that has its Glance, if that is
         not the one of this Python.
+    :param files: copied to where its Glances have their configuration.
     """
 
     name: str
@@ -46,6 +47,7 @@ class CloudSpec:
     )
     socket_timeout: int = 60
     glance: pathlib.Path | None = None
+    files: tuple[pathlib.Path, ...] = ()
 
     def __post_init__(self) -> None:
         for name in (self.name, *self.regions):

@@ -15,7 +15,10 @@
 from collections.abc import Iterator, Mapping
 import dataclasses
 import functools
+import heapq
+import itertools
 import logging
+import operator
 import re
 from typing import Any
 import urllib.parse
@@ -61,6 +64,9 @@ _TRIES = 20
 #: words can be there, as all that an owner writes is deeper inside.
 _NEXT = re.compile(rb'"next"\s*:\s*"([^"\\]*)"\s*}\s*\Z')
 
+#: What a Glance answers to a parameter with a value that it does not know.
+_BAD_REQUEST = 400
+
 #: Such an image cannot be aligned with those of other places.
 _OUT_OF_ORDER = 'it is not listed in the order of the IDs: give its ID'
 
@@ -88,11 +94,59 @@ def images(
     The first page is requested at once, and each further one while the images
     before it are consumed.
 
-    :param filters: of GET /v2/images
+    :param filters: of GET /v2/images; without a visibility images of any are
+        listed
     :returns: the images; one that comes out of order, as an ID with capital
         letters may, has a defect that says so
     :raises PlaceError: while iterating
     """
+    if 'visibility' in filters:
+        return _listed(api, filters)
+    # Others' community images are left out without it:
+    # see fact-listing-visible.
+    coming = _listed(api, {**filters, 'visibility': 'all'})
+
+    def listing() -> Iterator[image_record.Image]:
+        try:
+            first = next(coming, None)
+        except errors.RefusedError as exc:
+            if exc.status != _BAD_REQUEST:
+                raise
+            # It may be older than Stein; else it refuses this as well.
+            yield from merged(
+                _listed(api, filters),
+                _listed(api, {**filters, 'visibility': 'community'}),
+            )
+            return
+        if first:
+            yield first
+            yield from coming
+
+    return listing()
+
+
+def merged(
+    *listings: Iterator[image_record.Image],
+) -> Iterator[image_record.Image]:
+    """Merge listings into one that is in ascending order of IDs as well.
+
+    An image that is in several comes once if its records are the same.
+    """
+    images = heapq.merge(
+        *listings, key=lambda image: image_record.rank(image.id)
+    )
+    for _, alike in itertools.groupby(images, operator.attrgetter('id')):
+        found: list[image_record.Image] = []
+        for image in alike:
+            if image not in found:
+                found.append(image)
+        yield from found
+
+
+def _listed(
+    api: image_api.ImageApi, filters: Filters
+) -> Iterator[image_record.Image]:
+    """List the images that one query finds, as ``images`` does."""
     pages = _pages(api, filters)
     coming = background.start(next, pages, None)
 
@@ -174,9 +228,6 @@ def _page(
     params: dict[str, Any] = {
         'sort_key': 'id',
         'sort_dir': 'asc',
-        # Others' community images are left out without it:
-        # see fact-listing-visible.
-        'visibility': 'all',
         **filters,
         **({'marker': marker} if marker else {}),
     }

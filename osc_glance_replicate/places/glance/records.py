@@ -15,6 +15,7 @@
 from collections.abc import Collection, Iterator, Mapping
 import contextlib
 import json
+import re
 from typing import Any
 import uuid
 
@@ -24,10 +25,11 @@ from osc_glance_replicate.clouds import limits
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import reception
+from osc_glance_replicate.places.glance import failures
 from osc_glance_replicate.places.glance import image_api
 
-#: What Glance answers to what its authors did not expect.
-_INTERNAL_ERROR = 500
+#: What a Glance answers where its schema requires more: see fact-required.
+_REQUIRED = 'is a required property'
 
 #: The type of a JSON patch that Glance accepts.
 _MEDIA_TYPE = 'application/openstack-images-v2.1-json-patch'
@@ -65,7 +67,11 @@ def create(
     :raises RefusedError: it is not accepted as it should be
     """
     fields = {
-        field: value for field, value in wanted.items() if value is not None
+        field: value
+        for field, value in wanted.items()
+        # Those of before Rocky refuse what is understood anyway:
+        # see fact-os-hidden.
+        if value is not None and (field, value) != ('os_hidden', False)
     }
     try:
         response = api.request(
@@ -75,8 +81,7 @@ def create(
             json={'id': image_id, **fields},
         )
     except errors.RefusedError as exc:
-        # Not accepted, protected, or too many.
-        if exc.status not in (400, 403, 413):
+        if not _is_about_properties(str(exc.problem), wanted):
             raise
         raise errors.RefusedError(
             api.name,
@@ -86,6 +91,19 @@ def create(
     if response.status_code == 409:
         raise errors.TakenError(api.name, f'the ID {image_id} is taken there')
     _check_heeded(api, image_id, api.json(response), wanted)
+
+
+def _is_about_properties(problem: str, wanted: Mapping[str, Any]) -> bool:
+    """Return whether a record is refused for properties that it has.
+
+    They are not accepted, protected, or too many: see fact-property-limits.
+    """
+    if _REQUIRED in problem:
+        return False
+    names = filter(image_record.is_property, wanted)
+    return 'properties' in problem or any(
+        re.search(rf'\b{re.escape(name)}\b', problem) for name in names
+    )
 
 
 def probe(
@@ -152,7 +170,7 @@ def change_what_is_possible(
     try:
         return change(api, image_id, changes)
     except errors.TransientError as exc:
-        if exc.status != _INTERNAL_ERROR:
+        if exc.status != failures.INTERNAL_ERROR:
             raise
     except errors.RefusedError:
         pass
@@ -203,7 +221,7 @@ class Refusals:
         except errors.RefusedError as exc:
             problem = exc.problem
         except errors.TransientError as exc:
-            if exc.status != _INTERNAL_ERROR:
+            if exc.status != failures.INTERNAL_ERROR:
                 raise
             problem = exc.problem
             self._may_pass = True
@@ -249,6 +267,7 @@ def _patch(
     """Send changes.
 
     :raises RefusedError: Glance would take some for changes of other fields
+    :raises PlaceError: it refuses whatever change
     """
     if mistaken := [*filter(image_record.is_mistaken, changes)]:
         raise errors.RefusedError(
@@ -256,13 +275,23 @@ def _patch(
             f'{image_id} is there, and Glance lets nobody set '
             f'{", ".join(map(repr, mistaken))} of it any more',
         )
-    return api.request(
-        'PATCH',
-        image_api.path(image_id),
-        expect=expect,
-        headers={'Content-Type': _MEDIA_TYPE},
-        data=json.dumps(_operations(changes)),
-    )
+    try:
+        return api.request(
+            'PATCH',
+            image_api.path(image_id),
+            expect=expect,
+            headers={'Content-Type': _MEDIA_TYPE},
+            data=json.dumps(_operations(changes)),
+        )
+    except errors.RefusedError as exc:
+        if _REQUIRED not in str(exc.problem):
+            raise
+        raise errors.PlaceError(
+            api.name,
+            'its schema-image.json requires properties, with which its Glance '
+            'refuses every change of an image, so that none can be published '
+            "or brought up to date: have 'required' taken out of it",
+        ) from exc
 
 
 def _operations(changes: Mapping[str, Any]) -> list[dict[str, Any]]:

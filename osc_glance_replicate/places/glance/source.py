@@ -12,17 +12,18 @@
 
 """A cloud's Glance, as a source."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 import contextlib
 import functools
-import heapq
 import itertools
 import operator
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
+from osc_glance_replicate.model import image_schema
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate import places
+from osc_glance_replicate.places.glance import failures
 from osc_glance_replicate.places.glance import filters
 from osc_glance_replicate.places.glance import image_api
 from osc_glance_replicate.places.glance import listing
@@ -64,13 +65,15 @@ class Source:
 
         :param selection: images that do not match it may be left out
         """
-        asked = filters.of(selection) if selection else {}
+        return self._listed(filters.of(selection) if selection else {})
+
+    def _listed(self, asked: listing.Filters) -> Iterator[image_record.Image]:
+        """Yield the images that a query finds, hidden ones too."""
         # Begun at once, not when the first image is asked for.
         return self._once(
-            heapq.merge(
+            listing.merged(
                 listing.images(self._api, asked),
                 listing.images(self._api, {**asked, 'os_hidden': 'true'}),
-                key=lambda image: image_record.rank(image.id),
             )
         )
 
@@ -101,15 +104,18 @@ class Source:
 
         One whose record cannot be had is among them: Glance has found it.
         """
+        # Without the operator, Glance would take what stands before a colon in
+        # the name for one: see fact-filters.
+        asked = {'name': f'eq:{name}'}
+        try:
+            found = list(self._listed(asked))
+        except errors.TransientError as exc:
+            # Pike's answer to a name that is not ASCII: see fact-filters.
+            if name.isascii() or exc.status != failures.INTERNAL_ERROR:
+                raise
+            found = list(self._listed({}))
         return [
-            image
-            for hidden in ('false', 'true')
-            # Without the operator, Glance would take what stands before a
-            # colon in the name for one: see fact-filters.
-            for image in listing.images(
-                self._api, {'name': f'eq:{name}', 'os_hidden': hidden}
-            )
-            if image.record.get('name', name) == name
+            image for image in found if image.record.get('name', name) == name
         ]
 
     def find(self, image_id: str) -> image_record.Image | None:
@@ -132,16 +138,7 @@ class Source:
         return reader.read(self._api, image, start)
 
     @functools.cached_property
-    def formats(self) -> Mapping[str, Collection[str]]:
-        """The formats that this Glance knows, by field: see fact-formats.
-
-        A field of which its schema does not say any is missing.
-        """
+    def schema(self) -> image_schema.ImageSchema:
+        """What this Glance says of the records that it takes."""
         ask = functools.partial(self._api.request, 'GET', '/schemas/image')
-        document = self._api.json(self._api.patiently(ask))
-        found = {}
-        for field in 'disk_format', 'container_format':
-            with contextlib.suppress(KeyError, TypeError):
-                known = document['properties'][field]['enum']
-                found[field] = frozenset(filter(None, known))
-        return found
+        return image_schema.of(self._api.json(self._api.patiently(ask)))

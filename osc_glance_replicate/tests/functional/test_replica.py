@@ -20,6 +20,8 @@ from keystoneauth1 import exceptions
 from osc_glance_replicate.sandbox import client
 from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests.functional import dumps
+from osc_glance_replicate.tests.functional import faults
+from osc_glance_replicate.tests.functional import links
 
 
 class ReplicaTest(base.FunctionalTest):
@@ -332,6 +334,34 @@ class TestLeftBehind(ReplicaTest):
         self.assertNotEqual('active', self.slave.get(image.id).status)
         self.livecopy('--dont-replicate', 'img_signature*')
         self.assertEqual('active', self.slave.get(image.id).status)
+
+
+class TestRequired(links.BrokenLinksTest):
+    """A destination whose schema requires a property of every image."""
+
+    alone = False
+
+    def test_it_is_foretold(self):
+        def require(schema):
+            return {**schema, 'required': ['architecture']}
+
+        self.destination.on(
+            'GET', '/schemas/image$', faults.Fault(rewrite=require), times=None
+        )
+        with_it = self.image(100, architecture='x86_64')
+        without = self.image(100)
+        told = 'slave requires architecture: give --set-property architecture='
+        for words, code in (('--dry-run',), 0), ((), 1):
+            result = self.copy(*words, expect=code)
+            (row,) = [r for r in result.rows if r['ID'] == without.id]
+            self.assertEqual('failed', row['Result'])
+            self.assertIn(told, row['Reason'])
+        self.assertEqual({with_it.id}, self.there())
+        result = self.copy(without.id, '--set-property', 'architecture=x')
+        self.assertEqual({without.id: 'copied'}, result.results)
+        self.assertEqual(
+            {'architecture': 'x'}, self.slave.get(without.id).properties
+        )
 
 
 class TestEncrypted(dumps.DumpTest):

@@ -230,18 +230,18 @@ class TestSeveral(EngineTest):
         self.assertEqual(['members'] * 4, dead.calls)
         self.assertIn('is silent', self.fleet.unusable['r2'])
 
-    def test_one_that_tells_no_formats_is_asked_nothing_more(self):
+    def test_one_that_tells_no_schema_is_asked_nothing_more(self):
         self.put_image(1)
         shared = []
         for number in range(2, 6):
             self.put_image(number)
             shared.append(samples.image(number, visibility='shared'))
 
-        def formats():
+        def schema():
             raise errors.PlaceError('r2', 'is silent')
 
         broken = Region('r2', shared)
-        ready = self.planning(broken, formats=formats)
+        ready = self.planning(broken, schema=schema)
         self.assertEqual([], list(ready.actions()))
         self.assertIn('is silent', self.fleet.unusable['r2'])
         self.assertEqual([], broken.calls)

@@ -67,7 +67,7 @@ class Clouds:
         self.assertEqual(to.replica.members, rules.template.members)
         self.assertEqual({f'p-{to.name}'}, rules.runner.owners)
         self.assertEqual(to.delivery, rules.delivery)
-        self.assertEqual(FORMATS, rules.formats())
+        self.assertEqual(FORMATS, rules.schema().formats)
         place = route._fleet.places[to.name]
         self.assertEqual(f'p-{to.name}', place.runner.project)
         self.assertEqual(to.delivery, place._delivery)

@@ -14,6 +14,7 @@ import dataclasses
 
 import testtools
 
+from osc_glance_replicate.model import image_schema
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import options
 from osc_glance_replicate.model import ownership
@@ -249,9 +250,8 @@ class TestDecide(testtools.TestCase):
 
     def test_format_that_is_to_have_another_name(self):
         template = replica_template.Template(formats={'gpt': 'raw'})
-        there = rules.Rules(
-            template, formats=lambda: {'disk_format': ['raw', 'iso']}
-        )
+        schema = image_schema.ImageSchema({'disk_format': ['raw', 'iso']})
+        there = rules.Rules(template, schema=lambda: schema)
         planner = decisions.Planner(
             image_selection.Selection(), destinations={'slave': there}
         )

@@ -12,6 +12,7 @@
 
 import testtools
 
+from osc_glance_replicate.model import image_schema
 from osc_glance_replicate.model import options
 from osc_glance_replicate.model import ownership
 from osc_glance_replicate.model import plan
@@ -40,14 +41,17 @@ class TestRules(testtools.TestCase):
         name = plan.Change('name', 'a', 'b')
         self.assertTrue(rules.Rules().can_change(name))
 
-    def test_unknown_format(self):
-        def formats():
-            return {'disk_format': ['raw'], 'container_format': ['bare']}
+    def refused(self, schema, **fields):
+        there = rules.Rules(schema=lambda: schema)
+        return there.refused(samples.image(**fields), 'slave')
 
-        there = rules.Rules(formats=formats)
-        self.assertEqual('', there.unknown_format(samples.image()))
-        told = there.unknown_format(
-            samples.image(disk_format='ploop', container_format='docker')
+    def test_unknown_format(self):
+        schema = image_schema.ImageSchema(
+            {'disk_format': ['raw'], 'container_format': ['bare']}
+        )
+        self.assertEqual('', self.refused(schema))
+        told = self.refused(
+            schema, disk_format='ploop', container_format='docker'
         )
         for words in (
             "'ploop' is not known there",
@@ -55,10 +59,37 @@ class TestRules(testtools.TestCase):
             "'docker' is not known",
         ):
             self.assertIn(words, told)
-        self.assertEqual(
-            '',
-            rules.Rules().unknown_format(samples.image(disk_format='x')),
+        unknown = image_schema.ImageSchema()
+        self.assertEqual('', self.refused(unknown, disk_format='x'))
+
+    def test_required_property(self):
+        schema = image_schema.ImageSchema(
+            required=['architecture', 'id', 'name', 'os_distro']
         )
+        self.assertEqual(
+            '', self.refused(schema, architecture='x', os_distro='y')
+        )
+        self.assertEqual(
+            'slave requires architecture, os_distro: give '
+            '--set-property architecture=... --set-property os_distro=...',
+            self.refused(schema),
+        )
+        self.assertEqual(
+            'slave requires name',
+            self.refused(schema, architecture='', os_distro='', name=None),
+        )
+
+    def test_hidden_where_none_can_be(self):
+        old = image_schema.ImageSchema(hides=False)
+        self.assertIn('Rocky', self.refused(old, os_hidden=True))
+        self.assertEqual('', self.refused(old, os_hidden=False))
+        change = plan.Change('os_hidden', True, False)
+        self.assertTrue(rules.Rules().can_change(change))
+        there = rules.Rules(schema=lambda: old)
+        self.assertFalse(there.can_change(change))
+        self.assertTrue(there.can_change(plan.Change('name', 'a', 'b')))
+        there = rules.Rules(schema=lambda: old, at_rest=True)
+        self.assertTrue(there.can_change(change))
 
     def test_format_of_which_nothing_tells(self):
         template = replica_template.Template(formats={'gpt': 'raw'})

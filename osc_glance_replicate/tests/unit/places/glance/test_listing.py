@@ -20,6 +20,7 @@ import fixtures
 from osc_glance_replicate.clouds import limits
 from osc_glance_replicate.clouds import watchdog
 from osc_glance_replicate import errors
+from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.places import glance
 from osc_glance_replicate.places.glance import image_api
 from osc_glance_replicate.places.glance import listing
@@ -245,6 +246,112 @@ class TestListing(fake_glance.GlanceTest):
             )
 
 
+class TestBeforeStein(fake_glance.GlanceTest):
+    """A Glance that refuses visibility=all, as they did until Rocky."""
+
+    def serve_old(self, shown, community=(), hidden=()):
+        """Serve numbers of images: another project's community ones apart."""
+        self.asked = []
+
+        def answer(request):
+            query = request.query
+            if request.path != '/v2/images':
+                return Answer(404)
+            self.asked.append(query)
+            if query.get('visibility') == 'all':
+                return Answer(
+                    400, {'message': "Invalid visibility value: 'all'"}
+                )
+            if query.get('os_hidden') == 'true':
+                numbers = hidden
+            elif query.get('visibility') == 'community':
+                numbers = community
+            else:
+                numbers = shown
+            marker = int(query.get('marker', '0')[-12:], 16)
+            listed = [n for n in numbers if n > marker][:2]
+            document = {
+                'images': [dict(samples.image(n).record) for n in listed]
+            }
+            if listed and listed[-1] != numbers[-1]:
+                document['next'] = '/v2/images?...'
+            return Answer(200, document)
+
+        return self.serve(answer)
+
+    def numbers(self, images):
+        return [int(image.id[-12:], 16) for image in images]
+
+    def test_all_are_listed_once_and_in_order(self):
+        place = self.serve_old([1, 3, 4, 6, 8], [2, 3, 7], [4, 5])
+        self.assertEqual([*range(1, 9)], self.numbers(place.images()))
+
+    def test_of_one_visibility_needs_one_listing(self):
+        place = self.serve_old([1], [2])
+        selection = image_selection.Selection(
+            visibilities=frozenset(['community'])
+        )
+        self.assertEqual([2], self.numbers(place.images(selection)))
+        self.assertEqual(
+            {'community'}, {query['visibility'] for query in self.asked}
+        )
+
+    def test_name(self):
+        place = self.serve_old([1, 3], [2], [4])
+        for number in 1, 2, 4:
+            (found,) = place.named(f'image {number}')
+            self.assertEqual([number], self.numbers([found]))
+        for query in self.asked:
+            self.assertNotEqual('false', query.get('os_hidden'))
+
+    def test_what_is_refused_in_any_case_is_an_error(self):
+        def answer(request):
+            return Answer(400, {'message': 'Bad filter'})
+
+        error = self.assertRaises(
+            errors.RefusedError, list, self.serve(answer).images()
+        )
+        self.assertIn('Bad filter', str(error))
+
+    def test_other_refusals_are_not_asked_again(self):
+        place = self.serve(lambda request: Answer(403))
+        self.assertRaises(errors.RefusedError, list, place.images())
+        for request in self.fake.requests:
+            self.assertEqual('all', request.query['visibility'])
+
+
+class TestNames(fake_glance.GlanceTest):
+    """Pike answers 500 to a name that is not ASCII."""
+
+    def setUp(self):
+        super().setUp()
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{retry.__name__}._FIRST_DELAY', 0.001)
+        )
+
+    def answer(self, request):
+        if 'name' in request.query:
+            return Answer(500)
+        if request.query.get('os_hidden'):
+            return Answer(200, {'images': []})
+        listed = [
+            dict(samples.image(number, name=name).record)
+            for number, name in enumerate(['\xdcbung', 'x', '\xdcbung'], 1)
+        ]
+        return Answer(200, {'images': listed})
+
+    def test_they_are_looked_for_in_all(self):
+        found = self.serve(self.answer).named('\xdcbung')
+        self.assertEqual(
+            [samples.image(1).id, samples.image(3).id],
+            [image.id for image in found],
+        )
+
+    def test_trouble_with_a_plain_name_is_trouble(self):
+        place = self.serve(self.answer)
+        self.assertRaises(errors.TransientError, place.named, 'x')
+
+
 class TestTooLong(fake_glance.GlanceTest):
     """Anyone can make images that fill a page, or a record, without end."""
 
@@ -369,7 +476,9 @@ class TestTooLong(fake_glance.GlanceTest):
 
         def answer(request):
             if request.path == '/v2/images':
-                return Answer(200, {'images': [record]})
+                hidden = request.query.get('os_hidden') == 'true'
+                listed = {**record, 'os_hidden': hidden}
+                return Answer(200, {'images': [listed]})
             return Answer(200, self.record(1, 2 * self.most))
 
         (image,) = self.serve(answer).images()
@@ -456,5 +565,5 @@ class TestOthersWait(fake_glance.GlanceTest):
             image_api.ImageApi('slave', fake.connection, others_wait=True)
         )
         for asked in range(1, 3):
-            self.assertRaises(errors.PlaceError, lambda: place.formats)
+            self.assertRaises(errors.PlaceError, lambda: place.schema)
             self.assertEqual(2 * asked, len(fake.requests))

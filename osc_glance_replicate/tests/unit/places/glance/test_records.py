@@ -33,17 +33,54 @@ class TestHeeded(fake_glance.GlanceTest):
         )
         self.assertIn('member', str(error))
 
-    def test_record_that_is_refused(self):
-        """It is known whether the record is the reason: see Cause."""
-        for status in 400, 403, 413:
-            place = self.serve(lambda request, status=status: Answer(status))
-            error = self.assertRaises(
-                errors.RefusedError,
-                place.stage,
-                plan.Action(samples.image(), 'slave', plan.Verb.COPY),
-            )
-            self.assertEqual(status, error.status)
-            self.assertIn('--dont-replicate', str(error))
+    def refused(self, status, words):
+        """Stage a replica whose record is refused."""
+        place = self.serve(lambda request: Answer(status, {'message': words}))
+        image = samples.image(x_billing='1')
+        error = self.assertRaises(
+            errors.RefusedError,
+            place.stage,
+            plan.Action(image, 'slave', plan.Verb.COPY),
+        )
+        self.assertEqual(status, error.status)
+        return str(error)
+
+    def test_record_that_is_refused_for_its_properties(self):
+        for status, words in (
+            (400, "'x_billing' is not of type 'boolean'"),
+            (403, "Property 'x_billing' is protected"),
+            (413, 'exceeded on the number of allowed image properties'),
+        ):
+            self.assertIn('--dont-replicate', self.refused(status, words))
+
+    def test_record_that_is_refused_for_something_else(self):
+        for status, words in (
+            (400, "'architecture' is a required property"),
+            (400, "'x_billing_too' is no image"),
+            (403, 'You are not authorized to complete add_image action.'),
+            (413, 'Resource image_count_total is over limit'),
+        ):
+            told = self.refused(status, words)
+            self.assertIn(words, told)
+            self.assertNotIn('--dont-replicate', told)
+
+    def test_glance_that_lets_nothing_be_changed(self):
+        def answer(request):
+            if request.method == 'POST':
+                return Answer(201, json.loads(request.body))
+            return Answer(400, {'message': "'os' is a required property"})
+
+        image = samples.image(visibility='public')
+        place = self.serve(answer)
+        action = plan.Action(image, 'slave', plan.Verb.COPY)
+        change = plan.Change('name', 'new', 'old')
+        update = plan.Action(
+            image, 'slave', plan.Verb.UPDATE, image, changes=(change, change)
+        )
+        for act in (place.stage, action), (place.update, update):
+            error = self.assertRaises(errors.PlaceError, *act)
+            told = str(error)
+            self.assertEqual(1, told.count("have 'required' taken out"), told)
 
 
 class TestChange(fake_glance.GlanceTest):

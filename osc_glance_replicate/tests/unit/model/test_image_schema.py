@@ -1,0 +1,53 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import testtools
+
+from osc_glance_replicate.model import image_schema
+
+
+class TestImageSchema(testtools.TestCase):
+    def test_what_it_says(self):
+        found = image_schema.of(
+            {
+                'properties': {
+                    'disk_format': {'enum': [None, 'raw']},
+                    'container_format': {'type': 'string'},
+                    'os_hidden': {'type': 'boolean'},
+                },
+                'required': ['os_distro', 'architecture'],
+            }
+        )
+        self.assertEqual({'disk_format': {'raw'}}, found.formats)
+        self.assertEqual(['architecture', 'os_distro'], found.required)
+        self.assertTrue(found.hides)
+
+    def test_one_that_knows_no_hidden_images(self):
+        found = image_schema.of({'properties': {'name': {}}})
+        self.assertFalse(found.hides)
+
+    def test_what_is_no_schema_says_nothing(self):
+        for document in (
+            {},
+            {'properties': [], 'required': 'architecture'},
+            {'properties': {'disk_format': 1, 'os_hidden': 1}},
+            {
+                'properties': {
+                    'disk_format': {'enum': {'raw': 1}},
+                    'os_hidden': {},
+                },
+                'required': [None, ['x']],
+            },
+        ):
+            found = image_schema.of(document)
+            self.assertEqual(({}, []), (found.formats, found.required))
+            self.assertTrue(found.hides)
