@@ -78,12 +78,19 @@ class Projects(Protocol):
     def known(self) -> Mapping[str, Project]:
         """Return the projects by ID; the answer does not change."""
 
+    def is_owner(self, project: str) -> bool:
+        """Return whether its images name a project as their owner by this ID.
+
+        :returns: False, too, where that is not looked at
+        """
+
 
 def find(projects: Projects, text: str) -> str:
     """Find the ID of a project by its name or ID.
 
     What looks like an ID is taken for one: that of a project that was
     deleted, or whose name nobody could read, is in the records all the same.
+    Before Keystone, and with some of its drivers, IDs were any text.
 
     :raises SelectionError: no project bears the name, or several do
     """
@@ -98,7 +105,7 @@ def find(projects: Projects, text: str) -> str:
         )
     if found:
         return found[0]
-    if ID.fullmatch(text):
+    if ID.fullmatch(text) or projects.is_owner(text):
         return text
     raise errors.SelectionError(
         f"There is no project '{text}' in {projects.name} that can be seen"

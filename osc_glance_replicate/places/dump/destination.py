@@ -79,6 +79,13 @@ class Destination(source.Source, places.Destination):
                 ) from exc
         self._checksums = checksums.Checksums(self._folder)
 
+    def _parse(self, content: bytes, image_id: str) -> image_record.Image:
+        """Return the record in a file; one that is torn is to be written."""
+        if records.is_torn(content):
+            torn = {'id': image_id, 'status': 'queued'}
+            return image_record.Image(torn)
+        return super()._parse(content, image_id)
+
     def to_hash(self, image: image_record.Image) -> Collection[str]:
         """Return by what data is hashed that has no hash at its source."""
         return () if image.recorded_hash else (noted_hashes.ALGORITHM,)

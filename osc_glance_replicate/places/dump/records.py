@@ -101,6 +101,25 @@ def parse(content: bytes, image_id: str) -> image_record.Image:
     return reception.receive(record)
 
 
+def is_torn(content: bytes) -> bool:
+    """Return whether a file is the beginning of a record, and no more.
+
+    Whoever wrote it was ended while he did, or his machine was, which leaves
+    zeros in the place of what was not on the disk yet: see fact-v1-order.
+    """
+    there = content.strip(b'\0 \t\r\n')
+    return not there or (there[:1] == b'{' and there[-1:] != b'}')
+
+
+def is_without_data(image: image_record.Image) -> bool:
+    """Return whether a record was dumped by a tool that left its data out.
+
+    glance-replicator did so for what was deactivated: see fact-v1-order. Its
+    records are the only ones that name no schema.
+    """
+    return image.status == 'deactivated' and 'schema' not in image.record
+
+
 def _modern(record: Mapping[str, Any]) -> dict[str, Any]:
     """Turn a v1 record into a v2 one.
 

@@ -36,6 +36,10 @@ from osc_glance_replicate.places.dump import records
 _Content = TypeVar('_Content')
 
 
+#: Status of an image whose data the tool that dumped it has left out.
+_LEFT_OUT = 'deactivated (its data was not dumped)'
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Flaw:
     """What is wrong with the data of an image."""
@@ -108,10 +112,14 @@ class Source:
         except OSError as exc:
             flaw = f'its file cannot be read: {exc.strerror}'
             return image_record.Image({'id': image_id}, flaw)
-        image = records.parse(content, image_id)
+        image = self._parse(content, image_id)
         if not image.defect and not image.recorded_hash:
             image = self._with_noted(image)
         return image if image.defect else self._check_data(image)
+
+    def _parse(self, content: bytes, image_id: str) -> image_record.Image:
+        """Return the record in a file."""
+        return records.parse(content, image_id)
 
     def _with_noted(self, image: image_record.Image) -> image_record.Image:
         """Return an image with the hash that it got when it was dumped."""
@@ -131,6 +139,11 @@ class Source:
         if image.status not in image_record.SETTLED:
             return image
         flaw = self.flaw(image)
+        is_missing = flaw and flaw.result is outcomes.Result.MISSING
+        if is_missing and records.is_without_data(image):
+            return dataclasses.replace(
+                image, record={**image.record, 'status': _LEFT_OUT}
+            )
         return dataclasses.replace(image, flaw=flaw.reason if flaw else '')
 
     def flaw(self, image: image_record.Image) -> Flaw | None:
@@ -198,6 +211,10 @@ class Source:
             raise errors.DataError(
                 self.name, f'{name} is damaged: {exc}'
             ) from exc
+
+    def is_owner(self, project: str) -> bool:
+        """Return whether its records name a project as an owner."""
+        return any(image.owner == project for image in self.images())
 
     def is_closed(self, image: image_record.Image) -> bool:
         """Return whether this user may not read the files of an image."""

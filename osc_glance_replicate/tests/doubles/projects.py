@@ -23,6 +23,9 @@ class Projects:
     def known(self):
         return self._known
 
+    def is_owner(self, project):
+        return project == '7'
+
 
 MASTER = Projects('master', m1=('web', 'a'), m2=('web', 'b'), m3=('db', 'a'))
 

@@ -66,6 +66,8 @@ class TestOldDump(dumps.DumpTest):
         }
         # It was being uploaded when the dump was made.
         queued = self.put_v1(None, status='queued', checksum=None)
+        # It has a size and a checksum, and no file.
+        deactivated = self.put_v1(None, status='deactivated', size=7)
         self.file('notes.txt').write_text('mine')
         result = self.load('--show-all', expect=1)
         self.assertEqual(
@@ -73,6 +75,7 @@ class TestOldDump(dumps.DumpTest):
                 public.id: 'copied',
                 private.id: 'copied',
                 queued.id: 'skipped',
+                deactivated.id: 'skipped',
                 **{image.id: 'failed' for image in bad.values()},
             },
             result.results,
@@ -88,6 +91,9 @@ class TestOldDump(dumps.DumpTest):
             for word in words:
                 self.assertIn(word, reasons[bad[name].id])
         self.assertIn('queued', reasons[queued.id])
+        self.assertIn('deactivated', reasons[deactivated.id])
+        verified = {row['ID']: row for row in self.verify(expect=1).rows}
+        self.assertEqual('skipped', verified[deactivated.id]['Result'])
         self._assert_loaded(public, b'public', private, b'private')
         # Last: nothing was made for what is bad.
         self.assertEqual({public.id, private.id}, self.slave.ids())
@@ -120,7 +126,10 @@ class TestOldDump(dumps.DumpTest):
         data = client.as_raw(os.urandom(3 * dumps.MIB))
         images = {
             name: self.master.create(data, name=name, visibility='public')
-            for name in ('whole', 'short', 'missing', 'queued', 'wrong', 'new')
+            for name in (
+                *('whole', 'short', 'missing', 'queued', 'wrong', 'new'),
+                *('empty', 'torn', 'zeroed'),
+            )
         }
         left = {
             'whole': data,
@@ -139,15 +148,22 @@ class TestOldDump(dumps.DumpTest):
                 checksum=hashlib.md5(data).hexdigest(),
                 status='queued' if name == 'queued' else 'active',
             )
+        record = self.file(images['whole']).read_bytes()
+        for name, content in (
+            ('empty', b''),
+            ('torn', record[: len(record) // 2]),
+            ('zeroed', bytes(len(record))),
+        ):
+            self.file(images[name]).write_bytes(content)
         self.master.stored(images['whole'].id).unlink()
         results = self.dump('--exclude', 'wrong').results
         # Its record is renewed: the owner is another, and it was of v1.
         self.assertEqual('updated', results[images['whole'].id])
         for name, answers in (('short', ['206']), ('missing', ['200'])):
             self.assertEqual(answers, self.reads(images[name]))
-        for name in ('short', 'missing', 'queued', 'new'):
+        for name in set(images) - {'whole', 'wrong'}:
             self.assertDumped(images[name], data)
-        self.assertSums('sha512', 5)
+        self.assertSums('sha512', 8)
         # That data is wrong is for verify to find: a dump reads no data.
         found = self.verify(expect=1).results
         damaged = images.pop('wrong').id
@@ -155,6 +171,17 @@ class TestOldDump(dumps.DumpTest):
             {damaged: 'damaged', **{i.id: 'ok' for i in images.values()}},
             found,
         )
+
+    def test_owner_by_an_id_that_is_none_today(self):
+        image = self.put_v1(b'data', owner='7')
+        for words in (), ('--project', '7'):
+            result = self.load('--show-all', '--map-owner', '7=demo', *words)
+            self.assertEqual([image.id], list(result.results))
+        self.assertEqual(
+            self.slave.project_id('demo'), self.slave.get(image.id).owner
+        )
+        error = self.load('--map-owner', '8=demo', expect=1)
+        self.assertIn("no project '8'", error.stderr)
 
 
 class TestOneReading(dumps.DumpTest):

@@ -43,6 +43,7 @@ class TestOwners(testtools.TestCase):
     def test_find(self):
         self.assertEqual('m3', ownership.find(MASTER, 'db'))
         self.assertEqual('m1', ownership.find(MASTER, 'm1'))
+        self.assertEqual('7', ownership.find(MASTER, '7'))
         unknown = 'f' * 32
         self.assertEqual(unknown, ownership.find(MASTER, unknown))
         for text, word in (('web', 'm1, m2'), ('wbe', "'wbe' in master")):

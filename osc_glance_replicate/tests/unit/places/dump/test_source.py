@@ -101,10 +101,19 @@ class TestImages(dumps.DirectoryTest):
             self.assertIsNone(image.defect)
 
     def test_deactivated_image_has_data(self):
-        image = self.put_image(status='deactivated')
+        schema = '/v2/schemas/image'
+        image = self.put_image(status='deactivated', schema=schema)
         self.assertIsNone(self.place.find(image.id).defect)
         os.unlink(self.at(f'{image.id}.img'))
         self.assertIn('missing', self.place.find(image.id).defect)
+
+    def test_deactivated_one_that_another_tool_has_left_out(self):
+        image = self.put_image(status='deactivated')
+        self.assertEqual('deactivated', self.place.find(image.id).status)
+        os.unlink(self.at(f'{image.id}.img'))
+        found = self.place.find(image.id)
+        self.assertIsNone(found.defect)
+        self.assertIn('was not dumped', found.status)
 
     def test_record_of_another_image(self):
         image, other = samples.image(1), samples.image(2)
