@@ -23,6 +23,7 @@ from osc_glance_replicate.execution import arrival
 from osc_glance_replicate.execution import events
 from osc_glance_replicate.execution import outages
 from osc_glance_replicate.execution import planned
+from osc_glance_replicate.execution import troubles
 from osc_glance_replicate.execution import updating
 from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
@@ -76,6 +77,7 @@ class Task:
         # The data may be there, so that it is looked at before it is sent
         # again.
         self._sent = False
+        self._troubles = troubles.Troubles()
 
     def carry_out(self) -> outcomes.Outcome:
         """Do what is to be done, and raise nothing, whatever happens."""
@@ -84,7 +86,7 @@ class Task:
         except errors.StoppedError:
             return self._failed(outcomes.INTERRUPTED)
         except errors.ReplicateError as exc:
-            return self._failed(str(exc), exc)
+            return self._failed(self._troubles.told(exc), exc)
         except Exception as exc:
             LOG.debug('defect while copying', exc_info=True)
             return self._failed(errors.unexpected(exc), exc)
@@ -127,6 +129,9 @@ class Task:
                 return self._try()
             except errors.TransientError as exc:
                 self._leave()
+                self._troubles.add(exc)
+                if self._troubles.are_final:
+                    raise
                 if self._silence.since(exc) and self._action.to in self._down:
                     raise
                 retries = retries.after(exc)
@@ -236,9 +241,11 @@ class Task:
             except errors.BusyError as exc:
                 # Not sent; the record tells whether it is busy still.
                 raise errors.TransientError(exc.place, exc.problem) from exc
-            except errors.TransientError:
+            except errors.TransientError as exc:
                 # The answer may have been lost rather than the data.
                 self._sent = True
+                if not self._destination.importer(image):
+                    self._troubles.add_upload(exc, body.is_taken)
                 raise
             except errors.DataError as exc:
                 if not kept:

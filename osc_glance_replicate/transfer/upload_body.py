@@ -83,6 +83,7 @@ class UploadBody:
         self._size = size
         self._tell = sent
         self._was_sent = False
+        self._taken = 0
         self.taken_at = time.monotonic()
 
     def __len__(self) -> int:
@@ -92,6 +93,11 @@ class UploadBody:
     def digests(self) -> Mapping[str, str]:
         """What was given out, hashed, by algorithm; none before its end."""
         return self._blocks.digests
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether all of it has been taken."""
+        return self._taken == self._size
 
     def __iter__(self) -> Iterator[bytes | memoryview]:
         if self._was_sent:
@@ -119,6 +125,7 @@ class UploadBody:
         for piece in pieces:
             yield piece
             self.taken_at = time.monotonic()
+            self._taken += len(piece)
             self._tell(len(piece))
 
 

@@ -188,6 +188,64 @@ class TestUpload(links.BrokenLinksTest):
         self.assertEqual({image.id for image in images}, self.there())
 
 
+class TestAgainAndAgain(links.BrokenLinksTest):
+    """What is sent once more, and what is not."""
+
+    alone = False
+
+    def test_answer_that_comes_again_after_all_data(self):
+        tries = {'408': 2, '500': 2, '503': 4, 'early': 4}
+        images = {}
+        for name in tries:
+            image = images[name] = self.image(1000, name=name)
+            early = name == 'early'
+            if early:
+                images[name] = image = self.image(64 * base.MIB, name='early')
+            answer = faults.Answer(500 if early else int(name))
+            self.destination.on(
+                'PUT',
+                f'{image.id}/file',
+                faults.Fault(answer=answer, early=early),
+                times=None,
+            )
+        self.copy(*(image.id for image in images.values()), expect=1)
+        self.assertEqual(
+            tries, {name: len(self.puts(images[name])) for name in tries}
+        )
+
+    def test_all_troubles_are_told(self):
+        image = self.image()
+        reset = faults.Fault(upload=faults.after(base.MIB, faults.reset))
+        self.destination.on('PUT', f'{image.id}/file', reset, times=2)
+        short = faults.Fault(answer=faults.Answer(400))
+        self.destination.on('PUT', f'{image.id}/file', short, first=3)
+        (row,) = self.copy(expect=1).rows
+        self.assertRegex(
+            row['Reason'], r'^slave: .* \(2 times\); then slave: HTTP 400: .*'
+        )
+
+
+class TestLeftInStore(links.BrokenLinksTest):
+    """A Glance died in the middle of an upload, and left its part of it."""
+
+    alone = False
+
+    def test_it_is_told_and_the_next_run_completes(self):
+        images = [self.image(1000), self.image(64 * base.MIB)]
+        for image in images:
+            self.slave.stored(image.id).write_bytes(b'a part')
+        for row in self.copy(expect=1).rows:
+            self.assertIn('HTTP 500', row['Reason'])
+            self.assertIn('holds an object of this ID', row['Reason'])
+        for image in images:
+            self.assertEqual('queued', self.slave.get(image.id).status)
+            self.slave.stored(image.id).unlink()
+        result = self.copy()
+        for image in images:
+            self.assertEqual('copied', result.results[image.id])
+            self.assertCopied(image)
+
+
 class TestRecords(links.BrokenLinksTest):
     """What is there already: someone's upload, or a record past help."""
 

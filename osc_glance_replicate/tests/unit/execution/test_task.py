@@ -128,6 +128,34 @@ class TestTask(TaskTest):
         self.assertIn('unexpected ValueError: http://x/ xxx', reason)
         self.assertLess(len(reason), 4100)
 
+    def test_answer_to_all_data_that_comes_again_ends_it(self):
+        left = errors.TransientError('slave', 'HTTP 500', 0.0, 500)
+
+        def write(image, body):
+            b''.join(body)
+            slave._call('write')
+
+        slave = places.Place('slave', write=[left] * 4)
+        slave.write = write
+        result, reason = self.carry_out(slave)
+        self.assertEqual('failed', result)
+        self.assertIn('rbd rm', reason)
+        self.assertEqual(2, slave.calls.count('write'))
+        # It is sent again where it had not been taken.
+        slave = places.Place('slave', write=[left] * 4)
+        slave.write = lambda image, body: slave._call('write')
+        self.assertIn('rbd rm', self.carry_out(slave)[1])
+        self.assertEqual(4, slave.calls.count('write'))
+
+    def test_all_troubles_are_told(self):
+        slow = errors.TransientError('slave', 'Read timed out')
+        short = errors.DataError('slave', 'has 1 byte')
+        slave = places.Place('slave', stage=[slow, slow, short])
+        self.assertEqual(
+            'slave: Read timed out (2 times); then slave: has 1 byte',
+            self.carry_out(slave)[1],
+        )
+
     def test_update(self):
         slave = places.Place('slave')
         replica = samples.image(name='old')
