@@ -300,6 +300,7 @@ def _rules(
         exact=to.replica.exact,
         # Asked for only if anything is to be copied.
         schema=lambda: place.schema,
+        failed_import=place.failed_import,
         runner=place.runner,
         ahead=lambda: place.clock - clock(),
         delivery=to.delivery,

@@ -22,12 +22,6 @@ from osc_glance_replicate.model import plan
 from osc_glance_replicate.planning import rules
 from osc_glance_replicate.planning import updates
 
-#: How an administrator has an ID freed that a record makes useless.
-_FREE = (
-    "delete it and purge it from the database ('glance-manage db purge', then "
-    "'glance-manage db purge_images_table', both with --age_in_days 0)"
-)
-
 #: Statuses of a record that will never get data.
 _DEAD = frozenset(('killed', 'deleted', 'pending_delete'))
 
@@ -226,7 +220,7 @@ class Planner:
             )
         if replica and there.was_first(action.image, replica):
             return action.with_verb(plan.Verb.CONFLICT, 'was there first')
-        if replica and (reason := _stuck(replica)):
+        if replica and (reason := _stuck(replica, there)):
             return action.with_verb(plan.Verb.CONFLICT, reason)
         if self.metadata_only:
             return action.with_verb(
@@ -267,26 +261,20 @@ def _defect(
     return ''
 
 
-def _stuck(replica: image_record.Image) -> str:
+def _stuck(replica: image_record.Image, there: rules.Rules) -> str:
     """Return why a record without data will not get any, or ''."""
-    status, record = replica.status, replica.record
+    status = replica.status
     if status in _DEAD:
         return f'status there is {status}'
-    if status == 'queued' and record.get('checksum'):
+    if status == 'queued' and replica.record.get('checksum'):
         # Glance keeps the data that it has refused, and finds its ID taken
         # in the store ever after: see fact-poisoned-record.
         return (
-            'an upload was refused there, after which Glance takes no data '
-            f'for this record any more: its administrator has to {_FREE}'
+            'an upload was refused there, and what its Glance has kept of it '
+            'is in the way of another one: its administrator has to remove '
+            'the object of this ID from its store (Ceph: rbd rm POOL/ID), and '
+            'to set its checksum, os_hash_algo and os_hash_value to NULL in '
+            "Glance's database, after which the next run completes it"
         )
     # It does not end by itself: see fact-import-end.
-    failed = record.get('os_glance_failed_import')
-    if status == 'importing' and (
-        failed and not record.get('os_glance_importing_to_stores')
-    ):
-        return (
-            f'an import to {failed} has failed there and left the record '
-            'importing for ever: its administrator has to delete what is left '
-            f'of it in that store, then to {_FREE}'
-        )
-    return ''
+    return there.failed_import(replica) if status == 'importing' else ''

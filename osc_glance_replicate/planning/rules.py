@@ -48,6 +48,8 @@ class Rules:
     :param ahead: returns by how many seconds its clock is ahead of the
         source's; called only if a record may have been there first
     :param delivery: how data gets there
+    :param failed_import: returns how an import of a record has failed, or '';
+        called only for one that is importing
     :param mark: name of which replicas are marked to be ones; empty for none
     """
 
@@ -64,6 +66,7 @@ class Rules:
     delivery: options.Delivery = dataclasses.field(
         default_factory=options.Delivery
     )
+    failed_import: Callable[[image_record.Image], str] = lambda image: ''
     mark: str = ''
 
     def references(self, image: image_record.Image) -> dict[str, str]:

@@ -162,6 +162,13 @@ class Destination(source.Source, places.Destination):
         if image.id not in self._staged:
             writer.send(self._api, image, body, self._delivery)
 
+    def failed_import(self, image: image_record.Image) -> str:
+        """Return how the import of a record has failed that stays importing.
+
+        :returns: '' where it has not, as far as can be seen
+        """
+        return imports.failed(self._api, image, self._delivery)
+
     def importer(self, image: image_record.Image) -> places.Fetch | None:
         """Return how what was sent is imported, where that is to be done."""
         is_to_be = self.imports or image.id in self._staged

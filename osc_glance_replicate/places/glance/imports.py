@@ -115,6 +115,29 @@ def refuse_locked(
         raise _failure(api, image, delivery, task)
 
 
+def failed(
+    api: image_api.ImageApi,
+    image: image_record.Image,
+    delivery: options.Delivery,
+) -> str:
+    """Return how the import of a record has failed that stays importing.
+
+    Its task tells; what the record says of stores may stay as it was when
+    the import broke off: see fact-import-end.
+
+    :returns: '' where it has not, as far as can be seen
+    """
+    tasks = sorted(
+        _tasks(api, image.id).values(),
+        key=lambda task: str(task.get('created_at')),
+    )
+    try:
+        _check_progress(api, image, delivery, tasks[-1:])
+    except errors.PlaceError as exc:
+        return str(exc.problem)
+    return ''
+
+
 def _is_old(task: Mapping[str, Any]) -> bool:
     """Return whether Glance lets another task replace this one."""
     try:
@@ -276,8 +299,9 @@ def _failure(
         return errors.RefusedError(
             api.name,
             f'{problem}. The record is left importing: its administrator has '
-            "to set it back to 'queued' in Glance's database, after which "
-            '--method upload completes it',
+            "to set it back to 'queued', and its size to NULL, in Glance's "
+            'database, and to remove what its stores may hold of it, after '
+            'which --method upload completes it',
         )
     if record.record.get(_LOCK_FIELD):
         upload = '--method upload completes it now'

@@ -131,22 +131,55 @@ class TestImport(ImportTest):
 class TestStoreThatBreaks(ImportTest):
     def test_import_that_fails(self):
         """A store breaks: the record is completed when it is freed."""
-        image = self.image(10, name='image')
         slow = self.slave.stored('', 'slow')
         away = slow.with_name('away')
         slow.rename(away)
         self.addCleanup(away.rename, slow)
-        result = self.copy(
-            '--method', 'import', '--all-stores', '--retries', '0', expect=1
-        )
-        self.assertReasons(result, image="set it back to 'queued'")
-        (row,) = result.rows
-        self.assertEqual('failed', row['Result'])
-        for words in 'slave: the import of', 'to slow failed', '(req-':
-            self.assertIn(words, row['Reason'])
+        stores = {
+            'all': ['--all-stores'],
+            'alone': ['--store', 'slow'],
+            # The other one is not begun.
+            'first': ['--store', 'slow', '--store', 'fast'],
+            'last': ['--store', 'fast', '--store', 'slow'],
+        }
+        images = {name: self.image(10, name=name) for name in stores}
+        for name, words in stores.items():
+            (row,) = self.copy(
+                images[name].id, '--method', 'import', *words,
+                '--retries', '0', expect=1,
+            ).rows  # fmt: skip
+            self.assertEqual('failed', row['Result'])
+            for words in 'slave: the import of', 'to slow failed', '(req-':
+                self.assertIn(words, row['Reason'])
+            self.assertEqual(
+                'importing', self.slave.get(images[name].id).status
+            )
+            self._assert_same_advice(images[name], row['Reason'])
         self.slave.sql("UPDATE images SET status = 'queued'")
         self.copy()
-        self.assertCopied(image, puts=1)
+        for image in images.values():
+            self.assertCopied(image, puts=1)
+
+    def _assert_same_advice(self, image, reason):
+        """Whatever is run next says what the first run has said."""
+        self.assertIn("set it back to 'queued'", reason)
+        for method in 'upload', 'import':
+            result = self.copy(image.id, '--method', method, expect=1)
+            self.assertEqual({image.id: 'conflict'}, result.results)
+            self.assertReason(reason, result)
+        self.assertReason(reason, self.copy(image.id, '--dry-run'))
+        compared = self.openstack(
+            '--os-cloud', 'master', 'image', 'replicate', 'compare', '-f',
+            'json', '--to', 'slave', image.id, environment=self.environment,
+            expect=3,
+        )  # fmt: skip
+        (row,) = compared.rows
+        self.assertEqual('incomplete', row['Difference'])
+        self.assertIn(row['Detail'], reason)
+
+    def assertReason(self, reason, result):
+        (row,) = result.rows
+        self.assertIn(row['Reason'], reason)
 
 
 class TestLoad(dumps.DumpTest):

@@ -151,29 +151,24 @@ class TestDecide(testtools.TestCase):
         empty = {'size': None, 'os_hash_value': None, 'checksum': None}
         for fields, words in (
             ({**empty, 'status': 'queued', 'checksum': 'x'}, 'refused'),
-            (
-                {
-                    **empty,
-                    'status': 'importing',
-                    'os_glance_failed_import': 'fast',
-                    'os_glance_importing_to_stores': '',
-                },
-                'an import to fast has failed',
-            ),
+            ({**empty, 'status': 'importing'}, 'the import has failed'),
             ({**empty, 'status': 'killed'}, 'killed'),
         ):
-            action = self.decide(samples.image(), samples.image(**fields))
+            there = rules.Rules(
+                failed_import=lambda i: 'the import has failed'
+            )
+            planner = decisions.Planner(
+                image_selection.Selection(), destinations={'slave': there}
+            )
+            action = planner.decide(
+                samples.image(), samples.image(**fields), 'slave'
+            )
             self.assertEqual(plan.Verb.CONFLICT, action.verb)
             self.assertIn(words, action.reason)
         for fields in (
             {**empty, 'status': 'queued'},
             {**empty, 'status': 'saving'},
-            {
-                **empty,
-                'status': 'importing',
-                'os_glance_failed_import': 'slow',
-                'os_glance_importing_to_stores': 'fast',
-            },
+            {**empty, 'status': 'importing'},
         ):
             action = self.decide(samples.image(), samples.image(**fields))
             self.assertEqual(plan.Verb.COPY, action.verb)

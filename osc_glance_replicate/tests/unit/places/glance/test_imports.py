@@ -17,6 +17,7 @@ from osc_glance_replicate.model import options
 from osc_glance_replicate.places.glance import imports
 from osc_glance_replicate.tests.doubles import fake_glance
 from osc_glance_replicate.tests.doubles import importing
+from osc_glance_replicate.tests.doubles import samples
 
 Answer = fake_glance.Answer
 
@@ -150,6 +151,34 @@ class TestRun(importing.ImportTest):
             line = self.failure(error, way)
             for told in words, 'slave: ', 'Internal Error (req-1)':
                 self.assertIn(told, line)
+
+    def test_what_a_later_run_tells_of_it(self):
+        """The same, whatever Glance has left in the record."""
+        told = 'the import of .* failed there: .* --method upload completes it'
+        early = {**FAILED, 'id': 'task 0', 'created_at': '2026-01-01T00:00'}
+        late = {**FAILED, 'created_at': '2026-01-02T00:00'}
+        for tasks, fields, failed in (
+            ([late], {'os_glance_failed_import': 'slow'}, True),
+            (
+                [late],
+                {
+                    'os_glance_failed_import': '',
+                    'os_glance_importing_to_stores': 'fast,slow',
+                },
+                True,
+            ),
+            ([late, {**early, 'status': 'success'}], {}, True),
+            ([{**late, 'status': 'processing'}, early], {}, False),
+            # Where tasks are not shown.
+            ([], {'os_glance_failed_import': 'slow'}, True),
+            ([], {'os_glance_importing_to_stores': 'slow'}, False),
+            ([], {}, False),
+        ):
+            self.tasks = [{'tasks': tasks}]
+            image = samples.image(status='importing', **fields)
+            found = imports.failed(self.api, image, options.Delivery())
+            self.assertEqual(failed, bool(found), found)
+            self.assertRegex(found, told if failed else '^$')
 
     def test_tasks_are_not_shown(self):
         self.tasks = [None]
