@@ -26,6 +26,7 @@ import typing
 from osc_glance_replicate.sandbox import errors
 from osc_glance_replicate.sandbox import installed
 from osc_glance_replicate.sandbox import specs
+from osc_glance_replicate.sandbox import stores
 
 if typing.TYPE_CHECKING:
     from osc_glance_replicate.sandbox import fixture
@@ -140,6 +141,14 @@ def _parse(
         help="a file that the cloud's Glances find beside their "
         'configuration, as schema-image.json; repeats',
     )
+    parser.add_argument(
+        '--store',
+        action='append',
+        default=[],
+        metavar='NAME:KIND',
+        help="what the cloud's Glances keep images in by default: file, ceph, "
+        's3 (of a Ceph) or swift; repeats (default: file)',
+    )
     options = parser.parse_args(arguments)
     try:
         return _specs(options), command
@@ -153,6 +162,7 @@ def _specs(options: argparse.Namespace) -> list[specs.CloudSpec]:
     timeouts = _timeouts(options.socket_timeout)
     installations = _installations(options.glance)
     files = _files(options.file)
+    kinds = _stores(options.store)
     for value in options.cloud or _DEFAULT_CLOUDS:
         name, colon, regions = value.partition(':')
         spec = specs.CloudSpec(
@@ -163,6 +173,7 @@ def _specs(options: argparse.Namespace) -> list[specs.CloudSpec]:
             socket_timeout=timeouts.get(name, specs.CloudSpec.socket_timeout),
             glance=installations.get(name),
             files=tuple(files.get(name, ())),
+            store=kinds.get(name, stores.FILES),
         )
         clouds.append(spec)
     named = {
@@ -171,6 +182,7 @@ def _specs(options: argparse.Namespace) -> list[specs.CloudSpec]:
         *timeouts,
         *installations,
         *files,
+        *kinds,
     }
     if unknown := named - {spec.name for spec in clouds}:
         raise errors.SandboxError(f'No such cloud: {", ".join(unknown)}')
@@ -218,6 +230,18 @@ def _files(values: Sequence[str]) -> dict[str, list[pathlib.Path]]:
         if not colon or not pathlib.Path(path).is_file():
             raise errors.SandboxError(f'Not NAME:FILE: {value}')
         clouds.setdefault(name, []).append(pathlib.Path(path))
+    return clouds
+
+
+def _stores(values: Sequence[str]) -> dict[str, str]:
+    clouds = {}
+    for value in values:
+        name, _, kind = value.partition(':')
+        if kind not in stores.KINDS:
+            raise errors.SandboxError(
+                f'Not NAME:KIND: {value} (kinds: {", ".join(stores.KINDS)})'
+            )
+        clouds[name] = kind
     return clouds
 
 

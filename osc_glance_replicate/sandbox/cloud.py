@@ -15,11 +15,14 @@
 import pathlib
 from typing import Any
 
+from osc_glance_replicate.sandbox import ceph
 from osc_glance_replicate.sandbox import glance
 from osc_glance_replicate.sandbox import keystone
 from osc_glance_replicate.sandbox import postgres
 from osc_glance_replicate.sandbox import process
 from osc_glance_replicate.sandbox import specs
+from osc_glance_replicate.sandbox import stores
+from osc_glance_replicate.sandbox import swift
 from osc_glance_replicate.sandbox import tls
 
 # suffix of the clouds.yaml entry → (user, project)
@@ -50,6 +53,11 @@ class Cloud:
         self._keystone = keystone.Keystone(
             spec.name, directory / 'keystone', processes, self._authority
         )
+        self._swift = (
+            swift.Swift(directory / 'swift', processes)
+            if spec.store == stores.SWIFT
+            else None
+        )
         self._servers = {
             region: glance.Server(
                 spec.name,
@@ -62,18 +70,30 @@ class Cloud:
             for region in spec.regions
         }
 
-    def start_glances(self, server: postgres.Postgres) -> None:
+    def start_glances(
+        self, server: postgres.Postgres, running: ceph.Ceph | None
+    ) -> None:
         """Start the Glances; they are not waited for.
 
         :param server: where glance.create_schema was called.
+        :param running: a Ceph, where one is needed.
         """
+        credentials = self._keystone.credentials('glance', 'service')
         for region, starting in self._servers.items():
+            store = stores.Store()
+            if running:
+                name = f'{self.spec.name}-{region}'.lower()
+                store = stores.on_ceph(self.spec.store, running, name)
+            elif self._swift:
+                options = self._swift.options(credentials)
+                store = stores.Store('swift', options)
             self.glances[region] = starting.start(
                 server,
-                self._keystone.credentials('glance', 'service'),
+                credentials,
                 self.spec.glance_options,
                 self.spec.socket_timeout,
                 self.spec.files,
+                store,
             )
 
     def start_keystone(self, schema: pathlib.Path) -> None:
@@ -85,14 +105,19 @@ class Cloud:
         self._keystone.start(
             schema, self.spec.regions[0], specs.CloudSpec.socket_timeout
         )
+        if self._swift:
+            self._swift.start(self._keystone.credentials('glance', 'service'))
 
     def finish(self) -> None:
         """Wait until everything answers, and make its users."""
         for server in self._servers.values():
             server.wait()
         self._keystone.provision(
-            {region: server.url for region, server in self._servers.items()}
+            {region: server.url for region, server in self._servers.items()},
+            self._swift.url if self._swift else '',
         )
+        if self._swift:
+            self._swift.wait()
 
     def entries(self) -> dict[str, dict[str, Any]]:
         """Return its entries of clouds.yaml, by name."""

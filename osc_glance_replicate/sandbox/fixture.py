@@ -23,6 +23,7 @@ from typing import Any
 import fixtures
 import yaml
 
+from osc_glance_replicate.sandbox import ceph
 from osc_glance_replicate.sandbox import cloud
 from osc_glance_replicate.sandbox import errors
 from osc_glance_replicate.sandbox import glance
@@ -31,6 +32,7 @@ from osc_glance_replicate.sandbox import keystone
 from osc_glance_replicate.sandbox import postgres
 from osc_glance_replicate.sandbox import process
 from osc_glance_replicate.sandbox import specs
+from osc_glance_replicate.sandbox import stores
 
 LOG = logging.getLogger(__name__)
 
@@ -71,13 +73,14 @@ class Sandbox(fixtures.Fixture):
                 'one that ends in -demo and one in -alt, too'
             )
         installed.check()
+        stores.check({spec.store for spec in self._specs})
         processes = process.Processes()
         self.addCleanup(processes.close)
         self.directory = processes.directory
         self.clouds = {
             spec.name: cloud.Cloud(spec, processes) for spec in self._specs
         }
-        with futures.ThreadPoolExecutor(len(self._specs) + 2) as pool:
+        with futures.ThreadPoolExecutor(len(self._specs) + 3) as pool:
             try:
                 self._start(processes, pool)
             except BaseException:
@@ -93,9 +96,16 @@ class Sandbox(fixtures.Fixture):
         tables = pool.submit(_start_postgres, processes, server)
         schema = pool.submit(keystone.create_schema, processes)
         pending: list[futures.Future[Any]] = [tables, schema]
-        for starting in self.clouds.values():
+        on_ceph = {
+            spec.name for spec in self._specs if spec.store in stores.ON_CEPH
+        }
+        running = pool.submit(_start_ceph, processes) if on_ceph else None
+        for name, starting in self.clouds.items():
+            needed = running if name in on_ceph else None
             pending.append(
-                pool.submit(_start_cloud, starting, server, tables, schema)
+                pool.submit(
+                    _start_cloud, starting, server, tables, schema, needed
+                )
             )
         for done in futures.as_completed(pending):
             done.result()
@@ -133,6 +143,7 @@ def load(directory: pathlib.Path) -> dict[str, dict[str, glance.Glance]]:
                 pathlib.Path(values['store']),
                 values['database'],
                 pathlib.Path(values['log']),
+                values['driver'],
             )
             for region, values in regions.items()
         }
@@ -150,16 +161,24 @@ def _start_postgres(
     glance.create_schema(processes, server)
 
 
+def _start_ceph(processes: process.Processes) -> ceph.Ceph:
+    running = ceph.Ceph(processes)
+    running.start()
+    LOG.info('Ceph is up.')
+    return running
+
+
 def _start_cloud(
     starting: cloud.Cloud,
     server: postgres.Postgres,
     tables: futures.Future[None],
     schema: futures.Future[pathlib.Path],
+    running: futures.Future[ceph.Ceph] | None,
 ) -> None:
     name = starting.spec.name
     LOG.info("Cloud '%s' is being started ...", name)
     tables.result()
-    starting.start_glances(server)
+    starting.start_glances(server, running.result() if running else None)
     starting.start_keystone(schema.result())
     starting.finish()
     LOG.info("Cloud '%s' is up.", name)

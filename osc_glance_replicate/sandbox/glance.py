@@ -21,6 +21,7 @@ from osc_glance_replicate.sandbox import ini
 from osc_glance_replicate.sandbox import installed
 from osc_glance_replicate.sandbox import postgres
 from osc_glance_replicate.sandbox import process
+from osc_glance_replicate.sandbox import stores
 from osc_glance_replicate.sandbox import tls
 from osc_glance_replicate.sandbox import uwsgi
 
@@ -80,12 +81,14 @@ class Glance:
     :param store: the directory of the default store.
     :param database: the URI of its database, for psycopg2.
     :param log: what it writes to.
+    :param driver: glance_store's name of what the default store is.
     """
 
     url: str
     store: pathlib.Path
     database: str
     log: pathlib.Path
+    driver: str = stores.FILES
 
 
 def create_schema(
@@ -148,6 +151,7 @@ class Server:
         options: Mapping[str, Mapping[str, str]],
         timeout: int,
         files: Iterable[pathlib.Path] = (),
+        store: stores.Store = stores.Store(),
     ) -> Glance:
         """Start it, without waiting for it.
 
@@ -156,11 +160,12 @@ class Server:
         :param options: section → option → value, put over the defaults.
         :param timeout: seconds of a peer's silence it puts up with.
         :param files: that it finds beside its configuration.
+        :param store: what it keeps images in by default.
         """
         # Another release has other tables.
         template = 'template1' if self._installation else _SCHEMA
         database = server.create(self._database, template)
-        configuration = self._configuration(database, credentials)
+        configuration = self._configuration(database, credentials, store)
         for section, values in options.items():
             configuration.setdefault(section, {}).update(values)
         path = self._directory / _CONFIGURATION
@@ -171,13 +176,20 @@ class Server:
             _create_tables(self._processes, path, self._installation)
         self._service.start(
             self._application(),
-            {'OS_GLANCE_CONFIG_DIR': str(self._directory)},
+            {
+                'OS_GLANCE_CONFIG_DIR': str(self._directory),
+                **store.environment,
+            },
             timeout,
             self._installation,
             () if self._installation else _MODULES,
         )
         return Glance(
-            self.url, self._directory / _DEFAULT_STORE, database, self._log
+            self.url,
+            self._directory / _DEFAULT_STORE,
+            database,
+            self._log,
+            store.driver,
         )
 
     def wait(self) -> None:
@@ -193,16 +205,25 @@ class Server:
         return 'glance.wsgi.api:application'
 
     def _configuration(
-        self, database: str, credentials: Mapping[str, str]
+        self,
+        database: str,
+        credentials: Mapping[str, str],
+        store: stores.Store,
     ) -> dict[str, dict[str, str]]:
-        stores = {
+        sections = {
             name: {'filesystem_store_datadir': str(self._make(name))}
             for name in (*_STORES, *_RESERVED_STORES)
         }
+        drivers = dict.fromkeys(_STORES, stores.FILES)
+        if store.options is not None:
+            sections[_DEFAULT_STORE] = dict(store.options)
+            drivers[_DEFAULT_STORE] = store.driver
         return {
             'DEFAULT': {
                 'public_endpoint': self.url,
-                'enabled_backends': ','.join(f'{s}:file' for s in _STORES),
+                'enabled_backends': ','.join(
+                    f'{name}:{driver}' for name, driver in drivers.items()
+                ),
                 # Between its own processes: there is no TLS behind the front.
                 'worker_self_reference_url': self._service.plain_url,
                 'image_cache_dir': str(self._make('cache')),
@@ -219,7 +240,7 @@ class Server:
                     self._directory / _DEFAULT_STORE
                 ),
             },
-            **stores,
+            **sections,
             'paste_deploy': {
                 'flavor': 'keystone',
                 'config_file': self._copy_paste_file(),

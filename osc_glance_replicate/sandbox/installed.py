@@ -12,6 +12,7 @@
 
 """What the extra `sandbox` installs, and where pip put it."""
 
+from collections.abc import Iterable
 import importlib.metadata
 import importlib.util
 import pathlib
@@ -32,14 +33,16 @@ _MODULES = (
 
 def check() -> None:
     """Tell the user what to install, before anything is started."""
-    missing = [
-        name for name in _MODULES if importlib.util.find_spec(name) is None
-    ]
-    if missing:
+    if absent := missing(_MODULES):
         raise errors.SandboxError(
-            f'The sandbox needs {", ".join(missing)}: '
+            f'The sandbox needs {", ".join(absent)}: '
             "pip install 'osc-glance-replicate[sandbox]'"
         )
+
+
+def missing(modules: Iterable[str]) -> list[str]:
+    """Return which of some modules are not installed."""
+    return [name for name in modules if importlib.util.find_spec(name) is None]
 
 
 def script(name: str, installation: pathlib.Path | None = None) -> str:

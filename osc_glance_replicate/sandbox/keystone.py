@@ -124,16 +124,17 @@ class Keystone:
             timeout,
         )
 
-    def provision(self, images: dict[str, str]) -> None:
+    def provision(self, images: dict[str, str], objects: str = '') -> None:
         """Wait for it, and make the users, projects and the catalogue.
 
         :param images: region → URL of its Glance.
+        :param objects: URL of a Swift, if there is one.
         """
         self._service.wait('/v3')
         with requests.Session() as http, self._connect(http) as admin:
             identity: Any = admin.identity  # typed as v2's or v3's
             self._create_users(identity)
-            _create_catalogue(identity, self.url, images)
+            _create_catalogue(identity, self.url, images, objects)
 
     def credentials(self, user: str, project: str) -> dict[str, str]:
         """Return what the `auth` of a clouds.yaml entry says.
@@ -181,7 +182,9 @@ class Keystone:
                 )
 
 
-def _create_catalogue(identity: Any, url: str, images: dict[str, str]) -> None:
+def _create_catalogue(
+    identity: Any, url: str, images: dict[str, str], objects: str
+) -> None:
     (keystone,) = identity.services(type='identity')
     glance = identity.create_service(name='glance', type='image')
     # keystone-manage bootstrap has registered itself in the first region.
@@ -191,6 +194,9 @@ def _create_catalogue(identity: Any, url: str, images: dict[str, str]) -> None:
         _create_endpoint(identity, keystone.id, region, url)
     for region in (first, *others):
         _create_endpoint(identity, glance.id, region, images[region])
+    if objects:
+        swift = identity.create_service(name='swift', type='object-store')
+        _create_endpoint(identity, swift.id, first, objects)
 
 
 def _create_endpoint(

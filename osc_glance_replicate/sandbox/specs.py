@@ -37,6 +37,7 @@ class CloudSpec:
     :param glance: the virtual environment that has its Glance, if that is
         not the one of this Python.
     :param files: copied to where its Glances have their configuration.
+    :param store: what kind of store its Glances keep images in by default.
     """
 
     name: str
@@ -48,6 +49,7 @@ class CloudSpec:
     socket_timeout: int = 60
     glance: pathlib.Path | None = None
     files: tuple[pathlib.Path, ...] = ()
+    store: str = 'file'
 
     def __post_init__(self) -> None:
         for name in (self.name, *self.regions):

@@ -202,6 +202,9 @@ class CommandLineTest(SandboxTest):
             (('--socket-timeout', 'slave'), 'Not NAME:SECONDS: slave'),
             (('--glance', 'solo:/old'), 'No such cloud: solo'),
             (('--glance', 'slave'), 'Not NAME:DIRECTORY: slave'),
+            (('--store', 'solo:file'), 'No such cloud: solo'),
+            (('--store', 'slave:tape'), 'Not NAME:KIND: slave:tape (kinds'),
+            (('--file', 'slave:/nowhere'), 'Not NAME:FILE: slave:/nowhere'),
         ):
             code, _, err = self.run_to_the_end(*option)
             self.assertEqual(2, code)

@@ -71,12 +71,22 @@ class TestResumed(links.BrokenLinksTest):
             ('range ignored', [200, 200]),
             ('range mistaken', [200, 206, 200]),
         ):
+            if not self.master.has_files:
+                # Other stores give no part of an image: see fact-range.
+                parts = {
+                    206: [400] if name == 'range mistaken' else [400, 200]
+                }
+                statuses = [
+                    each
+                    for status in statuses
+                    for each in parts.get(status, [status])
+                ]
             gets = self.gets(images[name])
             self.assertEqual(statuses, [call.status for call in gets], name)
             if name in ('short', *ranges):
                 # All that came is used.
                 self.assertEqual(f'bytes={_MIDDLE}-', gets[1].range, name)
-        (_, again) = self.gets(images['reset'])
+        _, again, *_ = self.gets(images['reset'])
         self.assertTrue(again.range)
 
     def _uploading(self, image, act):

@@ -1,0 +1,108 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Four images of 1 GiB at a time, from and to whatever stores: and curl.
+
+Runs in a sandbox of its own, of which ``--store`` says what is measured::
+
+    tox run -e benchmark-stores
+
+The peer is four pipes of ``curl | curl`` at once between the same Glances, the
+destination's of which know the size, as ours do. The runs are interleaved.
+"""
+
+import argparse
+import sys
+
+import measuring
+import published
+
+from osc_glance_replicate.model import image_record
+from osc_glance_replicate.sandbox import client
+
+_IMAGES = 4
+
+#: How much longer than the pipes it may take.
+_TARGET = 1.1
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    measuring.add_options(parser, size=1024)
+    args = parser.parse_args()
+    master, slave = client.Cloud('master'), client.Cloud('slave')
+    master.wipe()
+    images = [
+        master.create(client.Mebibytes(args.size)) for _ in range(_IMAGES)
+    ]
+    results: dict[str, list[measuring.Run]] = {'livecopy': [], 'curl': []}
+    for number in range(args.runs):
+        for name, runs in results.items():
+            slave.wipe()
+            command = (
+                _livecopy()
+                if name == 'livecopy'
+                else _curl(master, slave, images)
+            )
+            runs.append(measuring.measure(command))
+            measuring.check(slave, *(image.digests for image in images))
+            print(f'run {number + 1}: {name:10} {runs[-1]}', file=sys.stderr)
+    drivers = f'{master.glance.driver} to {slave.glance.driver}'
+    print(f'{_IMAGES} x {args.size} MiB, {drivers}; {published.setting()}\n')
+    print(f'{"":20} {"wall s":>9} {"CPU s":>7}  runs')
+    for name, runs in results.items():
+        wall, cpu = measuring.medians(runs)
+        print(f'{name:20} {wall:9.2f} {cpu:7.2f}  {measuring.every(runs)}')
+    ratios = measuring.ratios(results['livecopy'], results['curl'])
+    claim = published.Claim(
+        f'stores: {drivers}, times the wall of curl', ratios, '<=', _TARGET
+    )
+    print(f'\n{published.Claim.heading()}\n{claim}')
+    return 0
+
+
+def _livecopy() -> list[str]:
+    return [
+        'openstack', '--os-cloud', 'master', 'image', 'replicate',
+        'livecopy', '--to', 'slave', '--transfers', str(_IMAGES),
+        '-f', 'value',
+    ]  # fmt: skip
+
+
+def _curl(
+    master: client.Cloud,
+    slave: client.Cloud,
+    images: list[image_record.Image],
+) -> list[str]:
+    """Give the pipes; a token each and the records are there beforehand."""
+    source, destination = (
+        f"-H 'X-Auth-Token: {cloud.connections[''].auth_token}' "
+        f'{cloud.glance.url}/v2/images'
+        for cloud in (master, slave)
+    )
+    pipes = []
+    for image in images:
+        slave.create(None, id=image.id)
+        headers = (
+            "-H 'Content-Type: application/octet-stream' "
+            f"-H 'X-OpenStack-Image-Size: {image.size}'"
+        )
+        pipes.append(
+            f'curl -sf {source}/{image.id}/file | '
+            f'curl -sf -T - {headers} {destination}/{image.id}/file & '
+            'pids="$pids $!"'
+        )
+    wait = 'for pid in $pids; do wait $pid || exit 1; done'
+    return ['bash', '-c', '; '.join(['set -o pipefail', *pipes, wait])]
+
+
+if __name__ == '__main__':
+    sys.exit(main())
