@@ -66,11 +66,15 @@ def main(arguments: Sequence[str]) -> int:
     def store(cloud: str, kind: str) -> list[str]:
         return ['--store', f'{cloud}:{kind}']
 
-    failed = False
-    for name, pairs, options_of in (
+    tables = (
         ('releases', list(releases), release),
         ('stores', stores, store),
-    ):
+    )
+    known = {':'.join(pair) for _, pairs, _ in tables for pair in pairs}
+    if unknown := set(options.only) - known:
+        parser.error(f'no such pair: {", ".join(sorted(unknown))}')
+    failed = False
+    for name, pairs, options_of in tables:
         path = _ROOT / 'doc' / 'source' / 'user' / f'clouds-{name}.csv'
         days = read(path)
         for source, destination in pairs:

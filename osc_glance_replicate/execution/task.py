@@ -235,6 +235,7 @@ class Task:
             self._destination.stage(self._action)
             try:
                 self._destination.write(image, body)
+                self._troubles.forget_uploads()
                 if bring_in := self._destination.importer(image):
                     self._judge_again()
                     bring_in(self._action.image)

@@ -24,14 +24,15 @@ _INTERNAL_ERROR = 500
 #: What a service answers that has too much to do.
 _TOO_MANY = 429
 
-#: What differs in the words of one and the same trouble.
-_CHANGING = re.compile(r' \(req-[^)]*\)|\d+')
+#: What differs in the words of one and the same trouble, but not its status.
+_CHANGING = re.compile(r' \(req-[^)]*\)|(?<!\d)(?<!HTTP )\d+')
 
 #: What is told of an upload that is answered 500 each time
 #: (see fact-left-object).
 _LEFT_OBJECT = (
     'its store probably holds an object of this ID, left by a Glance that '
-    'died: have it removed there (Ceph: rbd rm POOL/ID), then run again'
+    'died: unless it is that of another Glance, which shares the store, have '
+    'it removed (Ceph: rbd rm POOL/ID), then run again'
 )
 
 
@@ -41,16 +42,21 @@ class Troubles:
     def __init__(self) -> None:
         #: By what is the same in its words: the words, and how often.
         self._met: dict[str, tuple[str, int]] = {}
-        #: How the latest uploads were answered, as long as that is the same.
-        self._answer: tuple[int, bool, str] | None = None
+        #: The latest upload's, if it was none that succeeded.
+        self._upload: errors.TransientError | None = None
+        #: How it was answered after all data, and how often in a row.
+        self._answer: tuple[int, str] | None = None
         self._same = 0
+        #: How many uploads in a row Glance has had no word for.
+        self._refused = 0
 
     def add(self, trouble: errors.TransientError) -> None:
         """Note what a try has failed with."""
         if isinstance(trouble, errors.BusyError | errors.DroppedError):
             return
         words = str(trouble)
-        _, count = self._met.get(_alike(words), ('', 0))
+        # What was met last is told last.
+        _, count = self._met.pop(_alike(words), ('', 0))
         self._met[_alike(words)] = words, count + 1
 
     def add_upload(self, trouble: errors.TransientError, whole: bool) -> None:
@@ -58,11 +64,20 @@ class Troubles:
 
         :param whole: whether all data had been taken before
         """
+        status = trouble.status
         # What stands in for the service, or is overloaded, may be well soon.
-        passes = trouble.unanswered or trouble.status == _TOO_MANY
-        answer = trouble.status, whole and not passes, _alike(str(trouble))
+        passes = trouble.unanswered or status == _TOO_MANY
+        is_last_word = whole and status and not passes
+        answer = (status, _alike(str(trouble))) if is_last_word else None
         self._same = self._same + 1 if answer == self._answer else 1
         self._answer = answer
+        self._refused = self._refused + 1 if status == _INTERNAL_ERROR else 0
+        self._upload = trouble
+
+    def forget_uploads(self) -> None:
+        """Note that an upload has succeeded."""
+        self._upload, self._answer = None, None
+        self._same = self._refused = 0
 
     @property
     def are_final(self) -> bool:
@@ -70,27 +85,22 @@ class Troubles:
 
         All data has been sent for each of these answers.
         """
-        if not self._answer or self._same < _ENOUGH:
-            return False
-        status, is_last_word, _ = self._answer
-        return bool(status) and is_last_word
+        return self._answer is not None and self._same >= _ENOUGH
 
     def told(self, last: Exception) -> str:
         """Return what is told of an image that has failed.
 
         :param last: what it has failed with
         """
-        _, count = self._met.get(_alike(str(last)), ('', 1))
+        _, count = self._met.pop(_alike(str(last)), ('', 1))
         self._met[_alike(str(last))] = str(last), count
         several = len(self._met) > 1
         told = '; then '.join(
             f'{words} ({count} times)' if several and count > 1 else words
             for words, count in self._met.values()
         )
-        if not self._answer or self._same < _ENOUGH:
-            return told
-        refused = self._answer[0] == _INTERNAL_ERROR
-        return f'{told}; {_LEFT_OBJECT}' if refused else told
+        is_left = last is self._upload and self._refused >= _ENOUGH
+        return f'{told}; {_LEFT_OBJECT}' if is_left else told
 
 
 def _alike(words: str) -> str:

@@ -14,7 +14,14 @@
 
 from collections.abc import Collection, Mapping
 import dataclasses
+import re
 from typing import Any
+
+#: A name that a property may have, and nobody need quote.
+_NAME = re.compile(r'[\w.:-]{1,255}')
+
+#: Properties that are required, at the most: nobody has as many.
+_MAX_REQUIRED = 128
 
 #: Fields of which the schema says what values they may have.
 _FORMATS = 'disk_format', 'container_format'
@@ -59,7 +66,7 @@ def of(document: Mapping[str, Any]) -> ImageSchema:
         sorted(
             name
             for name in (required if isinstance(required, list) else ())
-            if isinstance(name, str)
-        ),
+            if isinstance(name, str) and _NAME.fullmatch(name)
+        )[:_MAX_REQUIRED],
         hides='os_hidden' in fields or not fields,
     )

@@ -39,12 +39,9 @@ class Verb(enum.Enum):
     EXTRA = 'extra'
 
 
-#: What is told of an image that is to be hidden where none can be
+#: What is told of an image that is hidden, where none can be
 #: (see fact-os-hidden).
-UNHIDDEN = (
-    'its Glance is older than Rocky and hides no image: deactivate it there, '
-    'if nobody is to use it'
-)
+UNHIDDEN = 'the Glance there is older than Rocky and hides no image'
 
 #: What is carried out.
 TO_DO = frozenset((Verb.COPY, Verb.UPDATE, Verb.READ))
@@ -248,7 +245,7 @@ def unchangeable(fixed: Iterable[Change]) -> str:
     told = []
     if 'os_hidden' in fields:
         fields.remove('os_hidden')
-        told.append(UNHIDDEN)
+        told.append(f'{UNHIDDEN}: deactivate it there')
     if fields:
         told.append(
             f'Glance does not let {", ".join(fields)} be changed once there '

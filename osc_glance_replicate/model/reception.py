@@ -29,8 +29,13 @@ _KEPT = 200
 def receive(record: Mapping[str, Any]) -> image_record.Image:
     """Return the image of a record, of which nothing is known yet.
 
+    A property of Glances before Rocky that is called like a field of later
+    ones is left out: these can have none of that name (see fact-os-hidden).
+
     :returns: of one that cannot be used, no more than its row needs
     """
+    if isinstance(record.get('os_hidden'), str):
+        record = {k: v for k, v in record.items() if k != 'os_hidden'}
     image = image_record.Image(record)
     defect = image.defect
     return flawed(image, defect) if defect else image

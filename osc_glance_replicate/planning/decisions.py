@@ -272,9 +272,9 @@ def _stuck(replica: image_record.Image, there: rules.Rules) -> str:
         return (
             'an upload was refused there, and what its Glance has kept of it '
             'is in the way of another one: its administrator has to remove '
-            'the object of this ID from its store (Ceph: rbd rm POOL/ID), and '
-            'to set its checksum, os_hash_algo and os_hash_value to NULL in '
-            "Glance's database, after which the next run completes it"
+            'the object of this ID from its store, and to set size, checksum, '
+            "os_hash_algo and os_hash_value of its record in Glance's "
+            'database to NULL, after which the next run completes it'
         )
     # It does not end by itself: see fact-import-end.
     return there.failed_import(replica) if status == 'importing' else ''

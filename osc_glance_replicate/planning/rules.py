@@ -103,7 +103,7 @@ class Rules:
             name
             for name in schema.required
             if fields.get(name) is None
-            and name not in image_record.BOOKKEEPING
+            and (name in fields or image_record.is_property(name))
         ]:
             options = ' '.join(
                 f'--set-property {name}=...'
@@ -113,7 +113,7 @@ class Rules:
             advice = f': give {options}' if options else ''
             found.append(f'{to} requires {", ".join(missing)}{advice}')
         if wanted.hidden and not schema.hides:
-            found.append(plan.UNHIDDEN)
+            found.append(f'{plan.UNHIDDEN}: leave it out')
         return '; '.join(found)
 
     def unprovable_format(self, image: image_record.Image) -> str:

@@ -103,7 +103,7 @@ class Judge:
         """
         there = self.there
         mine = there.runner.owns(replica.owner)
-        found = list(differences.of(action, replica))
+        found = self._differences(action, replica)
         if there.is_hashed_since(action.image, replica):
             field = 'os_hash_value'
             if not (value := action.image.record.get(field)):
@@ -113,7 +113,7 @@ class Judge:
         if goes or (not mine and any(change.gives for change in found)):
             # What its owner has set besides would be given, too.
             action = dataclasses.replace(action, exact=True, cleared=True)
-            found = list(differences.of(action, replica))
+            found = self._differences(action, replica)
         if found and action.capped and not there.at_rest:
             # Nobody changes it by an image of his own that refers to it.
             return self._withdraw(
@@ -129,6 +129,24 @@ class Judge:
             return self._change(action, replica, found, evidence)
         weak = _WEAK.get(evidence, '') if action.image.size else ''
         return action.with_verb(plan.Verb.UNCHANGED, weak, routine=True)
+
+    def _differences(
+        self, action: plan.Action, replica: image_record.Image
+    ) -> list[plan.Change]:
+        """Return how a replica differs that follows its source."""
+        found = list(differences.of(action, replica))
+        unhidden = any(
+            change.field == 'os_hidden' and not self.there.can_change(change)
+            for change in found
+        )
+        if unhidden and replica.status == 'deactivated':
+            # Where no image can be hidden, nothing is nearer to it.
+            return [
+                change
+                for change in found
+                if change.field not in ('os_hidden', 'status')
+            ]
+        return found
 
     def _withdraw(
         self,

@@ -26,8 +26,8 @@ class ReadAhead:
     What has arrived already is read without it, as are the first bytes of
     what is sure to come, which are waited for: handing a block over costs a
     fifth of a transfer, and the thread a tenth of that of a small image. Where
-    it cannot be known, the thread is one block ahead. A second block ahead
-    gained nothing.
+    nobody knows what has arrived, the thread is one block ahead. A second
+    block ahead gained nothing.
 
     :param opened: the data; it is closed by that thread, if there is one
     :param most: number of bytes of a block, at the most

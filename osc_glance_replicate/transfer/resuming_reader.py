@@ -131,6 +131,9 @@ class ResumingReader:
         """Open it, and return what comes first if something is sure to."""
         with watchdog.ending_when(self._stop.is_set, self.nudge):
             stream = self._open()
+            if self._stop.is_set():
+                # Who was to break it off has perhaps found nothing open.
+                raise errors.StoppedError(self._source.place, 'interrupted')
             return self._advance(most) if stream.data.prompt else None
 
     def _open(self) -> source_data.Stream:

@@ -81,10 +81,11 @@ class Destination(source.Source, places.Destination):
 
     def _parse(self, content: bytes, image_id: str) -> image_record.Image:
         """Return the record in a file; one that is torn is to be written."""
-        if records.is_torn(content):
+        image = super()._parse(content, image_id)
+        if image.defect and records.is_torn(content):
             torn = {'id': image_id, 'status': 'queued'}
             return image_record.Image(torn)
-        return super()._parse(content, image_id)
+        return image
 
     def to_hash(self, image: image_record.Image) -> Collection[str]:
         """Return by what data is hashed that has no hash at its source."""

@@ -25,6 +25,13 @@ from osc_glance_replicate.model import record_defects
 #: much again (see fact-property-limits).
 MAX_SIZE = 12 * 1024 * 1024
 
+#: Bytes that a record does not have, as a rule.
+_ORDINARY = 64 * 1024
+
+#: Characters of the longest word of JSON that may be cut in the middle, which
+#: is an escape.
+_LAST_WORD = 6
+
 #: Fields that a record may have: Glance's default quota is 128 properties.
 _MAX_FIELDS = 10_000
 
@@ -107,8 +114,22 @@ def is_torn(content: bytes) -> bool:
     Whoever wrote it was ended while he did, or his machine was, which leaves
     zeros in the place of what was not on the disk yet: see fact-v1-order.
     """
-    there = content.strip(b'\0 \t\r\n')
-    return not there or (there[:1] == b'{' and there[-1:] != b'}')
+    there = content.rstrip(b'\0 \t\r\n').decode(errors='replace')
+    if not there:
+        # More than that were no record.
+        return len(content) < _ORDINARY
+    if not there.startswith('{'):
+        return False
+    try:
+        json.loads(there)
+    except json.JSONDecodeError as exc:
+        if exc.msg.startswith('Unterminated string'):
+            return True
+        is_whole = exc.msg == 'Extra data'
+        return not is_whole and exc.pos >= len(there) - _LAST_WORD
+    except (ValueError, RecursionError):
+        pass
+    return False
 
 
 def is_without_data(image: image_record.Image) -> bool:

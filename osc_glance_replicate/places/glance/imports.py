@@ -12,7 +12,7 @@
 
 """Images that a Glance imports or downloads itself, and what it offers."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 import datetime
 import functools
 import time
@@ -127,9 +127,15 @@ def failed(
 
     :returns: '' where it has not, as far as can be seen
     """
+    try:
+        found = _tasks(api, image.id, api.patiently)
+    except errors.PlaceError as exc:
+        if exc.unanswered:
+            raise
+        # It has other words for not to show them.
+        found = {}
     tasks = sorted(
-        _tasks(api, image.id).values(),
-        key=lambda task: str(task.get('created_at')),
+        found.values(), key=lambda task: str(task.get('created_at'))
     )
     try:
         _check_progress(api, image, delivery, tasks[-1:])
@@ -286,7 +292,7 @@ def _failure(
         problem += f' to {stores}'
     problem += f' failed there: {task.get("message") or "no reason given"}'
     if request := task.get('request_id'):
-        problem += f' ({request:.80})'
+        problem += f' ({request!s:.80})'
     problem += '; the log of its Glance tells more'
     if delivery.method is options.Method.DOWNLOAD and not stores:
         # It did not even get the record: see fact-download-filter.
@@ -313,11 +319,18 @@ def _failure(
     return errors.TransientError(api.name, problem)
 
 
-def _tasks(api: image_api.ImageApi, image_id: str) -> dict[str, Any]:
-    """Return an image's tasks by ID; none where Glance does not show them."""
+def _tasks(
+    api: image_api.ImageApi,
+    image_id: str,
+    patiently: Callable[..., Any] = retry.patiently,
+) -> dict[str, Any]:
+    """Return an image's tasks by ID; none where Glance does not show them.
+
+    :param patiently: asks again what fails
+    """
     path = f'{image_api.path(image_id)}/tasks'
-    found = retry.patiently(lambda: api.find(path, absent=(403, 404)))
-    document = found or {}
+    ask = functools.partial(api.find, path, absent=(403, 404))
+    document = patiently(ask) or {}
     return {
         str(task.get('id')): task
         for task in image_api.objects(document.get('tasks'))

@@ -18,7 +18,6 @@ import functools
 import heapq
 import itertools
 import logging
-import operator
 import re
 from typing import Any
 import urllib.parse
@@ -135,12 +134,17 @@ def merged(
     images = heapq.merge(
         *listings, key=lambda image: image_record.rank(image.id)
     )
-    for _, alike in itertools.groupby(images, operator.attrgetter('id')):
-        found: list[image_record.Image] = []
+    for _, alike in itertools.groupby(
+        images, key=lambda image: image_record.rank(image.id)
+    ):
+        # Some may differ in nothing but capital letters.
+        found: dict[str, list[image_record.Image]] = {}
         for image in alike:
-            if image not in found:
-                found.append(image)
-        yield from found
+            same = found.setdefault(image.id, [])
+            if not same or image != same[-1]:
+                same.append(image)
+        for same in found.values():
+            yield from same
 
 
 def _listed(

@@ -106,16 +106,21 @@ class Source:
         """
         # Without the operator, Glance would take what stands before a colon in
         # the name for one: see fact-filters.
-        asked = {'name': f'eq:{name}'}
+        found = self._listed({'name': f'eq:{name}'})
         try:
-            found = list(self._listed(asked))
+            return [
+                image
+                for image in found
+                if image.record.get('name', name) == name
+            ]
         except errors.TransientError as exc:
             # Pike's answer to a name that is not ASCII: see fact-filters.
             if name.isascii() or exc.status != failures.INTERNAL_ERROR:
                 raise
-            found = list(self._listed({}))
         return [
-            image for image in found if image.record.get('name', name) == name
+            image
+            for image in self._listed({})
+            if image.record.get('name') == name
         ]
 
     def find(self, image_id: str) -> image_record.Image | None:

@@ -35,13 +35,13 @@ class TestVerbs(dumps.DumpTest):
 
     def setUp(self):
         super().setUp()
-        hides = all(
+        self.hides = [
             'os_hidden' in cloud.get(cloud.create(b'x').id).record
             for cloud in (self.master, self.slave)
-        )
+        ]
         self.master.wipe()
         self.slave.wipe()
-        self.hidden = {'os_hidden': True} if hides else {}
+        self.hidden = {'os_hidden': True} if all(self.hides) else {}
 
     def compare(self, *words, expect=0):
         return self.replicate(
@@ -124,6 +124,41 @@ class TestVerbs(dumps.DumpTest):
             self.assertEqual({golden.id: 'updated'}, self.livecopy().results)
             self.assertEqual(status, self.slave.get(golden.id).status)
         self.assertEqual([], self.compare().rows)
+
+    def test_what_is_hidden_where_none_can_be(self):
+        master, slave = self.hides
+        if slave or not master:
+            self.skipTest('both hide images, or the source hides none')
+        self.master.create(b'h', os_hidden=True)
+        (row,) = self.livecopy('--include-hidden', expect=1).rows
+        self.assertIn('hides no image', row['Reason'])
+        self.assertEqual(set(), self.slave.ids())
+        self.master.wipe()
+        image = self.master.create(b'i')
+        self.livecopy()
+        self.master.patch(image.id, os_hidden=True)
+        (row,) = self.livecopy(expect=1).rows
+        self.assertIn('hides no image', row['Reason'])
+        deactivate = f'/images/{image.id}/actions/deactivate'
+        self.slave.request('POST', deactivate)
+        self.assertEqual(
+            {image.id: 'unchanged'}, self.livecopy('--show-all').results
+        )
+        self.master.patch(image.id, os_hidden=False)
+        self.assertEqual({image.id: 'updated'}, self.livecopy().results)
+        self.assertEqual('active', self.slave.get(image.id).status)
+
+    def test_property_that_is_a_field_by_now(self):
+        master, _ = self.hides
+        if master:
+            self.skipTest('the source hides images')
+        image = self.master.create(b'p', os_hidden='true')
+        for result in 'copied', 'unchanged':
+            rows = self.livecopy('--show-all').results
+            self.assertEqual({image.id: result}, rows)
+        self.assertIsNot(
+            True, self.slave.get(image.id).record.get('os_hidden')
+        )
 
     def test_dump_verify_and_load(self):
         made = self.create_all()

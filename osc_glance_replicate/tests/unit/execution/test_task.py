@@ -147,6 +147,22 @@ class TestTask(TaskTest):
         self.assertIn('rbd rm', self.carry_out(slave)[1])
         self.assertEqual(4, slave.calls.count('write'))
 
+    def test_own_data_is_not_called_an_object_that_is_left(self):
+        left = errors.TransientError('slave', 'HTTP 500', 0.0, 500)
+
+        class Slave(places.Place):
+            def write(self, image, body):
+                self._call('write')
+                super().write(image, body)
+
+        refused = errors.TransientError('slave', 'HTTP 500', 0.0, 500)
+        slave = Slave(
+            'slave', write=[left, left, None, None], publish=[refused] * 4
+        )
+        result, reason = self.carry_out(slave)
+        self.assertEqual('failed', result)
+        self.assertNotIn('rbd', reason)
+
     def test_all_troubles_are_told(self):
         slow = errors.TransientError('slave', 'Read timed out')
         short = errors.DataError('slave', 'has 1 byte')

@@ -46,6 +46,19 @@ class TestTold(testtools.TestCase):
             self.told(SLOW, SLOW, short),
         )
 
+    def test_what_was_last_is_told_last(self):
+        other = errors.TransientError('slave', 'is busy')
+        self.assertEqual(
+            'slave: is busy; then slave: Read timed out (3 times)',
+            self.told(SLOW, other, SLOW, SLOW, SLOW),
+        )
+
+    def test_answers_of_other_statuses_are_others(self):
+        self.assertEqual(
+            'slave: HTTP 500: Oops; then slave: HTTP 503: Oops',
+            self.told(answer(500, ': Oops'), answer(503, ': Oops')),
+        )
+
     def test_that_others_were_at_work_is_no_trouble(self):
         for kind in errors.BusyError, errors.DroppedError:
             self.assertEqual(
@@ -83,8 +96,19 @@ class TestUploads(testtools.TestCase):
             ([(answer(500), False)], False),
             ([(answer(500), False)] * 2, True),
             ([(answer(500), True)] * 2, True),
+            # When it is answered is a race.
+            ([(answer(500), True), (answer(500), False)], True),
             ([(answer(500), True), (SLOW, True)], False),
             ([(answer(408), True)] * 2, False),
         ):
             told = self.uploaded(*met).told(met[-1][0])
             self.assertEqual(words, 'rbd rm POOL/ID' in told, told)
+
+    def test_object_of_an_upload_that_succeeded_is_not_in_the_way(self):
+        late = errors.RefusedError('slave', 'may not publish')
+        found = self.uploaded(*[(answer(500), False)] * 2)
+        self.assertNotIn('rbd', found.told(late))
+        found.forget_uploads()
+        trouble = answer(500)
+        found.add(trouble)
+        self.assertNotIn('rbd', found.told(trouble))

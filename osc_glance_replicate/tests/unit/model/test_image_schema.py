@@ -35,6 +35,13 @@ class TestImageSchema(testtools.TestCase):
         found = image_schema.of({'properties': {'name': {}}})
         self.assertFalse(found.hides)
 
+    def test_what_is_required_has_bounds_and_needs_no_quotes(self):
+        names = [f'p{number}' for number in range(1000)]
+        document = {'required': ['a; rm -rf ~', 'x' * 256, '', *names]}
+        found = image_schema.of(document).required
+        self.assertEqual(128, len(found))
+        self.assertLessEqual({*found}, {*names})
+
     def test_what_is_no_schema_says_nothing(self):
         for document in (
             {},

@@ -23,6 +23,14 @@ class TestReceive(testtools.TestCase):
         image = samples.image(x='y' * 100_000)
         self.assertEqual(image, reception.receive(image.record))
 
+    def test_property_that_is_a_field_by_now_is_left_out(self):
+        image = reception.receive(samples.image(os_hidden='true').record)
+        self.assertIsNone(image.defect)
+        self.assertFalse(image.hidden)
+        self.assertFalse(image.portable['os_hidden'])
+        hidden = reception.receive(samples.image(os_hidden=True).record)
+        self.assertTrue(hidden.hidden)
+
     def test_row_needs_little_of_one_that_cannot_be_used(self):
         whole = samples.image(name='n', size=4, x={'a': []}, y='y' * 10**6)
         image = reception.receive(whole.record)

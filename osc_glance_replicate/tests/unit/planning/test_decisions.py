@@ -147,6 +147,29 @@ class TestDecide(testtools.TestCase):
             self.assertEqual(['name'], [c.field for c in action.changes])
             self.assertEqual([field], [c.field for c in action.fixed])
 
+    def test_hidden_where_none_can_be(self):
+        """Deactivated there by hand, a replica stays so as long as it is."""
+        old = image_schema.ImageSchema(hides=False)
+        planner = decisions.Planner(
+            image_selection.Selection(),
+            destinations={'slave': rules.Rules(schema=lambda: old)},
+        )
+        off = {'status': 'deactivated'}
+        hidden = {'os_hidden': True}
+        for source, replica, verb, told in (
+            (hidden, {}, FAIL, 'hides no image: deactivate it there'),
+            (hidden, off, UNCHANGED, ''),
+            ({**hidden, **off}, off, UNCHANGED, ''),
+            ({**hidden, 'name': 'new'}, off, UPDATE, 'name'),
+            ({}, off, UPDATE, 'status'),
+        ):
+            action = planner.decide(
+                samples.image(**source), samples.image(**replica), 'slave'
+            )
+            self.assertEqual(verb, action.verb)
+            self.assertIn(told, action.reason)
+            self.assertEqual(told == 'status', 'status' in action.reason)
+
     def test_record_that_takes_no_data_any_more_is_named(self):
         empty = {'size': None, 'os_hash_value': None, 'checksum': None}
         for fields, words in (

@@ -64,7 +64,7 @@ class TestRules(testtools.TestCase):
 
     def test_required_property(self):
         schema = image_schema.ImageSchema(
-            required=['architecture', 'id', 'name', 'os_distro']
+            required=['architecture', 'id', 'name', 'os_distro', 'os_glance_x']
         )
         self.assertEqual(
             '', self.refused(schema, architecture='x', os_distro='y')

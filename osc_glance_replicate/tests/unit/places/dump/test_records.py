@@ -358,3 +358,28 @@ class TestBadRecords(testtools.TestCase):
         fields = {f'property{n}': 'x' for n in range(9000)}
         image = parse({**self.record(), **fields, 'tags': ['t'] * 9000})
         self.assertIsNone(image.defect)
+
+
+class TestTorn(testtools.TestCase):
+    """What a tool leaves that is ended while it writes a record."""
+
+    def test_beginning_of_one(self):
+        whole = json.dumps({**V1, 'name': 'd\xe9bian', 'tags': [True, None]})
+        for end in range(len(whole)):
+            self.assertTrue(records.is_torn(whole[:end].encode()), end)
+            zeros = bytes(len(whole) - end)
+            self.assertTrue(records.is_torn(whole[:end].encode() + zeros))
+
+    def test_what_is_something_else(self):
+        for content in (
+            json.dumps(V1).encode(),
+            b'{"id": "x"}\n#',
+            b'{1,2,3 and so on',
+            b'QFI\xfb' + bytes(100),
+            b'[1, 2',
+            b'hello',
+            bytes(10**6),
+            b'[' * 10**6,
+            b'{"a":' * 10**5 + b'x',
+        ):
+            self.assertFalse(records.is_torn(content), content[:40])

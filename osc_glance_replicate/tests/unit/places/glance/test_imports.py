@@ -180,6 +180,24 @@ class TestRun(importing.ImportTest):
             self.assertEqual(failed, bool(found), found)
             self.assertRegex(found, told if failed else '^$')
 
+    def test_tasks_that_cannot_be_asked_for_end_no_plan(self):
+        image = samples.image(status='importing', os_glance_failed_import='x')
+        for status, told in (405, True), (400, True), (500, True), (503, None):
+            fake = self.useFixture(
+                fake_glance.FakeGlance(lambda request, s=status: Answer(s))
+            )
+            ask = imports.failed, fake.api, image, options.Delivery()
+            if told is None:
+                self.assertRaises(errors.TransientError, *ask)
+            else:
+                self.assertIn('to x failed there', ask[0](*ask[1:]))
+
+    def test_tasks_of_other_types(self):
+        self.tasks = [{'tasks': [{**FAILED, 'request_id': [5]}]}]
+        image = samples.image(status='importing')
+        found = imports.failed(self.api, image, options.Delivery())
+        self.assertIn('([5])', found)
+
     def test_tasks_are_not_shown(self):
         self.tasks = [None]
         self.records = [

@@ -338,6 +338,8 @@ class TestNames(fake_glance.GlanceTest):
             dict(samples.image(number, name=name).record)
             for number, name in enumerate(['\xdcbung', 'x', '\xdcbung'], 1)
         ]
+        # Nobody has found it by that name.
+        listed.append({'id': samples.image(4).id, 'size': 'x', 'name': None})
         return Answer(200, {'images': listed})
 
     def test_they_are_looked_for_in_all(self):
