@@ -46,7 +46,7 @@ def main() -> int:
     results: dict[str, list[measuring.Run]] = {'livecopy': [], 'curl': []}
     for number in range(args.runs):
         for name, runs in results.items():
-            slave.wipe()
+            _empty(slave)
             command = (
                 _livecopy()
                 if name == 'livecopy'
@@ -67,6 +67,13 @@ def main() -> int:
     )
     print(f'\n{published.Claim.heading()}\n{claim}')
     return 0
+
+
+def _empty(cloud: client.Cloud) -> None:
+    """Have images removed from the store, and then forgotten."""
+    for image_id in cloud.ids():
+        cloud.request('DELETE', f'/images/{image_id}')
+    cloud.wipe()
 
 
 def _livecopy() -> list[str]:
