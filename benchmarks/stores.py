@@ -9,6 +9,7 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
+
 """Four images of 1 GiB at a time, from and to whatever stores: and curl.
 
 Runs in a sandbox of its own, of which ``--store`` says what is measured::

@@ -40,7 +40,7 @@ from osc_glance_replicate.places import dump
 from osc_glance_replicate.places.dump import layout
 from osc_glance_replicate.places import glance
 from osc_glance_replicate.places.glance import image_api
-from osc_glance_replicate.places.glance import imports
+from osc_glance_replicate.places.glance import offers
 from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.planning import rules
 
@@ -316,7 +316,7 @@ def _destination(
 ) -> glance.Destination:
     transfers = request.run.transfers
     api = _image_api(to.name, connection, transfers, others_wait)
-    imports.check(api, to.delivery)
+    offers.check(api, to.delivery)
     runner = runners.of(to.name, connection)
     return glance.Destination(api, runner, to.delivery)
 

@@ -9,20 +9,16 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
+
 """What the tries of one image have met, and what that tells."""
 
+import http
 import re
 
 from osc_glance_replicate import errors
 
 #: How often the same has to be answered until it is what will be answered.
 _ENOUGH = 2
-
-#: What a Glance answers to what its authors did not expect.
-_INTERNAL_ERROR = 500
-
-#: What a service answers that has too much to do.
-_TOO_MANY = 429
 
 #: What differs in the words of one and the same trouble, but not its status.
 _CHANGING = re.compile(r' \(req-[^)]*\)|(?<!\d)(?<!HTTP )\d+')
@@ -66,12 +62,14 @@ class Troubles:
         """
         status = trouble.status
         # What stands in for the service, or is overloaded, may be well soon.
-        passes = trouble.unanswered or status == _TOO_MANY
+        is_busy = status == http.HTTPStatus.TOO_MANY_REQUESTS
+        passes = trouble.unanswered or is_busy
         is_last_word = whole and status and not passes
         answer = (status, _alike(str(trouble))) if is_last_word else None
         self._same = self._same + 1 if answer == self._answer else 1
         self._answer = answer
-        self._refused = self._refused + 1 if status == _INTERNAL_ERROR else 0
+        is_error = status == http.HTTPStatus.INTERNAL_SERVER_ERROR
+        self._refused = self._refused + 1 if is_error else 0
         self._upload = trouble
 
     def forget_uploads(self) -> None:

@@ -135,18 +135,14 @@ class Judge:
     ) -> list[plan.Change]:
         """Return how a replica differs that follows its source."""
         found = list(differences.of(action, replica))
-        unhidden = any(
-            change.field == 'os_hidden' and not self.there.can_change(change)
-            for change in found
-        )
-        if unhidden and replica.status == 'deactivated':
-            # Where no image can be hidden, nothing is nearer to it.
-            return [
-                change
-                for change in found
-                if change.field not in ('os_hidden', 'status')
-            ]
-        return found
+        hidden = [change for change in found if change.field == 'os_hidden']
+        if replica.status != 'deactivated' or all(
+            map(self.there.can_change, hidden)
+        ):
+            return found
+        # Where no image can be hidden, nothing is nearer to it.
+        rest = 'os_hidden', 'status'
+        return [change for change in found if change.field not in rest]
 
     def _withdraw(
         self,

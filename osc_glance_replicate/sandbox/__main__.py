@@ -47,6 +47,45 @@ Try: openstack --os-cloud {first} image list
 Everything is in {directory}. Ctrl-C ends it and removes everything.
 """
 
+# Each may be given several times: option, what it takes, and what it is for.
+_OPTIONS = (
+    (
+        '--cloud',
+        'NAME[:REGION,REGION...]',
+        'a cloud to start (default: master and slave)',
+    ),
+    ('--tls', 'NAME', 'the cloud is to speak https only'),
+    (
+        '--option',
+        'NAME:SECTION.KEY=VALUE',
+        'set an option in every Glance of the cloud',
+    ),
+    (
+        '--socket-timeout',
+        'NAME:SECONDS',
+        "how long the cloud's Glances put up with a silent peer "
+        f'(default: {specs.CloudSpec.socket_timeout})',
+    ),
+    (
+        '--glance',
+        'NAME:DIRECTORY',
+        "the virtual environment that has the cloud's Glance, with pyuwsgi "
+        'and psycopg2-binary (default: the one of this Python)',
+    ),
+    (
+        '--file',
+        'NAME:FILE',
+        "a file that the cloud's Glances find beside their configuration, as "
+        'schema-image.json',
+    ),
+    (
+        '--store',
+        'NAME:KIND',
+        "what the cloud's Glances keep images in by default: file, ceph, s3 "
+        '(of a Ceph) or swift (default: file)',
+    ),
+)
+
 
 class _Stopped(BaseException):
     """A signal asks for the end.
@@ -96,59 +135,14 @@ def _parse(
         description='Run real Keystones and Glances on this machine, until '
         'COMMAND or Ctrl-C ends them.',
     )
-    parser.add_argument(
-        '--cloud',
-        action='append',
-        metavar='NAME[:REGION,REGION...]',
-        help='a cloud to start; repeats (default: master and slave)',
-    )
-    parser.add_argument(
-        '--tls',
-        action='append',
-        default=[],
-        metavar='NAME',
-        help='the cloud is to speak https only; repeats',
-    )
-    parser.add_argument(
-        '--option',
-        action='append',
-        default=[],
-        metavar='NAME:SECTION.KEY=VALUE',
-        help='set an option in every Glance of the cloud; repeats',
-    )
-    parser.add_argument(
-        '--socket-timeout',
-        action='append',
-        default=[],
-        metavar='NAME:SECONDS',
-        help="how long the cloud's Glances put up with a silent peer; "
-        f'repeats (default: {specs.CloudSpec.socket_timeout})',
-    )
-    parser.add_argument(
-        '--glance',
-        action='append',
-        default=[],
-        metavar='NAME:DIRECTORY',
-        help="the virtual environment that has the cloud's Glance, with "
-        'pyuwsgi and psycopg2-binary; repeats (default: the one of this '
-        'Python)',
-    )
-    parser.add_argument(
-        '--file',
-        action='append',
-        default=[],
-        metavar='NAME:FILE',
-        help="a file that the cloud's Glances find beside their "
-        'configuration, as schema-image.json; repeats',
-    )
-    parser.add_argument(
-        '--store',
-        action='append',
-        default=[],
-        metavar='NAME:KIND',
-        help="what the cloud's Glances keep images in by default: file, ceph, "
-        's3 (of a Ceph) or swift; repeats (default: file)',
-    )
+    for option, metavar, text in _OPTIONS:
+        parser.add_argument(
+            option,
+            action='append',
+            default=[],
+            metavar=metavar,
+            help=f'{text}; repeats',
+        )
     options = parser.parse_args(arguments)
     try:
         return _specs(options), command

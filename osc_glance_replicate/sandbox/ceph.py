@@ -9,6 +9,7 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
+
 """A Ceph of one node, for Glances that keep their images in RBD or by S3."""
 
 import importlib.machinery

@@ -210,15 +210,10 @@ class Server:
         credentials: Mapping[str, str],
         store: stores.Store,
     ) -> dict[str, dict[str, str]]:
-        sections = {
-            name: {'filesystem_store_datadir': str(self._make(name))}
-            for name in (*_STORES, *_RESERVED_STORES)
-        }
         drivers = dict.fromkeys(_STORES, stores.FILES)
-        if store.options is not None:
-            sections[_DEFAULT_STORE] = dict(store.options)
-            drivers[_DEFAULT_STORE] = store.driver
+        drivers[_DEFAULT_STORE] = store.driver
         return {
+            **self._store_sections(store),
             'DEFAULT': {
                 'public_endpoint': self.url,
                 'enabled_backends': ','.join(
@@ -240,7 +235,6 @@ class Server:
                     self._directory / _DEFAULT_STORE
                 ),
             },
-            **sections,
             'paste_deploy': {
                 'flavor': 'keystone',
                 'config_file': self._copy_paste_file(),
@@ -262,6 +256,17 @@ class Server:
             'oslo_concurrency': {'lock_path': str(self._make('locks'))},
             'task': {'work_dir': str(self._make('work'))},
         }
+
+    def _store_sections(
+        self, store: stores.Store
+    ) -> dict[str, dict[str, str]]:
+        sections = {
+            name: {'filesystem_store_datadir': str(self._make(name))}
+            for name in (*_STORES, *_RESERVED_STORES)
+        }
+        if store.options is not None:
+            sections[_DEFAULT_STORE] = dict(store.options)
+        return sections
 
     def _copy_paste_file(self) -> str:
         # Old ones don't start unless it lies beside the configuration.

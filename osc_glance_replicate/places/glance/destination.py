@@ -30,6 +30,7 @@ from osc_glance_replicate.places.glance import members
 from osc_glance_replicate.places.glance import others
 from osc_glance_replicate.places.glance import permissions
 from osc_glance_replicate.places.glance import records
+from osc_glance_replicate.places.glance import refused
 from osc_glance_replicate.places.glance import source
 from osc_glance_replicate.places.glance import writer
 
@@ -209,7 +210,7 @@ class Destination(source.Source, places.Destination):
         wanted = action.wanted.members
         # What is completed may have some that an earlier run has set.
         if wanted or (wanted is not None and action.exact):
-            refusals = records.Refusals()
+            refusals = refused.Refusals()
             members.write(self._api, image_id, wanted, action.exact, refusals)
             refusals.tell(self._api)
 
@@ -247,7 +248,7 @@ class Destination(source.Source, places.Destination):
             else:
                 asked[change.field] = change.wanted
         status = asked.pop('status', None)
-        refusals = records.Refusals()
+        refusals = refused.Refusals()
         # What is withdrawn is withdrawn before it is, perhaps, published.
         if status == 'deactivated':
             with refusals.noting('status'):

@@ -28,9 +28,6 @@ from osc_glance_replicate.places.glance import error_page
 #: new token was tried.
 _PASSING = frozenset((401, 408, 429, 500, 502, 503, 504))
 
-#: What Glance answers to what its authors did not expect.
-INTERNAL_ERROR = 500
-
 #: Characters of Glance's own words that become part of an error.
 _MAX_DETAILS = 400
 

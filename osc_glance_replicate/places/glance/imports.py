@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Images that a Glance imports or downloads itself, and what it offers."""
+"""Images that a Glance imports or downloads itself."""
 
 from collections.abc import Callable, Collection, Mapping
 import datetime
@@ -22,14 +22,9 @@ from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import options
 from osc_glance_replicate.places.glance import image_api
+from osc_glance_replicate.places.glance import offers
 from osc_glance_replicate.places.glance import records
 from osc_glance_replicate import retry
-
-#: What Glance calls the methods that are imports.
-_METHODS = {
-    options.Method.IMPORT: 'glance-direct',
-    options.Method.DOWNLOAD: 'glance-download',
-}
 
 #: The record's field that names the task which has the image to itself.
 _LOCK_FIELD = 'os_glance_import_task'
@@ -48,53 +43,6 @@ _SLOWEST_RATE = 10 * 1024**2
 
 #: Further tries to begin an import where answers get lost.
 _RETRIES = 2
-
-
-def check(api: image_api.ImageApi, delivery: options.Delivery) -> None:
-    """Check that a Glance offers what a delivery needs.
-
-    :raises CloudError: it does not; says what it offers, which its version
-        does not tell: see fact-import-offers
-    """
-    name = _METHODS.get(delivery.method)
-    if name and name not in (offered := _methods(api)):
-        raise errors.CloudError(
-            api.name,
-            f'--method {delivery.method.value} needs {name} among the '
-            'enabled_import_methods of its Glance, which are '
-            f'{", ".join(offered) or "none"}',
-        )
-    if delivery.stores or delivery.all_stores:
-        if not (known := _stores(api)):
-            raise errors.CloudError(
-                api.name, 'its Glance lets nobody choose among stores'
-            )
-        if unknown := [
-            store for store in delivery.stores if store not in known
-        ]:
-            raise errors.CloudError(
-                api.name,
-                f'it has no store {", ".join(unknown)}: there are '
-                f'{", ".join(known)}',
-            )
-
-
-def _methods(api: image_api.ImageApi) -> list[str]:
-    """Return the names of the import methods; old Glances have none."""
-    document = api.patiently(functools.partial(api.find, '/info/import')) or {}
-    methods = document.get('import-methods')
-    value = methods.get('value') if isinstance(methods, dict) else None
-    return list(map(str, value)) if isinstance(value, list) else []
-
-
-def _stores(api: image_api.ImageApi) -> list[str]:
-    """Return the IDs of the stores to choose from, if there are several."""
-    document = api.patiently(functools.partial(api.find, '/info/stores')) or {}
-    return [
-        str(store.get('id'))
-        for store in image_api.objects(document.get('stores'))
-        if store.get('read-only') != 'true'
-    ]
 
 
 def refuse_locked(
@@ -200,7 +148,7 @@ def _begin(
 
 def _request(delivery: options.Delivery, image_id: str) -> dict[str, Any]:
     """Return the document that asks for an import."""
-    method = {'name': _METHODS[delivery.method]}
+    method = {'name': offers.METHODS[delivery.method]}
     if delivery.method is options.Method.DOWNLOAD:
         method['glance_region'] = delivery.region
         method['glance_image_id'] = image_id

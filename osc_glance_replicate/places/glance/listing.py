@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 import dataclasses
 import functools
 import heapq
+import http
 import itertools
 import logging
 import re
@@ -63,9 +64,6 @@ _TRIES = 20
 #: words can be there, as all that an owner writes is deeper inside.
 _NEXT = re.compile(rb'"next"\s*:\s*"([^"\\]*)"\s*}\s*\Z')
 
-#: What a Glance answers to a parameter with a value that it does not know.
-_BAD_REQUEST = 400
-
 #: Such an image cannot be aligned with those of other places.
 _OUT_OF_ORDER = 'it is not listed in the order of the IDs: give its ID'
 
@@ -109,7 +107,7 @@ def images(
         try:
             first = next(coming, None)
         except errors.RefusedError as exc:
-            if exc.status != _BAD_REQUEST:
+            if exc.status != http.HTTPStatus.BAD_REQUEST:
                 raise
             # It may be older than Stein; else it refuses this as well.
             yield from merged(

@@ -18,7 +18,7 @@ import urllib.parse
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_members
 from osc_glance_replicate.places.glance import image_api
-from osc_glance_replicate.places.glance import records
+from osc_glance_replicate.places.glance import refused
 
 
 def read(api: image_api.ImageApi, image_id: str) -> dict[str, str]:
@@ -45,7 +45,7 @@ def write(
     image_id: str,
     wanted: Mapping[str, str],
     exact: bool,
-    refusals: records.Refusals,
+    refusals: refused.Refusals,
 ) -> None:
     """Remove, add, accept and reject members.
 

@@ -28,6 +28,7 @@ from osc_glance_replicate.model import plan
 from osc_glance_replicate.places.glance import image_api
 from osc_glance_replicate.places.glance import members
 from osc_glance_replicate.places.glance import records
+from osc_glance_replicate.places.glance import refused
 from osc_glance_replicate import retry
 
 #: How often a change is made that is undone meanwhile.
@@ -124,7 +125,7 @@ def adopt(
         # (see fact-hidden-members).
         records.change(api, judged.id, {'visibility': 'shared'})
     try:
-        refusals = records.Refusals()
+        refusals = refused.Refusals()
         members.write(api, judged.id, {}, True, refusals)
         refusals.tell(api)
         return _take_over(api, runner, action, judged)

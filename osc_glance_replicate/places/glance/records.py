@@ -12,8 +12,8 @@
 
 """The record of one image in a Glance: found, created and changed."""
 
-from collections.abc import Collection, Iterator, Mapping
-import contextlib
+from collections.abc import Collection, Mapping
+import http
 import json
 import re
 from typing import Any
@@ -25,8 +25,8 @@ from osc_glance_replicate.clouds import limits
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import reception
-from osc_glance_replicate.places.glance import failures
 from osc_glance_replicate.places.glance import image_api
+from osc_glance_replicate.places.glance import refused
 
 #: What a Glance answers where its schema requires more: see fact-required.
 _REQUIRED = 'is a required property'
@@ -154,7 +154,7 @@ def change_what_is_possible(
     api: image_api.ImageApi,
     image_id: str,
     changes: Mapping[str, Any],
-    refusals: 'Refusals',
+    refusals: refused.Refusals,
     last: Collection[str] = (),
 ) -> image_record.Image | None:
     """Change all fields at once or, if that is refused, one by one.
@@ -170,7 +170,7 @@ def change_what_is_possible(
     try:
         return change(api, image_id, changes)
     except errors.TransientError as exc:
-        if exc.status != failures.INTERNAL_ERROR:
+        if exc.status != http.HTTPStatus.INTERNAL_SERVER_ERROR:
             raise
     except errors.RefusedError:
         pass
@@ -198,64 +198,6 @@ def set_status(api: image_api.ImageApi, image_id: str, status: str) -> None:
     api.request(
         'POST', f'{image_api.path(image_id)}/actions/{act}', expect=(204,)
     )
-
-
-class Refusals:
-    """What a Glance has refused of several changes, and why."""
-
-    def __init__(self) -> None:
-        self._problems: list[str] = []
-        self._may_pass = False
-        self._kept: list[str] = []
-
-    @contextlib.contextmanager
-    def noting(self, what: str, stays: bool = False) -> Iterator[None]:
-        """Note a refusal instead of raising it, or an internal error.
-
-        :param what: what it is that may be refused
-        :param stays: whether something of the image's is there then that was
-            to go
-        """
-        try:
-            yield
-        except errors.RefusedError as exc:
-            problem = exc.problem
-        except errors.TransientError as exc:
-            if exc.status != failures.INTERNAL_ERROR:
-                raise
-            problem = exc.problem
-            self._may_pass = True
-        else:
-            return
-        self._problems.append(f'{what}: {problem}')
-        if stays:
-            self._kept.append(what)
-
-    def allow(self, what: str) -> bool:
-        """Return whether more may be given: nothing stays that was to go.
-
-        What the image's owner has set would be given with it.
-
-        :param what: what it is that gives more; noted where it may not
-        """
-        if self._kept:
-            kept = ', '.join(self._kept)
-            self._problems.append(f'{what}: not while it has {kept}')
-        return not self._kept
-
-    def tell(self, api: image_api.ImageApi, remark: str = '') -> None:
-        """Raise what was noted, if anything was.
-
-        :param remark: added to it
-        :raises TransientError: some of it may be heeded another time
-        :raises RefusedError: none of it would
-        """
-        if not self._problems:
-            return
-        problem = '; '.join([*self._problems, *filter(None, [remark])])
-        if self._may_pass:
-            raise errors.TransientError(api.name, problem)
-        raise errors.RefusedError(api.name, problem)
 
 
 def _patch(

@@ -15,6 +15,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 import contextlib
 import functools
+import http
 import itertools
 import operator
 
@@ -23,7 +24,6 @@ from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import image_schema
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate import places
-from osc_glance_replicate.places.glance import failures
 from osc_glance_replicate.places.glance import filters
 from osc_glance_replicate.places.glance import image_api
 from osc_glance_replicate.places.glance import listing
@@ -115,7 +115,10 @@ class Source:
             ]
         except errors.TransientError as exc:
             # Pike's answer to a name that is not ASCII: see fact-filters.
-            if name.isascii() or exc.status != failures.INTERNAL_ERROR:
+            if (
+                name.isascii()
+                or exc.status != http.HTTPStatus.INTERNAL_SERVER_ERROR
+            ):
                 raise
         return [
             image

@@ -12,7 +12,6 @@
 
 import ast
 from collections.abc import Iterator
-import importlib.util
 import os
 import pathlib
 import re
@@ -20,26 +19,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import types
 
 import testtools
 
-_ROOT = pathlib.Path(__file__).parents[3]
+from osc_glance_replicate.tests.doubles import tools
+
+_ROOT = tools.ROOT
 _PACKAGE = 'osc_glance_replicate'
 _FUNCTIONAL = f'{_PACKAGE}/tests/functional'
 
 
-def _load() -> types.ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        'changed', _ROOT / 'tools' / 'changed.py'
-    )
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-changed = _load()
+changed = tools.load('changed')
 
 _TABLE = f"""\
 # path, and what is about it

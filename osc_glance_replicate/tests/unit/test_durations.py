@@ -12,30 +12,17 @@
 
 """What stestr is told of how long tests take."""
 
-import importlib.util
 import pathlib
 import subprocess
 import sys
 import tempfile
-import types
 
 from stestr.repository import util
 import testtools
 
-_ROOT = pathlib.Path(__file__).parents[3]
+from osc_glance_replicate.tests.doubles import tools
 
-
-def _load() -> types.ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        'durations', _ROOT / 'tools' / 'durations.py'
-    )
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-durations = _load()
+durations = tools.load('durations')
 
 
 class TestDurations(testtools.TestCase):

@@ -9,27 +9,15 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
-import importlib.util
+
 import pathlib
-import types
 
 import fixtures
 import testtools
 
-_ROOT = pathlib.Path(__file__).parents[3]
+from osc_glance_replicate.tests.doubles import tools
 
-
-def _load() -> types.ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        'matrix', _ROOT / 'tools' / 'matrix.py'
-    )
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-matrix = _load()
+matrix = tools.load('matrix')
 
 
 class TestTable(testtools.TestCase):

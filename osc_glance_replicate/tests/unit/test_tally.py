@@ -11,31 +11,21 @@
 # under the License.
 
 import contextlib
-import importlib.util
 import io
 import pathlib
 import subprocess
 import sys
 import tempfile
 import textwrap
-import types
 
 import testtools
 
-_ROOT = pathlib.Path(__file__).parents[3]
+from osc_glance_replicate.tests.doubles import tools
+
+_ROOT = tools.ROOT
 
 
-def _load() -> types.ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        'tally', _ROOT / 'tools' / 'tally.py'
-    )
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-tally = _load()
+tally = tools.load('tally')
 
 
 class TestTally(testtools.TestCase):

@@ -163,6 +163,21 @@ class TestTask(TaskTest):
         self.assertEqual('failed', result)
         self.assertNotIn('rbd', reason)
 
+    def test_upload_that_succeeded_begins_the_count_anew(self):
+        left = errors.TransientError('slave', 'HTTP 500', 0.0, 500)
+        lost = samples.image(status='queued', size=None, checksum=None)
+
+        class Slave(places.Place):
+            def write(self, image, body):
+                self._call('write')
+                self.images[image.id] = lost
+
+        slave = Slave('slave', write=[left, None, left])
+        result, reason = self.carry_out(slave, retries=2)
+        self.assertEqual(('failed', 3), (result, slave.calls.count('write')))
+        self.assertIn('HTTP 500', reason)
+        self.assertNotIn('rbd', reason)
+
     def test_all_troubles_are_told(self):
         slow = errors.TransientError('slave', 'Read timed out')
         short = errors.DataError('slave', 'has 1 byte')

@@ -111,4 +111,6 @@ class TestUploads(testtools.TestCase):
         found.forget_uploads()
         trouble = answer(500)
         found.add(trouble)
+        found.add_upload(trouble, True)
         self.assertNotIn('rbd', found.told(trouble))
+        self.assertFalse(found.are_final)

@@ -21,68 +21,9 @@ from osc_glance_replicate.tests.doubles import samples
 
 Answer = fake_glance.Answer
 
-Method = options.Method
-
 DOWNLOAD, IMPORT = importing.DOWNLOAD, importing.IMPORT
 
 FAILED = importing.FAILED
-
-
-class TestCheck(importing.ImportTest):
-    """What is not there is named, with what is, before any work."""
-
-    def refused(self, way):
-        return str(
-            self.assertRaises(errors.CloudError, imports.check, self.api, way)
-        )
-
-    def test_methods(self):
-        for offered, told in (
-            (None, 'which are none'),
-            ([], 'which are none'),
-            (['web-download', 'copy-image'], 'are web-download, copy-image'),
-        ):
-            if offered is not None:
-                self.info['import'] = {'import-methods': {'value': offered}}
-            for way, name in (
-                (IMPORT, 'glance-direct'),
-                (DOWNLOAD, 'glance-download'),
-            ):
-                line = self.refused(way)
-                for words in "'slave'", name, told:
-                    self.assertIn(words, line)
-        value = ['glance-direct', 'glance-download']
-        self.info['import'] = {'import-methods': {'value': value}}
-        imports.check(self.api, IMPORT)
-        imports.check(self.api, DOWNLOAD)
-
-    def test_stores(self):
-        some = options.Delivery(stores=('fast', 'web', 'ghost'))
-        every = options.Delivery(all_stores=True)
-        for way in some, every:
-            self.assertIn('nobody choose among stores', self.refused(way))
-        self.info['stores'] = {
-            'stores': [
-                {'id': 'fast', 'default': 'true'},
-                {'id': 'web', 'read-only': 'true'},
-                {'id': 'slow'},
-            ]
-        }
-        line = self.refused(some)
-        for words in "'slave'", 'no store web, ghost:', 'are fast, slow':
-            self.assertIn(words, line)
-        imports.check(self.api, every)
-        imports.check(self.api, options.Delivery(stores=('slow',)))
-
-    def test_plain_upload_asks_nothing(self):
-        imports.check(self.api, options.Delivery())
-        self.assertEqual([], self.fake.requests)
-
-    def test_hostile_answers(self):
-        for document in {}, {'import-methods': 1, 'stores': [1, {}, None]}:
-            self.info.update({'import': document, 'stores': document})
-            self.refused(IMPORT)
-            self.refused(options.Delivery(stores=('x',)))
 
 
 class TestRun(importing.ImportTest):

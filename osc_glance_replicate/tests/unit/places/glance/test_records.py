@@ -15,6 +15,7 @@ import json
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.places.glance import records
+from osc_glance_replicate.places.glance import refused
 from osc_glance_replicate.tests.doubles import fake_glance
 from osc_glance_replicate.tests.doubles import samples
 
@@ -133,7 +134,7 @@ class TestChange(fake_glance.GlanceTest):
                 self.fake.api,
                 image.id,
                 {'name': image.name},
-                records.Refusals(),
+                refused.Refusals(),
             )
             self.assertEqual(2, len(self.fake.requests))
 

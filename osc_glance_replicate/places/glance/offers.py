@@ -1,0 +1,72 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What a Glance offers of imports, and which stores it lets choose from."""
+
+import functools
+
+from osc_glance_replicate import errors
+from osc_glance_replicate.model import options
+from osc_glance_replicate.places.glance import image_api
+
+#: What Glance calls the methods that are imports.
+METHODS = {
+    options.Method.IMPORT: 'glance-direct',
+    options.Method.DOWNLOAD: 'glance-download',
+}
+
+
+def check(api: image_api.ImageApi, delivery: options.Delivery) -> None:
+    """Check that a Glance offers what a delivery needs.
+
+    :raises CloudError: it does not; says what it offers, which its version
+        does not tell: see fact-import-offers
+    """
+    name = METHODS.get(delivery.method)
+    if name and name not in (offered := _methods(api)):
+        raise errors.CloudError(
+            api.name,
+            f'--method {delivery.method.value} needs {name} among the '
+            'enabled_import_methods of its Glance, which are '
+            f'{", ".join(offered) or "none"}',
+        )
+    if delivery.stores or delivery.all_stores:
+        if not (known := _stores(api)):
+            raise errors.CloudError(
+                api.name, 'its Glance lets nobody choose among stores'
+            )
+        if unknown := [
+            store for store in delivery.stores if store not in known
+        ]:
+            raise errors.CloudError(
+                api.name,
+                f'it has no store {", ".join(unknown)}: there are '
+                f'{", ".join(known)}',
+            )
+
+
+def _methods(api: image_api.ImageApi) -> list[str]:
+    """Return the names of the import methods; old Glances have none."""
+    document = api.patiently(functools.partial(api.find, '/info/import')) or {}
+    methods = document.get('import-methods')
+    value = methods.get('value') if isinstance(methods, dict) else None
+    return list(map(str, value)) if isinstance(value, list) else []
+
+
+def _stores(api: image_api.ImageApi) -> list[str]:
+    """Return the IDs of the stores to choose from, if there are several."""
+    document = api.patiently(functools.partial(api.find, '/info/stores')) or {}
+    return [
+        str(store.get('id'))
+        for store in image_api.objects(document.get('stores'))
+        if store.get('read-only') != 'true'
+    ]
