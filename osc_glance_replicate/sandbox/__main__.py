@@ -57,8 +57,8 @@ _OPTIONS = (
     ('--tls', 'NAME', 'the cloud is to speak https only'),
     (
         '--option',
-        'NAME:SECTION.KEY=VALUE',
-        'set an option in every Glance of the cloud',
+        'NAME[:REGION]:SECTION.KEY=VALUE',
+        'set an option in every Glance of the cloud, or in that of a region',
     ),
     (
         '--socket-timeout',
@@ -164,6 +164,12 @@ def _specs(options: argparse.Namespace) -> list[specs.CloudSpec]:
             tuple(regions.split(',')) if colon else specs.CloudSpec.regions,
             tls=name in options.tls,
             glance_options=glance_options.get(name, {}),
+            region_options={
+                region: given
+                for where, given in glance_options.items()
+                for cloud, _, region in [where.partition(':')]
+                if cloud == name and region
+            },
             socket_timeout=timeouts.get(name, specs.CloudSpec.socket_timeout),
             glance=installations.get(name),
             files=tuple(files.get(name, ())),
@@ -172,7 +178,7 @@ def _specs(options: argparse.Namespace) -> list[specs.CloudSpec]:
         clouds.append(spec)
     named = {
         *options.tls,
-        *glance_options,
+        *(where.partition(':')[0] for where in glance_options),
         *timeouts,
         *installations,
         *files,
@@ -188,12 +194,14 @@ def _glance_options(
 ) -> dict[str, dict[str, dict[str, str]]]:
     clouds: dict[str, dict[str, dict[str, str]]] = {}
     for value in values:
-        name, colon, rest = value.partition(':')
-        option, equals, setting = rest.partition('=')
+        path, equals, setting = value.partition('=')
+        where, colon, option = path.rpartition(':')
         section, dot, key = option.partition('.')
         if not (colon and equals and dot):
-            raise errors.SandboxError(f'Not NAME:SECTION.KEY=VALUE: {value}')
-        clouds.setdefault(name, {}).setdefault(section, {})[key] = setting
+            raise errors.SandboxError(
+                f'Not NAME[:REGION]:SECTION.KEY=VALUE: {value}'
+            )
+        clouds.setdefault(where, {}).setdefault(section, {})[key] = setting
     return clouds
 
 

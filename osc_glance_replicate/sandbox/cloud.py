@@ -90,7 +90,10 @@ class Cloud:
             self.glances[region] = starting.start(
                 server,
                 credentials,
-                self.spec.glance_options,
+                [
+                    self.spec.glance_options,
+                    self.spec.region_options.get(region, {}),
+                ],
                 self.spec.socket_timeout,
                 self.spec.files,
                 store,

@@ -148,7 +148,7 @@ class Server:
         self,
         server: postgres.Postgres,
         credentials: Mapping[str, str],
-        options: Mapping[str, Mapping[str, str]],
+        options: Iterable[Mapping[str, Mapping[str, str]]],
         timeout: int,
         files: Iterable[pathlib.Path] = (),
         store: stores.Store = stores.Store(),
@@ -157,7 +157,8 @@ class Server:
 
         :param server: where create_schema was called.
         :param credentials: what it authenticates with at its Keystone.
-        :param options: section → option → value, put over the defaults.
+        :param options: section → option → value, put over the defaults one
+            after the other.
         :param timeout: seconds of a peer's silence it puts up with.
         :param files: that it finds beside its configuration.
         :param store: what it keeps images in by default.
@@ -166,8 +167,9 @@ class Server:
         template = 'template1' if self._installation else _SCHEMA
         database = server.create(self._database, template)
         configuration = self._configuration(database, credentials, store)
-        for section, values in options.items():
-            configuration.setdefault(section, {}).update(values)
+        for given in options:
+            for section, values in given.items():
+                configuration.setdefault(section, {}).update(values)
         path = self._directory / _CONFIGURATION
         ini.write(path, configuration)
         for file in files:
@@ -254,6 +256,12 @@ class Server:
                 'allowed_ports': '[]',
             },
             'oslo_concurrency': {'lock_path': str(self._make('locks'))},
+            # Under uWSGI it is not the one of this process.
+            'wsgi': {
+                'python_interpreter': installed.script(
+                    'python', self._installation
+                )
+            },
             'task': {'work_dir': str(self._make('work'))},
         }
 

@@ -32,6 +32,7 @@ class CloudSpec:
     :param tls: whether its endpoints are https, with a private authority.
     :param glance_options: section → option → value, put over the defaults in
         every Glance of it.
+    :param region_options: likewise, over those, by the name of a region.
     :param socket_timeout: seconds of a peer's silence its Glances put up
         with.
     :param glance: the virtual environment that has its Glance, if that is
@@ -46,6 +47,9 @@ class CloudSpec:
     glance_options: Mapping[str, Mapping[str, str]] = dataclasses.field(
         default_factory=dict
     )
+    region_options: Mapping[str, Mapping[str, Mapping[str, str]]] = (
+        dataclasses.field(default_factory=dict)
+    )
     socket_timeout: int = 60
     glance: pathlib.Path | None = None
     files: tuple[pathlib.Path, ...] = ()
@@ -58,6 +62,10 @@ class CloudSpec:
                     f"'{name}' cannot name a cloud or region: letters, "
                     'digits, _ and -, 30 at most'
                 )
+        if unknown := self.region_options.keys() - set(self.regions):
+            raise errors.SandboxError(
+                f"Cloud '{self.name}' has no region {', '.join(unknown)}"
+            )
         if not self.regions or len(set(self.regions)) < len(self.regions):
             raise errors.SandboxError(
                 f"Cloud '{self.name}' needs regions of different names"

@@ -200,6 +200,12 @@ class CommandLineTest(SandboxTest):
             (('--tls', 'solo'), 'No such cloud: solo'),
             (('--socket-timeout', 'solo:4'), 'No such cloud: solo'),
             (('--socket-timeout', 'slave'), 'Not NAME:SECONDS: slave'),
+            (('--option', 'solo:a.b=c'), 'No such cloud: solo'),
+            (('--option', 'slave:a=c'), 'Not NAME[:REGION]:SECTION.KEY='),
+            (
+                ('--option', 'slave:North:a.b=c'),
+                "Cloud 'slave' has no region North",
+            ),
             (('--glance', 'solo:/old'), 'No such cloud: solo'),
             (('--glance', 'slave'), 'Not NAME:DIRECTORY: slave'),
             (('--store', 'solo:file'), 'No such cloud: solo'),
