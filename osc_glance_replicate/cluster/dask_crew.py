@@ -317,7 +317,12 @@ class DaskCrew:
 def _outcome(action: plan.Action, answer: messages.Answer) -> outcomes.Outcome:
     """Return what a worker has told as if it had been done here."""
     return outcomes.Outcome(
-        action.with_verb(answer.verb, answer.reason, routine=answer.routine),
+        action.with_verb(
+            answer.verb,
+            answer.reason,
+            routine=answer.routine,
+            converted=answer.converted,
+        ),
         answer.result,
         answer.reason,
         answer.cause,

@@ -52,6 +52,8 @@ class Answer(NamedTuple):
     :param routine: nobody needs to look at it
     :param cause: of a failure
     :param unanswered: since when the destination gives no usable answer
+    :param converted: the format that its Glance has made of it, where that is
+        no replica
     """
 
     verb: plan.Verb
@@ -60,6 +62,7 @@ class Answer(NamedTuple):
     routine: bool
     cause: outcomes.Cause = outcomes.Cause.ELSEWHERE
     unanswered: float = 0.0
+    converted: str = ''
 
 
 class Early(NamedTuple):
@@ -79,9 +82,9 @@ class Early(NamedTuple):
 
     def packed(self) -> tuple[object, ...]:
         """Return it in values that every message can hold."""
-        verb, result, reason, routine, cause, unanswered = self.answer
+        verb, result, reason, routine, cause, *rest = self.answer
         values = verb.value, result.value, reason, routine, cause.value
-        return (*self[:3], *values, unanswered)
+        return (*self[:3], *values, *rest)
 
     @classmethod
     def unpacked(cls, values: Sequence[Any]) -> 'Early':
@@ -89,7 +92,9 @@ class Early(NamedTuple):
 
         :raises ValueError: it was not
         """
-        key, job, to, verb, result, reason, routine, cause, since = values
+        key, job, to, verb, result, reason, routine, cause, since, made = (
+            values
+        )
         if not (isinstance(job, int) and isinstance(to, str)):
             raise ValueError(f'no job or destination: {values}')
         answer = Answer(
@@ -99,6 +104,7 @@ class Early(NamedTuple):
             routine,
             outcomes.Cause(cause),
             since,
+            made,
         )
         return cls(key, job, to, answer)
 

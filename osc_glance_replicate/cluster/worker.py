@@ -271,6 +271,7 @@ def _answer(outcome: outcomes.Outcome | messages.Answer) -> messages.Answer:
         outcome.action.routine,
         outcome.cause,
         outcome.unanswered,
+        outcome.action.converted,
     )
 
 

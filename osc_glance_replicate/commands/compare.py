@@ -53,6 +53,7 @@ class CompareImages(base.ReplicateCommand):
         shared_options.add_selection(parser)
         shared_options.add_destinations(parser, dump=True)
         copying_options.add_replica(parser)
+        copying_options.add_conversion(parser)
         parser.add_argument(
             '--extra',
             action='store_true',
@@ -60,30 +61,19 @@ class CompareImages(base.ReplicateCommand):
         )
         reading_options.add_data(parser)
         shared_options.add_show_all(parser, 'those that are the same')
+        shared_options.add_check(parser, _problem)
 
     def take_action(self, parsed_args: argparse.Namespace) -> base.Table:
         from osc_glance_replicate.commands import requests
         from osc_glance_replicate.engine import comparison
         from osc_glance_replicate.engine import routes
-        from osc_glance_replicate import errors
         from osc_glance_replicate.model import options
         from osc_glance_replicate.reporting import plan_report
         from osc_glance_replicate.reporting import progress
 
-        if parsed_args.extra and (parsed_args.images or parsed_args.project):
-            raise errors.SelectionError(
-                '--extra is about the images of all projects: leave it out, '
-                'or the images and --project'
-            )
         replica = requests.replica(parsed_args)
         to = requests.to_clouds(parsed_args, replica=replica)
         if parsed_args.dump:
-            if replica != options.Replica(members=replica.members):
-                raise errors.SelectionError(
-                    '--dump compares with the images as they are: of the '
-                    'options that say what a replica is, it takes --members '
-                    'only'
-                )
             to = requests.to_dump(parsed_args.dump, replica.members)
         request = options.Request(
             requests.selection(parsed_args),
@@ -112,3 +102,24 @@ class CompareImages(base.ReplicateCommand):
                 yield from comparison.with_data(ready, listener)
 
         return self.show(report, findings)
+
+
+def _problem(parsed_args: argparse.Namespace) -> str | None:
+    """Return what is wrong with the options together."""
+    from osc_glance_replicate.commands import requests
+    from osc_glance_replicate.model import options
+
+    if parsed_args.extra and (parsed_args.images or parsed_args.project):
+        return (
+            '--extra is about the images of all projects: leave it out, or '
+            'the images and --project'
+        )
+    replica = requests.replica(parsed_args)
+    if parsed_args.dump and replica != options.Replica(
+        members=replica.members
+    ):
+        return (
+            '--dump compares with the images as they are: of the options that '
+            'say what a replica is, it takes --members only'
+        )
+    return None

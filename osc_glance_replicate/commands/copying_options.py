@@ -62,6 +62,7 @@ def add_copying_to_clouds(
     """
     add_replica(parser)
     _add_method(parser, methods)
+    add_conversion(parser)
     parser.add_argument(
         '--no-checksum',
         dest='checksum',
@@ -165,6 +166,18 @@ def _add_owners(group: argparse._ActionsContainer) -> None:
     )
 
 
+def add_conversion(parser: argparse._ActionsContainer) -> None:
+    """Add the option to take converted images for replicas."""
+    parser.add_argument(
+        '--accept-conversion',
+        action='store_true',
+        help='Take images for replicas that a destination has converted on '
+        'import (image_conversion): what is sent is verified, and what comes '
+        'of it is believed, where it is of your own project. To be given in '
+        'every run, and to compare',
+    )
+
+
 def add_members(parser: argparse._ActionsContainer) -> None:
     """Add the option to replicate members, too."""
     parser.add_argument(
@@ -262,6 +275,17 @@ def _problem(parsed_args: argparse.Namespace) -> str | None:
     """Return what is wrong with the options together."""
     from osc_glance_replicate.model import image_record
 
+    uploads = parsed_args.method == 'upload' and not parsed_args.metadata_only
+    if parsed_args.accept_conversion and uploads:
+        return (
+            '--accept-conversion is about imports: give --method import, or '
+            'leave it out'
+        )
+    if parsed_args.accept_conversion and not parsed_args.checksum:
+        return (
+            '--accept-conversion rests on what is verified while it is sent: '
+            'leave out --no-checksum'
+        )
     several = parsed_args.all_stores or len(parsed_args.stores) > 1
     if parsed_args.method == 'upload' and several:
         return (

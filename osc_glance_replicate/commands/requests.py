@@ -59,6 +59,7 @@ def replica(parsed_args: argparse.Namespace) -> 'options.Replica':
         exact=parsed_args.exact,
         mark=parsed_args.mark or '',
         map_formats=tuple(parsed_args.map_formats),
+        accepts_conversion=parsed_args.accept_conversion,
     )
 
 

@@ -17,6 +17,7 @@ import dataclasses
 
 from osc_glance_replicate.engine import engine
 from osc_glance_replicate.execution import events
+from osc_glance_replicate.model import conversions
 from osc_glance_replicate.model import difference
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import outcomes
@@ -104,11 +105,15 @@ def _expected(action: plan.Action) -> image_record.Image:
     Where the source has recorded nothing, it is what the destination has.
     """
     image = action.image
-    replica = action.replica or image
-    if not image.recorded_hash:
+    replica = (action.replica or image).as_stored
+    if not image.recorded_hash or _is_converted(action):
         return replica
     hashes = {field: image.record.get(field) for field in _HASHES}
     return image_record.Image({**replica.record, **hashes})
+
+
+def _is_converted(action: plan.Action) -> bool:
+    return action.replica is not None and action.replica.stored is not None
 
 
 def _of_data(action: plan.Action, outcome: outcomes.Outcome) -> Finding:
@@ -163,14 +168,15 @@ def _proof(action: plan.Action) -> str:
     image, replica = action.image, action.replica
     if not image.size:
         return ''
-    if image.recorded_hash:
+    is_converted = _is_converted(action)
+    if image.recorded_hash and not is_converted:
         algorithm, _ = image.recorded_hash
         return '' if proof.is_strong(algorithm) else f'{algorithm} only'
-    if replica and replica.recorded_hash:
-        algorithm, _ = replica.recorded_hash
+    if replica and (recorded := replica.as_stored.recorded_hash):
         none = 'no hash that can be computed' if image.digests else 'no hash'
+        why = f'the source recorded {none}'
         return (
-            f'the source recorded {none}: held against the {algorithm} that '
-            f'{action.to} recorded'
+            f'{conversions.THERE if is_converted else why}: held against the '
+            f'{recorded[0]} that {action.to} recorded'
         )
     return 'size only'

@@ -305,6 +305,7 @@ def _rules(
         ahead=lambda: place.clock - clock(),
         delivery=to.delivery,
         mark=to.replica.mark,
+        accepts_conversion=to.replica.accepts_conversion,
     )
 
 

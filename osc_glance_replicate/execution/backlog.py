@@ -67,13 +67,13 @@ class Backlog:
     def take(
         self,
         line: Line,
-        is_unfinished: Callable[[plan.Key], bool],
+        waits_for: Callable[[plan.Action], plan.Key | None],
         is_full: bool = False,
     ) -> plan.Action | None:
         """Take the action whose turn it is out of a line.
 
-        :param is_unfinished: whether an action has begun or is still to;
-            free() is told when it is finished
+        :param waits_for: returns what is to end before an action begins;
+            free() is told when it has
         :param is_full: whether all places are taken; what gives up a name
             that has arrived elsewhere needs none
         :returns: None where all have to wait
@@ -81,7 +81,7 @@ class Backlog:
         waiting = self._lines.get(line, [])
         while waiting and not (is_full and not waiting[0].successor):
             action = waiting.pop(0)
-            needed = next(filter(is_unfinished, action.awaited), None)
+            needed = waits_for(action)
             if needed is None:
                 return self._taken(action)
             # Thousands may wait for one: they are not looked at each time.

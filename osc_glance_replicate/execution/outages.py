@@ -131,16 +131,19 @@ class Outages:
             for outcome in missed
         }
 
-    def note(self, outcome: outcomes.Outcome) -> bool:
+    def note(self, outcome: outcomes.Outcome, is_enough: bool = False) -> bool:
         """Note what got no answer.
 
+        :param is_enough: no other is on its way whose answer would tell more;
+            once, as it may be the image that gets none
         :returns: whether its destination is down from now on
         """
         to = outcome.action.to
         missed = self._missed.setdefault(to, [])
         missed.append(outcome)
         self._noted[to] = time.monotonic()
-        if self.is_down(to) or len(missed) < _IN_A_ROW:
+        is_enough = is_enough and not self._in_vain[to]
+        if self.is_down(to) or not (is_enough or len(missed) >= _IN_A_ROW):
             return False
         self._since[to] = min(each.unanswered for each in missed)
         # What answers to nothing but a greeting is of no use.

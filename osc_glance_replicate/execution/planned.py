@@ -17,6 +17,7 @@ import dataclasses
 import time
 
 from osc_glance_replicate import errors
+from osc_glance_replicate.model import conversions
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import plan
 from osc_glance_replicate import places
@@ -102,6 +103,10 @@ class Planned:
             shaped=by_now.shaped,
             owner=by_now.owner,
         )
+        if by_now.conversion is conversions.Conversion.FOREIGN:
+            self.action = dataclasses.replace(
+                self.action, conversion=by_now.conversion
+            )
 
     def _image(self) -> image_record.Image:
         """Return the source's record as it is by now.

@@ -26,6 +26,7 @@ from osc_glance_replicate import background
 from osc_glance_replicate.execution import backlog
 from osc_glance_replicate.execution import crew
 from osc_glance_replicate.execution import events
+from osc_glance_replicate.execution import first_imports
 from osc_glance_replicate.execution import losses
 from osc_glance_replicate.execution import outages
 from osc_glance_replicate.execution import slots
@@ -107,6 +108,7 @@ class Runner:
         #: Whether nothing is planned before something has had its turn.
         self._is_full = False
         self._losses = losses.Losses()
+        self._first_imports = first_imports.FirstImports()
         self._stop = threading.Event()
         self._pending: dict[outcomes.Future, plan.Action] = {}
         self._keys: set[plan.Key] = set()
@@ -192,11 +194,18 @@ class Runner:
     def _note_planned(self) -> Iterable[outcomes.Outcome]:
         self._is_planned = True
         self._listener.all_planned()
+        self._let_import()
         return ()
 
     def _note_full(self) -> Iterable[outcomes.Outcome]:
         self._is_full = True
+        self._let_import()
         return ()
+
+    def _let_import(self) -> None:
+        """Let the first imports begin: no more is known before they end."""
+        self._first_imports.is_ready = True
+        self._backlog.free(first_imports.PLAN)
 
     def _plan(self, groups: Iterable[plan.Group]) -> None:
         """Plan ahead, in a thread of its own."""
@@ -236,6 +245,7 @@ class Runner:
             self._listener.planned(to_do)
         for action in to_do:
             self._backlog.add(action)
+            self._first_imports.expect(action)
             if action.successor:
                 # It may wait for long, and keeps nobody else waiting.
                 self._room.leave(action)
@@ -254,7 +264,10 @@ class Runner:
                 # Nothing may wait for what never comes.
                 late = {to for to, _ in self._outages.missed}
                 if action := self._backlog.take_held(
-                    lambda to: self._outages.is_down(to) or to in late
+                    # The plan ends in any case.
+                    lambda to: (
+                        not to or self._outages.is_down(to) or to in late
+                    )
                 ):
                     goes_on = True
                     yield from self._start(action)
@@ -266,18 +279,19 @@ class Runner:
         no_more = moves or self._slots.are_many(line)
         if self._enough or (is_full and no_more) or self._outages.is_down(to):
             return None
+        return self._backlog.take(line, self._awaited, is_full)
+
+    def _awaited(self, action: plan.Action) -> plan.Key | None:
+        """Return what is to end before an action begins, if anything is."""
         missed = self._outages.missed
-        return self._backlog.take(
-            line,
-            lambda key: (
-                key in self._backlog or key in self._keys or key in missed
-            ),
-            is_full,
-        )
+        for key in action.awaited:
+            if key in self._backlog or key in self._keys or key in missed:
+                return key
+        return self._first_imports.ahead_of(action)
 
     def _start(self, planned: plan.Action) -> Iterator[outcomes.Outcome]:
         self._room.leave(planned)
-        action = self._losses.without(planned)
+        action = self._first_imports.without(self._losses.without(planned))
         if action.verb not in plan.TO_DO:
             outcome = self._losses.outcome(planned, action)
             yield self._noted(outcome, planned)
@@ -287,6 +301,7 @@ class Runner:
             for to in self._backlog.copies(action.image.id)
             if not self._outages.is_down(to)
         ]
+        self._first_imports.begin(action)
         self._listener.begun(action)
         future = self._crews[action.moves].carry_out(action, others)
         self._pending[future] = action
@@ -317,8 +332,13 @@ class Runner:
             # As it was planned, so that it can be begun again.
             outcome = dataclasses.replace(outcome, action=action)
             self._listener.put_off(action)
-            if self._outages.note(outcome):
+            # Where the others wait for it, there is nobody else to tell.
+            is_enough = self._first_imports.is_first(action)
+            if self._outages.note(outcome, is_enough):
                 yield from self._give_up(to, outcome.reason)
+            else:
+                self._first_imports.release(action)
+                self._backlog.free(action.key)
             return
         if outcome.result.is_there:
             yield from map(self._noted, self._outages.arrived(to))
@@ -367,7 +387,9 @@ class Runner:
 
         :param planned: what was to be done, where it may be another thing
         """
-        self._losses.note(planned or outcome.action, outcome)
+        planned = planned or outcome.action
+        self._losses.note(planned, outcome)
+        self._first_imports.note(planned, outcome)
         self._backlog.free(outcome.action.key)
         self._listener.ended(outcome)
         if outcome.result.is_failure:

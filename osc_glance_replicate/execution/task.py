@@ -234,10 +234,10 @@ class Task:
             )
             self._destination.stage(self._action)
             try:
-                self._destination.write(image, body)
-                self._troubles.forget_uploads()
+                self._write(body)
                 if bring_in := self._destination.importer(image):
                     self._judge_again()
+                    self._arrival.require_evidence()
                     bring_in(self._action.image)
             except errors.BusyError as exc:
                 # Not sent; the record tells whether it is busy still.
@@ -257,9 +257,16 @@ class Task:
                     f'{exc.problem}; what an earlier run had left of it was '
                     'removed: try again',
                 ) from exc
-            finally:
-                self._arrival.digests = body.digests
         self._sent = True
+
+    def _write(self, body: upload_body.UploadBody) -> None:
+        """Send the data, and keep what it was hashed to on its way."""
+        try:
+            self._destination.write(self._action.image, body)
+        finally:
+            # Of what is staged nothing is sent again.
+            self._arrival.digests = body.digests or self._arrival.digests
+        self._troubles.forget_uploads()
 
     def _judge_again(self) -> None:
         """Judge what waits for its import, as staging it may take long.

@@ -56,7 +56,8 @@ RESERVED_PREFIX = 'os_glance'
 #: Properties that only we set, on a replica: whose it is, and what its source
 #: has recorded of data that was converted.
 MARK = 'replica_of'
-MARKS = frozenset((MARK, 'replica_source_hash'))
+SOURCE_HASH = 'replica_source_hash'
+MARKS = frozenset((MARK, SOURCE_HASH))
 
 #: Set only on a replica whose bytes are verified, in one request; the value
 #: is what a replica has until then.
@@ -154,6 +155,8 @@ class Image:
     :param unread: why they could not be read
     :param noted: hashes of the data that are not in the record, by algorithm:
         whoever keeps it has computed them
+    :param stored: what is there in truth, where this is what its Glance has
+        converted that from
     :param read_at: when it was read, as of time.monotonic
     :ivar defect: why this record cannot be trusted, or None when it can
     """
@@ -163,6 +166,7 @@ class Image:
     members: Mapping[str, str] | None = None
     unread: str = ''
     noted: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    stored: 'Image | None' = None
     read_at: float = dataclasses.field(
         default_factory=time.monotonic, compare=False, repr=False
     )
@@ -283,6 +287,11 @@ class Image:
             for field in sorted(MARKS)
             if isinstance(value := self.record.get(field), str)
         }
+
+    @property
+    def as_stored(self) -> 'Image':
+        """The record of the data that is there in truth."""
+        return self.stored or self
 
     @property
     def references(self) -> dict[str, str]:

@@ -48,6 +48,8 @@ class Replica:
     :param mark: name of which they are marked to be replicas; empty for none
     :param map_formats: (source, replica) pairs of disk formats, which are to
         be two names of what an image is
+    :param accepts_conversion: one whose data its Glance has converted on
+        import is a replica as well
     """
 
     left_out: Sequence[str] = ()
@@ -59,6 +61,7 @@ class Replica:
     exact: bool = False
     mark: str = ''
     map_formats: Sequence[tuple[str, str]] = ()
+    accepts_conversion: bool = False
 
 
 class Method(enum.Enum):

@@ -18,6 +18,7 @@ import enum
 from typing import Any
 
 from osc_glance_replicate.model import audience
+from osc_glance_replicate.model import conversions
 from osc_glance_replicate.model import image_record
 
 
@@ -141,6 +142,11 @@ class Action:
     :param lacks: why it cannot have what it needs there; it only loses then
     :param mark: what marks the replica as ours, where that is asked for
     :param adopts: for UPDATE: the replica is another's, and becomes ours
+    :param conversion: whether a replica comes of what the Glance there makes
+        of the data
+    :param source_hash: what marks one that was converted
+    :param converted: the format that its Glance has made of it, where that is
+        no replica
     :param exact: what only the replica has is to go
     :param cleared: even what says that a key goes with it, as others have
         had a say in it
@@ -170,6 +176,9 @@ class Action:
     lacks: str = ''
     mark: str = ''
     adopts: bool = False
+    conversion: conversions.Conversion = conversions.Conversion.NONE
+    source_hash: str = ''
+    converted: str = ''
     exact: bool = False
     cleared: bool = False
     routine: bool = False
@@ -215,7 +224,12 @@ class Action:
     @property
     def to_read(self) -> int:
         """The number of bytes that are to be read for it."""
-        return (self.image.size or 0) if self.moves else 0
+        if not self.moves:
+            return 0
+        read = self.image
+        if self.verb is Verb.READ and self.replica:
+            read = self.replica.as_stored
+        return read.size or 0
 
     @property
     def losable(self) -> bool:

@@ -91,6 +91,8 @@ class Planner:
         :param referred: another image needs it, whatever is selected
         :param capped: it gets no more visibility than it has at its source
         """
+        if replica and not image.defect and not replica.defect:
+            replica = self.at(to).as_sent(image, replica)
         decided = self._decide(image, replica, to, referred, capped)
         # What is unchanged does for others in any case.
         if decided.verb is plan.Verb.UNCHANGED or not replica:
@@ -229,9 +231,15 @@ class Planner:
         if reason := (
             there.refused(action.wanted, action.to)
             or there.unprovable_format(action.image)
+            or there.cannot_be_told(action.image)
         ):
             return action.with_verb(plan.Verb.FAIL, reason)
-        return action.with_verb(plan.Verb.COPY, str(there.delivery))
+        is_staged = replica is not None and replica.staged
+        return action.with_verb(
+            plan.Verb.COPY,
+            str(there.delivery),
+            conversion=there.conversion(action.owner, is_staged),
+        )
 
     def _adopts(self, image: image_record.Image, referred: bool) -> bool:
         """Return whether what is another's there is to become a replica."""

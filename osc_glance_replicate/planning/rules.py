@@ -16,6 +16,7 @@ from collections.abc import Callable
 import dataclasses
 import datetime
 
+from osc_glance_replicate.model import conversions
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import image_schema
 from osc_glance_replicate.model import options
@@ -51,6 +52,8 @@ class Rules:
     :param failed_import: returns how an import of a record has failed, or '';
         called only for one that is importing
     :param mark: name of which replicas are marked to be ones; empty for none
+    :param accepts_conversion: one whose data its Glance has converted is a
+        replica
     """
 
     template: replica_template.Template = dataclasses.field(
@@ -68,6 +71,7 @@ class Rules:
     )
     failed_import: Callable[[image_record.Image], str] = lambda image: ''
     mark: str = ''
+    accepts_conversion: bool = False
 
     def references(self, image: image_record.Image) -> dict[str, str]:
         """Return the images that a replica needs to boot: property → ID."""
@@ -140,6 +144,48 @@ class Rules:
             f'nothing tells whether its data is {fields["disk_format"]} and '
             f'{renamed}, as {why}'
         )
+
+    def conversion(
+        self, owner: str | None, is_staged: bool
+    ) -> conversions.Conversion:
+        """Return what becomes of a replica that its Glance converts.
+
+        Whoever owns it can set the mark by which it is told again, and with
+        that pass off whatever he likes.
+
+        :param owner: whose the replica is to be, by its ID
+        :param is_staged: its data is there, and only to be imported
+        """
+        if not self.delivery.imports:
+            return (
+                conversions.Conversion.STAGED
+                if is_staged
+                else conversions.Conversion.NONE
+            )
+        if not self.accepts_conversion:
+            return conversions.Conversion.REFUSED
+        if not self.runner.owns(owner):
+            return conversions.Conversion.FOREIGN
+        return conversions.Conversion.ACCEPTED
+
+    def cannot_be_told(self, image: image_record.Image) -> str:
+        """Return why nothing would tell a converted replica again; else ''."""
+        downloads = self.delivery.method is options.Method.DOWNLOAD
+        if self.accepts_conversion and downloads and not image.recorded_hash:
+            return f'{conversions.UNTOLD}: give --method import'
+        return ''
+
+    def as_sent(
+        self, image: image_record.Image, replica: image_record.Image
+    ) -> image_record.Image:
+        """Return a replica as it was sent, where what was made of it is one.
+
+        Only what is the runner's own is taken by its word.
+        """
+        if not self.accepts_conversion or not self.runner.owns(replica.owner):
+            return replica
+        renamed = self.template.renamed(image)
+        return conversions.as_sent(image, replica, renamed)
 
     def same_data(
         self, image: image_record.Image, replica: image_record.Image

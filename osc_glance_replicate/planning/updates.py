@@ -19,10 +19,12 @@ only if its owner, its age and its data say so (doc/source/user/security.rst).
 from collections.abc import Sequence
 import dataclasses
 
+from osc_glance_replicate.model import conversions
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.model import proof
+from osc_glance_replicate.planning import converted
 from osc_glance_replicate.planning import differences
 from osc_glance_replicate.planning import rules
 from osc_glance_replicate.planning import withdrawal
@@ -79,7 +81,8 @@ class Judge:
             serves = same and there.can_serve(replica, evidence)
             return _leave_to_owner(action, replica, serves)
         if not same:
-            return _other_data(action, evidence)
+            told = _other_data(action, evidence)
+            return converted.explained(told, replica, there)
         return self._bring_up_to_date(action, replica, evidence)
 
     def only_withdraw(
@@ -110,6 +113,8 @@ class Judge:
                 field, value = 'checksum', action.image.record['checksum']
             found.append(plan.Change(field, value, None))
         goes = any(change.field == 'owner' for change in found)
+        if goes and replica.stored:
+            return converted.kept(action, found)
         if goes or (not mine and any(change.gives for change in found)):
             # What its owner has set besides would be given, too.
             action = dataclasses.replace(action, exact=True, cleared=True)
@@ -128,6 +133,8 @@ class Judge:
         if found:
             return self._change(action, replica, found, evidence)
         weak = _WEAK.get(evidence, '') if action.image.size else ''
+        if replica.stored:
+            weak = conversions.told(evidence)
         return action.with_verb(plan.Verb.UNCHANGED, weak, routine=True)
 
     def _differences(

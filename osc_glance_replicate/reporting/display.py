@@ -119,7 +119,7 @@ class Display(counts.CountingListener):
                 self._lines[key] = self._progress.add_task(
                     legible.name(action.image.name or action.image.id),
                     to=action.to,
-                    total=action.image.size or None,
+                    total=action.to_read or action.image.size or None,
                 )
 
     def checked(self, action: plan.Action, count: int) -> None:

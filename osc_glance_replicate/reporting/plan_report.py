@@ -68,7 +68,8 @@ class CompareReport(report.Report[comparison.Finding]):
     def _count_data(self, finding: comparison.Finding) -> None:
         self._is_read = self._is_read or finding.data is not None
         if finding.data is outcomes.Result.OK:
-            self._bytes += finding.action.image.size or 0
+            replica = finding.action.replica or finding.action.image
+            self._bytes += replica.as_stored.size or 0
         elif finding.data is outcomes.Result.SKIPPED:
             self._closed[finding.action.to] += 1
             self.problems = [_closed(self._closed)]

@@ -17,6 +17,7 @@ import functools
 from typing import Any
 
 from osc_glance_replicate import errors
+from osc_glance_replicate.model import conversions
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import options
@@ -124,6 +125,10 @@ class Destination(source.Source, places.Destination):
         :raises RefusedError: this user may not
         """
         publication = self._publication(action, staged)
+        if action.conversion is conversions.Conversion.ACCEPTED:
+            # It may come to that; which hash it tells makes no difference.
+            publication[image_record.SOURCE_HASH] = 'sha512:'
+            publication.setdefault(image_record.MARK, action.image.id)
         ask = functools.partial(
             records.probe, self._api, action.image.id, publication
         )
@@ -138,9 +143,15 @@ class Destination(source.Source, places.Destination):
     ) -> None:
         """Remember whether data is staged, which has only to be imported."""
         self._staged.discard(image.id)
-        if not replica.staged:
-            return
-        if replica.size != image.size:
+        if replica.staged:
+            self._require_staged_size(image, replica)
+            self._staged.add(image.id)
+
+    def _require_staged_size(
+        self, image: image_record.Image, replica: image_record.Image | None
+    ) -> None:
+        """Refuse to have imported what is not all of the data."""
+        if replica and replica.staged and replica.size != image.size:
             raise errors.RefusedError(
                 self.name,
                 f'{replica.size} bytes are staged there for {image.id}, which '
@@ -148,7 +159,6 @@ class Destination(source.Source, places.Destination):
                 "the staging store and set it back to 'queued' in Glance's "
                 'database',
             )
-        self._staged.add(image.id)
 
     def _delivery_of(self, image: image_record.Image) -> options.Delivery:
         staged = image.id in self._staged
@@ -176,7 +186,12 @@ class Destination(source.Source, places.Destination):
         return self._import if is_to_be else None
 
     def _import(self, image: image_record.Image) -> None:
-        """Import what is staged, or what Glance downloads."""
+        """Import what is staged, or what Glance downloads.
+
+        What comes of it may be converted, so that its size tells nothing.
+        """
+        if not self.fetch:
+            self._require_staged_size(image, super().find(image.id))
         imports.run(self._api, image, self._delivery_of(image))
         self._staged.discard(image.id)
 
@@ -197,6 +212,9 @@ class Destination(source.Source, places.Destination):
             # What its Glance likes to bring: see fact-download-properties.
             marks = dict.fromkeys(replica.marks)
             completed = _completion(action, replica, image_record.PUBLISHED)
+            for field in conversions.FORMATS:
+                # They are what its Glance has made of it.
+                completed.pop(field, None)
             changes = {**completed, **marks, **changes}
         try:
             answer = records.change(self._api, image_id, changes)
@@ -231,6 +249,10 @@ class Destination(source.Source, places.Destination):
             changes['owner'] = action.owner
         if action.mark:
             changes[image_record.MARK] = action.mark
+        if action.source_hash:
+            changes[image_record.SOURCE_HASH] = action.source_hash
+            # What inherits the marks has another ID.
+            changes.setdefault(image_record.MARK, action.image.id)
         return changes
 
     def update(self, action: plan.Action) -> None:

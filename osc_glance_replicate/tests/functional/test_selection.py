@@ -286,14 +286,12 @@ class TestMistakes(SelectionTest):
             (*dry, '\x1b[2Jghost\n', 'one'),
             ('compare', 'twin', '--to', 'slave', 'one'),
             ('size', '--to', 'slave', '--project', 'nobody'),
-            ('compare', '--extra', 'one', '--to', 'slave'),
         )
         words = (
             ("'*'", 'master'),
             (r'\x1b[2Jghost\n',),
             ("'twin'", *(twin.id for twin in self.twins)),
             ("'nobody'", 'master'),
-            ('--extra',),
         )
         results = self.run_all(*((1, *case) for case in cases))
         for case, expected, result in zip(cases, words, results, strict=True):

@@ -34,6 +34,7 @@ class TestEarly(testtools.TestCase):
                 True,
                 outcomes.Cause.UNCLEAR,
                 1.5,
+                'raw',
             ),
         )
         # No message holds more kinds of values than JSON does.
@@ -41,12 +42,15 @@ class TestEarly(testtools.TestCase):
         self.assertEqual(early, messages.Early.unpacked(packed))
 
     def test_what_nobody_has_packed(self):
+        packed = 'key', 1, 'slave', 'copy', 'copied', '', False, 'image', 0, ''
+        messages.Early.unpacked(packed)
         for values in (
             [],
-            ['key', 1, 'slave', 'bake', 'copied', '', False, 'image', 0.0],
-            ['key', 1, 'slave', 'copy', 'copied', '', False, 'image', 0.0, 1],
-            ['key', [], 'slave', 'copy', 'copied', '', False, 'image', 0.0],
-            ['key', 1, [], 'copy', 'copied', '', False, 'image', 0.0],
+            [*packed, 1],
+            packed[:-1],
+            [*packed[:1], [], *packed[2:]],
+            [*packed[:2], [], *packed[3:]],
+            [*packed[:3], 'bake', *packed[4:]],
         ):
             self.assertRaises(ValueError, messages.Early.unpacked, values)
         self.assertRaises(TypeError, messages.Early.unpacked, None)

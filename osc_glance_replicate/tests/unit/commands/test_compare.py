@@ -11,25 +11,21 @@
 # under the License.
 
 from osc_glance_replicate.commands import compare
-from osc_glance_replicate import errors
 from osc_glance_replicate.tests.doubles import parsing
 
 
 class TestCompare(parsing.ParserTest):
     """What contradicts itself is said before any cloud is asked."""
 
-    def refused(self, *arguments):
-        command = compare.CompareImages(None, None)
-        parsed = command.get_parser('compare').parse_args(arguments)
-        return str(
-            self.assertRaises(
-                errors.SelectionError, command.take_action, parsed
-            )
-        )
-
     def test_extra_is_about_all_images(self):
         for arguments in ('an image',), ('--project', 'p'):
-            told = self.refused('--to', 'x', '--extra', *arguments)
+            told = self.assertWrong(
+                '--to',
+                'x',
+                '--extra',
+                *arguments,
+                command=compare.CompareImages,
+            )
             self.assertIn('--extra is about the images of all', told)
 
     def test_dump_holds_images_as_they_are(self):
@@ -38,6 +34,10 @@ class TestCompare(parsing.ParserTest):
             ('--owner', 'same'),
             ('--set-property', 'a=b'),
             ('--visibility', 'private'),
+            ('--map-format', 'gpt=raw'),
+            ('--accept-conversion',),
         ):
-            told = self.refused('--dump', '/x', *arguments)
+            told = self.assertWrong(
+                '--dump', '/x', *arguments, command=compare.CompareImages
+            )
             self.assertIn('takes --members only', told)

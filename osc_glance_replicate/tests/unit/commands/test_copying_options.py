@@ -48,6 +48,19 @@ class TestCopyingOptions(parsing.ParserTest):
             {('gpt', 'raw'), ('raw', 'gpt')}, set(parsed.map_formats)
         )
 
+    def test_conversions_are_of_verified_imports(self):
+        words = '--to', 'x', '--accept-conversion'
+        self.assertIn('give --method import', self.assertWrong(*words))
+        self.assertIn(
+            'leave out --no-checksum',
+            self.assertWrong(*words, '--method', 'import', '--no-checksum'),
+        )
+        self.parse(*words, '--metadata-only')
+        parsed = self.parse(*words, '--method', 'glance-download')
+        self.assertTrue(parsed.accept_conversion)
+        parsed = self.parse(*words, command=compare.CompareImages)
+        self.assertTrue(parsed.accept_conversion)
+
     def test_nothing_is_downloaded_from_a_directory(self):
         self.parse('/x', '--method', 'import', command=load.LoadImages)
         self.assertWrong(

@@ -14,6 +14,12 @@ import time
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import events
+from osc_glance_replicate.model import image_selection
+from osc_glance_replicate.model import options
+from osc_glance_replicate.model import ownership
+from osc_glance_replicate.model import replica_template
+from osc_glance_replicate.planning import decisions
+from osc_glance_replicate.planning import rules
 from osc_glance_replicate.tests.doubles import places
 from osc_glance_replicate.tests.doubles import samples
 from osc_glance_replicate.tests.unit.execution import test_task
@@ -187,3 +193,137 @@ class TestArrival(test_task.TaskTest):
         self.assertEqual('conflict', result)
         self.assertIn('imported with other data', reason)
         self.assertIn('private and deactivated', reason)
+
+
+class TestConversion(test_task.TaskTest):
+    """What its Glance has made another image of."""
+
+    def setUp(self):
+        super().setUp()
+        self.image = samples.image()
+        self.slave = places.Place('slave')
+        self.slave.imports = True
+        self.slave.hashed = self.converted
+        self.published = []
+        self.slave.publish = lambda action, verified: self.published.append(
+            action.source_hash
+        )
+
+    def converted(self, data):
+        return samples.image(data=data + b'!', disk_format='qcow2')
+
+    def converted_slowly(self, data):
+        """Take so long that what was read is old."""
+        long_ago = time.monotonic() - 61
+        object.__setattr__(self.image, 'read_at', long_ago)
+        return self.converted(data)
+
+    def arrive(
+        self,
+        accepts=True,
+        owners=None,
+        method=options.Method.IMPORT,
+        **options_,
+    ):
+        there = rules.Rules(
+            replica_template.Template(owners=owners or ownership.Owners()),
+            delivery=options.Delivery(method),
+            runner=ownership.Runner(frozenset(['mine'])),
+            accepts_conversion=accepts,
+        )
+        self.planner = decisions.Planner(
+            image_selection.Selection(), destinations={'slave': there}
+        )
+        return self.carry_out(self.slave, **options_)
+
+    def test_accepted(self):
+        self.assertEqual(('copied', 'converted there'), self.arrive())
+        mark = f'sha512:{self.image.record["os_hash_value"]}'
+        self.assertEqual([mark], self.published)
+
+    def test_what_is_not_converted_bears_no_mark(self):
+        self.slave.hashed = lambda data: self.image
+        self.assertEqual(('copied', ''), self.arrive())
+        self.assertEqual([''], self.published)
+
+    def test_without_a_hash_at_the_source(self):
+        """What tells is what was sent."""
+        mark = f'sha512:{self.image.record["os_hash_value"]}'
+        self.image = samples.image(**UNHASHED)
+        self.assertEqual(
+            ('copied', 'converted there, the source recorded no hash'),
+            self.arrive(),
+        )
+        self.assertEqual([mark], self.published)
+
+    def test_source_that_is_hashed_meanwhile(self):
+        """What it records by now is held against what was sent."""
+        hashed = samples.image()
+        wrong = samples.image(os_hash_value=128 * 'a')
+        for found, result in (hashed, 'copied'), (wrong, 'conflict'):
+            self.image = samples.image(**UNHASHED)
+            master = places.Place('master')
+            master.images[self.image.id] = found
+
+            self.slave.hashed = self.converted_slowly
+            self.assertEqual(result, self.arrive(source=master)[0])
+
+    def test_refused(self):
+        for fields, advice in (
+            ({'accepts': False}, 'give --accept-conversion'),
+            ({'owners': ownership.Same()}, 'give --method upload'),
+        ):
+            result, reason = self.arrive(**fields)
+            self.assertEqual('failed', result)
+            self.assertIn('was converted from raw to qcow2 there', reason)
+            self.assertIn('left private and deactivated', reason)
+            self.assertIn('purge_images_table', reason)
+            self.assertIn(advice, reason)
+            self.assertEqual([], self.published)
+            self.assertIn('quarantine', self.slave.calls)
+
+    def test_still_to_be_withdrawn(self):
+        self.slave = places.Place('slave', quarantine=[BUSY] * 9)
+        self.slave.hashed = self.converted
+        _, reason = self.arrive(accepts=False)
+        self.assertIn(
+            'was converted to qcow2; it is private and still', reason
+        )
+
+    def test_other_data_of_the_same_format_is_no_conversion(self):
+        self.slave.hashed = lambda data: samples.image(data=b'other')
+        self.assertEqual('conflict', self.arrive()[0])
+
+    def test_staged_before_and_not_asked_for(self):
+        """However long it takes, it is published by no default."""
+        staged = samples.image(status='uploading', owner='mine')
+
+        self.slave.hashed = self.converted_slowly
+        master = places.Place('master')
+        master.images[self.image.id] = self.image
+        result, reason = self.arrive(
+            accepts=False,
+            method=options.Method.UPLOAD,
+            replica=staged,
+            source=master,
+        )
+        self.assertEqual('failed', result, reason)
+        self.assertIn('give --method import --accept-conversion', reason)
+        self.assertEqual([], self.published)
+
+    def test_given_away_meanwhile(self):
+        """It goes to another project by now, and would not be told again."""
+
+        class Owners(ownership.Owners):
+            owners = iter([None, 'other'])
+
+            def at(self, project):
+                return next(self.owners, 'other')
+
+        master = places.Place('master')
+        master.images[self.image.id] = self.image
+
+        self.slave.hashed = self.converted_slowly
+        result, reason = self.arrive(owners=Owners(), source=master)
+        self.assertEqual('failed', result, reason)
+        self.assertEqual([], self.published)

@@ -50,7 +50,14 @@ class TestBacklog(testtools.TestCase):
         keys = {action.key for action in pending}
         return self.backlog.take(
             (to, moves),
-            lambda key: key in self.backlog or key in keys,
+            lambda action: next(
+                (
+                    key
+                    for key in action.awaited
+                    if key in self.backlog or key in keys
+                ),
+                None,
+            ),
             is_full,
         )
 
@@ -114,14 +121,14 @@ class TestBacklog(testtools.TestCase):
         )
         looked = []
 
-        def look(key):
-            looked.append(key)
-            return True
+        def look(action):
+            looked.append(action)
+            return next(iter(action.awaited), None)
 
         self.assertIs(needed, self.backlog.take(('slave', True), look))
         for _ in range(10):
             self.assertIsNone(self.backlog.take(('slave', True), look))
-        self.assertEqual(49, len(looked))
+        self.assertEqual(50, len(looked))
         self.assertEqual([], self.backlog.lines())
 
     def test_one_of_those_who_wait_for_each_other(self):

@@ -10,6 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import collections
 import concurrent.futures
 import dataclasses
 import itertools
@@ -24,10 +25,12 @@ import testtools
 from osc_glance_replicate import background
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import events
+from osc_glance_replicate.execution import outages
 from osc_glance_replicate.execution import runner
 from osc_glance_replicate.execution import slots
 from osc_glance_replicate.execution import thread_crew
 from osc_glance_replicate.execution import waiting_room
+from osc_glance_replicate.model import conversions
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
@@ -1043,3 +1046,130 @@ class TestNames(testtools.TestCase):
         )
         self.assertEqual([1], list(told))
         self.assertEqual([], self.updates)
+
+
+class TestFirstImport(testtools.TestCase):
+    """What is to be imported, and may come back converted."""
+
+    def setUp(self):
+        super().setUp()
+        self.useFixture(fixtures.Timeout(90, gentle=True))
+
+    def run_all(self, outcome_of, greet=print):
+        """Run six images of two formats to two destinations.
+
+        :param outcome_of: returns what becomes of what has begun
+        :param greet: asks a destination that is down
+        :returns: the outcomes; and what was in work at a time, of each kind
+        """
+        in_work, most = collections.Counter(), collections.Counter()
+
+        class Hands(Crew):
+            def carry_out(self, action, others):
+                kind = action.to, action.image.record['disk_format']
+                in_work[kind] += 1
+                if kind not in sound:
+                    most[kind] = max(most[kind], in_work[kind])
+
+                def end():
+                    outcome = outcome_of(action)
+                    if outcome.result is outcomes.Result.COPIED:
+                        sound.add(kind)
+                    in_work[kind] -= 1
+                    return outcome
+
+                return background.start(end)
+
+        sound = set()
+        actions = [
+            dataclasses.replace(
+                samples.action(number, to=to, disk_format=disk_format),
+                conversion=conversions.Conversion.REFUSED,
+            )
+            for number, disk_format in enumerate(
+                ('raw', 'qcow2', 'qcow2', 'raw', 'qcow2', 'raw')
+            )
+            for to in ('one', 'other')
+        ]
+        found = runner.Runner(
+            Hands(None),
+            transfers=8,
+            fail_fast=False,
+            destinations=2,
+            greet=greet,
+        ).run(actions)
+        return list(found), most
+
+    def test_the_first_of_each_kind_goes_alone(self):
+        found, most = self.run_all(
+            lambda action: outcomes.Outcome(action, outcomes.Result.COPIED)
+        )
+        self.assertEqual(12, len(found))
+        self.assertEqual({outcomes.Result.COPIED}, {o.result for o in found})
+        self.assertEqual([1] * 4, list(most.values()))
+
+    def test_no_more_than_one_of_each_kind_is_used_up(self):
+        def outcome_of(action):
+            if action.image.record['disk_format'] == 'raw':
+                return outcomes.Outcome(action, outcomes.Result.COPIED)
+            made = dataclasses.replace(action, converted='raw')
+            return outcomes.failed(made, 'converted')
+
+        found, most = self.run_all(outcome_of)
+        self.assertEqual(12, len(found))
+        self.assertEqual([1] * 4, list(most.values()))
+        told = collections.Counter(
+            (each.action.to, each.reason.partition(':')[0])
+            for each in found
+            if each.result is outcomes.Result.FAILED
+        )
+        self.assertEqual(
+            {
+                ('one', 'converted'): 1,
+                ('one', 'not imported'): 2,
+                ('other', 'converted'): 1,
+                ('other', 'not imported'): 2,
+            },
+            told,
+        )
+
+    def test_silence_of_the_first_is_an_outage(self):
+        """None of the others would tell more."""
+        tried = collections.Counter()
+
+        def outcome_of(action):
+            tried[action.to] += 1
+            if action.to == 'one':
+                return outcomes.failed(action, 'silence', unanswered=1.0)
+            return outcomes.Outcome(action, outcomes.Result.COPIED)
+
+        def greet(to):
+            raise errors.PlaceError(to, 'silence')
+
+        found, _ = self.run_all(outcome_of, greet)
+        # One of each format, before it is known.
+        self.assertLessEqual(tried['one'], 2)
+        self.assertEqual(6, tried['other'])
+        self.assertEqual(12, len(found))
+
+    def test_an_image_that_gets_no_answer_is_no_outage_for_ever(self):
+        silent = samples.image(0).id
+
+        def outcome_of(action):
+            if action.image.id == silent:
+                return outcomes.failed(action, 'silence', unanswered=1.0)
+            return outcomes.Outcome(action, outcomes.Result.COPIED)
+
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{outages.__name__}._INTERVAL', 0.01)
+        )
+        found, _ = self.run_all(outcome_of)
+        lost = [each for each in found if each.result.is_failure]
+        self.assertEqual([silent] * 2, [each.action.image.id for each in lost])
+
+    def test_each_is_the_first_that_fails_for_another_reason(self):
+        found, most = self.run_all(
+            lambda action: outcomes.failed(action, 'broken')
+        )
+        self.assertEqual(['broken'] * 12, [each.reason for each in found])
+        self.assertEqual([1] * 4, list(most.values()))

@@ -10,6 +10,8 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import dataclasses
+
 import testtools
 
 from osc_glance_replicate.model import plan
@@ -77,3 +79,18 @@ class TestAction(testtools.TestCase):
             (action.key, action.replica, 'p'),
             (failed.key, failed.replica, failed.owner),
         )
+
+
+class TestToRead(testtools.TestCase):
+    def test_what_is_read_is_what_is_there(self):
+        image = samples.image()
+        stored = samples.image(data=b'converted')
+        replica = dataclasses.replace(image, stored=stored)
+        for verb, there, expected in (
+            (plan.Verb.COPY, None, 4),
+            (plan.Verb.READ, image, 4),
+            (plan.Verb.READ, replica, 9),
+            (plan.Verb.UPDATE, replica, 0),
+        ):
+            action = plan.Action(image, 'slave', verb, there)
+            self.assertEqual(expected, action.to_read)

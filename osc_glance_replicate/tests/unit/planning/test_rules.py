@@ -12,6 +12,7 @@
 
 import testtools
 
+from osc_glance_replicate.model import conversions
 from osc_glance_replicate.model import image_schema
 from osc_glance_replicate.model import options
 from osc_glance_replicate.model import ownership
@@ -19,6 +20,8 @@ from osc_glance_replicate.model import plan
 from osc_glance_replicate.model import replica_template
 from osc_glance_replicate.planning import rules
 from osc_glance_replicate.tests.doubles import samples
+
+UNHASHED = {'os_hash_algo': None, 'os_hash_value': None, 'checksum': None}
 
 KERNEL, RAMDISK = (samples.image(number).id for number in (2, 3))
 
@@ -108,6 +111,66 @@ class TestRules(testtools.TestCase):
             self.assertIn(words, told)
             if told:
                 self.assertIn('nothing tells whether its data is gpt', told)
+
+    def converting(self, method, **fields):
+        return rules.Rules(
+            delivery=options.Delivery(method),
+            runner=ownership.Runner(frozenset(['mine'])),
+            **fields,
+        )
+
+    def test_what_may_be_converted(self):
+        refused = conversions.Conversion.REFUSED
+        accepted = conversions.Conversion.ACCEPTED
+        foreign = conversions.Conversion.FOREIGN
+        staged = conversions.Conversion.STAGED
+        for method, option, owner, is_staged, expected in (
+            ('upload', False, None, False, conversions.Conversion.NONE),
+            # What is staged is imported all the same.
+            ('upload', False, None, True, staged),
+            ('upload', True, 'mine', True, staged),
+            ('import', False, 'mine', True, refused),
+            ('import', False, 'mine', False, refused),
+            ('import', True, None, False, accepted),
+            ('glance-download', True, 'mine', False, accepted),
+            ('import', True, 'other', False, foreign),
+        ):
+            there = self.converting(
+                options.Method(method), accepts_conversion=option
+            )
+            self.assertIs(expected, there.conversion(owner, is_staged))
+
+    def test_what_could_not_be_told_again(self):
+        unhashed = samples.image(**UNHASHED)
+        for method, option, image, told in (
+            ('import', True, unhashed, ''),
+            ('glance-download', True, unhashed, '--method import'),
+            ('glance-download', False, unhashed, ''),
+            ('glance-download', True, samples.image(), ''),
+        ):
+            there = self.converting(
+                options.Method(method), accepts_conversion=option
+            )
+            found = there.cannot_be_told(image)
+            self.assertIn(told, found)
+            self.assertEqual(bool(told), bool(found))
+
+    def test_whose_mark_counts(self):
+        image = samples.image(disk_format='qcow2')
+        mark = conversions.source_hash(image)
+        for option, owner, counts in (
+            (True, 'mine', True),
+            (False, 'mine', False),
+            (True, 'other', False),
+        ):
+            there = self.converting(
+                options.Method.IMPORT, accepts_conversion=option
+            )
+            replica = samples.image(
+                data=b'made', owner=owner, replica_source_hash=mark
+            )
+            sent = there.as_sent(image, replica)
+            self.assertEqual(counts, sent.stored is replica)
 
     def test_what_does_for_an_image_that_needs_it(self):
         there = rules.Rules(runner=ownership.Runner(frozenset(['mine'])))

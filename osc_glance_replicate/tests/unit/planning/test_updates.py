@@ -53,9 +53,7 @@ def runner(*owners, is_admin=True):
     return ownership.Runner(frozenset(filter(None, owners)), is_admin)
 
 
-class TestWhoseWordCounts(testtools.TestCase):
-    """What others may have written is not taken for our replica."""
-
+class JudgeTest(testtools.TestCase):
     def decide(self, image, replica, *, owners=None, exact=False, **options):
         there = rules.Rules(
             replica_template.Template(
@@ -65,6 +63,7 @@ class TestWhoseWordCounts(testtools.TestCase):
             exact=exact,
             runner=options.pop('runner', runner('mine')),
             mark=options.pop('mark', ''),
+            accepts_conversion=options.pop('accepts', False),
         )
         planner = decisions.Planner(
             image_selection.Selection(
@@ -75,6 +74,10 @@ class TestWhoseWordCounts(testtools.TestCase):
             **options,
         )
         return planner.decide(image, replica, 'slave')
+
+
+class TestWhoseWordCounts(JudgeTest):
+    """What others may have written is not taken for our replica."""
 
     def test_what_belongs_to_another_is_left_alone(self):
         for replica in (

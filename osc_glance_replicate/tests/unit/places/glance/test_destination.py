@@ -15,6 +15,7 @@ import datetime
 import json
 
 from osc_glance_replicate import errors
+from osc_glance_replicate.model import conversions
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import options
 from osc_glance_replicate.model import ownership
@@ -269,6 +270,13 @@ class TestDestination(importing.ImportTest):
             self.assertEqual([], self.asked('PUT'))
             self.assertIn(b'"glance-direct"', self.asked()[0].body)
 
+    def test_nothing_is_imported_of_which_a_part_is_staged(self):
+        place = self.stage(IMPORT)
+        self.records = [{'status': 'uploading', 'size': 3}]
+        error = self.assertRaises(errors.RefusedError, self.write, place)
+        self.assertIn('3 bytes are staged there', str(error))
+        self.assertEqual([], self.asked())
+
     def test_what_is_no_longer_staged_is_sent(self):
         place = self.stage(IMPORT, status='uploading', size=4)
         self.stage(IMPORT, place)
@@ -314,6 +322,35 @@ class TestPublish(fake_glance.GlanceTest):
                     for operation in json.loads(request.body)
                 ],
             )
+
+    def test_formats_of_what_was_converted_stay(self):
+        image = samples.image(disk_format='qcow2', name='new')
+        made = samples.image(name='old')
+        hashed = 'sha512:00'
+        asked = {}
+
+        def answer(request):
+            if request.method == 'PATCH':
+                asked.update(
+                    (each['path'][1:], each.get('value'))
+                    for each in json.loads(request.body)
+                )
+            return Answer(200, {**made.record, **asked})
+
+        self.serve(answer)
+        place = glance.Destination(self.fake.api, MINE, IMPORT)
+        action = plan.Action(
+            image, 'slave', plan.Verb.COPY, source_hash=hashed
+        )
+        place.publish(action, made)
+        self.assertEqual(
+            {
+                'name': 'new',
+                'replica_source_hash': hashed,
+                'replica_of': image.id,
+            },
+            asked,
+        )
 
 
 class TestComplete(fake_glance.GlanceTest):
@@ -398,7 +435,15 @@ class TestRights(fake_glance.GlanceTest):
         self.serve(self.answer)
         return glance.Destination(self.fake.api, MINE)
 
-    def action(self, number, replica=None, owner=None, mark='', **fields):
+    def action(
+        self,
+        number,
+        replica=None,
+        owner=None,
+        mark='',
+        conversion=conversions.Conversion.NONE,
+        **fields,
+    ):
         image = samples.image(
             id=f'00000000-0000-4000-8000-{number:012}', **fields
         )
@@ -409,6 +454,7 @@ class TestRights(fake_glance.GlanceTest):
             replica,
             owner=owner,
             mark=mark and f'{mark}/{image.id}',
+            conversion=conversion,
         )
 
     def asked(self):
@@ -432,6 +478,7 @@ class TestRights(fake_glance.GlanceTest):
                 {'visibility': 'public', 'owner': 'a'},
                 {'owner': 'b'},
                 {'mark': 'master'},
+                {'conversion': conversions.Conversion.ACCEPTED},
             )
         ):
             place.stage(self.action(2 * number, **fields))
@@ -442,6 +489,11 @@ class TestRights(fake_glance.GlanceTest):
     def test_nothing_is_asked_of_what_stays_as_it_is(self):
         self.place().stage(self.action(1))
         self.assertEqual([], self.asked())
+
+    def test_mark_of_what_may_be_converted_is_asked_for(self):
+        accepted = conversions.Conversion.ACCEPTED
+        self.place().stage(self.action(1, conversion=accepted))
+        self.assertEqual([['replica_source_hash', 'replica_of']], self.asked())
 
     def test_each_destination_is_asked(self):
         for _ in range(2):
