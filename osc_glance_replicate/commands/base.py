@@ -53,19 +53,18 @@ class ReplicateCommand(command.Lister):
         Its help keeps paragraphs, and examples as they are.
         """
         from osc_glance_replicate.commands import help_text
+        from osc_glance_replicate.commands import intermixed
         from osc_glance_replicate import errors
 
         self._parser = super().get_parser(prog_name)
         help_text.keep_paragraphs(self._parser)
-        # argparse refuses `image1 --to slave image2` unless it is asked to
-        # parse intermixed, see fact-arguments; cliff calls parse_args.
-        intermixed = self._parser.parse_intermixed_args
-        setattr(self._parser, 'parse_args', intermixed)
+        # cliff calls this one.
+        setattr(self._parser, 'parse_args', intermixed.parse(self._parser))
         refuse = self._parser.error
 
         def refuse_safely(message: str) -> NoReturn:
             # It quotes the command line, which may hold a password.
-            refuse(errors.line(message))
+            refuse(errors.line(intermixed.shown(message)))
 
         setattr(self._parser, 'error', refuse_safely)
         self.add_options(self._parser)

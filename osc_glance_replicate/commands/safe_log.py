@@ -15,6 +15,7 @@
 import copy
 import logging
 
+from osc_glance_replicate.commands import streams
 from osc_glance_replicate import errors
 
 
@@ -29,6 +30,7 @@ def install() -> None:
     taken = min((each.level for each in root.handlers), default=0)
     root.setLevel(max(root.level, taken))
     for handler in root.handlers:
+        streams.escape(getattr(handler, 'stream', None))
         if not isinstance(handler.formatter, Formatter):
             handler.setFormatter(
                 Formatter(handler.formatter or logging.Formatter())

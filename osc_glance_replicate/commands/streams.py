@@ -10,9 +10,11 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""stdout and stderr where they are closed, full or no longer read."""
+"""stdout and stderr where they are closed, full, or know few characters."""
 
 from collections.abc import Iterable
+import contextlib
+import io
 import logging
 import os
 import sys
@@ -20,6 +22,10 @@ from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from osc_lib import shell
+
+
+#: What encoders do with characters that they lack, and fail at some.
+_FAILING = 'strict', 'surrogateescape'
 
 
 def prepare(app: 'shell.OpenStackShell') -> None:
@@ -38,6 +44,19 @@ def prepare(app: 'shell.OpenStackShell') -> None:
         app.stdout = sys.stdout = os.fdopen(closed, 'w')
     if app.stderr is None:
         app.stderr = open(os.devnull, 'w')
+    for stream in app.stdout, app.stderr, sys.stdout, sys.stderr:
+        escape(stream)
+
+
+def escape(stream: IO[str] | None) -> None:
+    """Have a stream escape what its encoding lacks, rather than fail.
+
+    A name that it cannot show is no reason to end a run.
+    """
+    if isinstance(stream, io.TextIOWrapper) and stream.errors in _FAILING:
+        # One that has become another file since may not say where it is.
+        with contextlib.suppress(OSError):
+            stream.reconfigure(errors='backslashreplace')
 
 
 def write_lines(stream: IO[str], lines: Iterable[str]) -> None:

@@ -55,6 +55,24 @@ class TestStreams(testtools.TestCase):
         os.dup2(app.stderr.fileno(), app.stdout.fileno())
         app.stdout.close()
 
+    def test_characters_that_an_encoding_lacks_are_escaped(self):
+        for name, shown in (
+            ('ascii', rb'\xdc \u65e5 \udc80'),
+            ('latin-1', b'\xdc ' + rb'\u65e5 \udc80'),
+            ('utf-8', 'Ü 日'.encode() + rb' \udc80'),
+        ):
+            for failing in 'strict', 'surrogateescape':
+                raw = io.BytesIO()
+                stream = io.TextIOWrapper(raw, name, failing)
+                streams.escape(stream)
+                stream.write('Ü 日 \udc80')
+                stream.flush()
+                self.assertEqual(shown, raw.getvalue())
+        replacing = io.TextIOWrapper(io.BytesIO(), 'ascii', 'replace')
+        streams.escape(replacing)
+        self.assertEqual('replace', replacing.errors)
+        streams.escape(None)
+
     def test_streams_that_are_there_stay(self):
         stdout, stderr = io.StringIO(), io.StringIO()
         app = types.SimpleNamespace(
