@@ -12,15 +12,20 @@
 
 """The projects of a cloud that its user may see."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 import functools
+import threading
 from typing import Any
+import urllib.parse
 
 import openstack.connection
 from openstack import exceptions as sdk_exceptions
 
 from osc_glance_replicate.clouds import login
 from osc_glance_replicate.model import ownership
+
+#: Answers of a Keystone, or of a gateway before it, to who may not ask.
+_REFUSED = frozenset((401, 403, 404))
 
 #: Further tries to ask Keystone.
 _RETRIES = 3
@@ -40,7 +45,9 @@ def find_id(connection: openstack.connection.Connection, project: str) -> str:
             return str(own.id)
         try:
             found = _identity(connection).find_project(project)
-        except sdk_exceptions.ForbiddenException as exc:
+        except sdk_exceptions.HttpException as exc:
+            if exc.status_code not in _REFUSED:
+                raise
             if ownership.ID.fullmatch(project):
                 return project
             raise LookupError(
@@ -52,8 +59,11 @@ def find_id(connection: openstack.connection.Connection, project: str) -> str:
         return str(found.id)
 
 
-class KeystoneProjects:
+class KeystoneProjects(ownership.Projects):
     """The projects of a cloud that its user may see, by Keystone.
+
+    All are listed at once; where Keystone lists but some of them (list_limit),
+    those that are asked for are looked up one by one.
 
     :param name: of the cloud, as the user named it
     """
@@ -63,55 +73,123 @@ class KeystoneProjects:
     ) -> None:
         self.name = name
         self._connection = connection
+        self._lock = threading.Lock()
+        #: Whether Keystone has listed all projects.
+        self._is_whole = True
+        #: What was looked up, by the query.
+        self._looked_up: dict[str, Mapping[str, ownership.Project]] = {}
 
     @functools.cached_property
     def _known(self) -> Mapping[str, ownership.Project]:
         with login.named_in_errors(self.name):
-            domains = self._domains()
-            return {
-                project['id']: ownership.Project(
-                    project['name'],
-                    domains.get(project['domain_id'], project['domain_id']),
-                )
-                for project in self._list('projects')
-            }
+            listed, self._is_whole = self._list('projects')
+            return self._named(listed)
 
-    def known(self) -> Mapping[str, ownership.Project]:
-        """Return the projects by ID; ask Keystone once.
-
-        :raises CloudError: it does not answer
-        """
-        return self._known
-
-    def is_owner(self, project: str) -> bool:
-        """Return False: what images say is not looked at."""
-        return False
-
+    @functools.cached_property
     def _domains(self) -> dict[str, str]:
-        """Return the names of the domains by ID."""
-        found = {
-            domain['id']: domain['name'] for domain in self._list('domains')
-        }
+        """Names of domains by ID, of those that were listed or looked up."""
+        listed, _ = self._list('domains')
+        found = {domain['id']: domain['name'] for domain in listed}
         auth: Any = self._connection.session.auth
         access = auth.get_access(self._connection.session)
         if access.project_domain_id:
             found[access.project_domain_id] = access.project_domain_name
         return found
 
-    def _list(self, what: str) -> list[Any]:
+    def known(self) -> Mapping[str, ownership.Project]:
+        """Return the projects that are listed, by ID; ask Keystone once.
+
+        :raises CloudError: it does not answer
+        """
+        with self._lock:
+            return self._known
+
+    def project(self, project_id: str) -> ownership.Project | None:
+        """Return the project with this ID, if it can be known."""
+        found = self.known().get(project_id)
+        if found or self._is_whole or not ownership.ID.fullmatch(project_id):
+            return found
+        return self._look_up(f'/projects/{project_id}').get(project_id)
+
+    def of_name(self, name: str) -> Mapping[str, ownership.Project]:
+        """Return the projects of this name, in whatever domain, by ID."""
+        found = super().of_name(name)
+        if self._is_whole:
+            return found
+        query = urllib.parse.urlencode({'name': name})
+        looked_up = self._look_up(f'/projects?{query}').items()
+        return {
+            **found,
+            **{each: known for each, known in looked_up if known.name == name},
+        }
+
+    def is_owner(self, project: str) -> bool:
+        """Return False: what images say is not looked at."""
+        return False
+
+    def _look_up(self, path: str) -> Mapping[str, ownership.Project]:
+        """Return the projects that Keystone has at a path, by ID.
+
+        :returns: none where this user may not ask
+        """
+        with self._lock:
+            if path not in self._looked_up:
+                with login.named_in_errors(self.name):
+                    document = self._get(path) or {}
+                    if document.get('truncated'):
+                        raise LookupError(
+                            'Keystone lists but some of the projects of one '
+                            'name (list_limit): give IDs'
+                        )
+                    one = document.get('project')
+                    listed = [one] if one else document.get('projects', [])
+                    self._looked_up[path] = self._named(listed)
+            return self._looked_up[path]
+
+    def _named(
+        self, listed: Iterable[Mapping[str, Any]]
+    ) -> dict[str, ownership.Project]:
+        """Return projects by ID, with the names of their domains."""
+        return {
+            project['id']: ownership.Project(
+                project['name'], self._domain(project['domain_id'])
+            )
+            for project in listed
+        }
+
+    def _domain(self, domain_id: str) -> str:
+        """Return the name of a domain, or its ID where nobody tells."""
+        if domain_id not in self._domains:
+            document = self._get(f'/domains/{domain_id}') or {}
+            found = document.get('domain') or {}
+            self._domains[domain_id] = found.get('name', domain_id)
+        return self._domains[domain_id]
+
+    def _list(self, what: str) -> tuple[list[Any], bool]:
         """Return all projects or domains, or those where the user has a role.
 
         An ordinary user may not list all (see fact-other-projects).
 
         :param what: 'projects' or 'domains'
+        :returns: what is listed, and whether that is all of it
         """
-        identity = _identity(self._connection)
-        for path in f'/{what}', f'/auth/{what}':
-            response = identity.get(path)
-            if response.status_code != 403:
-                break
+        document = self._get(f'/{what}')
+        if document is None:
+            # Names of domains are for people; a project has its ID.
+            needed = what == 'projects'
+            document = self._get(f'/auth/{what}', needed) or {what: []}
+        return list(document[what]), not document.get('truncated')
+
+    def _get(self, path: str, needed: bool = False) -> Any:
+        """Return what Keystone answers, or None where it refuses.
+
+        :param needed: whether it must not refuse
+        """
+        response = _identity(self._connection).get(path)
+        if response.status_code in _REFUSED and not needed:
+            return None
         sdk_exceptions.raise_from_response(response)
-        return list(response.json()[what])
+        return response.json()
 
 
 def _identity(connection: openstack.connection.Connection) -> Any:

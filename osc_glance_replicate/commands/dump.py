@@ -41,6 +41,13 @@ class DumpImages(copying.CopyCommand):
         shared_options.add_path(parser)
         shared_options.add_selection(parser)
         copying_options.add_members(parser)
+        parser.add_argument(
+            '--no-room-check',
+            dest='room_check',
+            action='store_false',
+            help='Begin, even if there is no room for the sum of the sizes: '
+            'zeros become holes, and some file systems compress',
+        )
         copying_options.add_run(parser)
 
     def engine(self, parsed_args: argparse.Namespace) -> copying.Engine:
@@ -52,5 +59,6 @@ class DumpImages(copying.CopyCommand):
             requests.selection(parsed_args),
             requests.to_dump(parsed_args.path, parsed_args.members),
             requests.run(parsed_args),
+            options.Checks(room=parsed_args.room_check),
         )
         return routes.to_dump(self.own_cloud, request)

@@ -55,7 +55,8 @@ class DumpEngine(engine.Engine):
         """
         self._dump.open()
         actions = list(self.actions())
-        self._dump.require_room(actions)
+        if self._request.checks.room:
+            self._dump.require_room(actions)
         self._dump.catch_up(actions)
         if self._planner.members:
             self._note_projects(actions)
@@ -63,19 +64,20 @@ class DumpEngine(engine.Engine):
 
     def _note_projects(self, actions: Iterable[plan.Action]) -> None:
         """Keep the names of owners and members, as far as they are known."""
+        ids = {
+            project
+            for action in actions
+            for project in (
+                action.image.owner,
+                *(action.wanted.members or ()),
+            )
+            if project
+        }
         try:
-            known = self._projects.known()
+            found = {each: self._projects.project(each) for each in ids}
         except errors.CloudError as exc:
             LOG.warning('The names of projects are not dumped: %s', exc)
             return
         self._dump.note_projects(
-            {
-                project: known[project]
-                for action in actions
-                for project in (
-                    action.image.owner,
-                    *(action.wanted.members or ()),
-                )
-                if project in known
-            }
+            {each: project for each, project in found.items() if project}
         )

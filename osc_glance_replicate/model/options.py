@@ -157,10 +157,12 @@ class Checks:
     :param checksum: the hash that its record has
     :param formats: the disk format that its record says, where the
         destination takes no other
+    :param room: what a disk has left, before any of it is written to
     """
 
     checksum: bool = True
     formats: bool = True
+    room: bool = True
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -76,7 +76,22 @@ class Projects(Protocol):
     name: str
 
     def known(self) -> Mapping[str, Project]:
-        """Return the projects by ID; the answer does not change."""
+        """Return the projects by ID; the answer does not change.
+
+        They need not be all: see the other methods.
+        """
+
+    def project(self, project_id: str) -> Project | None:
+        """Return the project with this ID, if it can be known."""
+        return self.known().get(project_id)
+
+    def of_name(self, name: str) -> Mapping[str, Project]:
+        """Return the projects of this name, in whatever domain, by ID."""
+        return {
+            project_id: project
+            for project_id, project in self.known().items()
+            if project.name == name
+        }
 
     def is_owner(self, project: str) -> bool:
         """Return whether its images name a project as their owner by this ID.
@@ -94,17 +109,16 @@ def find(projects: Projects, text: str) -> str:
 
     :raises SelectionError: no project bears the name, or several do
     """
-    known = projects.known()
-    if text in known:
+    if text in projects.known() or projects.project(text):
         return text
-    found = [i for i, project in known.items() if project.name == text]
+    found = projects.of_name(text)
     if len(found) > 1:
         raise errors.SelectionError(
             f"Several projects in {projects.name} are named '{text}': give "
             f'the ID of one ({", ".join(sorted(found))})'
         )
     if found:
-        return found[0]
+        return next(iter(found))
     if ID.fullmatch(text) or projects.is_owner(text):
         return text
     raise errors.SelectionError(
@@ -149,13 +163,13 @@ class ByName(Owners):
 
     def at(self, project: str) -> str | None:
         """Return the ID of the project of the same name."""
-        known = self.source.known().get(project)
+        known = self.source.project(project)
         if known is None:
             raise LookupError(
                 f'the name of the project {project} cannot be read in '
                 f'{self.source.name}: give --map-owner {project}=...'
             )
-        for found, candidate in self.destination.known().items():
+        for found, candidate in self.destination.of_name(known.name).items():
             if candidate == known:
                 return found
         raise LookupError(

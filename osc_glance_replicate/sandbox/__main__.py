@@ -61,6 +61,11 @@ _OPTIONS = (
         'set an option in every Glance of the cloud, or in that of a region',
     ),
     (
+        '--keystone-option',
+        'NAME:SECTION.KEY=VALUE',
+        'set an option in the Keystone of the cloud',
+    ),
+    (
         '--socket-timeout',
         'NAME:SECONDS',
         "how long the cloud's Glances put up with a silent peer "
@@ -152,7 +157,8 @@ def _parse(
 
 def _specs(options: argparse.Namespace) -> list[specs.CloudSpec]:
     clouds = []
-    glance_options = _glance_options(options.option)
+    glance_options = _settings(options.option, '[:REGION]')
+    keystone_options = _settings(options.keystone_option)
     timeouts = _timeouts(options.socket_timeout)
     installations = _installations(options.glance)
     files = _files(options.file)
@@ -164,6 +170,7 @@ def _specs(options: argparse.Namespace) -> list[specs.CloudSpec]:
             tuple(regions.split(',')) if colon else specs.CloudSpec.regions,
             tls=name in options.tls,
             glance_options=glance_options.get(name, {}),
+            keystone_options=keystone_options.get(name, {}),
             region_options={
                 region: given
                 for where, given in glance_options.items()
@@ -179,6 +186,7 @@ def _specs(options: argparse.Namespace) -> list[specs.CloudSpec]:
     named = {
         *options.tls,
         *(where.partition(':')[0] for where in glance_options),
+        *keystone_options,
         *timeouts,
         *installations,
         *files,
@@ -189,8 +197,8 @@ def _specs(options: argparse.Namespace) -> list[specs.CloudSpec]:
     return clouds
 
 
-def _glance_options(
-    values: Sequence[str],
+def _settings(
+    values: Sequence[str], more: str = ''
 ) -> dict[str, dict[str, dict[str, str]]]:
     clouds: dict[str, dict[str, dict[str, str]]] = {}
     for value in values:
@@ -199,7 +207,7 @@ def _glance_options(
         section, dot, key = option.partition('.')
         if not (colon and equals and dot):
             raise errors.SandboxError(
-                f'Not NAME[:REGION]:SECTION.KEY=VALUE: {value}'
+                f'Not NAME{more}:SECTION.KEY=VALUE: {value}'
             )
         clouds.setdefault(where, {}).setdefault(section, {})[key] = setting
     return clouds

@@ -51,7 +51,11 @@ class Cloud:
             tls.Authority(directory / 'ca.pem') if spec.tls else None
         )
         self._keystone = keystone.Keystone(
-            spec.name, directory / 'keystone', processes, self._authority
+            spec.name,
+            directory / 'keystone',
+            processes,
+            self._authority,
+            spec.keystone_options,
         )
         self._swift = (
             swift.Swift(directory / 'swift', processes)

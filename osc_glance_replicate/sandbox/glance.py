@@ -14,6 +14,7 @@
 
 from collections.abc import Iterable, Mapping
 import dataclasses
+import json
 import pathlib
 import shutil
 
@@ -67,6 +68,21 @@ _PIPELINE = {
         'paste.filter_factory': 'keystonemiddleware.auth_token:filter_factory',
         'delay_auth_decision': 'true',
     },
+}
+
+# The properties of which a packaged Glance says what they may be.
+_SCHEMA_FILE = 'schema-image.json'
+_UUID = {
+    'type': ['null', 'string'],
+    'pattern': '^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}'
+    '-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$',
+}
+_TEXT = {'type': 'string'}
+_PROPERTIES = {
+    **dict.fromkeys(('kernel_id', 'ramdisk_id'), _UUID),
+    **dict.fromkeys(
+        ('architecture', 'instance_uuid', 'os_distro', 'os_version'), _TEXT
+    ),
 }
 
 # What all processes of a Glance may use of PostgreSQL's max_connections.
@@ -172,6 +188,7 @@ class Server:
                 configuration.setdefault(section, {}).update(values)
         path = self._directory / _CONFIGURATION
         ini.write(path, configuration)
+        (self._directory / _SCHEMA_FILE).write_text(json.dumps(_PROPERTIES))
         for file in files:
             shutil.copy(file, self._directory)
         if self._installation:

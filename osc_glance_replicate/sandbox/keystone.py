@@ -12,6 +12,7 @@
 
 """The identity service of a cloud, on SQLite."""
 
+from collections.abc import Mapping
 import pathlib
 import secrets
 import shutil
@@ -52,7 +53,7 @@ def create_schema(processes: process.Processes) -> pathlib.Path:
     """
     directory = processes.directory / 'keystone-schema'
     directory.mkdir(mode=0o700)
-    _write_configuration(directory, '')
+    _write_configuration(directory, '', {})
     processes.run(
         'keystone-manage db_sync',
         _manage(directory, 'db_sync'),
@@ -68,6 +69,7 @@ class Keystone:
     :param directory: where it keeps everything.
     :param processes: the sandbox's.
     :param authority: who vouches for it, where it is to speak TLS.
+    :param options: section → option → value, put over the defaults.
     """
 
     def __init__(
@@ -76,12 +78,14 @@ class Keystone:
         directory: pathlib.Path,
         processes: process.Processes,
         authority: tls.Authority | None,
+        options: Mapping[str, Mapping[str, str]],
     ) -> None:
         self._name = f"Keystone of cloud '{cloud}'"
         self._directory = directory
         self._log = directory / 'keystone.log'
         self._processes = processes
         self._authority = authority
+        self._options = options
         directory.mkdir(mode=0o700)
         # Several processes would each cache for itself.
         self._service = uwsgi.Service(
@@ -100,7 +104,7 @@ class Keystone:
         :param timeout: seconds of a peer's silence it puts up with.
         """
         shutil.copyfile(schema, self._directory / _DATABASE)
-        _write_configuration(self._directory, self._service.url)
+        _write_configuration(self._directory, self._service.url, self._options)
         self._processes.run(
             f'{self._name}: keystone-manage bootstrap',
             _manage(self._directory, 'bootstrap'),
@@ -215,24 +219,28 @@ def _manage(directory: pathlib.Path, action: str) -> list[str]:
     ]
 
 
-def _write_configuration(directory: pathlib.Path, url: str) -> None:
+def _write_configuration(
+    directory: pathlib.Path,
+    url: str,
+    options: Mapping[str, Mapping[str, str]],
+) -> None:
     keys = {
         section: _write_keys(directory / f'{section}-keys')
         for section in ('fernet_tokens', 'fernet_receipts', 'credential')
     }
     database = f'sqlite:///{directory / _DATABASE}'
-    ini.write(
-        directory / _CONFIGURATION,
-        {
-            'DEFAULT': {'public_endpoint': url},
-            'database': {'connection': database},
-            # Nobody attacks these hashes, and everyone waits for them.
-            'identity': {'password_hash_rounds': '4'},
-            # Without, each token that is checked takes a dozen queries.
-            'cache': {'backend': 'dogpile.cache.memory'},
-            **keys,
-        },
-    )
+    configuration = {
+        'DEFAULT': {'public_endpoint': url},
+        'database': {'connection': database},
+        # Nobody attacks these hashes, and everyone waits for them.
+        'identity': {'password_hash_rounds': '4'},
+        # Without, each token that is checked takes a dozen queries.
+        'cache': {'backend': 'dogpile.cache.memory'},
+        **keys,
+    }
+    for section, values in options.items():
+        configuration.setdefault(section, {}).update(values)
+    ini.write(directory / _CONFIGURATION, configuration)
 
 
 def _write_keys(repository: pathlib.Path) -> dict[str, str]:

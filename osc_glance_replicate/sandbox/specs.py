@@ -32,7 +32,9 @@ class CloudSpec:
     :param tls: whether its endpoints are https, with a private authority.
     :param glance_options: section → option → value, put over the defaults in
         every Glance of it.
-    :param region_options: likewise, over those, by the name of a region.
+    :param keystone_options: likewise, in its Keystone.
+    :param region_options: as glance_options, over those, by the name of a
+        region.
     :param socket_timeout: seconds of a peer's silence its Glances put up
         with.
     :param glance: the virtual environment that has its Glance, if that is
@@ -45,6 +47,9 @@ class CloudSpec:
     regions: tuple[str, ...] = ('RegionOne',)
     tls: bool = False
     glance_options: Mapping[str, Mapping[str, str]] = dataclasses.field(
+        default_factory=dict
+    )
+    keystone_options: Mapping[str, Mapping[str, str]] = dataclasses.field(
         default_factory=dict
     )
     region_options: Mapping[str, Mapping[str, Mapping[str, str]]] = (

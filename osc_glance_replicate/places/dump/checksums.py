@@ -93,7 +93,7 @@ class Checksums:
                 return False
             folder.write(fd, _lines(name, digest))
             if durably:
-                os.fsync(fd)
+                folder.sync(fd)
         return True
 
     def _load(self, file: str) -> dict[str, str]:

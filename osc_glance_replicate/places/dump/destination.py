@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 import contextlib
 import dataclasses
 import fcntl
+import logging
 import os
 
 from osc_glance_replicate import errors
@@ -34,6 +35,9 @@ from osc_glance_replicate.places.dump import reader
 from osc_glance_replicate.places.dump import records
 from osc_glance_replicate.places.dump import source
 from osc_glance_replicate.places.dump import writer
+
+
+LOG = logging.getLogger(__name__)
 
 
 class Destination(source.Source, places.Destination):
@@ -72,7 +76,10 @@ class Destination(source.Source, places.Destination):
                 self._folder.open(layout.LOCK, flags)
             )
             try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                with folder.tolerating(
+                    'lets two dumps write to it at once', folder.UNKNOWN
+                ):
+                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as exc:
                 raise errors.RefusedError(
                     self.name, 'another dump into it is running; wait for it'
@@ -103,11 +110,19 @@ class Destination(source.Source, places.Destination):
         )
         with self._named_in_errors():
             free = self._folder.free()
-        if needed > free:
+        if free is None:
+            LOG.warning(
+                '%s: its file system does not tell how much is free: %d bytes '
+                'are to be written',
+                self.name,
+                needed,
+            )
+        elif needed > free:
             raise errors.RefusedError(
                 self.name,
                 f'there is no room: {needed} bytes are to be written and '
-                f'{free} are free; select fewer images',
+                f'{free} are free; select fewer images, or give '
+                '--no-room-check where they have holes',
             )
 
     def catch_up(self, actions: Iterable[plan.Action]) -> None:

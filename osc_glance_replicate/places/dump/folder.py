@@ -12,10 +12,11 @@
 
 """The files of one directory, with no access to anything outside it."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 import contextlib
 import errno
 import functools
+import logging
 import os
 import secrets
 import stat
@@ -32,6 +33,23 @@ _READ_SIZE = 1024 * 1024
 _CAREFULLY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
+#: Errors of a file system that does not know what it is asked for.
+UNKNOWN = frozenset(
+    (
+        errno.EINVAL,
+        errno.ENOLCK,
+        errno.ENOSYS,
+        errno.ENOTSUP,
+        errno.EOPNOTSUPP,
+    )
+)
+
+#: Likewise, of one that lets nobody do it.
+_NOT_DONE = UNKNOWN | {errno.EACCES, errno.EPERM}
+
+LOG = logging.getLogger(__name__)
+
+
 class Folder:
     """The regular files right inside a directory.
 
@@ -45,7 +63,7 @@ class Folder:
     def __init__(self, path: str, create: bool = False) -> None:
         if create and not os.path.isdir(path):
             os.makedirs(path, _DIRECTORY_MODE, exist_ok=True)
-            _sync(os.path.dirname(os.path.abspath(path)))
+            _sync_directory(os.path.dirname(os.path.abspath(path)))
         self._fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def names(self) -> list[str]:
@@ -152,7 +170,7 @@ class Folder:
         self.remove(part)
         with self.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as fd:
             write(fd, content)
-            os.fsync(fd)
+            sync(fd)
             self.rename(part, name, fd)
 
     def rename(self, old: str, new: str, fd: int | None = None) -> None:
@@ -161,7 +179,7 @@ class Folder:
         :param fd: descriptor of the file that it has to be
         """
         os.rename(old, new, src_dir_fd=self._fd, dst_dir_fd=self._fd)
-        os.fsync(self._fd)
+        sync(self._fd)
         if fd is not None:
             there = self.status(new)
             if not there or not os.path.samestat(there, os.fstat(fd)):
@@ -174,9 +192,19 @@ class Folder:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self._fd)
 
-    def free(self) -> int:
-        """Return the number of bytes that this user may still write."""
-        system = os.fstatvfs(self._fd)
+    def free(self) -> int | None:
+        """Return the number of bytes that this user may still write.
+
+        :returns: None where the file system does not tell
+        """
+        try:
+            system = os.fstatvfs(self._fd)
+        except OSError as exc:
+            if exc.errno not in _NOT_DONE:
+                raise
+            return None
+        if not system.f_blocks:
+            return None
         return system.f_bavail * system.f_frsize
 
 
@@ -206,13 +234,47 @@ def write(fd: int, content: bytes, position: int | None = None) -> None:
         rest = rest[count:]
 
 
-def _sync(path: str) -> None:
-    """Wait until the names in a directory are on the disk."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
+def sync(fd: int) -> None:
+    """Wait until what was written is on the disk: data, or names.
+
+    Not all file systems do that, of directories above all.
+    """
+    with tolerating('may lose what was just written if the power fails'):
         os.fsync(fd)
-    finally:
-        os.close(fd)
+
+
+@contextlib.contextmanager
+def tolerating(
+    lack: str, tolerated: Collection[int] = _NOT_DONE
+) -> Iterator[None]:
+    """Go on where a file system does not do what it is asked for, and tell.
+
+    :param lack: what is not certain then
+    :param tolerated: error numbers by which it says so
+    :raises OSError: it tries, and fails
+    """
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno not in tolerated:
+            raise
+        _warn(f'The file system of the dump {lack}: {exc.strerror}')
+
+
+@functools.cache
+def _warn(problem: str) -> None:
+    """Tell of a problem, once."""
+    LOG.warning(problem)
+
+
+def _sync_directory(path: str) -> None:
+    # Its names may be written, and not listed.
+    with tolerating('may lose the directory if the power fails'):
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
 
 
 def _check(status: os.stat_result, name: str) -> None:

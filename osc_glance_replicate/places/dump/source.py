@@ -48,7 +48,7 @@ class Flaw:
     reason: str
 
 
-class Source:
+class Source(ownership.Projects):
     """The images of a dump.
 
     :param path: of the directory

@@ -41,7 +41,7 @@ def fill(fd: int, body: places.Body) -> None:
                     folder.write(fd, piece, place)
         position += len(block)
     os.ftruncate(fd, position)
-    os.fsync(fd)
+    folder.sync(fd)
 
 
 def _pieces(block: bytes, position: int) -> Iterator[tuple[int, bytes]]:

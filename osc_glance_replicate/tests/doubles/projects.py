@@ -15,7 +15,7 @@
 from osc_glance_replicate.model import ownership
 
 
-class Projects:
+class Projects(ownership.Projects):
     def __init__(self, name, **known):
         self.name = name
         self._known = {k: ownership.Project(*v) for k, v in known.items()}
