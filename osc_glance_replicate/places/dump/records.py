@@ -155,9 +155,11 @@ def _modern(record: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **{key: record[key] for key in _V1_FIELDS & record.keys()},
         'visibility': 'public' if record['is_public'] else 'private',
+        # v2 has no property that is null.
         **{
-            name: '' if value is None else value
+            name: value
             for name, value in properties.items()
+            if value is not None
         },
     }
 
