@@ -27,6 +27,7 @@ import requests
 import urllib3
 
 from osc_glance_replicate import clouds
+from osc_glance_replicate.clouds import decoding
 from osc_glance_replicate.clouds import http_session
 from osc_glance_replicate.clouds import watchdog
 
@@ -46,6 +47,9 @@ _MAX_SKIMMED = 16 * MAX_DOCUMENT
 
 #: Pools of servers that are remembered; there are hardly ever two.
 _MAX_POOLS = 8
+
+#: Bytes that are read at a time.
+_BLOCK = 65536
 
 _Result = TypeVar('_Result')
 
@@ -233,13 +237,21 @@ def _skim(blocks: Iterator[bytes], kept: int) -> tuple[int, bytes]:
 def _blocks(
     response: requests.Response, call: watchdog.Call
 ) -> Iterator[bytes]:
+    def read_raw(most: int) -> bytes:
+        return response.raw.read1(most, decode_content=False) or b''
+
+    read = decoding.unpacked(response, read_raw)
     with response:
         try:
-            while block := response.raw.read1(65536, decode_content=False):
+            while block := read(_BLOCK):
                 if call.late:
                     break
                 yield block
-        except (urllib3.exceptions.HTTPError, OSError) as exc:
+        except (
+            urllib3.exceptions.HTTPError,
+            OSError,
+            decoding.PackedError,
+        ) as exc:
             raise requests.exceptions.ConnectionError(exc) from exc
 
 

@@ -66,12 +66,20 @@ _HINTS = {
     'refuses connections': 'see whether it is up, and whether that is its URL',
     'does not answer (': 'see whether it is up; if it is but slow, give its '
     "entry in clouds.yaml a longer 'api_timeout'",
+    'the proxy at': 'it is that of the environment (http_proxy, https_proxy, '
+    'all_proxy), which no_proxy can keep from a host',
+    'to find domain in': 'of version 2 of Keystone, which '
+    "'identity_api_version' or OS_IDENTITY_API_VERSION may still ask for, "
+    'nothing is left: leave them out',
     'HTTP 401': "check its 'auth' in clouds.yaml, and the environment for "
     'OS_* variables',
     ' was not found.': 'its name has to be one in clouds.yaml, which is '
     'looked for here, in ~/.config/openstack and in /etc/openstack, or is the '
     'file that OS_CLIENT_CONFIG_FILE names',
     'is a required attribute': "it belongs into its 'auth' in clouds.yaml",
+    'any supported versions': 'versions that its entry in clouds.yaml '
+    "(image_api_version), or the environment (OS_IMAGE_API_VERSION), asks for "
+    'are gone: leave them out',
     'auth-url required': 'name a cloud of clouds.yaml with --os-cloud',
 }
 

@@ -26,6 +26,7 @@ from keystoneauth1 import exceptions as ksa_exceptions
 import requests
 
 from osc_glance_replicate import background
+from osc_glance_replicate.clouds import environ_proxy
 from osc_glance_replicate.clouds import limits
 from osc_glance_replicate import errors
 from osc_glance_replicate import retry
@@ -133,13 +134,18 @@ class LoginAdapter(limits.Adapter):
         request: requests.PreparedRequest,
         exc: requests.exceptions.RequestException,
     ) -> ServiceError:
+        is_direct = not isinstance(exc, requests.exceptions.ProxyError)
         if isinstance(exc, requests.exceptions.Timeout) or (
-            isinstance(exc, requests.exceptions.ConnectionError)
+            is_direct
+            and isinstance(exc, requests.exceptions.ConnectionError)
             and isinstance(_cause(exc), TimeoutError)
         ):
             return self._silent(request)
+        who = self._who(request)
+        if proxy := environ_proxy.blamed(exc):
+            who = f'the proxy at {proxy}, by which {who} is asked,'
         return ServiceError(
-            f'{self._who(request)} {_what(exc)}',
+            f'{who} {_what(exc)}',
             may_pass=isinstance(exc, requests.exceptions.ConnectionError)
             and not isinstance(exc, requests.exceptions.SSLError),
         )

@@ -23,6 +23,10 @@ _ENOUGH = 2
 #: What differs in the words of one and the same trouble, but not its status.
 _CHANGING = re.compile(r' \(req-[^)]*\)|(?<!\d)(?<!HTTP )\d+')
 
+#: Answers that are about the moment rather than the data: requests come too
+#: fast, or a Glance has not heard of the record yet.
+_PASSING = frozenset((403, 404, 413, 425, 429, 498))
+
 #: What is told of an upload that is answered 500 each time
 #: (see fact-left-object).
 _LEFT_OBJECT = (
@@ -62,8 +66,8 @@ class Troubles:
         """
         status = trouble.status
         # What stands in for the service, or is overloaded, may be well soon.
-        is_busy = status == http.HTTPStatus.TOO_MANY_REQUESTS
-        passes = trouble.unanswered or is_busy
+        is_passing = status in _PASSING
+        passes = trouble.unanswered or is_passing
         is_last_word = whole and status and not passes
         answer = (status, _alike(str(trouble))) if is_last_word else None
         self._same = self._same + 1 if answer == self._answer else 1

@@ -146,7 +146,10 @@ class Planner:
         reason = self.selection.reason_not_to_copy(image, referred) or ''
         if reason and not is_there:
             return action.with_verb(plan.Verb.SKIP, reason, routine=routine)
-        unread = image.unread or (replica.unread if replica else '')
+        unread = image.unread
+        is_exact = there.exact or self._adopts(image, referred)
+        if replica and (image.members or is_exact):
+            unread = unread or replica.unread
         if unread and there.template.members:
             failed = action.with_verb(plan.Verb.FAIL, unread)
             return self._but_withdrawn(failed, routine)

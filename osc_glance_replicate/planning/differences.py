@@ -45,7 +45,10 @@ def of(
         yield plan.Change('owner', action.owner, replica.owner)
     if image.members is not None:
         change = plan.Change('members', image.members, replica.members, exact)
-        if change.wanted != replica.members:
+        # Of a replica whose members cannot be read none are wanted.
+        if change.wanted != replica.members and (
+            exact or change.wanted or replica.members
+        ):
             yield change
 
 

@@ -20,13 +20,17 @@ import urllib.parse
 from keystoneauth1 import exceptions as ksa_exceptions
 import requests
 
+from osc_glance_replicate.clouds import environ_proxy
 from osc_glance_replicate.clouds import redirects
 from osc_glance_replicate import errors
 from osc_glance_replicate.places.glance import error_page
 
 #: Answers after which the same request may succeed; 401 comes although a
-#: new token was tried.
-_PASSING = frozenset((401, 408, 429, 500, 502, 503, 504))
+#: new token was tried, and 498 from Swift, to who asks too often.
+_PASSING = frozenset((401, 408, 425, 429, 498, 500, 502, 503, 504))
+
+#: Answers of older limits of requests, where they say when to come again.
+_LIMITED = frozenset((403, 413))
 
 #: Characters of Glance's own words that become part of an error.
 _MAX_DETAILS = 400
@@ -53,6 +57,8 @@ def no_answer(place: str, exc: Exception) -> errors.PlaceError:
         ksa_exceptions.HttpServerError,
     )
     problem = _WHERE.sub('', errors.explain(exc))
+    if proxy := environ_proxy.blamed(exc):
+        problem = f'{problem} (by the proxy at {proxy})'
     if isinstance(exc, ksa_exceptions.Unauthorized):
         # So is this: to ask again would lock the account.
         return unanswered(errors.PlaceError(place, problem))
@@ -77,7 +83,8 @@ def not_expected(place: str, response: requests.Response) -> errors.PlaceError:
             'no token may go there',
         )
     problem = f'HTTP {status}: {_details(response)}'
-    if status in _PASSING:
+    is_limited = status in _LIMITED and 'retry-after' in response.headers
+    if status in _PASSING or is_limited:
         passing = errors.TransientError(
             place, problem, _retry_after(response), status
         )

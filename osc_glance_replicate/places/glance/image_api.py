@@ -14,6 +14,7 @@
 
 from collections.abc import Callable, Collection, Iterator
 import contextlib
+import http
 import logging
 import time
 from typing import Any, TypeVar
@@ -30,6 +31,7 @@ from osc_glance_replicate.model import bounded_json
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.places.glance import clock
 from osc_glance_replicate.places.glance import failures
+from osc_glance_replicate.places.glance import newborn
 from osc_glance_replicate import retry
 
 LOG = logging.getLogger(__name__)
@@ -65,7 +67,18 @@ _MAX_PARTS = 2_000_000
 #: Bytes that are kept of an answer that is too long: its query is in them.
 _END = 64 * 1024
 
+#: Answers of whoever keeps a document to himself.
+_KEPT = 401, 403, 404
+
+#: Seconds between the tries of a request about a record that was just made,
+#: which not every Glance may know yet.
+_UNHEARD = 0.2, 0.5, 1.0, 2.0, 4.0
+
 _Result = TypeVar('_Result')
+
+
+class _UnheardError(errors.TransientError):
+    """A Glance has not heard of a record yet."""
 
 
 class ImageApi:
@@ -89,9 +102,43 @@ class ImageApi:
         self.clock = clock.Clock()
         self._proxy = connection.image
         self._is_silent = False
+        self._newborn = newborn.Newborn()
         self.answered_at = 0.0
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether the last request got no answer in time."""
+        return self._is_silent
+
+    def made(self, path: str) -> None:
+        """Note that a record was made, at this path."""
+        self._newborn.note(path)
+
     def request(
+        self, method: str, path: str, **options: Any
+    ) -> requests.Response:
+        """Send a request; redirects are not followed.
+
+        It is sent again where a Glance has not heard yet of a record that was
+        just made, unless it has data, of which nothing may be left.
+
+        :param path: below /v2, with a leading slash
+        :param options: as ``_request`` has them
+        :raises PlaceError: there is no answer, or it is not expected; a
+            TransientError or RefusedError where the status shows which
+        """
+        has_body = not isinstance(options.get('data', ''), str)
+        for seconds in () if has_body else _UNHEARD:
+            if not self._newborn.covers(path):
+                break
+            try:
+                return self._request(method, path, is_newborn=True, **options)
+            except _UnheardError:
+                time.sleep(seconds)
+        is_newborn = has_body and self._newborn.covers(path)
+        return self._request(method, path, is_newborn=is_newborn, **options)
+
+    def _request(
         self,
         method: str,
         path: str,
@@ -99,17 +146,16 @@ class ImageApi:
         expect: Collection[int] = (200,),
         stream: bool = False,
         seconds: float | None = None,
+        is_newborn: bool = False,
         **options: Any,
     ) -> requests.Response:
-        """Send one request; redirects are not followed.
+        """Send one request.
 
-        :param path: below /v2, with a leading slash
         :param expect: the statuses that are returned rather than raised
         :param stream: whether an answer that is expected is not read yet
         :param seconds: that it may take to arrive, unless as many as usual
+        :param is_newborn: whether 404 may pass
         :param options: passed on to keystoneauth's session
-        :raises PlaceError: there is no answer, or it is not expected; a
-            TransientError or RefusedError where the status shows which
         """
         options = {
             'redirect': False,
@@ -147,6 +193,14 @@ class ImageApi:
         )
         if method == 'GET':
             self.clock.note(response, time.monotonic() - start)
+        if response.status_code == 404 and is_newborn:
+            self._load(response, _MAX_ERROR_BODY, cut=True)
+            raise _UnheardError(
+                self.name,
+                f'HTTP 404 for {path}, whose record was made there a moment '
+                'ago',
+                status=404,
+            )
         if response.status_code not in expect:
             self._load(response, _MAX_ERROR_BODY, cut=True)
             raise failures.not_expected(self.name, response)
@@ -213,6 +267,54 @@ class ImageApi:
         return self.json(
             self.request('GET', path, params=params, timeout=idle)
         )
+
+    def hint(
+        self,
+        path: str,
+        without: str,
+        absent: Collection[int] = (),
+        own_word: bool = False,
+    ) -> dict[str, Any] | None:
+        """Return a JSON object that is of help, and that a run does without.
+
+        Gateways and access rules may keep it from a user who may do all that
+        it is about.
+
+        :param without: what cannot be done then, for the log
+        :param absent: the statuses that are a word as well: that of an empty
+            object
+        :param own_word: whether 404 is one, too, if the service itself says
+            so, and nobody before it
+        :returns: None where there is none
+        :raises PlaceError: nobody answers at all
+        """
+
+        def ask(**options: Any) -> requests.Response:
+            expect = (200, *_KEPT)
+            found = self.request('GET', path, expect=expect, **options)
+            if 'retry-after' in found.headers:
+                # It is not kept from anybody, but asked for too often.
+                raise failures.not_expected(self.name, found)
+            return found
+
+        try:
+            response = self.patiently(ask)
+            is_own = own_word and failures.request_id(response)
+            if response.status_code in absent or (
+                response.status_code == http.HTTPStatus.NOT_FOUND and is_own
+            ):
+                return {}
+            if response.status_code == http.HTTPStatus.OK:
+                return self.json(response)
+            raise failures.not_expected(self.name, response)
+        except errors.PlaceError as exc:
+            if exc.unanswered and not getattr(exc, 'status', 0):
+                # Perhaps it is but this that gets none.
+                self.greet()
+            LOG.warning(
+                '%s: %s: GET /v2%s: %s', self.name, without, path, exc.problem
+            )
+            return None
 
     def end(
         self,

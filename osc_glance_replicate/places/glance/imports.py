@@ -41,6 +41,9 @@ _MIN_INTERVAL, _MAX_INTERVAL = 0.2, 10.0
 _STALL_TIMEOUT = 600.0
 _SLOWEST_RATE = 10 * 1024**2
 
+#: Answers to a question for tasks, of whoever keeps them to himself.
+_NOT_SHOWN = frozenset((400, 401, 403, 404, 405, 410))
+
 #: Further tries to begin an import where answers get lost.
 _RETRIES = 2
 
@@ -277,7 +280,7 @@ def _tasks(
     :param patiently: asks again what fails
     """
     path = f'{image_api.path(image_id)}/tasks'
-    ask = functools.partial(api.find, path, absent=(403, 404))
+    ask = functools.partial(api.find, path, absent=_NOT_SHOWN)
     document = patiently(ask) or {}
     return {
         str(task.get('id')): task

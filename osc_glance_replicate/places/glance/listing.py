@@ -23,6 +23,8 @@ import re
 from typing import Any
 import urllib.parse
 
+import requests
+
 from osc_glance_replicate import background
 from osc_glance_replicate.clouds import limits
 from osc_glance_replicate import errors
@@ -53,8 +55,20 @@ _MANY_IMAGES = 1_000_000
 #: Images that may come out of order: they are kept until the end.
 _MAX_ASIDE = 1_000_000
 
-#: A page that is too long is asked for again with so many times fewer images.
+#: A page that is too long, or takes too long, is asked for again with so many
+#: times fewer images.
 _SMALLER = 4
+
+#: Images of a page that is small enough for any gateway.
+_SMALL = 25
+
+#: Answers of a Glance, or of a gateway before it, for which a page may be too
+#: large; the latter may come of other things, and once is no sign.
+_TOO_MUCH = frozenset((408, 500, 504))
+_PERHAPS_TOO_MUCH = frozenset((502, 503))
+
+#: Pages in a row after which it may have been something else that has passed.
+_GOOD = 8
 
 #: How often one page is asked for: until one image is left, and then some
 #: more, as that may change meanwhile.
@@ -74,12 +88,14 @@ class _Page:
 
     :param more: whether there are more images after these
     :param size: how many to ask for next
+    :param most: how many may be asked for at all
     :param again: whether the listing has started again with this page
     """
 
     images: list[image_record.Image]
     more: bool
     size: int
+    most: int = PAGE
     again: bool = False
 
 
@@ -178,13 +194,19 @@ def _listed(
 
 def _pages(api: image_api.ImageApi, filters: Filters) -> Iterator[_Page]:
     """Yield the pages one after the other."""
-    size = PAGE
+    size = most = PAGE
+    shrunk = good = 0
     for restart in range(1 + _RESTARTS):
         again = restart > 0
         marker = ''
         count = 0
-        while page := _page(api, marker, filters, size):
-            size = page.size
+        while page := _page(api, marker, filters, size, most):
+            shrunk, good = (
+                (shrunk + 1, 0) if page.most < most else (shrunk, good + 1)
+            )
+            size, most = page.size, page.most
+            if shrunk == 1 and good == _GOOD:
+                most = PAGE
             before, count = count, count + len(page.images)
             if count > _MAX_IMAGES:
                 raise _without_end(api, f'{_MAX_IMAGES} images')
@@ -221,11 +243,16 @@ def _without_end(api: image_api.ImageApi, number: str) -> errors.PlaceError:
 
 
 def _page(
-    api: image_api.ImageApi, marker: str, filters: Filters, size: int
+    api: image_api.ImageApi,
+    marker: str,
+    filters: Filters,
+    size: int,
+    most: int,
 ) -> _Page | None:
     """Return the images after a marker; None where it has been deleted.
 
     :param size: how many of them, or fewer where that is too long
+    :param most: how many may be asked for later
     """
     params: dict[str, Any] = {
         'sort_key': 'id',
@@ -236,11 +263,11 @@ def _page(
     for _ in range(_TRIES):
         params['limit'] = size
         try:
-            return _read(api, params)
+            return _read(api, params, most)
         except errors.TooLongError:
             if size == 1 and (page := _without_record(api, params)):
                 return page
-            size = max(size // _SMALLER, 1)
+            size = max(params['limit'] // _SMALLER, 1)
         except errors.RefusedError:
             if marker:
                 answer = api.patiently(
@@ -259,14 +286,32 @@ def _page(
     )
 
 
-def _read(api: image_api.ImageApi, params: dict[str, Any]) -> _Page:
-    """Ask for one page.
+def _read(api: image_api.ImageApi, params: dict[str, Any], most: int) -> _Page:
+    """Ask for one page, and for a smaller one with each try.
 
+    :param params: of the query; their limit becomes what was answered
+    :param most: how many images may be asked for later
     :raises TooLongError: it is longer than any document may be
     """
-    answer = api.patiently(
-        functools.partial(api.request, 'GET', '/images', params=params)
-    )
+    asked = params['limit']
+    met: set[int] = set()
+
+    def ask(**options: Any) -> requests.Response:
+        try:
+            return api.request('GET', '/images', params=params, **options)
+        except errors.TransientError as exc:
+            again = exc.status in _PERHAPS_TOO_MUCH and exc.status in met
+            met.add(exc.status)
+            if api.is_silent:
+                # Who has waited in vain is not to wait long again.
+                params['limit'] = min(params['limit'], _SMALL)
+            elif exc.status in _TOO_MUCH or again:
+                params['limit'] = _smaller(params['limit'])
+            raise
+
+    answer = api.patiently(ask)
+    if params['limit'] < asked:
+        most = params['limit']
     document = api.json(answer)
     listed = document.get('images')
     if not isinstance(listed, list) or not all(
@@ -277,10 +322,16 @@ def _read(api: image_api.ImageApi, params: dict[str, Any]) -> _Page:
     size = params['limit']
     # Twice as many may be longer by more, but not again and again too long.
     if 4 * len(answer.content) < limits.MAX_DOCUMENT:
-        size = min(2 * size, PAGE)
+        size = min(2 * size, most)
     # A Glance may be configured to give fewer than asked for, so the number
     # of images does not tell whether there are more.
-    return _Page(found, bool(found) and bool(document.get('next')), size)
+    more = bool(found) and bool(document.get('next'))
+    return _Page(found, more, size, most)
+
+
+def _smaller(size: int) -> int:
+    """Return how many images to ask for, where so many were too many."""
+    return min(size, max(size // _SMALLER, _SMALL))
 
 
 def _without_record(

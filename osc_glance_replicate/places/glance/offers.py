@@ -12,8 +12,6 @@
 
 """What a Glance offers of imports, and which stores it lets choose from."""
 
-import functools
-
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import options
 from osc_glance_replicate.places.glance import image_api
@@ -28,11 +26,14 @@ METHODS = {
 def check(api: image_api.ImageApi, delivery: options.Delivery) -> None:
     """Check that a Glance offers what a delivery needs.
 
+    Where it does not tell, it will say so of each image.
+
     :raises CloudError: it does not; says what it offers, which its version
         does not tell: see fact-import-offers
     """
     name = METHODS.get(delivery.method)
-    if name and name not in (offered := _methods(api)):
+    offered = _methods(api) if name else None
+    if name and offered is not None and name not in offered:
         raise errors.CloudError(
             api.name,
             f'--method {delivery.method.value} needs {name} among the '
@@ -40,7 +41,10 @@ def check(api: image_api.ImageApi, delivery: options.Delivery) -> None:
             f'{", ".join(offered) or "none"}',
         )
     if delivery.stores or delivery.all_stores:
-        if not (known := _stores(api)):
+        known = _stores(api)
+        if known is None:
+            return
+        if not known:
             raise errors.CloudError(
                 api.name, 'its Glance lets nobody choose among stores'
             )
@@ -54,17 +58,28 @@ def check(api: image_api.ImageApi, delivery: options.Delivery) -> None:
             )
 
 
-def _methods(api: image_api.ImageApi) -> list[str]:
-    """Return the names of the import methods; old Glances have none."""
-    document = api.patiently(functools.partial(api.find, '/info/import')) or {}
+def _methods(api: image_api.ImageApi) -> list[str] | None:
+    """Return the names of the import methods; None where it does not tell."""
+    document = api.hint(
+        '/info/import', 'which imports it has is not foretold', own_word=True
+    )
+    if document is None:
+        return None
     methods = document.get('import-methods')
     value = methods.get('value') if isinstance(methods, dict) else None
     return list(map(str, value)) if isinstance(value, list) else []
 
 
-def _stores(api: image_api.ImageApi) -> list[str]:
-    """Return the IDs of the stores to choose from, if there are several."""
-    document = api.patiently(functools.partial(api.find, '/info/stores')) or {}
+def _stores(api: image_api.ImageApi) -> list[str] | None:
+    """Return the IDs of the stores to choose from, if there are several.
+
+    :returns: None where it does not tell; one store has no list
+    """
+    document = api.hint(
+        '/info/stores', 'which stores it has is not foretold', absent=(404,)
+    )
+    if document is None:
+        return None
     return [
         str(store.get('id'))
         for store in image_api.objects(document.get('stores'))

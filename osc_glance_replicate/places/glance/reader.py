@@ -14,11 +14,13 @@
 
 from collections.abc import Callable, Iterator
 import contextlib
+import functools
 import time
 
 import requests
 import urllib3
 
+from osc_glance_replicate.clouds import decoding
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.places.glance import image_api
@@ -26,6 +28,10 @@ from osc_glance_replicate.places.glance import records
 
 #: Bytes of a block that is large enough to be passed on.
 _ENOUGH_BYTES = 128 * 1024
+
+#: Further tries where a Glance finds no data, and seconds between them.
+_TRIES = 3
+_PAUSE = 0.5
 
 #: Bytes per second at which a larger block is worth waiting for.
 _FAST_RATE = 10e6
@@ -44,11 +50,20 @@ class Reader:
         self._place = place
         self._raw = response.raw
         # TLS and chunked encoding have buffers of their own, which a poll of
-        # the socket does not see.
+        # the socket does not see, and so has what is unpacked.
         encrypted = response.url.startswith('https:')
-        self._plain = not (encrypted or response.raw.chunked)
+        packed = bool(decoding.encodings(response))
+        self._plain = not (encrypted or packed or response.raw.chunked)
         # Where no length is told, something else than data may come.
-        self.prompt = response.raw.length_remaining is not None
+        self.prompt = not packed and response.raw.length_remaining is not None
+        self._read1 = decoding.unpacked(
+            response, functools.partial(self._read_raw, self._raw.read1)
+        )
+        self._read_all = (
+            self._read1
+            if packed
+            else functools.partial(self._read_raw, self._raw.read)
+        )
         self._gathers = False
 
     def fileno(self) -> int | None:
@@ -68,19 +83,27 @@ class Reader:
         wait for a second piece.
         """
         if self._plain:
-            return self._read(self._raw.read1, most)
+            return self._read(self._read1, most)
         start = time.monotonic()
         data = self._read(
-            self._raw.read if self._gathers else self._raw.read1, most
+            self._read_all if self._gathers else self._read1, most
         )
         fast = len(data) > _FAST_RATE * (time.monotonic() - start)
         self._gathers = fast and (self._gathers or len(data) < _ENOUGH_BYTES)
         return data
 
-    def _read(self, read: Callable[..., bytes | None], most: int) -> bytes:
+    @staticmethod
+    def _read_raw(read: Callable[..., bytes | None], most: int) -> bytes:
+        return read(most, decode_content=False) or b''
+
+    def _read(self, read: Callable[[int], bytes], most: int) -> bytes:
         try:
-            return read(most, decode_content=False) or b''
-        except (urllib3.exceptions.HTTPError, OSError) as exc:
+            return read(most)
+        except (
+            urllib3.exceptions.HTTPError,
+            OSError,
+            decoding.PackedError,
+        ) as exc:
             if isinstance(exc.__cause__, urllib3.exceptions.IncompleteRead):
                 # The caller knows how much there should be.
                 return b''
@@ -109,6 +132,9 @@ def read(
         # Chunked data is counted when it has been read.
         expected = str(size - start if partial else size)
         offered = response.headers.get('Content-Length', expected)
+        if decoding.encodings(response):
+            # That is of what it is packed in.
+            offered = expected
         if response.status_code == 204:
             offered = '0'
         if offered != expected:
@@ -135,9 +161,15 @@ def _lost(
 
 
 def _request(
-    api: image_api.ImageApi, image: image_record.Image, start: int
+    api: image_api.ImageApi,
+    image: image_record.Image,
+    start: int,
+    tries: int = _TRIES,
 ) -> requests.Response:
-    """Ask for data from a byte on; the answer may begin at the first."""
+    """Ask for data from a byte on; the answer may begin at the first.
+
+    :param tries: further ones where none is found
+    """
     headers = {'Accept-Encoding': 'identity'}
     if start:
         headers['Range'] = f'bytes={start}-'
@@ -149,6 +181,11 @@ def _request(
         headers=headers,
     )
     if response.status_code == 404:
+        response.close()
+        if tries:
+            # One of several Glances may lack what others have.
+            time.sleep(_PAUSE)
+            return _request(api, image, start, tries - 1)
         if records.find(api, image.id):
             raise _lost(api, image, 'none are found')
         raise errors.RefusedError(
@@ -157,8 +194,9 @@ def _request(
     promised = f'bytes {start}-{(image.size or 0) - 1}/{image.size}'
     if response.status_code in (200, 204) or (
         response.status_code == 206
+        and not decoding.encodings(response)
         and response.headers.get('Content-Range') == promised
     ):
         return response
     response.close()
-    return _request(api, image, 0)
+    return _request(api, image, 0, tries)

@@ -80,6 +80,10 @@ def create(
             expect=(201, 409),
             json={'id': image_id, **fields},
         )
+    except errors.TransientError:
+        # It may be there all the same.
+        api.made(image_api.path(image_id))
+        raise
     except errors.RefusedError as exc:
         if not _is_about_properties(str(exc.problem), wanted):
             raise
@@ -90,6 +94,7 @@ def create(
         ) from exc
     if response.status_code == 409:
         raise errors.TakenError(api.name, f'the ID {image_id} is taken there')
+    api.made(image_api.path(image_id))
     _check_heeded(api, image_id, api.json(response), wanted)
 
 

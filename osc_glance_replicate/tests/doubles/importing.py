@@ -53,6 +53,8 @@ class ImportTest(testtools.TestCase):
         self.posted = [202]
         self.put = [204]
         self.info = {}
+        self.info_status = 404
+        self.info_headers = {}
         self.fake = self.useFixture(fake_glance.FakeGlance(self._answer))
         self.api = self.fake.api
         for module, name, value in (
@@ -75,7 +77,7 @@ class ImportTest(testtools.TestCase):
             name = request.path.rpartition('/')[2]
             if name in self.info:
                 return Answer(200, self.info[name])
-            return Answer(404)
+            return Answer(self.info_status, headers=self.info_headers)
         if what == '/tasks':
             tasks = _next(self.tasks)
             return Answer(*((404,) if tasks is None else (200, tasks)))

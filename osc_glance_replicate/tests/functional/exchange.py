@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import contextlib
 import hashlib
 import http
+import http.client
 import json
 import socket
 import struct
@@ -198,7 +199,7 @@ def _written(answer: faults.Answer) -> tuple[str, _Headers, Iterable[bytes]]:
     if isinstance(body, Sequence):
         length = sum(len(block) for block in body)
         headers.setdefault('content-length', str(length))
-    phrase = http.HTTPStatus(answer.status).phrase
+    phrase = http.client.responses.get(answer.status, 'Unknown')
     return f'HTTP/1.1 {answer.status} {phrase}', [*headers.items()], body
 
 

@@ -488,6 +488,87 @@ class TestTooLong(fake_glance.GlanceTest):
         self.assertIn('more than', image.defect)
 
 
+class TestTooMuch(fake_glance.GlanceTest):
+    """Pages that take a gateway, or a Glance, too long."""
+
+    def setUp(self):
+        super().setUp()
+        self.asked = []
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{retry.__name__}._FIRST_DELAY', 0.0)
+        )
+
+    def listed(self, refuse, count=300):
+        """List images, of which pages are refused.
+
+        :param refuse: returns how a page of so many is refused; None if not
+        """
+
+        def answer(request):
+            if request.query.get('os_hidden') == 'true':
+                return Answer(200, {'images': []})
+            limit = int(request.query['limit'])
+            self.asked.append(limit)
+            if refused := refuse(limit):
+                return refused
+            marker = request.query.get('marker', '0')
+            first = int(marker.rpartition('-')[2], 16) + 1
+            page = range(first, min(first + limit, count + 1))
+            document = {'images': [samples.image(n).record for n in page]}
+            if page and page[-1] < count:
+                document['next'] = '/v2/images?marker=x'
+            return Answer(200, document)
+
+        return [image.id for image in self.serve(answer).images()]
+
+    def test_smaller_pages_are_asked_for(self):
+        everything = [samples.image(n).id for n in range(1, 301)]
+        for status, first in (
+            (408, [1000, 250]),
+            (500, [1000, 250]),
+            (504, [1000, 250]),
+            # Once is no sign.
+            (503, [1000, 1000, 250]),
+            (502, [1000, 1000, 250]),
+        ):
+            self.asked.clear()
+            found = self.listed(
+                lambda limit, s=status: Answer(s) if limit > 200 else None
+            )
+            self.assertEqual(everything, found)
+            # What was too much is not asked for again.
+            self.assertEqual([*first, 62, 62, 62, 62, 62], self.asked)
+
+    def test_no_page_is_smaller_than_need_be(self):
+        for status, asked in (
+            (504, [1000, 250, 62, 25]),
+            # That is about the number of requests.
+            (429, [1000] * 4),
+        ):
+            self.asked.clear()
+            self.assertRaises(
+                errors.TransientError,
+                self.listed,
+                lambda limit, s=status: Answer(s),
+            )
+            self.assertEqual(asked, self.asked)
+
+    def test_what_passes_costs_little(self):
+        for status, asked in (
+            (503, [1000] * 4),
+            # After eight pages it may have been something else.
+            (504, [1000, *[250] * 10, 500]),
+        ):
+            self.asked.clear()
+            troubles = [Answer(status)]
+            found = self.listed(
+                lambda limit, these=troubles: these.pop() if these else None,
+                count=3000,
+            )
+            self.assertEqual(3000, len(found))
+            self.assertEqual(asked, self.asked)
+
+
 class TestOthersWait(fake_glance.GlanceTest):
     """A listing that hangs is not waited for again and again."""
 
@@ -568,4 +649,5 @@ class TestOthersWait(fake_glance.GlanceTest):
         )
         for asked in range(1, 3):
             self.assertRaises(errors.PlaceError, lambda: place.schema)
-            self.assertEqual(2 * asked, len(fake.requests))
+            # And whether it answers at all.
+            self.assertEqual(3 * asked, len(fake.requests))

@@ -11,6 +11,8 @@
 # under the License.
 
 
+import fixtures
+
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import options
 from osc_glance_replicate.places.glance import offers
@@ -29,12 +31,10 @@ class TestCheck(importing.ImportTest):
 
     def test_methods(self):
         for offered, told in (
-            (None, 'which are none'),
             ([], 'which are none'),
             (['web-download', 'copy-image'], 'are web-download, copy-image'),
         ):
-            if offered is not None:
-                self.info['import'] = {'import-methods': {'value': offered}}
+            self.info['import'] = {'import-methods': {'value': offered}}
             for way, name in (
                 (IMPORT, 'glance-direct'),
                 (DOWNLOAD, 'glance-download'),
@@ -64,6 +64,24 @@ class TestCheck(importing.ImportTest):
             self.assertIn(words, line)
         offers.check(self.api, every)
         offers.check(self.api, options.Delivery(stores=('slow',)))
+
+    def test_what_a_glance_itself_says_is_its_word(self):
+        """Old ones, and those that import nothing, answer 404."""
+        self.info_status = 404
+        self.info_headers = {'x-openstack-request-id': 'req-1'}
+        self.assertIn('which are none', self.refused(IMPORT))
+
+    def test_what_it_does_not_tell_is_not_refused(self):
+        log = self.useFixture(fixtures.FakeLogger())
+        self.info_status = 404
+        offers.check(self.api, IMPORT)
+        (line,) = log.output.splitlines()
+        self.assertIn('slave: which imports it has is not foretold', line)
+        self.assertIn('GET /v2/info/import: HTTP 404', line)
+        for status in 401, 403, 500:
+            self.info_status = status
+            offers.check(self.api, options.Delivery(stores=('x',)))
+            offers.check(self.api, DOWNLOAD)
 
     def test_plain_upload_asks_nothing(self):
         offers.check(self.api, options.Delivery())
