@@ -261,6 +261,8 @@ class Server:
             'keystone_authtoken': {
                 **credentials,
                 'auth_type': 'password',
+                # Else it refuses whoever has access rules.
+                'service_type': 'image',
                 'www_authenticate_uri': credentials['auth_url'],
                 'cafile': str(self._authority.certificate)
                 if self._authority
