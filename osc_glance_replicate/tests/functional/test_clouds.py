@@ -16,6 +16,7 @@ import os
 import pathlib
 import time
 
+import fixtures
 import trustme
 import yaml
 
@@ -74,6 +75,31 @@ class TestUnusable(base.FunctionalTest):
             "password is a required attribute; it belongs into its 'auth'",
             environment=self.clouds_yaml(slave={'auth': {'password': None}}),
         )
+
+    def test_versions_that_are_gone(self):
+        environment = self.clouds_yaml(slave={'image_api_version': '1'})
+        self._assert_refused(
+            "Cannot use cloud 'slave':",
+            'image_api_version',
+            'OS_IMAGE_API_VERSION',
+            environment=environment,
+        )
+        # As version 2 of Keystone had it, which knew no domains.
+        variables = {'OS_IDENTITY_API_VERSION': '2'}
+        original = pathlib.Path(os.environ['OS_CLIENT_CONFIG_FILE'])
+        clouds = yaml.safe_load(original.read_text())['clouds']
+        for entry in clouds.values():
+            del entry['identity_api_version']
+        old = pathlib.Path(self.useFixture(fixtures.TempDir()).path, 'old')
+        old.write_text(yaml.safe_dump({'clouds': clouds}))
+        result = self.livecopy(
+            self.image.id,
+            environment={'OS_CLIENT_CONFIG_FILE': str(old), **variables},
+            expect=1,
+        )
+        last = result.stderr.splitlines()[-1]
+        for words in "Cannot use cloud 'master'", 'OS_IDENTITY_API_VERSION':
+            self.assertIn(words, last)
 
     def test_dead_identity_endpoint(self):
         for cloud in ('master', 'slave'):

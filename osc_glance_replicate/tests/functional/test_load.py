@@ -52,10 +52,11 @@ class TestOldDump(dumps.DumpTest):
             is_public=True,
             protected=True,
             min_ram=512,
-            properties={'os_distro': 'debian', 'nothing': None},
+            # A packaged Glance takes no kernel that is not one.
+            properties={'os_distro': 'debian', 'kernel_id': None},
         )
         private = self.put_v1(
-            b'private', properties={'kernel_id': 'nothing special'}
+            b'private', properties={'kernel': 'nothing special'}
         )
         bad = {
             'short': self.put_v1(b'shor', size=9),
@@ -114,12 +115,11 @@ class TestOldDump(dumps.DumpTest):
             'protected': True,
             'os_hidden': False,
             'os_distro': 'debian',
-            'nothing': '',
         }
         self.assertEqual(expected, self.slave.get(public.id).portable)
         record = self.slave.get(private.id).record
         self.assertEqual('private', record['visibility'])
-        self.assertEqual('nothing special', record['kernel_id'])
+        self.assertEqual('nothing special', record['kernel'])
         self.assertEqual(self.slave.project_id(), record['owner'])
 
     def test_interrupted_one_is_completed(self):

@@ -246,6 +246,9 @@ def _properties(draw: strategies.DrawFn, kind: Kind) -> dict[str, Any]:
         key: draw(_any_of(*_PROPERTIES[key]))
         for key in draw(_subset(sorted(_PROPERTIES)))
     }
+    if kind.real:
+        # A packaged Glance takes UUIDs only: see its schema-image.json.
+        found.pop('kernel_id', None)
     if kind.unpatchable:
         found[draw(_any_of(*UNPATCHABLE))] = 'public'
     if draw(_seldom):
