@@ -94,14 +94,14 @@ class Backlog:
             self._line_up(action)
 
     def take_held(
-        self, has_to_wait: Callable[[str], bool]
+        self, has_to_wait: Callable[[plan.Key], bool]
     ) -> plan.Action | None:
         """Take one of those that wait for others.
 
-        :param has_to_wait: whether a destination can be asked nothing
+        :param has_to_wait: whether what waits for a key has to
         """
         for key, held in self._held.items():
-            if not has_to_wait(key[0]):
+            if not has_to_wait(key):
                 action = held.pop(0)
                 if not held:
                     del self._held[key]

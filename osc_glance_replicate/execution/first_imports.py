@@ -21,10 +21,6 @@ from osc_glance_replicate.model import plan
 #: A destination, and the formats of what is imported there.
 Kind = tuple[str, ...]
 
-#: What the first of each kind waits for: until all is planned, as an earlier
-#: run may have left one that was converted, and the smallest tells soonest.
-PLAN: plan.Key = ('', '')
-
 
 class FirstImports:
     """Lets the first import of each disk format to a destination go alone.
@@ -33,11 +29,13 @@ class FirstImports:
     (see fact-import-converts), and each image that comes back converted,
     where that will not do, has used up its ID there.
 
-    :ivar is_ready: whether a first one may begin
+    None begins before all is planned: an earlier run may have left one that
+    was converted, and the smallest one tells soonest.
     """
 
     def __init__(self) -> None:
-        self.is_ready = False
+        self._is_planned = False
+        self._kinds: set[Kind] = set()
         self._first: dict[Kind, plan.Key] = {}
         #: Those that may be the first, the smallest at the front.
         self._candidates: dict[Kind, list[tuple[int, plan.Key]]] = {}
@@ -53,6 +51,8 @@ class FirstImports:
         Whoever needs others, or has no data, is not waited for.
         """
         kind, size = _kind(action), action.image.size
+        if kind:
+            self._kinds.add(kind)
         if kind and size and not action.awaited:
             candidates = self._candidates.setdefault(kind, [])
             heapq.heappush(candidates, (size, action.key))
@@ -65,14 +65,27 @@ class FirstImports:
             return None
         if first := self._first.get(kind):
             return None if first == action.key else first
-        if not self.is_ready:
-            return PLAN
+        if not self._is_planned:
+            return _plan_for(action.to)
         candidates = self._candidates.get(kind, [])
         while candidates and candidates[0][1] not in self._waiting:
             heapq.heappop(candidates)
         if not candidates or candidates[0][1] == action.key:
             return None
         return candidates[0][1]
+
+    def note_planned(self) -> list[plan.Key]:
+        """Note that all is planned.
+
+        :returns: what the first ones were said to wait for
+        """
+        self._is_planned = True
+        return [_plan_for(kind[0]) for kind in self._kinds]
+
+    @staticmethod
+    def is_plan(key: plan.Key) -> bool:
+        """Return whether a key is no import's, but stands for the plan."""
+        return not key[1]
 
     def begin(self, action: plan.Action) -> None:
         """Note that an action begins, perhaps as the first of its kind."""
@@ -117,6 +130,11 @@ class FirstImports:
             f'not imported: {image_id}, of the same format, was '
             f'converted to {made} there; {action.conversion.advice}',
         )
+
+
+def _plan_for(to: str) -> plan.Key:
+    """Return a key that stands for the plan for a destination."""
+    return to, ''
 
 
 def _kind(action: plan.Action) -> Kind | None:

@@ -204,8 +204,8 @@ class Runner:
 
     def _let_import(self) -> None:
         """Let the first imports begin: no more is known before they end."""
-        self._first_imports.is_ready = True
-        self._backlog.free(first_imports.PLAN)
+        for key in self._first_imports.note_planned():
+            self._backlog.free(key)
 
     def _plan(self, groups: Iterable[plan.Group]) -> None:
         """Plan ahead, in a thread of its own."""
@@ -265,8 +265,10 @@ class Runner:
                 late = {to for to, _ in self._outages.missed}
                 if action := self._backlog.take_held(
                     # The plan ends in any case.
-                    lambda to: (
-                        not to or self._outages.is_down(to) or to in late
+                    lambda key: (
+                        self._first_imports.is_plan(key)
+                        or self._outages.is_down(key[0])
+                        or key[0] in late
                     )
                 ):
                     goes_on = True

@@ -39,7 +39,7 @@ class TestFirstImports(testtools.TestCase):
     def setUp(self):
         super().setUp()
         self.first = first_imports.FirstImports()
-        self.first.is_ready = True
+        self.first.note_planned()
 
     def begin(self, action):
         """Begin what waits for nobody."""
@@ -121,10 +121,18 @@ class TestFirstImports(testtools.TestCase):
         self.assertIs(plan.Verb.FAIL, self.first.without(NEXT).verb)
 
     def test_nothing_begins_before_all_is_planned(self):
-        self.first.is_ready = False
-        for action in FIRST, NEXT:
-            self.first.expect(action)
-            self.assertEqual(first_imports.PLAN, self.first.ahead_of(action))
+        first = first_imports.FirstImports()
+        there = copy(7, 'there')
+        for action in FIRST, NEXT, there:
+            first.expect(action)
+            key = first.ahead_of(action)
+            self.assertTrue(first.is_plan(key))
+            self.assertEqual(action.to, key[0])
+        self.assertFalse(first.is_plan(FIRST.key))
+        self.assertEqual(
+            {('slave', ''), ('there', '')}, set(first.note_planned())
+        )
+        self.assertIsNone(first.ahead_of(there))
 
     def test_the_smallest_is_the_first(self):
         large, small, empty, needy = (

@@ -1167,6 +1167,56 @@ class TestFirstImport(testtools.TestCase):
         lost = [each for each in found if each.result.is_failure]
         self.assertEqual([silent] * 2, [each.action.image.id for each in lost])
 
+    def test_destination_that_is_lost_before_all_is_planned(self):
+        """Nothing that has waited for the plan is left untold."""
+        updates = [
+            plan.Action(
+                samples.image(number),
+                'one',
+                plan.Verb.UPDATE,
+                samples.image(number),
+                changes=(plan.Change('name', 'a', 'b'),),
+            )
+            for number in range(10, 20)
+        ]
+        imports = [
+            dataclasses.replace(
+                samples.action(number, to='one', disk_format='qcow2'),
+                conversion=conversions.Conversion.REFUSED,
+            )
+            for number in range(3)
+        ]
+        lost = threading.Event()
+
+        class Silent(Crew):
+            def carry_out(self, action, others):
+                return ended(outcomes.failed(action, 'no', unanswered=1.0))
+
+            def give_up(self, to):
+                downs.append(to)
+                # It was back twice, and of no use.
+                if len(downs) == 3:
+                    lost.set()
+
+        def planned():
+            yield from imports
+            yield from updates
+            self.assertTrue(lost.wait(_PATIENCE))
+
+        downs = []
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{outages.__name__}._INTERVAL', 0.01)
+        )
+        found = list(
+            runner.Runner(
+                Silent(None), transfers=2, fail_fast=False, greet=print
+            ).run(planned())
+        )
+        self.assertEqual(
+            {action.key for action in (*imports, *updates)},
+            {outcome.action.key for outcome in found},
+        )
+
     def test_each_is_the_first_that_fails_for_another_reason(self):
         found, most = self.run_all(
             lambda action: outcomes.failed(action, 'broken')
