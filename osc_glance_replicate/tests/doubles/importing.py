@@ -55,6 +55,7 @@ class ImportTest(testtools.TestCase):
         self.info = {}
         self.info_status = 404
         self.info_headers = {}
+        self.info_limits = 0
         self.fake = self.useFixture(fake_glance.FakeGlance(self._answer))
         self.api = self.fake.api
         for module, name, value in (
@@ -74,6 +75,9 @@ class ImportTest(testtools.TestCase):
         if request.method == 'PUT':
             return Answer(_next(self.put), 'The image has data on staging')
         if '/info/' in request.path:
+            if self.info_limits:
+                self.info_limits -= 1
+                return Answer(403, headers={'retry-after': '0'})
             name = request.path.rpartition('/')[2]
             if name in self.info:
                 return Answer(200, self.info[name])

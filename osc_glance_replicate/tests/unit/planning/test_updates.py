@@ -424,6 +424,21 @@ class TestWhoseWordCounts(JudgeTest):
             (action.verb, action.reason, action.changes),
         )
 
+    def test_members_that_nobody_needs_to_know(self):
+        image = samples.image(visibility='shared', members={})
+        for owner, options, verb in (
+            ('mine', {}, UNCHANGED),
+            ('mine', {'exact': True}, FAIL),
+            # What its former owner has given would stay.
+            ('theirs', {'adopt': True, 'images': (ID,)}, FAIL),
+        ):
+            unread = dataclasses.replace(
+                samples.image(owner=owner, visibility='shared'),
+                unread='its members: HTTP 403',
+            )
+            action = self.decide(image, unread, members=True, **options)
+            self.assertIs(verb, action.told_as or action.verb, options)
+
     def test_unknown_member_delays_no_withdrawal(self):
         image = samples.image(
             name='new',

@@ -328,6 +328,15 @@ class TestCreate(FolderTest):
         self.assertEqual([], absent.names())
         self.assertIsNone(absent.status('file'))
 
+    def test_room_that_the_system_does_not_tell(self):
+        for number in errno.ENOSYS, errno.EACCES:
+            refused = OSError(number, 'no')
+            with mock.patch('os.fstatvfs', side_effect=refused):
+                self.assertIsNone(self.folder.free())
+        broken = OSError(errno.EIO, 'broken')
+        with mock.patch('os.fstatvfs', side_effect=broken):
+            self.assertRaises(OSError, self.folder.free)
+
     def test_room_is_what_the_system_says(self):
         system = os.statvfs(self.path)
         free = self.folder.free()

@@ -13,6 +13,7 @@
 import email.utils
 import time
 
+import fixtures
 from keystoneauth1 import exceptions as ksa_exceptions
 import requests
 import testtools
@@ -123,3 +124,25 @@ class TestNoAnswer(testtools.TestCase):
                 passes, isinstance(error, errors.TransientError), cause
             )
             self.assertEqual(unanswered, error.unanswered, cause)
+
+
+class TestGateways(testtools.TestCase):
+    """What comes of those who stand between."""
+
+    def test_limits_of_requests_in_other_forms(self):
+        for status in 403, 413:
+            limited = answer(status, retry_after='7')
+            error = failures.not_expected('slave', limited)
+            self.assertIsInstance(error, errors.TransientError)
+            self.assertEqual(7, error.retry_after)
+
+    def test_proxy_that_is_down_is_named(self):
+        self.useFixture(fixtures.EnvironmentVariable('no_proxy'))
+        self.useFixture(
+            fixtures.EnvironmentVariable('http_proxy', '192.0.2.1:3128')
+        )
+        request = requests.Request('GET', 'http://glance.example/').prepare()
+        exc = ksa_exceptions.ConnectFailure('no connection')
+        exc.__cause__ = requests.exceptions.ProxyError(request=request)
+        error = failures.no_answer('slave', exc)
+        self.assertIn('(by the proxy at 192.0.2.1:3128)', str(error))

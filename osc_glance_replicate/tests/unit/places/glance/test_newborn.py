@@ -60,6 +60,7 @@ class TestLag(fake_glance.GlanceTest):
     def setUp(self):
         super().setUp()
         self.lag = 0
+        self.created = 201
         self.useFixture(
             fixtures.MonkeyPatch(f'{image_api.__name__}._UNHEARD', (0.0,) * 3)
         )
@@ -68,7 +69,7 @@ class TestLag(fake_glance.GlanceTest):
 
     def answer(self, request):
         if request.method == 'POST' and request.path.endswith('/images'):
-            return Answer(201, IMAGE.record)
+            return Answer(self.created, IMAGE.record)
         if self.lag:
             self.lag -= 1
             return Answer(404)
@@ -87,6 +88,12 @@ class TestLag(fake_glance.GlanceTest):
             self.lag = 3
             self.assertIsNotNone(ask())
             self.assertEqual(0, self.lag)
+
+    def test_record_whose_making_was_not_answered(self):
+        self.created = 503
+        self.assertRaises(errors.TransientError, self.create)
+        self.lag = 3
+        self.assertIsNotNone(records.find(self.api, IMAGE.id))
 
     def test_what_is_gone_is_gone(self):
         self.create()

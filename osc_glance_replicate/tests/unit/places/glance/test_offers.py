@@ -83,6 +83,13 @@ class TestCheck(importing.ImportTest):
             offers.check(self.api, options.Delivery(stores=('x',)))
             offers.check(self.api, DOWNLOAD)
 
+    def test_limit_of_requests_is_waited_for(self):
+        value = ['glance-direct']
+        self.info['import'] = {'import-methods': {'value': value}}
+        self.info_limits = 2
+        offers.check(self.api, IMPORT)
+        self.assertEqual(3, len(self.asked('GET')))
+
     def test_plain_upload_asks_nothing(self):
         offers.check(self.api, options.Delivery())
         self.assertEqual([], self.fake.requests)
