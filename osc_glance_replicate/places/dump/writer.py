@@ -40,8 +40,18 @@ def fill(fd: int, body: places.Body) -> None:
                 if piece != _TWO_HOLES[: len(piece)]:
                     folder.write(fd, piece, place)
         position += len(block)
-    os.ftruncate(fd, position)
+    _end(fd, position)
     folder.sync(fd)
+
+
+def _end(fd: int, size: int) -> None:
+    """Make a file as long as the data is, of which the end may be a hole."""
+    written = os.fstat(fd).st_size
+    if written < size:
+        # Not all file systems make a file longer by ftruncate(2).
+        folder.write(fd, b'\0', size - 1)
+    elif written > size:
+        os.ftruncate(fd, size)
 
 
 def _pieces(block: bytes, position: int) -> Iterator[tuple[int, bytes]]:

@@ -14,6 +14,7 @@
 
 import os
 import pathlib
+import shutil
 import subprocess
 import textwrap
 
@@ -22,7 +23,7 @@ from osc_glance_replicate.tests.functional import dumps
 
 #: What a file system of the name would do, put before any command is.
 _LACKS = """
-    import errno, fcntl, os, stat
+    import errno, fcntl, os, resource, stat
 
     def refuse(function, number, concerns):
         def refusing(fd, *arguments):
@@ -45,11 +46,55 @@ _LACKS = """
             def nothing(fd):
                 return os.statvfs_result((4096, 4096, *(0,) * 8))
             os.fstatvfs = nothing
+        case 'large files':
+            resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20))
 """
 
 
 class FileSystemTest(dumps.DumpTest):
     alone = False
+
+    def mount(self, *commands):
+        """Mount a file system where the dump goes, or skip the test.
+
+        :param commands: of which the first that works is enough; the
+            directory is added to each
+        """
+        self.path.mkdir()
+        for command in commands:
+            command = *command, self.path
+            if (
+                shutil.which(command[0])
+                and not subprocess.run(command, capture_output=True).returncode
+            ):
+                break
+        else:
+            self.skipTest('nothing like that may be mounted here')
+        self.addCleanup(
+            subprocess.run, ['umount', '--lazy', self.path], check=True
+        )
+
+    def device(self, *make):
+        """Give a block device with a file system of 32 MiB, or skip the test.
+
+        :param make: command that makes the file system
+        """
+        disk = self.scratch / 'disk'
+        disk.touch()
+        os.truncate(disk, 32 * base.MIB)
+        attached = subprocess.run(
+            ['losetup', '--find', '--show', disk],
+            capture_output=True,
+            text=True,
+        )
+        if attached.returncode or not shutil.which(make[0]):
+            self.skipTest(f'there are no loop devices here, or no {make[0]}')
+        device = attached.stdout.strip()
+        self.addCleanup(
+            subprocess.run, ['losetup', '--detach', device], check=True
+        )
+        subprocess.run([*make, device], capture_output=True, check=True)
+        return device
 
 
 class TestLacks(FileSystemTest):
@@ -100,6 +145,21 @@ class TestLacks(FileSystemTest):
         self.assertEqual({image.id: 'copied'}, result.results)
         self.assertIn('lets two dumps write to it at once', result.stderr)
 
+    def test_large_files(self):
+        small, large = (
+            self.master.create(os.urandom(count * base.MIB)).id
+            for count in (1, 2)
+        )
+        result = self.dump(
+            small, large, environment=self.lacking('large files'), expect=1
+        )
+        self.assertEqual({small: 'copied', large: 'failed'}, result.results)
+        self.assertIn('File too large', result.stdout)
+        self.dump(small, large)
+        self.assertEqual(
+            dict.fromkeys((small, large), 'ok'), self.verify().results
+        )
+
     def test_free_space_that_is_not_told(self):
         image = self.master.create(b'data')
         result = self.dump(image.id, environment=self.lacking('statvfs'))
@@ -110,17 +170,8 @@ class TestLacks(FileSystemTest):
 class TestSmall(FileSystemTest):
     """A file system of a few MiB, or of a few files."""
 
-    def mount(self, options):
-        self.path.mkdir()
-        command = 'mount', '-t', 'tmpfs', '-o', options, 'tmpfs', self.path
-        if subprocess.run(command, capture_output=True).returncode:
-            self.skipTest('nothing may be mounted here')
-        self.addCleanup(
-            subprocess.run, ['umount', '--lazy', self.path], check=True
-        )
-
     def test_zeros_need_no_room(self):
-        self.mount('size=10M')
+        self.mount(('mount', '-t', 'tmpfs', '-o', 'size=10M', 'tmpfs'))
         image = self.master.create(bytes(64 * base.MIB))
         result = self.dump(image.id, expect=1)
         self.assertIn('there is no room', result.stderr)
@@ -130,7 +181,10 @@ class TestSmall(FileSystemTest):
         self.assertEqual({image.id: 'ok'}, self.verify().results)
 
     def test_last_inode(self):
-        self.mount('nr_inodes=7')
+        self.mount(('mount', self.device('mkfs.ext4', '-N', '16')))
+        for number in range(os.statvfs(self.path).f_ffree - 5):
+            pathlib.Path(self.path, f'taken.{number}').touch()
+        pathlib.Path(self.path, 'lost+found').rmdir()
         images = [self.master.create(b'%d' % i) for i in range(8)]
         ids = [image.id for image in images]
         result = self.dump(*ids, expect=1)
@@ -149,8 +203,45 @@ class TestSmall(FileSystemTest):
             # No record without its data.
             if path.suffix == '':
                 self.assertTrue(path.with_suffix('.img').exists())
-        subprocess.run(
-            ['mount', '-o', 'remount,nr_inodes=100', self.path], check=True
-        )
+        for path in self.path.glob('taken.*'):
+            path.unlink()
         self.dump(*ids)
         self.assertEqual(dict.fromkeys(ids, 'ok'), self.verify().results)
+
+
+class TestDisks(FileSystemTest):
+    """Disks as they are carried into a room without network."""
+
+    def carry(self):
+        data = os.urandom(3 * base.MIB) + bytes(base.MIB)
+        images = [self.master.create(data) for _ in range(2)]
+        ids = [image.id for image in images]
+        result = self.dump(*ids)
+        self.assertEqual(dict.fromkeys(ids, 'copied'), result.results)
+        self.assertNotIn('file system', result.stderr)
+        self.assertIn('2 unchanged', self.dump(*ids).stderr)
+        self.master.patch(ids[0], name='renamed')
+        self.assertEqual('updated', self.dump(*ids).results[ids[0]])
+        self.assertEqual(dict.fromkeys(ids, 'ok'), self.verify().results)
+        self.assertEqual(dict.fromkeys(ids, 'copied'), self.load().results)
+        self.assertEqual(data, self.slave.data(ids[0]))
+        with self.data_file(images[1]).open('r+b') as file:
+            file.write(b'damage')
+        self.assertEqual(
+            {ids[0]: 'ok', ids[1]: 'damaged'}, self.verify(expect=1).results
+        )
+
+    def test_fat(self):
+        device = self.device('mkfs.vfat')
+        self.mount(('mount', device))
+        self.carry()
+
+    def test_exfat(self):
+        device = self.device('mkfs.exfat')
+        self.mount(('mount', device), ('mount.exfat-fuse', device))
+        self.carry()
+
+    def test_ntfs(self):
+        device = self.device('mkfs.ntfs', '--fast')
+        self.mount(('mount', '-t', 'ntfs3', device), ('ntfs-3g', device))
+        self.carry()

@@ -10,7 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import errno
 import os
+
+import fixtures
 
 from osc_glance_replicate.places.dump import writer
 from osc_glance_replicate.tests.doubles import dumps
@@ -49,3 +52,16 @@ class TestFill(dumps.FilesTest):
         )
         taken = os.stat(self.at('data')).st_blocks * 512
         self.assertLess(taken, 2**16)
+
+    def test_file_system_that_makes_no_file_longer(self):
+        def ftruncate(fd, size):
+            if size > os.fstat(fd).st_size:
+                raise OSError(errno.EPERM, 'Operation not permitted')
+            truncate(fd, size)
+
+        truncate = os.ftruncate
+        self.useFixture(fixtures.MonkeyPatch('os.ftruncate', ftruncate))
+        zeros = bytes(10_000)
+        self.assertEqual(b'x' + zeros, self.fill(b'', b'x', zeros))
+        self.assertEqual(zeros, self.fill(b'', zeros))
+        self.assertEqual(b'', self.fill(b'more'))
