@@ -20,6 +20,7 @@
     ├── SelectionError  what was asked for cannot be found or understood
     └── PlaceError      one request to a place failed; says which place
         ├── TransientError  another try may well succeed
+        │   ├── SilentError nothing has come in time
         │   ├── BusyError   someone else is uploading the image
         │   ├── EndedError  the bytes have ended too early
         │   └── DroppedError  the other destinations could not wait
@@ -151,6 +152,7 @@ class CloudError(ReplicateError):
 
     def __init__(self, cloud: str, problem: object) -> None:
         super().__init__(f"Cannot use cloud '{cloud}': {problem}")
+        self.place = cloud
 
 
 class LostError(ReplicateError):
@@ -202,6 +204,10 @@ class TransientError(PlaceError):
         super().__init__(place, problem)
         self.retry_after = retry_after
         self.status = status
+
+
+class SilentError(TransientError):
+    """Nothing has come in time."""
 
 
 class BusyError(TransientError):

@@ -14,11 +14,15 @@
 
 from collections.abc import Callable
 import dataclasses
+import functools
+import logging
 import random
 import time
 from typing import TypeVar
 
 from osc_glance_replicate import errors
+
+LOG = logging.getLogger(__name__)
 
 #: Seconds before the second try; doubled with each one after it.
 _FIRST_DELAY = 1.0
@@ -35,6 +39,13 @@ _BUSY_TIMEOUT = 300.0
 
 #: Seconds between two looks at that upload, at the most.
 _MAX_BUSY_DELAY = 10.0
+
+#: Seconds between looks at what was just written, of which not every server
+#: of a cloud may have heard yet.
+UNHEARD = 0.2, 0.5, 1.0, 2.0, 4.0
+
+#: Seconds that a place may ask to wait without a word about it.
+_UNTOLD = 10.0
 
 #: Further tries of what only asks.
 _PATIENCE = 3
@@ -162,6 +173,15 @@ def backoff(failed: int) -> float:
 
 def with_retry_after(delay: float, trouble: Exception) -> float:
     """Return the seconds to wait, respecting what the place asked for."""
-    if isinstance(trouble, errors.TransientError):
-        return max(delay, min(trouble.retry_after, _MAX_RETRY_AFTER))
-    return delay
+    if not isinstance(trouble, errors.TransientError):
+        return delay
+    asked = min(trouble.retry_after, _MAX_RETRY_AFTER)
+    if asked > _UNTOLD:
+        _warn(f'{trouble.place} asks to wait for {asked:.0f} s')
+    return max(delay, asked)
+
+
+@functools.cache
+def _warn(told: str) -> None:
+    """Tell of it, once."""
+    LOG.warning(told)

@@ -25,6 +25,12 @@ Read = Callable[[int], bytes]
 _EITHER = 32 + zlib.MAX_WBITS
 _BARE = -zlib.MAX_WBITS
 
+#: How a file of gzip begins.
+_MAGIC = b'\x1f\x8b'
+
+#: How often an answer may be packed: nobody does it twice.
+_MOST_STEPS = 4
+
 #: What can be unpacked.
 _KNOWN = frozenset(('gzip', 'x-gzip', 'deflate'))
 
@@ -33,14 +39,18 @@ _MOST_IN_VAIN = 1024 * 1024
 
 
 class PackedError(Exception):
-    """An answer is not what it is said to be, or packed in an unknown way."""
+    """An answer is not what it is said to be."""
 
 
 def encodings(response: requests.Response) -> list[str]:
-    """Return how an answer is packed, the last step at the end."""
+    """Return how an answer is packed, the last step at the end.
+
+    What is no way of packing that anybody knows is left out, as others do: a
+    server may say 'utf-8'.
+    """
     header = response.headers.get('Content-Encoding', '')
     found = (each.strip().lower() for each in header.split(','))
-    return [each for each in found if each not in ('', 'identity')]
+    return [each for each in found if each in _KNOWN]
 
 
 def unpacked(response: requests.Response, read: Read) -> Read:
@@ -51,9 +61,16 @@ def unpacked(response: requests.Response, read: Read) -> Read:
 
     :param read: reads the answer as it comes
     """
-    for encoding in reversed(encodings(response)):
+    steps = encodings(response)
+    if len(steps) > _MOST_STEPS:
+        return _refuse
+    for encoding in reversed(steps):
         read = _Unpacker(read, encoding).read
     return read
+
+
+def _refuse(most: int) -> bytes:
+    raise PackedError(f'it is packed more than {_MOST_STEPS} times')
 
 
 class _Unpacker:
@@ -64,36 +81,57 @@ class _Unpacker:
         self._encoding = encoding
         self._inner = zlib.decompressobj(_EITHER)
         self._rest = b''
-        self._has_begun = False
+        #: What was read before anything came of it.
+        self._beginning: bytes | None = b''
 
     def read(self, most: int) -> bytes:
-        if self._encoding not in _KNOWN:
-            raise PackedError(f'it is packed as {self._encoding!r:.40}')
+        """Return some bytes; none at the end.
+
+        :param most: how many
+        """
         in_vain = 0
         while in_vain <= _MOST_IN_VAIN:
-            block = self._rest or self._packed(max(most, 1))
-            if not block and (self._inner.eof or not self._has_begun):
+            if self._inner.eof and not self._goes_on(most):
                 return b''
-            if self._inner.eof:
-                # Another one follows.
-                self._inner = zlib.decompressobj(_EITHER)
+            block = self._rest or self._packed(max(most, 1))
+            if not block and self._beginning == b'':
+                return b''
             found = self._unpack(block, max(most, 1))
             if found:
                 return found
-            if not block:
+            if not block and not self._inner.eof:
                 raise PackedError('it ends too early')
             in_vain += len(block) - len(self._rest)
         raise PackedError('nothing comes of it')
 
+    def _goes_on(self, most: int) -> bool:
+        """Return whether another file follows; whatever else does is nothing.
+
+        Many servers fill up their answers with zeros.
+        """
+        while len(self._rest) < len(_MAGIC):
+            block = self._packed(max(most, 1))
+            if not block:
+                return False
+            self._rest += block
+        if not self._rest.startswith(_MAGIC):
+            return False
+        self._inner = zlib.decompressobj(_EITHER)
+        return True
+
     def _unpack(self, block: bytes, most: int) -> bytes:
+        # A bare one shows as such with its second byte only.
+        if self._beginning is not None:
+            self._beginning += block
         try:
             found = self._inner.decompress(block, most)
         except zlib.error as exc:
-            if self._has_begun or self._encoding != 'deflate':
+            if self._beginning is None or self._encoding != 'deflate':
                 raise PackedError(f'it is no {self._encoding}') from exc
             self._inner = zlib.decompressobj(_BARE)
-            self._has_begun = True
+            block, self._beginning = self._beginning, None
             return self._unpack(block, most)
-        self._has_begun = True
+        if found:
+            self._beginning = None
         self._rest = self._inner.unconsumed_tail or self._inner.unused_data
         return found

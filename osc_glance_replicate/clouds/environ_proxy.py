@@ -16,11 +16,15 @@ import requests
 import urllib3
 
 
+_SOME = 'the proxy of the environment (http_proxy, https_proxy, all_proxy)'
+
+
 def blamed(exc: BaseException) -> str:
     """Return the proxy that a request has not got past, or ''.
 
     :param exc: what was raised, or what came of that
-    :returns: its host and port, without what it is logged in to with
+    :returns: 'the proxy at', its host and port, without what it is logged in
+        to with; other words where these cannot be told
     """
     seen: BaseException | None = exc
     while seen is not None:
@@ -38,7 +42,10 @@ def _proxy_of(request: object) -> str:
     try:
         parts = urllib3.util.parse_url(whole)
     except (ValueError, urllib3.exceptions.HTTPError):
-        return 'unknown'
+        return _SOME
+    if '@' in f'{parts.path or ""}{parts.query or ""}{parts.fragment or ""}':
+        # Its password has a slash, and what looks like a host is a user.
+        return _SOME
     # Nothing else of it is for others: it may have a password.
     port = f':{parts.port}' if parts.port else ''
-    return f'{parts.host}{port}' if parts.host else 'unknown'
+    return f'the proxy at {parts.host}{port}' if parts.host else _SOME

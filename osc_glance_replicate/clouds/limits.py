@@ -58,6 +58,12 @@ class TooLongError(requests.exceptions.RequestException):
     """An answer is longer than it may be."""
 
 
+class LateError(
+    requests.exceptions.ConnectionError, requests.exceptions.Timeout
+):
+    """An answer takes longer than it may."""
+
+
 class Adapter(ksa_session.TCPKeepAliveAdapter):
     """A transport adapter with limits.
 
@@ -180,9 +186,7 @@ def _within_time(
         lambda: time.monotonic() > end,
         functools.partial(watchdog.hang_up, response.raw),
     )
-    late = requests.exceptions.ConnectionError(
-        f'it took more than {most:.0f} s'
-    )
+    late = LateError(f'it took more than {most:.0f} s')
     with watchdog.watched(call):
         try:
             result = read(_blocks(response, call))
@@ -252,7 +256,11 @@ def _blocks(
             OSError,
             decoding.PackedError,
         ) as exc:
-            raise requests.exceptions.ConnectionError(exc) from exc
+            is_late = isinstance(exc, urllib3.exceptions.TimeoutError)
+            kind = (
+                LateError if is_late else requests.exceptions.ConnectionError
+            )
+            raise kind(exc) from exc
 
 
 def _silent() -> requests.exceptions.RequestException:

@@ -25,6 +25,7 @@ from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.model import proof
 from osc_glance_replicate import places
+from osc_glance_replicate import retry
 from osc_glance_replicate.transfer import image_reading
 from osc_glance_replicate.transfer import proving
 
@@ -51,14 +52,15 @@ class Arrival:
         self._reading = reading
         self._listener = listener
 
-    def finish(self) -> outcomes.Outcome:
+    def finish(self, answered: bool = False) -> outcomes.Outcome:
         """Compare the replica with its source, then publish it.
 
+        :param answered: whether the place has just said that it has the data
         :raises BusyError: its Glance is not done with it yet
         :raises TransientError: it has no data, or another try may do
         """
         image, destination = self._planned.action.image, self._destination
-        replica = destination.find(image.id)
+        replica = self._look() if answered else destination.find(image.id)
         if replica and replica.busy:
             raise errors.BusyError(
                 destination.name,
@@ -80,6 +82,17 @@ class Arrival:
         if not same:
             return self._quarantine(replica, evidence)
         return self._publish(self._planned.action, replica, reason)
+
+    def _look(self) -> image_record.Image | None:
+        """Return the replica, once it is known everywhere that it has data."""
+        image, destination = self._planned.action.image, self._destination
+        for seconds in retry.UNHEARD:
+            replica = destination.find(image.id)
+            if replica and replica.status != 'queued':
+                return replica
+            if self._reading.stop.wait(seconds):
+                break
+        return destination.find(image.id)
 
     def _publish(
         self, action: plan.Action, replica: image_record.Image, reason: str

@@ -202,7 +202,7 @@ class Task:
         else:
             self._send()
         self._listener.arrived(self._action)
-        return self._arrival.finish()
+        return self._arrival.finish(answered=True)
 
     def _let_fetch(self, fetch: places.Fetch) -> None:
         try:

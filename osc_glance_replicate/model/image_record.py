@@ -95,7 +95,7 @@ SETTLED = frozenset(('active', 'deactivated'))
 BUSY = frozenset(('saving', 'uploading', 'importing'))
 
 #: Properties that name an image, in the order in which these are to land.
-_REFERENCES = ('ramdisk_id', 'kernel_id')
+REFERENCES = ('ramdisk_id', 'kernel_id')
 
 #: What hashlib can compute; the digest of a SHAKE has no length of its own.
 _ALGORITHMS = frozenset(
@@ -301,7 +301,7 @@ class Image:
         """
         return {
             field: value
-            for field in _REFERENCES
+            for field in REFERENCES
             if is_id(value := str(self.record.get(field)))
         }
 

@@ -56,10 +56,13 @@ def of(document: Mapping[str, Any]) -> ImageSchema:
     for field in _FORMATS:
         said = fields.get(field)
         known = said.get('enum') if isinstance(said, dict) else None
-        if isinstance(known, list):
-            formats[field] = frozenset(
-                value for value in known if isinstance(value, str)
-            )
+        names = frozenset(
+            value
+            for value in (known if isinstance(known, list) else ())
+            if isinstance(value, str)
+        )
+        if names:
+            formats[field] = names
     required = document.get('required')
     return ImageSchema(
         formats,

@@ -31,11 +31,15 @@ def receive(record: Mapping[str, Any]) -> image_record.Image:
 
     A property of Glances before Rocky that is called like a field of later
     ones is left out: these can have none of that name (see fact-os-hidden).
+    So is a reference to no image, which they refuse.
 
     :returns: of one that cannot be used, no more than its row needs
     """
     if isinstance(record.get('os_hidden'), str):
         record = {k: v for k, v in record.items() if k != 'os_hidden'}
+    empty = [k for k in image_record.REFERENCES if record.get(k) == '']
+    if empty:
+        record = {k: v for k, v in record.items() if k not in empty}
     image = image_record.Image(record)
     defect = image.defect
     return flawed(image, defect) if defect else image

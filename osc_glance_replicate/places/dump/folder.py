@@ -38,14 +38,25 @@ UNKNOWN = frozenset(
     (
         errno.EINVAL,
         errno.ENOLCK,
+        errno.ENOTTY,
         errno.ENOSYS,
         errno.ENOTSUP,
         errno.EOPNOTSUPP,
     )
 )
 
-#: Likewise, of one that lets nobody do it.
-_NOT_DONE = UNKNOWN | {errno.EACCES, errno.EPERM}
+#: Likewise, of one that lets nobody do it, or do it so: to wait for names,
+#: some want a descriptor that can be written to.
+_NOT_DONE = UNKNOWN | {
+    errno.EACCES,
+    errno.EBADF,
+    errno.EISDIR,
+    errno.EOVERFLOW,
+    errno.EPERM,
+}
+
+#: What a file system lacks that does not wait until all is on the disk.
+_LOST = 'may lose what was just written if the power fails'
 
 LOG = logging.getLogger(__name__)
 
@@ -239,7 +250,7 @@ def sync(fd: int) -> None:
 
     Not all file systems do that, of directories above all.
     """
-    with tolerating('may lose what was just written if the power fails'):
+    with tolerating(_LOST):
         os.fsync(fd)
 
 
@@ -258,7 +269,8 @@ def tolerating(
     except OSError as exc:
         if exc.errno not in tolerated:
             raise
-        _warn(f'The file system of the dump {lack}: {exc.strerror}')
+        LOG.debug('%s: %s', lack, exc)
+        _warn(f'The file system of the dump {lack}')
 
 
 @functools.cache
@@ -269,7 +281,7 @@ def _warn(problem: str) -> None:
 
 def _sync_directory(path: str) -> None:
     # Its names may be written, and not listed.
-    with tolerating('may lose the directory if the power fails'):
+    with tolerating(_LOST):
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(fd)

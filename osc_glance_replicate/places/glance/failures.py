@@ -12,9 +12,7 @@
 
 """What became of a request that has not got the answer it should."""
 
-import email.utils
 import re
-import time
 import urllib.parse
 
 from keystoneauth1 import exceptions as ksa_exceptions
@@ -22,22 +20,23 @@ import requests
 
 from osc_glance_replicate.clouds import environ_proxy
 from osc_glance_replicate.clouds import redirects
+from osc_glance_replicate.clouds import throttling
 from osc_glance_replicate import errors
 from osc_glance_replicate.places.glance import error_page
 
-#: Answers after which the same request may succeed; 401 comes although a
-#: new token was tried, and 498 from Swift, to who asks too often.
-_PASSING = frozenset((401, 408, 425, 429, 498, 500, 502, 503, 504))
+#: Answers after which the same request may succeed, besides 5xx; 401 comes
+#: although a new token was tried.
+_PASSING = frozenset((401, 408, 423, 425, 499))
 
-#: Answers of older limits of requests, where they say when to come again.
-_LIMITED = frozenset((403, 413))
+#: Those of 5xx that would come again.
+_LASTING = frozenset((501, 505, 507, 508, 510, 511))
 
 #: Characters of Glance's own words that become part of an error.
 _MAX_DETAILS = 400
 
 #: Answers that come from somebody who stands in for the service, or who knows
 #: nobody: 401 comes although a new token was tried.
-UNUSABLE = frozenset((401, 502, 503, 504))
+UNUSABLE = frozenset((401, 502, 503, 504, *range(520, 531), 598, 599))
 
 #: Where a request went, in the words of keystoneauth and requests: the place
 #: is named already, and what is told of a thousand images is to be alike.
@@ -58,14 +57,16 @@ def no_answer(place: str, exc: Exception) -> errors.PlaceError:
     )
     problem = _WHERE.sub('', errors.explain(exc))
     if proxy := environ_proxy.blamed(exc):
-        problem = f'{problem} (by the proxy at {proxy})'
+        problem = f'{problem} (by {proxy})'
     if isinstance(exc, ksa_exceptions.Unauthorized):
         # So is this: to ask again would lock the account.
         return unanswered(errors.PlaceError(place, problem))
     if not isinstance(exc, passing):
         return errors.PlaceError(place, problem)
-    passes = 'CERTIFICATE_VERIFY_FAILED' not in str(exc)
-    kind = errors.TransientError if passes else errors.PlaceError
+    if 'CERTIFICATE_VERIFY_FAILED' in str(exc):
+        return unanswered(errors.PlaceError(place, problem))
+    is_silent = isinstance(exc, ksa_exceptions.ConnectTimeout)
+    kind = errors.SilentError if is_silent else errors.TransientError
     return unanswered(kind(place, problem))
 
 
@@ -83,15 +84,18 @@ def not_expected(place: str, response: requests.Response) -> errors.PlaceError:
             'no token may go there',
         )
     problem = f'HTTP {status}: {_details(response)}'
-    is_limited = status in _LIMITED and 'retry-after' in response.headers
-    if status in _PASSING or is_limited:
+    if throttling.is_limited(response) or _may_pass(status):
         passing = errors.TransientError(
-            place, problem, _retry_after(response), status
+            place, problem, throttling.retry_after(response), status
         )
         return unanswered(passing) if status in UNUSABLE else passing
     if 400 <= status < 500:
         return errors.RefusedError(place, problem, status)
     return errors.PlaceError(place, problem)
+
+
+def _may_pass(status: int) -> bool:
+    return status in _PASSING or (500 <= status and status not in _LASTING)
 
 
 def unanswered(error: errors.PlaceError) -> errors.PlaceError:
@@ -110,6 +114,16 @@ def _details(response: requests.Response) -> str:
     return words[:_MAX_DETAILS] + request_id(response)
 
 
+def foreign_words(response: requests.Response) -> str:
+    """Return what an answer says that is not the service's own, in brackets.
+
+    :returns: '' for one that is, whose words say no more than its status does
+    """
+    if request_id(response):
+        return ''
+    return f' (HTTP {response.status_code}: {_details(response)})'
+
+
 def _host(url: str) -> str:
     """Return the host of a URL, whose other parts may be a signature."""
     try:
@@ -122,15 +136,3 @@ def request_id(response: requests.Response) -> str:
     """Return the ID by which administrators find a request in their logs."""
     found = response.headers.get('x-openstack-request-id', '')
     return f' ({found:.80})' if found else ''
-
-
-def _retry_after(response: requests.Response) -> float:
-    """Return the seconds that a Retry-After header asks for, or 0."""
-    value = response.headers.get('retry-after', '')
-    if value.isascii() and value.isdecimal():
-        return float(value)
-    try:
-        until = email.utils.parsedate_to_datetime(value)
-        return max(until.timestamp() - time.time(), 0.0)
-    except (ValueError, OverflowError):
-        return 0.0

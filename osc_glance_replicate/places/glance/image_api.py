@@ -14,6 +14,7 @@
 
 from collections.abc import Callable, Collection, Iterator
 import contextlib
+import functools
 import http
 import logging
 import time
@@ -26,6 +27,7 @@ import requests
 
 from osc_glance_replicate.clouds import limits
 from osc_glance_replicate.clouds import login
+from osc_glance_replicate.clouds import throttling
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import bounded_json
 from osc_glance_replicate.model import image_record
@@ -70,10 +72,6 @@ _END = 64 * 1024
 #: Answers of whoever keeps a document to himself.
 _KEPT = 401, 403, 404
 
-#: Seconds between the tries of a request about a record that was just made,
-#: which not every Glance may know yet.
-_UNHEARD = 0.2, 0.5, 1.0, 2.0, 4.0
-
 _Result = TypeVar('_Result')
 
 
@@ -103,12 +101,9 @@ class ImageApi:
         self._proxy = connection.image
         self._is_silent = False
         self._newborn = newborn.Newborn()
+        #: What it keeps from this user: ends of paths of images.
+        self.withheld: set[str] = set()
         self.answered_at = 0.0
-
-    @property
-    def is_silent(self) -> bool:
-        """Whether the last request got no answer in time."""
-        return self._is_silent
 
     def made(self, path: str) -> None:
         """Note that a record was made, at this path."""
@@ -128,7 +123,7 @@ class ImageApi:
             TransientError or RefusedError where the status shows which
         """
         has_body = not isinstance(options.get('data', ''), str)
-        for seconds in () if has_body else _UNHEARD:
+        for seconds in () if has_body else retry.UNHEARD:
             if not self._newborn.covers(path):
                 break
             try:
@@ -201,7 +196,8 @@ class ImageApi:
                 'ago',
                 status=404,
             )
-        if response.status_code not in expect:
+        is_limited = throttling.is_limited(response)
+        if response.status_code not in expect or is_limited:
             self._load(response, _MAX_ERROR_BODY, cut=True)
             raise failures.not_expected(self.name, response)
         if not stream:
@@ -216,6 +212,10 @@ class ImageApi:
         """
         if not self._others_wait:
             return retry.patiently(ask)
+        return self._hurriedly(ask)
+
+    def _hurriedly(self, ask: Callable[..., _Result]) -> _Result:
+        """Ask as ``patiently`` does where others wait."""
 
         def hurry(is_late: bool) -> _Result:
             if not is_late:
@@ -251,9 +251,9 @@ class ImageApi:
             ) from exc
         except requests.exceptions.ConnectionError as exc:
             problem = f'broke off its answer: {errors.explain(exc)}'
-            raise failures.unanswered(
-                errors.TransientError(self.name, problem)
-            ) from exc
+            is_late = isinstance(exc, requests.exceptions.Timeout)
+            kind = errors.SilentError if is_late else errors.TransientError
+            raise failures.unanswered(kind(self.name, problem)) from exc
 
     def get(self, path: str, **params: Any) -> dict[str, Any]:
         """Return a JSON object.
@@ -272,7 +272,6 @@ class ImageApi:
         self,
         path: str,
         without: str,
-        absent: Collection[int] = (),
         own_word: bool = False,
     ) -> dict[str, Any] | None:
         """Return a JSON object that is of help, and that a run does without.
@@ -281,28 +280,19 @@ class ImageApi:
         it is about.
 
         :param without: what cannot be done then, for the log
-        :param absent: the statuses that are a word as well: that of an empty
-            object
-        :param own_word: whether 404 is one, too, if the service itself says
-            so, and nobody before it
+        :param own_word: whether 404 is a word as well, that of an empty
+            object, if the service itself says so, and nobody before it
         :returns: None where there is none
         :raises PlaceError: nobody answers at all
         """
 
-        def ask(**options: Any) -> requests.Response:
-            expect = (200, *_KEPT)
-            found = self.request('GET', path, expect=expect, **options)
-            if 'retry-after' in found.headers:
-                # It is not kept from anybody, but asked for too often.
-                raise failures.not_expected(self.name, found)
-            return found
-
+        ask = functools.partial(
+            self.request, 'GET', path, expect=(200, *_KEPT)
+        )
         try:
-            response = self.patiently(ask)
+            response = self._hurriedly(ask)
             is_own = own_word and failures.request_id(response)
-            if response.status_code in absent or (
-                response.status_code == http.HTTPStatus.NOT_FOUND and is_own
-            ):
+            if response.status_code == http.HTTPStatus.NOT_FOUND and is_own:
                 return {}
             if response.status_code == http.HTTPStatus.OK:
                 return self.json(response)

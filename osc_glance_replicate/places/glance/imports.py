@@ -44,6 +44,9 @@ _SLOWEST_RATE = 10 * 1024**2
 #: Answers to a question for tasks, of whoever keeps them to himself.
 _NOT_SHOWN = frozenset((400, 401, 403, 404, 405, 410))
 
+#: Where an image's tasks are, below it.
+_TASKS = '/tasks'
+
 #: Further tries to begin an import where answers get lost.
 _RETRIES = 2
 
@@ -78,13 +81,7 @@ def failed(
 
     :returns: '' where it has not, as far as can be seen
     """
-    try:
-        found = _tasks(api, image.id, api.patiently)
-    except errors.PlaceError as exc:
-        if exc.unanswered:
-            raise
-        # It has other words for not to show them.
-        found = {}
+    found = _tasks(api, image.id, api.patiently)
     tasks = sorted(
         found.values(), key=lambda task: str(task.get('created_at'))
     )
@@ -145,7 +142,9 @@ def _begin(
             break
     if response.status_code == 409 and not retries.failed:
         raise errors.BusyError(
-            api.name, f'{image.id} is being imported by someone else'
+            api.name,
+            f'{image.id} is being imported by someone else, or was in the '
+            'last hour and that has failed',
         )
 
 
@@ -279,9 +278,21 @@ def _tasks(
 
     :param patiently: asks again what fails
     """
-    path = f'{image_api.path(image_id)}/tasks'
+    if _TASKS in api.withheld:
+        return {}
+    path = f'{image_api.path(image_id)}{_TASKS}'
     ask = functools.partial(api.find, path, absent=_NOT_SHOWN)
-    document = patiently(ask) or {}
+    try:
+        document = patiently(ask)
+    except errors.PlaceError as exc:
+        if exc.unanswered:
+            raise
+        # It has other words for not to show them.
+        document = None
+    if document is None:
+        # It would cost a login each time: see fact-withheld.
+        api.withheld.add(_TASKS)
+        return {}
     return {
         str(task.get('id')): task
         for task in image_api.objects(document.get('tasks'))

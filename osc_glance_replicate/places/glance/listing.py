@@ -63,9 +63,13 @@ _SMALLER = 4
 _SMALL = 25
 
 #: Answers of a Glance, or of a gateway before it, for which a page may be too
-#: large; the latter may come of other things, and once is no sign.
-_TOO_MUCH = frozenset((408, 500, 504))
-_PERHAPS_TOO_MUCH = frozenset((502, 503))
+#: large. Others of 5xx and broken connections may come of other things, and
+#: once is no sign.
+_TOO_MUCH = frozenset((408, 500, 504, 522, 524, 598, 599))
+
+#: Refusals that are about the number of images of a page, besides those that
+#: say so.
+_TOO_MANY = frozenset((413, 414))
 
 #: Pages in a row after which it may have been something else that has passed.
 _GOOD = 8
@@ -268,7 +272,12 @@ def _page(
             if size == 1 and (page := _without_record(api, params)):
                 return page
             size = max(params['limit'] // _SMALLER, 1)
-        except errors.RefusedError:
+        except errors.RefusedError as exc:
+            if size > _SMALL and (
+                exc.status in _TOO_MANY or 'limit' in str(exc.problem)
+            ):
+                size = most = _SMALL
+                continue
             if marker:
                 answer = api.patiently(
                     functools.partial(
@@ -297,16 +306,20 @@ def _read(api: image_api.ImageApi, params: dict[str, Any], most: int) -> _Page:
     met: set[int] = set()
 
     def ask(**options: Any) -> requests.Response:
+        if 'timeout' in options:
+            # Others have waited for long: there is one try more.
+            params['limit'] = min(params['limit'], _SMALL)
         try:
             return api.request('GET', '/images', params=params, **options)
+        except errors.SilentError:
+            # Who has waited in vain is not to wait long again.
+            params['limit'] = min(params['limit'], _SMALL)
+            raise
         except errors.TransientError as exc:
-            again = exc.status in _PERHAPS_TOO_MUCH and exc.status in met
-            met.add(exc.status)
-            if api.is_silent:
-                # Who has waited in vain is not to wait long again.
-                params['limit'] = min(params['limit'], _SMALL)
-            elif exc.status in _TOO_MUCH or again:
+            if exc.status in _TOO_MUCH or exc.status in met:
                 params['limit'] = _smaller(params['limit'])
+            if exc.status == 0 or exc.status >= 500:
+                met.add(exc.status)
             raise
 
     answer = api.patiently(ask)

@@ -12,9 +12,13 @@
 
 """What a Glance offers of imports, and which stores it lets choose from."""
 
+import logging
+
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import options
 from osc_glance_replicate.places.glance import image_api
+
+LOG = logging.getLogger(__name__)
 
 #: What Glance calls the methods that are imports.
 METHODS = {
@@ -67,7 +71,11 @@ def _methods(api: image_api.ImageApi) -> list[str] | None:
         return None
     methods = document.get('import-methods')
     value = methods.get('value') if isinstance(methods, dict) else None
-    return list(map(str, value)) if isinstance(value, list) else []
+    if document and not isinstance(value, list):
+        # That it has none is told by its 404.
+        LOG.warning('%s: /v2/info/import tells no import methods', api.name)
+        return None
+    return list(map(str, value or ()))
 
 
 def _stores(api: image_api.ImageApi) -> list[str] | None:
@@ -76,9 +84,12 @@ def _stores(api: image_api.ImageApi) -> list[str] | None:
     :returns: None where it does not tell; one store has no list
     """
     document = api.hint(
-        '/info/stores', 'which stores it has is not foretold', absent=(404,)
+        '/info/stores', 'which stores it has is not foretold', own_word=True
     )
     if document is None:
+        return None
+    if document and not isinstance(document.get('stores'), list):
+        LOG.warning('%s: /v2/info/stores tells no stores', api.name)
         return None
     return [
         str(store.get('id'))

@@ -133,7 +133,10 @@ def read(
         expected = str(size - start if partial else size)
         offered = response.headers.get('Content-Length', expected)
         if decoding.encodings(response):
-            # That is of what it is packed in.
+            if response.headers.get('Content-Length') == expected:
+                # The image itself is a file that is packed.
+                del response.headers['Content-Encoding']
+            # Else the length is of what it is packed in.
             offered = expected
         if response.status_code == 204:
             offered = '0'
@@ -180,7 +183,8 @@ def _request(
         stream=True,
         headers=headers,
     )
-    if response.status_code == 404:
+    is_without = response.status_code == 204 and image.size
+    if response.status_code == 404 or (is_without and tries):
         response.close()
         if tries:
             # One of several Glances may lack what others have.

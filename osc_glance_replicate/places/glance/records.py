@@ -25,11 +25,18 @@ from osc_glance_replicate.clouds import limits
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import reception
+from osc_glance_replicate.places.glance import failures
 from osc_glance_replicate.places.glance import image_api
 from osc_glance_replicate.places.glance import refused
 
 #: What a Glance answers where its schema requires more: see fact-required.
 _REQUIRED = 'is a required property'
+
+#: Answers after which what was asked for may have been done: 0 is none.
+_LOST = frozenset((0, 500, 502, 504))
+
+#: Where in its schema the name of a field stands, in the same answers.
+_IN_SCHEMA = re.compile(r"schema(\['properties'\])")
 
 #: The type of a JSON patch that Glance accepts.
 _MEDIA_TYPE = 'application/openstack-images-v2.1-json-patch'
@@ -80,9 +87,10 @@ def create(
             expect=(201, 409),
             json={'id': image_id, **fields},
         )
-    except errors.TransientError:
-        # It may be there all the same.
-        api.made(image_api.path(image_id))
+    except errors.TransientError as exc:
+        if exc.status in _LOST:
+            # It may be there all the same.
+            api.made(image_api.path(image_id))
         raise
     except errors.RefusedError as exc:
         if not _is_about_properties(str(exc.problem), wanted):
@@ -93,7 +101,10 @@ def create(
             exc.status,
         ) from exc
     if response.status_code == 409:
-        raise errors.TakenError(api.name, f'the ID {image_id} is taken there')
+        words = failures.foreign_words(response)
+        raise errors.TakenError(
+            api.name, f'the ID {image_id} is taken there{words}'
+        )
     api.made(image_api.path(image_id))
     _check_heeded(api, image_id, api.json(response), wanted)
 
@@ -105,6 +116,8 @@ def _is_about_properties(problem: str, wanted: Mapping[str, Any]) -> bool:
     """
     if _REQUIRED in problem:
         return False
+    # Where in the schema a field stands is told by this word, too.
+    problem = _IN_SCHEMA.sub('', problem)
     names = filter(image_record.is_property, wanted)
     return 'properties' in problem or any(
         re.search(rf'\b{re.escape(name)}\b', problem) for name in names
@@ -131,9 +144,9 @@ def probe(
     )
     if response.status_code == 403:
         asked = ', '.join(f'{k}={v}' for k, v in changes.items())
+        told = failures.foreign_words(response) or ' (HTTP 403)'
         raise errors.RefusedError(
-            api.name,
-            f'this user may not set {asked} (HTTP 403); no data was sent',
+            api.name, f'this user may not set {asked}{told}; no data was sent'
         )
 
 

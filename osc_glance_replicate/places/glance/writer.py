@@ -18,6 +18,7 @@ from osc_glance_replicate import errors
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import options
 from osc_glance_replicate import places
+from osc_glance_replicate.places.glance import failures
 from osc_glance_replicate.places.glance import image_api
 
 #: Seconds that a Glance may take to answer after the last byte, while its
@@ -69,7 +70,9 @@ def send(
         )
     if response.status_code != 204:
         raise errors.BusyError(
-            api.name, f'{image.id} is being uploaded by someone else'
+            api.name,
+            f'{image.id} is being uploaded by someone else'
+            + failures.foreign_words(response),
         )
 
 

@@ -45,6 +45,15 @@ class TestGateways(links.BrokenLinksTest):
         self.assertEqual({image.id: 'copied'}, result.results)
         self.assertCopied(image)
 
+    def test_what_is_called_packed_and_is_not(self):
+        image = self.image(name='image')
+        plain = faults.Fault(headers={'content-encoding': 'utf-8'})
+        for link in self.source, self.destination:
+            link.on('GET', '/v2/', plain, times=None)
+        result = self.copy(image.id)
+        self.assertEqual({image.id: 'copied'}, result.results)
+        self.assertCopied(image)
+
     def test_what_is_packed_and_broken(self):
         image = self.image(name='image')
         broken = faults.Fault(

@@ -33,6 +33,13 @@ class TestRetry(testtools.TestCase):
         )
         self.assertIs(trouble, raised)
 
+    def test_long_waits_are_told_once(self):
+        log = self.useFixture(fixtures.FakeLogger())
+        for seconds in 5.0, 3600.0, 3600.0:
+            trouble = errors.TransientError('patience', 'busy', seconds)
+            retry.with_retry_after(1.0, trouble)
+        self.assertEqual('patience asks to wait for 300 s\n', log.output)
+
     def test_retry_after_is_honoured_and_capped(self):
         for asked, waited in ((0, 2), (1, 2), (120, 120), (10**6, 300)):
             trouble = errors.TransientError('slave', 'x', retry_after=asked)

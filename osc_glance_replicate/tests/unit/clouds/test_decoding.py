@@ -44,12 +44,19 @@ class TestDecoding(testtools.TestCase):
             ('deflate', zlib.compress(DATA)),
             ('', DATA),
             ('identity', DATA),
+            ('utf-8', DATA),
+            ('none, br', DATA),
+            ('br, gzip', gzip.compress(DATA)),
             ('gzip, deflate', zlib.compress(gzip.compress(DATA))),
             ('gzip', gzip.compress(DATA[:1000]) + gzip.compress(DATA[1000:])),
             # Some send it without a header.
             ('deflate', zlib.compress(DATA)[2:-4]),
+            # What comes after the end is not looked at.
+            ('gzip', gzip.compress(DATA) + bytes(100)),
+            ('gzip', gzip.compress(DATA) + b'\x1f'),
+            ('deflate', zlib.compress(DATA) + b'\n'),
         ):
-            for most in 7, 4096, 10_000_000:
+            for most in 1, 7, 4096, 10_000_000:
                 found, longest = self.read(encoding, content, most)
                 self.assertEqual(DATA, found)
                 self.assertLessEqual(longest, most)
@@ -71,7 +78,7 @@ class TestDecoding(testtools.TestCase):
             ('gzip', gzip.compress(DATA)[:-100], 'ends too early'),
             ('gzip', b'no gzip', 'it is no gzip'),
             ('deflate', b'no deflate', 'it is no deflate'),
-            ('br', DATA, "packed as 'br'"),
+            ('gzip,' * 2000, gzip.compress(DATA), 'more than 4 times'),
         ):
             error = self.assertRaises(
                 decoding.PackedError, self.read, encoding, content

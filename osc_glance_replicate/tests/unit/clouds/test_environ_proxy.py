@@ -38,13 +38,17 @@ class TestEnvironProxy(testtools.TestCase):
             ('192.0.2.1:3128', '192.0.2.1:3128'),
             ('http://proxy.example', 'proxy.example'),
             ('http://user:sec#ret@proxy.example:3128', None),
+            ('http://sec:42/ret@proxy.example:3128', None),
+            ('http://sec:42?ret@proxy.example:3128', None),
         ):
             self.useFixture(variable('http_proxy', given))
             failed = self.failed(requests.exceptions.ProxyError)
             found = environ_proxy.blamed(failed)
             self.assertNotIn('sec', found)
             if named:
-                self.assertEqual(named, found)
+                self.assertEqual(f'the proxy at {named}', found)
+            else:
+                self.assertIn('the proxy of the environment', found)
             failed = self.failed(requests.exceptions.ConnectionError)
             self.assertEqual('', environ_proxy.blamed(failed))
 
@@ -52,4 +56,4 @@ class TestEnvironProxy(testtools.TestCase):
         for name in 'http_proxy', 'HTTP_PROXY', 'all_proxy', 'ALL_PROXY':
             self.useFixture(fixtures.EnvironmentVariable(name))
         failed = self.failed(requests.exceptions.ProxyError)
-        self.assertEqual('unknown', environ_proxy.blamed(failed))
+        self.assertIn('the proxy of the env', environ_proxy.blamed(failed))

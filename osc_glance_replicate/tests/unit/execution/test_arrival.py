@@ -12,6 +12,8 @@
 
 import time
 
+import fixtures
+
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import events
 from osc_glance_replicate.model import image_selection
@@ -20,6 +22,7 @@ from osc_glance_replicate.model import ownership
 from osc_glance_replicate.model import replica_template
 from osc_glance_replicate.planning import decisions
 from osc_glance_replicate.planning import rules
+from osc_glance_replicate import retry
 from osc_glance_replicate.tests.doubles import places
 from osc_glance_replicate.tests.doubles import samples
 from osc_glance_replicate.tests.unit.execution import test_task
@@ -98,6 +101,25 @@ class TestArrival(test_task.TaskTest):
         result = self.carry_out(slave, source=source)
         self.assertEqual(('copied', 'the source recorded no hash'), result)
         self.assertEqual(['read'], source.calls)
+
+    def test_place_that_has_not_heard_of_the_data_is_asked_again(self):
+        """Several Glances may read from databases that lag behind."""
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{retry.__name__}.UNHEARD', (0.0,) * 3)
+        )
+        slave = places.Place('slave')
+        find, late = slave.find, [None] * 3
+
+        def lagging(image_id):
+            found = find(image_id)
+            if not late:
+                return found
+            late.pop()
+            return samples.image(status='queued', size=None)
+
+        slave.find = lagging
+        self.assertEqual(('copied', ''), self.carry_out(slave))
+        self.assertEqual(1, slave.calls.count('write'))
 
     def test_data_that_an_earlier_run_has_staged_is_proven_by_the_source(self):
         # What is short is hashed while it is inspected.

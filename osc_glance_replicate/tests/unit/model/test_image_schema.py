@@ -31,6 +31,13 @@ class TestImageSchema(testtools.TestCase):
         self.assertEqual(['architecture', 'os_distro'], found.required)
         self.assertTrue(found.hides)
 
+    def test_formats_that_it_does_not_name_are_not_told(self):
+        for enum in [], [None, 1], 'raw':
+            said = image_schema.of(
+                {'properties': {'disk_format': {'enum': enum}}}
+            )
+            self.assertEqual({}, said.formats)
+
     def test_one_that_knows_no_hidden_images(self):
         found = image_schema.of({'properties': {'name': {}}})
         self.assertFalse(found.hides)

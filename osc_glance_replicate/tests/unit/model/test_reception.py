@@ -31,6 +31,12 @@ class TestReceive(testtools.TestCase):
         hidden = reception.receive(samples.image(os_hidden=True).record)
         self.assertTrue(hidden.hidden)
 
+    def test_reference_to_no_image_is_left_out(self):
+        image = reception.receive(
+            samples.image(kernel_id='', ramdisk_id='r', other='').record
+        )
+        self.assertEqual({'ramdisk_id': 'r', 'other': ''}, image.properties)
+
     def test_row_needs_little_of_one_that_cannot_be_used(self):
         whole = samples.image(name='n', size=4, x={'a': []}, y='y' * 10**6)
         image = reception.receive(whole.record)

@@ -12,11 +12,13 @@
 
 import contextlib
 import errno
+import logging
 import os
 import stat
 from unittest import mock
 
 import fixtures
+import testtools
 
 from osc_glance_replicate.places.dump import folder
 from osc_glance_replicate.tests.doubles import dumps
@@ -341,3 +343,21 @@ class TestCreate(FolderTest):
         system = os.statvfs(self.path)
         free = self.folder.free()
         self.assertTrue(0 < free <= system.f_blocks * system.f_frsize)
+
+
+class TestTolerating(testtools.TestCase):
+    def test_what_a_file_system_lacks_is_told_once(self):
+        log = self.useFixture(fixtures.FakeLogger(level=logging.WARNING))
+        for number in errno.EINVAL, errno.EBADF, errno.EISDIR, errno.EACCES:
+            with folder.tolerating('is quaint'):
+                raise OSError(number, 'not so')
+        self.assertEqual('The file system of the dump is quaint\n', log.output)
+
+    def test_other_errors_are_errors(self):
+        for number in errno.EIO, errno.ENOSPC, errno.EDQUOT:
+            with testtools.ExpectedException(OSError):
+                with folder.tolerating('fails'):
+                    raise OSError(number, 'broken')
+        with testtools.ExpectedException(PermissionError):
+            with folder.tolerating('is locked', folder.UNKNOWN):
+                raise OSError(errno.EACCES, 'locked')

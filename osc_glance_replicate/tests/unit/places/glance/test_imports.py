@@ -146,6 +146,27 @@ class TestRun(importing.ImportTest):
             {'status': 'importing', 'os_glance_failed_import': 'x'},
         ]
         self.assertIn('to x failed there', self.failure())
+        # Each question would cost a login.
+        tasks = [r for r in self.fake.requests if r.path.endswith('/tasks')]
+        self.assertEqual(1, len(tasks))
+
+    def test_tasks_that_are_told_in_no_way_that_is_known(self):
+        for status, document in (501, None), (406, None), (200, [1]):
+            self.withheld(status, document)
+
+    def withheld(self, status, document):
+        def answer(request):
+            if request.path.endswith('/tasks'):
+                return Answer(status, document)
+            record = samples.image(status='active').record
+            return Answer(202 if request.method == 'POST' else 200, record)
+
+        fake = self.useFixture(fake_glance.FakeGlance(answer))
+        image = samples.image()
+        for _ in range(2):
+            imports.run(fake.api, image, IMPORT)
+        tasks = [r for r in fake.requests if r.path.endswith('/tasks')]
+        self.assertEqual(1, len(tasks))
 
     def test_silence_has_an_end(self):
         self.records = [{'status': 'importing'}]

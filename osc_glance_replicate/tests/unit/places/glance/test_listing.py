@@ -530,6 +530,8 @@ class TestTooMuch(fake_glance.GlanceTest):
             # Once is no sign.
             (503, [1000, 1000, 250]),
             (502, [1000, 1000, 250]),
+            (520, [1000, 1000, 250]),
+            (524, [1000, 250]),
         ):
             self.asked.clear()
             found = self.listed(
@@ -538,6 +540,24 @@ class TestTooMuch(fake_glance.GlanceTest):
             self.assertEqual(everything, found)
             # What was too much is not asked for again.
             self.assertEqual([*first, 62, 62, 62, 62, 62], self.asked)
+
+    def test_answers_that_break_off(self):
+        cut = Answer(raw=b'{', headers={'Content-Length': '100'})
+        found = self.listed(lambda limit: cut if limit > 200 else None)
+        self.assertEqual(300, len(found))
+        self.assertEqual([1000, 1000, 250, *[62] * 5], self.asked)
+
+    def test_silence(self):
+        """Who has waited in vain is not to wait long again."""
+        name = f'{image_api.__name__}._PATIENT'
+        self.useFixture(fixtures.MonkeyPatch(name, (60, 0.2)))
+
+        def wait(limit):
+            if limit > 200:
+                time.sleep(0.5)
+
+        self.assertEqual(60, len(self.listed(wait, count=60)))
+        self.assertEqual([1000, 25, 25, 25], self.asked)
 
     def test_no_page_is_smaller_than_need_be(self):
         for status, asked in (
@@ -611,9 +631,10 @@ class TestOthersWait(fake_glance.GlanceTest):
 
         def answer(request):
             calls.append(request)
-            first = len(calls) == 1
-            time.sleep(0.15 if first else 0.25)
-            return Answer(504) if first else Answer(200, {'images': []})
+            # There is one try more: it is for the smallest of pages.
+            too_much = int(request.query['limit']) > 25
+            time.sleep(0.15 if too_much else 0.25)
+            return Answer(504) if too_much else Answer(200, {'images': []})
 
         fake = self.useFixture(fake_glance.FakeGlance(answer))
         api = image_api.ImageApi('slave', fake.connection, others_wait=True)

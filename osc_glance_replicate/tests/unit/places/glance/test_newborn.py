@@ -14,9 +14,9 @@ import fixtures
 import testtools
 
 from osc_glance_replicate import errors
-from osc_glance_replicate.places.glance import image_api
 from osc_glance_replicate.places.glance import newborn
 from osc_glance_replicate.places.glance import records
+from osc_glance_replicate import retry
 from osc_glance_replicate.tests.doubles import clocks
 from osc_glance_replicate.tests.doubles import fake_glance
 from osc_glance_replicate.tests.doubles import samples
@@ -62,7 +62,7 @@ class TestLag(fake_glance.GlanceTest):
         self.lag = 0
         self.created = 201
         self.useFixture(
-            fixtures.MonkeyPatch(f'{image_api.__name__}._UNHEARD', (0.0,) * 3)
+            fixtures.MonkeyPatch(f'{retry.__name__}.UNHEARD', (0.0,) * 3)
         )
         self.serve(self.answer)
         self.api = self.fake.api
@@ -90,10 +90,12 @@ class TestLag(fake_glance.GlanceTest):
             self.assertEqual(0, self.lag)
 
     def test_record_whose_making_was_not_answered(self):
-        self.created = 503
-        self.assertRaises(errors.TransientError, self.create)
-        self.lag = 3
-        self.assertIsNotNone(records.find(self.api, IMAGE.id))
+        # One that says that it did nothing is believed.
+        for self.created, is_looked_for in (503, False), (502, True):
+            self.assertRaises(errors.TransientError, self.create)
+            self.lag = 3
+            found = records.find(self.api, IMAGE.id)
+            self.assertIs(is_looked_for, found is not None)
 
     def test_what_is_gone_is_gone(self):
         self.create()

@@ -50,6 +50,7 @@ class TestCheck(importing.ImportTest):
     def test_stores(self):
         some = options.Delivery(stores=('fast', 'web', 'ghost'))
         every = options.Delivery(all_stores=True)
+        self.info_headers = {'x-openstack-request-id': 'req-1'}
         for way in some, every:
             self.assertIn('nobody choose among stores', self.refused(way))
         self.info['stores'] = {
@@ -78,7 +79,7 @@ class TestCheck(importing.ImportTest):
         (line,) = log.output.splitlines()
         self.assertIn('slave: which imports it has is not foretold', line)
         self.assertIn('GET /v2/info/import: HTTP 404', line)
-        for status in 401, 403, 500:
+        for status in 401, 403, 404, 500:
             self.info_status = status
             offers.check(self.api, options.Delivery(stores=('x',)))
             offers.check(self.api, DOWNLOAD)
@@ -95,7 +96,13 @@ class TestCheck(importing.ImportTest):
         self.assertEqual([], self.fake.requests)
 
     def test_hostile_answers(self):
-        for document in {}, {'import-methods': 1, 'stores': [1, {}, None]}:
+        log = self.useFixture(fixtures.FakeLogger())
+        for methods in 1, {}, {'value': None}, {'value': 'glance-direct'}:
+            document = {'import-methods': methods, 'stores': methods}
             self.info.update({'import': document, 'stores': document})
-            self.refused(IMPORT)
-            self.refused(options.Delivery(stores=('x',)))
+            offers.check(self.api, IMPORT)
+            offers.check(self.api, options.Delivery(stores=('x',)))
+            for told in 'tells no import methods', 'tells no stores':
+                self.assertIn(told, log.output)
+        self.info['stores'] = {'stores': [1, {}, None]}
+        self.refused(options.Delivery(stores=('x',)))

@@ -10,6 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import gzip
 import types
 
 import fixtures
@@ -17,6 +18,7 @@ import testtools
 
 from osc_glance_replicate import background
 from osc_glance_replicate import errors
+from osc_glance_replicate.places.glance import reader
 from osc_glance_replicate import retry
 from osc_glance_replicate.tests.doubles import clocks
 from osc_glance_replicate.tests.doubles import fake_glance
@@ -125,6 +127,27 @@ class TestRead(fake_glance.GlanceTest):
             self.assertEqual(b'"four"', data.read(10))
         (request,) = self.fake.requests
         self.assertEqual('identity', request.headers['Accept-Encoding'])
+
+    def test_glance_that_has_not_heard_of_the_data_is_asked_again(self):
+        self.useFixture(fixtures.MonkeyPatch(f'{reader.__name__}._PAUSE', 0.0))
+        for status in 204, 404:
+            late = [Answer(status)]
+            place = self.serve(
+                lambda request, late=late: (
+                    late.pop() if late else Answer(raw=b'four')
+                )
+            )
+            with place.read(samples.image(data=b'four')) as data:
+                self.assertEqual(b'four', data.read(10))
+
+    def test_image_that_is_taken_for_a_packed_answer(self):
+        packed = gzip.compress(b'data')
+        header = {'Content-Encoding': 'gzip'}
+        place = self.serve(lambda request: Answer(raw=packed, headers=header))
+        for image in packed, b'data':
+            with place.read(samples.image(data=image)) as data:
+                found = b''.join(iter(lambda: data.read(100), b''))
+                self.assertEqual(image, found)
 
     def test_data_that_breaks_off_may_be_whole_the_next_time(self):
         place = self.serve(

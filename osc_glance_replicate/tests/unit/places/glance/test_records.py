@@ -60,6 +60,11 @@ class TestHeeded(fake_glance.GlanceTest):
             (400, "'x_billing_too' is no image"),
             (403, 'You are not authorized to complete add_image action.'),
             (413, 'Resource image_count_total is over limit'),
+            (
+                400,
+                "'bare' is not one of ['ova'] Failed validating 'enum' in "
+                "schema['properties']['container_format']",
+            ),
         ):
             told = self.refused(status, words)
             self.assertIn(words, told)
