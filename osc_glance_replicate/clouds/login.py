@@ -30,6 +30,7 @@ import openstack.connection
 from openstack import exceptions as sdk_exceptions
 
 from osc_glance_replicate import background
+from osc_glance_replicate.clouds import hints
 from osc_glance_replicate.clouds import http_session
 from osc_glance_replicate.clouds import limits
 from osc_glance_replicate.clouds import login_adapter
@@ -56,32 +57,8 @@ _NO_ENDPOINT = (
     sdk_exceptions.ServiceDisabledException,
 )
 
-_AUTHORITY = "give the file of its authority as 'cacert' in clouds.yaml"
-
-#: What to do about a problem, by a part of its message.
-_HINTS = {
-    'issuer certificate': _AUTHORITY,
-    'signed certificate': _AUTHORITY,
-    'certificate has expired': 'who operates it has to renew that',
-    'refuses connections': 'see whether it is up, and whether that is its URL',
-    'does not answer (': 'see whether it is up; if it is but slow, give its '
-    "entry in clouds.yaml a longer 'api_timeout'",
-    'the proxy at': 'it is that of the environment (http_proxy, https_proxy, '
-    'all_proxy), which no_proxy can keep from a host',
-    'to find domain in': 'of version 2 of Keystone, which '
-    "'identity_api_version' or OS_IDENTITY_API_VERSION may still ask for, "
-    'nothing is left: leave them out',
-    'HTTP 401': "check its 'auth' in clouds.yaml, and the environment for "
-    'OS_* variables',
-    ' was not found.': 'its name has to be one in clouds.yaml, which is '
-    'looked for here, in ~/.config/openstack and in /etc/openstack, or is the '
-    'file that OS_CLIENT_CONFIG_FILE names',
-    'is a required attribute': "it belongs into its 'auth' in clouds.yaml",
-    'any supported versions': 'versions that its entry in clouds.yaml '
-    "(image_api_version), or the environment (OS_IMAGE_API_VERSION), asks for "
-    'are gone: leave them out',
-    'auth-url required': 'name a cloud of clouds.yaml with --os-cloud',
-}
+#: Answers of a service that may well be able to do other things.
+_ITS_OWN = (500, 501)
 
 
 def hush() -> None:
@@ -109,8 +86,8 @@ def named_in_errors(cloud: str) -> Iterator[None]:
         raise
     except Exception as exc:
         problem = errors.explain(exc)
-        hints = [hint for sign, hint in _HINTS.items() if sign in problem]
-        told = '; '.join([problem.rstrip('.'), *hints]) if hints else problem
+        found = hints.about(problem)
+        told = '; '.join([problem.rstrip('.'), *found]) if found else problem
         raise errors.CloudError(cloud, told) from exc
 
 
@@ -237,9 +214,14 @@ def _with_images(
     def find() -> None:
         count = adapter.count
         url = endpoint(connection)
-        if adapter.count == count:
-            # Where its URL tells the version, nobody has asked it anything.
+        if adapter.count != count:
+            return
+        # Where its URL tells the version, nobody has asked it anything.
+        try:
             connection.session.get(url, authenticated=False, raise_exc=False)
+        except login_adapter.ServiceError as exc:
+            if exc.status not in _ITS_OWN:
+                raise
 
     adapter.service = 'image service'
     adapter.persist(find)
@@ -264,8 +246,7 @@ def greet(name: str, connection: openstack.connection.Connection) -> None:
         try:
             adapter.persist(lambda: _ask(connection))
         except login_adapter.ServiceError as exc:
-            # It may well be able to do other things.
-            if exc.status != 500:
+            if exc.status not in _ITS_OWN:
                 raise
         finally:
             limit(connection)
@@ -299,12 +280,23 @@ def endpoint(connection: openstack.connection.Connection) -> str:
             raise
         url = None
     if not url:
-        region = connection.config.get_region_name('image')
-        raise LookupError(
-            'its catalogue has no image service'
-            + (f' in region {region}' if region else '')
-        )
+        raise LookupError(_no_service(connection.config))
     return str(url)
+
+
+def _no_service(config: Any) -> str:
+    """Return that there is no image service, as an entry describes it.
+
+    :param config: of a cloud, as openstacksdk has it
+    """
+    if override := config.get_endpoint('image'):
+        return f'its image_endpoint_override is no URL: {override}'
+    told = 'its catalogue has no image service'
+    interface = config.get_interface('image')
+    if interface not in (None, 'public'):
+        told += f' with interface {interface}'
+    region = config.get_region_name('image')
+    return f'{told} in region {region}' if region else told
 
 
 def limited_session(

@@ -28,6 +28,7 @@ import requests
 from osc_glance_replicate import background
 from osc_glance_replicate.clouds import environ_proxy
 from osc_glance_replicate.clouds import limits
+from osc_glance_replicate.clouds import throttling
 from osc_glance_replicate import errors
 from osc_glance_replicate import retry
 
@@ -82,7 +83,8 @@ class LoginAdapter(limits.Adapter):
     ) -> requests.Response:
         """Send a request, unless there is no time left for it.
 
-        :raises ServiceError: there is no answer, or it is one of 5xx
+        :raises ServiceError: there is no answer, or it is one of 5xx, or
+            says that too much is asked
         """
         self.count += 1
         start = time.monotonic()
@@ -97,7 +99,7 @@ class LoginAdapter(limits.Adapter):
             raise self._broken(request, exc) from exc
         finally:
             self.left -= time.monotonic() - start
-        if response.status_code >= 500:
+        if response.status_code >= 500 or throttling.is_limited(response):
             raise self._unavailable(request, response)
         return response
 
@@ -143,7 +145,7 @@ class LoginAdapter(limits.Adapter):
             return self._silent(request)
         who = self._who(request)
         if proxy := environ_proxy.blamed(exc):
-            who = f'the proxy at {proxy}, by which {who} is asked,'
+            who = f'{proxy}, by which {who} is asked,'
         return ServiceError(
             f'{who} {_what(exc)}',
             may_pass=isinstance(exc, requests.exceptions.ConnectionError)

@@ -12,9 +12,11 @@
 
 """The projects of a cloud that its user may see."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+import contextlib
 import functools
 import threading
+import time
 from typing import Any
 import urllib.parse
 
@@ -22,13 +24,19 @@ import openstack.connection
 from openstack import exceptions as sdk_exceptions
 
 from osc_glance_replicate.clouds import login
+from osc_glance_replicate.clouds import throttling
+from osc_glance_replicate import errors
 from osc_glance_replicate.model import ownership
 
 #: Answers of a Keystone, or of a gateway before it, to who may not ask.
-_REFUSED = frozenset((401, 403, 404))
+_REFUSED = frozenset((401, 403, 404, 405, 410, 501))
 
 #: Further tries to ask Keystone.
 _RETRIES = 3
+
+#: Seconds between two of them where Keystone says that it is asked too often,
+#: and at most, if it asks for more.
+_PAUSE, _MAX_PAUSE = 1.0, 60.0
 
 
 def find_id(connection: openstack.connection.Connection, project: str) -> str:
@@ -76,8 +84,12 @@ class KeystoneProjects(ownership.Projects):
         self._lock = threading.Lock()
         #: Whether Keystone has listed all projects.
         self._is_whole = True
+        #: Whether Keystone tells this user names of domains.
+        self._tells_domains = True
         #: What was looked up, by the query.
         self._looked_up: dict[str, Mapping[str, ownership.Project]] = {}
+        #: Queries of which Keystone has answered but some projects.
+        self._cut_off: set[str] = set()
 
     @functools.cached_property
     def _known(self) -> Mapping[str, ownership.Project]:
@@ -112,12 +124,20 @@ class KeystoneProjects(ownership.Projects):
         return self._look_up(f'/projects/{project_id}').get(project_id)
 
     def of_name(self, name: str) -> Mapping[str, ownership.Project]:
-        """Return the projects of this name, in whatever domain, by ID."""
+        """Return the projects of this name, in whatever domain, by ID.
+
+        :raises LookupError: Keystone does not list all of them
+        """
         found = super().of_name(name)
         if self._is_whole:
             return found
-        query = urllib.parse.urlencode({'name': name})
-        looked_up = self._look_up(f'/projects?{query}').items()
+        query = f'/projects?{urllib.parse.urlencode({"name": name})}'
+        looked_up = self._look_up(query).items()
+        if query in self._cut_off:
+            raise LookupError(
+                f'{self.name}: Keystone lists but some of the projects '
+                f"'{name}' (list_limit): give IDs, by --map-owner"
+            )
         return {
             **found,
             **{each: known for each, known in looked_up if known.name == name},
@@ -131,20 +151,30 @@ class KeystoneProjects(ownership.Projects):
         """Return the projects that Keystone has at a path, by ID.
 
         :returns: none where this user may not ask
+        :raises LookupError: Keystone does not answer
         """
         with self._lock:
             if path not in self._looked_up:
-                with login.named_in_errors(self.name):
+                with self._failing_alone():
                     document = self._get(path) or {}
-                    if document.get('truncated'):
-                        raise LookupError(
-                            'Keystone lists but some of the projects of one '
-                            'name (list_limit): give IDs'
-                        )
                     one = document.get('project')
-                    listed = [one] if one else document.get('projects', [])
-                    self._looked_up[path] = self._named(listed)
+                    listed = [one] if one else document.get('projects')
+                    self._looked_up[path] = self._named(_objects(listed) or ())
+                if document.get('truncated'):
+                    self._cut_off.add(path)
             return self._looked_up[path]
+
+    @contextlib.contextmanager
+    def _failing_alone(self) -> Iterator[None]:
+        """Have an error concern what is looked up, and not the cloud.
+
+        :raises LookupError: says what Keystone does
+        """
+        try:
+            with login.named_in_errors(self.name):
+                yield
+        except errors.CloudError as exc:
+            raise LookupError(f'{exc}; run again') from exc
 
     def _named(
         self, listed: Iterable[Mapping[str, Any]]
@@ -152,18 +182,22 @@ class KeystoneProjects(ownership.Projects):
         """Return projects by ID, with the names of their domains."""
         return {
             project['id']: ownership.Project(
-                project['name'], self._domain(project['domain_id'])
+                project['name'], self._domain(str(project.get('domain_id')))
             )
             for project in listed
         }
 
     def _domain(self, domain_id: str) -> str:
         """Return the name of a domain, or its ID where nobody tells."""
-        if domain_id not in self._domains:
-            document = self._get(f'/domains/{domain_id}') or {}
-            found = document.get('domain') or {}
-            self._domains[domain_id] = found.get('name', domain_id)
-        return self._domains[domain_id]
+        if domain_id not in self._domains and self._tells_domains:
+            path = f'/domains/{urllib.parse.quote(domain_id, safe="")}'
+            document = self._get(path)
+            # Who is refused one is refused all.
+            self._tells_domains = document is not None
+            found = _objects([(document or {}).get('domain')])
+            name = found[0]['name'] if found else domain_id
+            self._domains[domain_id] = name
+        return self._domains.get(domain_id, domain_id)
 
     def _list(self, what: str) -> tuple[list[Any], bool]:
         """Return all projects or domains, or those where the user has a role.
@@ -177,19 +211,50 @@ class KeystoneProjects(ownership.Projects):
         if document is None:
             # Names of domains are for people; a project has its ID.
             needed = what == 'projects'
-            document = self._get(f'/auth/{what}', needed) or {what: []}
-        return list(document[what]), not document.get('truncated')
+            document = self._get(f'/auth/{what}', needed) or {}
+        listed = _objects(document.get(what))
+        if listed is None and what == 'projects':
+            raise LookupError(
+                'what Keystone answers to GET /v3/projects is no list of '
+                'projects'
+            )
+        return listed or [], not document.get('truncated')
 
     def _get(self, path: str, needed: bool = False) -> Any:
         """Return what Keystone answers, or None where it refuses.
 
         :param needed: whether it must not refuse
         """
-        response = _identity(self._connection).get(path)
-        if response.status_code in _REFUSED and not needed:
+        for _ in range(_RETRIES):
+            response = _identity(self._connection).get(path)
+            if not throttling.is_limited(response):
+                break
+            waited = throttling.retry_after(response) or _PAUSE
+            time.sleep(min(waited, _MAX_PAUSE))
+        is_limited = throttling.is_limited(response)
+        if response.status_code in _REFUSED and not (needed or is_limited):
             return None
         sdk_exceptions.raise_from_response(response)
-        return response.json()
+        try:
+            document = response.json()
+        except ValueError:
+            document = None
+        return document if isinstance(document, dict) else {}
+
+
+def _objects(listed: object) -> list[dict[str, Any]] | None:
+    """Return projects or domains as a list; None where they are none.
+
+    What of them cannot be used is left out.
+    """
+    if not isinstance(listed, list):
+        return None
+    return [
+        each
+        for each in listed
+        if isinstance(each, dict)
+        and all(isinstance(each.get(key), str) for key in ('id', 'name'))
+    ]
 
 
 def _identity(connection: openstack.connection.Connection) -> Any:

@@ -82,11 +82,17 @@ class Projects(Protocol):
         """
 
     def project(self, project_id: str) -> Project | None:
-        """Return the project with this ID, if it can be known."""
+        """Return the project with this ID, if it can be known.
+
+        :raises LookupError: that cannot be told
+        """
         return self.known().get(project_id)
 
     def of_name(self, name: str) -> Mapping[str, Project]:
-        """Return the projects of this name, in whatever domain, by ID."""
+        """Return the projects of this name, in whatever domain, by ID.
+
+        :raises LookupError: that cannot be told
+        """
         return {
             project_id: project
             for project_id, project in self.known().items()
@@ -107,11 +113,15 @@ def find(projects: Projects, text: str) -> str:
     deleted, or whose name nobody could read, is in the records all the same.
     Before Keystone, and with some of its drivers, IDs were any text.
 
-    :raises SelectionError: no project bears the name, or several do
+    :raises SelectionError: no project bears the name, or several do, or
+        nobody tells
     """
-    if text in projects.known() or projects.project(text):
-        return text
-    found = projects.of_name(text)
+    try:
+        if text in projects.known() or projects.project(text):
+            return text
+        found = projects.of_name(text)
+    except LookupError as exc:
+        raise errors.SelectionError(str(exc.args[0])) from exc
     if len(found) > 1:
         raise errors.SelectionError(
             f"Several projects in {projects.name} are named '{text}': give "

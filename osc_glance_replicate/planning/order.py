@@ -66,7 +66,7 @@ class Order:
         look_up: Callable[[str], alignment.Row],
         members: company.Members = company.nobody,
         lost: Container[str] = (),
-        lose: Callable[[str, errors.PlaceError], None] | None = None,
+        lose: Callable[[str, errors.ReplicateError], None] | None = None,
     ) -> None:
         self._planner = planner
         self._to = to
@@ -159,7 +159,7 @@ class Order:
                     continue
                 try:
                     yield self._judge(image, replica, to, standing)
-                except errors.PlaceError as exc:
+                except (errors.PlaceError, errors.CloudError) as exc:
                     if exc.place != to or not self._lose:
                         raise
                     self._lose(to, exc)

@@ -21,7 +21,6 @@ _PACKAGE = _UNIT.parents[1]
 
 #: The modules without one, and why.
 WITHOUT = {
-    'clouds/projects': 'asks a Keystone: functional test_replica',
     'cluster/dask_crew': 'needs Dask: functional test_cluster',
     'cluster/scheduler': 'needs Dask: functional test_cluster',
     'cluster/worker': 'needs Dask: functional test_cluster',

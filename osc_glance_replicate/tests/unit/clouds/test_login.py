@@ -180,6 +180,13 @@ class TestImageService(LoginTest):
         self.write(one=({}, {'region_name': 'West'}))
         (error,) = self.connect('one')
         self.assertIn('no image service in region West', str(error))
+        self.write(one=({}, {'interface': 'nosuch', 'region_name': 'West'}))
+        (error,) = self.connect('one')
+        self.assertIn('with interface nosuch in region West', str(error))
+        self.write(one=({}, {'image_endpoint_override': 'glance/v2'}))
+        (error,) = self.connect('one')
+        self.assertIn('image_endpoint_override is no URL', str(error))
+        self.write(one=({}, {'region_name': 'West'}))
         self.regions = []
         (error,) = self.connect('one')
         self.assertIn('its catalogue has no image service', str(error))

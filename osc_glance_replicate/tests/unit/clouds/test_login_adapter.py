@@ -119,6 +119,18 @@ class TestTrouble(LoginAdapterTest):
             True,
         )
 
+    def test_limit_of_requests(self):
+        for status, headers in (
+            (429, {}),
+            (498, {}),
+            (403, {'Retry-After': '1'}),
+            (413, {'Retry-After': '1'}),
+        ):
+            fake = self.serve(
+                lambda request, s=status, h=headers: Answer(s, headers=h)
+            )
+            self.assertTold(f'{fake.url}/x', 'answers: ', True)
+
     def test_answer_that_is_too_long(self):
         fake = self.serve(lambda request: Answer(raw=b'long'))
         self.useFixture(

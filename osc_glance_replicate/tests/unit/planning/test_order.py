@@ -139,6 +139,33 @@ class TestOrder(OrderTest):
         lost.clear()
         self.assertRaises(errors.PlaceError, plan_with, None)
 
+    def test_one_whose_keystone_fails_is_lost_alone(self):
+        lost = {}
+
+        class Planner(decisions.Planner):
+            def decide(self, image, replica, to, *args):
+                if to == 'a':
+                    raise errors.CloudError(trouble, 'its Keystone is down')
+                return super().decide(image, replica, to, *args)
+
+        def plan():
+            planner = Planner(image_selection.Selection())
+            return [
+                action.to
+                for action in order.Order(
+                    planner, ('a', 'b'), self.fail, company.nobody, lost,
+                    lost.__setitem__,
+                ).actions([[samples.image(1), None, None]])
+            ]  # fmt: skip
+
+        trouble = 'a'
+        self.assertEqual(['b'], plan())
+        self.assertEqual(['a'], list(lost))
+        # That of the source ends the run.
+        lost.clear()
+        trouble = 'master'
+        self.assertRaises(errors.CloudError, plan)
+
     def test_rows_are_planned_as_they_are_read(self):
         def rows():
             yield [samples.image(1), None]
