@@ -19,6 +19,9 @@ from typing import Any
 #: Put before a dash that begins no option; no argument can have it.
 _MEANT = '\0'
 
+#: What is a path need be no text in this locale.
+_PATHS = frozenset(('path', 'dump', 'report', 'nova_map', 'nova_map_to'))
+
 
 def parse(
     parser: argparse.ArgumentParser,
@@ -33,20 +36,21 @@ def parse(
     def parse_args(
         arguments: Sequence[str], namespace: argparse.Namespace | None = None
     ) -> argparse.Namespace:
-        for each in arguments:
-            if not _is_text(each) and '/' not in each:
-                parser.error(
-                    f'{each!r} is no text in this locale: see LC_ALL and LANG'
-                )
         before, dashes, after = _split(arguments)
         meant = (
             f'{_MEANT}{each}' if each.startswith('-') else each
             for each in after
         )
         parsed = parser.parse_intermixed_args([*before, *meant], namespace)
-        if dashes:
-            for name, value in vars(parsed).items():
-                setattr(parsed, name, _as_given(value))
+        for name, value in vars(parsed).items():
+            if dashes:
+                value = _as_given(value)
+                setattr(parsed, name, value)
+            if name not in _PATHS and (no_text := _no_text(value)):
+                parser.error(
+                    f'{no_text!r} is no text in this locale: see LC_ALL and '
+                    'LANG'
+                )
         return parsed
 
     return parse_args
@@ -57,13 +61,15 @@ def shown(message: str) -> str:
     return message.replace(_MEANT, '').replace(repr(_MEANT)[1:-1], '')
 
 
-def _is_text(argument: str) -> bool:
-    """Return whether an argument can be told to a cloud; a path need not."""
+def _no_text(value: Any) -> str:
+    """Return what of a value cannot be told to a cloud; '' for nothing."""
+    if isinstance(value, list | tuple):
+        return next(filter(None, map(_no_text, value)), '')
     try:
-        argument.encode()
+        str(value).encode()
     except UnicodeEncodeError:
-        return False
-    return True
+        return str(value)
+    return ''
 
 
 def _split(

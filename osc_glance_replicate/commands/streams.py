@@ -54,8 +54,8 @@ def escape(stream: IO[str] | None) -> None:
     A name that it cannot show is no reason to end a run.
     """
     if isinstance(stream, io.TextIOWrapper) and stream.errors in _FAILING:
-        # One that has become another file since may not say where it is.
-        with contextlib.suppress(OSError):
+        # It may be closed, or have become another file since.
+        with contextlib.suppress(OSError, ValueError):
             stream.reconfigure(errors='backslashreplace')
 
 

@@ -12,6 +12,7 @@
 
 """All verbs with no more rights than the documents ask for."""
 
+import copy
 import csv
 import os
 import pathlib
@@ -25,31 +26,33 @@ _CALLS = (
     pathlib.Path(__file__).parents[3] / 'doc/source/user/security-calls.csv'
 )
 
+_DATA = {
+    'service': 'image',
+    'method': 'GET',
+    'path': '/v2/images/{image_id}/file',
+}
+
 
 class TestRights(dumps.DumpTest):
     """Application credentials whose access rules are those of the page."""
 
     alone = False
 
-    def setUp(self):
-        super().setUp()
-        self.environment = self.clouds_yaml(
-            source=self.entry(self.master, 'Source'),
-            destination=self.entry(self.slave, 'Destination'),
-        )
-
-    def entry(self, cloud, column):
-        """Make a credential for what a column of the table says."""
+    def rules(self, column, verb):
+        """Give the access rules that the page has for a verb."""
         with _CALLS.open() as table:
-            rules = [
+            return [
                 {
                     'service': row['Service'],
                     'method': row['Method'],
                     'path': row['Path'],
                 }
                 for row in csv.DictReader(table)
-                if row[column]
+                if verb in row[column].split()
             ]
+
+    def entry(self, cloud, rules):
+        """Make a credential, and an entry of clouds.yaml that has it."""
         connection = cloud.connections['']
         path = f'/users/{connection.current_user_id}/application_credentials'
         made = connection.identity.post(
@@ -73,10 +76,16 @@ class TestRights(dumps.DumpTest):
         return entry
 
     def run_verb(self, verb, *words, source='source', **options):
+        """Run a verb with what the page has for it, and with nothing else."""
+        environment = self.clouds_yaml(
+            source=self.entry(self.master, self.rules('As source of', verb)),
+            destination=self.entry(
+                self.slave, self.rules('As destination of', verb)
+            ),
+        )
         return self.replicate(
-            verb, *words, source=source, environment=self.environment,
-            **options,
-        )  # fmt: skip
+            verb, *words, source=source, environment=environment, **options
+        )
 
     def test_every_verb(self):
         demo = self.master.project_id('demo')
@@ -126,11 +135,40 @@ class TestRights(dumps.DumpTest):
         result = self.run_verb('livecopy', shared.id, *to, *members, '--exact')
         self.assertEqual({shared.id: 'updated'}, result.results)
 
+    def test_download(self):
+        """The destination fetches what its own user may read."""
+        for column in 'As source of', 'As destination of':
+            self.assertIn(_DATA, self.rules(column, 'livecopy'))
+        rules = self.rules('As destination of', 'livecopy')
+        without = [rule for rule in rules if rule != _DATA]
+        source = self.entry(
+            self.master, self.rules('As source of', 'livecopy')
+        )
+        for rules, told in (without, 'failed'), (rules, 'copied'):
+            # Glance lets nobody import one again whose import has failed.
+            image = self.master.create(b'image', name='image')
+            destination = self.entry(self.master, rules)
+            del destination['regions']
+            destination['region_name'] = 'RegionTwo'
+            result = self.replicate(
+                'livecopy', image.id, '--to', 'destination',
+                '--method', 'glance-download', source='source',
+                environment=self.clouds_yaml(
+                    source=copy.deepcopy(source), destination=destination
+                ),
+                expect=int(told == 'failed'),
+            )  # fmt: skip
+            self.assertEqual({image.id: told}, result.results)
+
     def test_what_is_not_in_the_table_is_refused(self):
         """Else the rules of these tests would mean nothing."""
         image = self.master.create(b'image', name='image')
-        result = self.run_verb(
-            'livecopy', image.id, '--to', 'source', source='destination',
-            expect=1,
+        rules = self.rules('As source of', 'livecopy')
+        rules.remove(_DATA)
+        environment = self.clouds_yaml(source=self.entry(self.master, rules))
+        result = self.replicate(
+            'livecopy', image.id, '--to', 'slave', source='source',
+            environment=environment, expect=1,
         )  # fmt: skip
-        self.assertNotIn(': copied', result.stdout)
+        self.assertEqual({image.id: 'failed'}, result.results)
+        self.assertIn('HTTP 401', result.rows[0]['Reason'])

@@ -58,4 +58,9 @@ class TestIntermixed(parsing.ParserTest):
         """A path need not be any; what is told to a cloud has to."""
         told = self.assertWrong('--to', 'slave', '\udcff')
         self.assertIn("'\\udcff' is no text in this locale", told)
-        self.parse('/srv/\udcff', command=dump.DumpImages)
+        for words in ['a/\udcff'], ['--set-property', 'key=/\udcff/']:
+            told = self.assertWrong('--to', 'slave', *words)
+            self.assertIn('is no text in this locale', told)
+        for path in '/srv/\udcff', '\udcff':
+            self.parse(path, command=dump.DumpImages)
+        self.parse('--to', 'slave', '--report', '\udcff.html')
