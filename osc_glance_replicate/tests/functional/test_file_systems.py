@@ -120,19 +120,17 @@ class TestLacks(FileSystemTest):
     def test_fsync_of_directories(self):
         images = [self.master.create(b'%d' % i) for i in range(2)]
         ids = [image.id for image in images]
-        for number in 'EINVAL', 'ENOTSUP', 'EACCES', 'EBADF':
-            self.path = self.scratch / number
-            environment = self.lacking('fsync', number)
-            result = self.dump(*ids, environment=environment)
-            self.assertEqual(dict.fromkeys(ids, 'copied'), result.results)
-            told = 'The file system of the dump may lose what was just'
-            self.assertEqual(1, result.stderr.count(told), result.stderr)
-            self.assertEqual(1, result.stderr.count('file system'))
-            self.assertEqual(dict.fromkeys(ids, 'ok'), self.verify().results)
-            for image in images:
-                self.master.patch(image.id, name=number)
-            again = self.dump(*ids, environment=environment)
-            self.assertEqual(dict.fromkeys(ids, 'updated'), again.results)
+        environment = self.lacking('fsync')
+        result = self.dump(*ids, environment=environment)
+        self.assertEqual(dict.fromkeys(ids, 'copied'), result.results)
+        told = 'The file system of the dump may lose what was just'
+        self.assertEqual(1, result.stderr.count(told), result.stderr)
+        self.assertEqual(1, result.stderr.count('file system'))
+        for image in images:
+            self.master.patch(image.id, name='new')
+        again = self.dump(*ids, environment=environment)
+        self.assertEqual(dict.fromkeys(ids, 'updated'), again.results)
+        self.assertEqual(dict.fromkeys(ids, 'ok'), self.verify().results)
         self.path = self.scratch / 'broken'
         result = self.dump(
             *ids, environment=self.lacking('fsync', 'EIO'), expect=1
