@@ -12,7 +12,7 @@
 # What the hidden parts of pages may use: see documents.py.
 
 # create ID BYTES NAME [OPTION ...]: an image of the cloud $cloud, with data
-# that is the same each time. Options are those of openstack image create.
+# that is the same each time, or a queued record where BYTES is -. Options are those of openstack image create.
 cloud=master
 create() {
     python "$ROOT/osc_glance_replicate/tests/functional/documents_create.py" \

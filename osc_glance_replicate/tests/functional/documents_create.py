@@ -84,16 +84,25 @@ class _Glance:
         _, answer = self._send('GET', url, None)
         return json.loads(answer)['projects'][0]['id']
 
-    def create(self, record: dict[str, Any], data: bytes) -> None:
+    def create(self, record: dict[str, Any], data: bytes | None) -> None:
+        """Make an image, or where there is no data a queued record."""
+        url = f'{self._url}/v2/images/{record["id"]}'
         self._send('POST', f'{self._url}/v2/images', record)
-        self._send('PUT', f'{self._url}/v2/images/{record["id"]}/file', data)
+        if data is not None:
+            self._send('PUT', f'{url}/file', data)
+        _, answer = self._send('GET', url, None)
+        made = json.loads(answer)
+        wanted = ('queued', None) if data is None else ('active', len(data))
+        if (made['status'], made['size']) != wanted:
+            sys.exit(f'{record["id"]} is not {wanted}: {made}')
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument('cloud')
     parser.add_argument('id')
-    parser.add_argument('size', type=int)
+    # Or - for none.
+    parser.add_argument('size')
     parser.add_argument('name')
     parser.add_argument('--disk-format', default='raw')
     parser.add_argument('--container-format', default='bare')
@@ -132,9 +141,12 @@ def main() -> None:
     }
     if options.project:
         record['owner'] = glance.project(options.project)
-    line = f'{options.name}\n'.encode()
-    data = line * (options.size // len(line) + 1)
-    glance.create(record, data[: options.size])
+    data = None
+    if options.size != '-':
+        size = int(options.size)
+        line = f'{options.name}\n'.encode()
+        data = (line * (size // len(line) + 1))[:size]
+    glance.create(record, data)
 
 
 if __name__ == '__main__':
