@@ -17,7 +17,9 @@
     ReplicateError
     ├── CloudError      a cloud cannot be used at all
     ├── LostError       a cloud could be used until now
+    ├── UsageError      the command line says what nobody means
     ├── SelectionError  what was asked for cannot be found or understood
+    │   └── NoImageError  an image that was named
     └── PlaceError      one request to a place failed; says which place
         ├── TransientError  another try may well succeed
         │   ├── SilentError nothing has come in time
@@ -166,8 +168,24 @@ class LostError(ReplicateError):
         super().__init__(f"Cannot use cloud '{cloud}' any more: {problem}")
 
 
+class UsageError(ReplicateError):
+    """The command line says what nobody means, and nothing was done."""
+
+
 class SelectionError(ReplicateError):
     """An image that was asked for is not there or is ambiguous."""
+
+
+class NoImageError(SelectionError):
+    """An image that was named is not there.
+
+    :param name: as it was given
+    :param place: name of the source
+    """
+
+    def __init__(self, name: str, place: str) -> None:
+        super().__init__(f"There is no image '{name}' in {place}")
+        self.name = name
 
 
 class PlaceError(ReplicateError):

@@ -12,7 +12,7 @@
 
 """What the entries of clouds.yaml say of the clouds that are connected to."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import dataclasses
 import logging
 from typing import Any
@@ -64,6 +64,34 @@ def portable_name(connection: openstack.connection.Connection) -> str:
         )
     region = connection.config.get_region_name('image')
     return f'{name}:{region}' if region else str(name)
+
+
+def has(name: str) -> bool:
+    """Return whether clouds.yaml has a cloud, given as CLOUD[:REGION]."""
+    cloud, _, _ = name.partition(':')
+    return cloud in _entries()
+
+
+def in_full(names: Sequence[str]) -> list[str]:
+    """Return names of clouds as they are shown.
+
+    :param names: CLOUD or CLOUD:REGION
+    :returns: likewise, with the region that is taken where nobody has said
+        which: of an entry's ``regions`` it is the first, see fact-regions
+    """
+    entries = _entries()
+    return [_in_full(name, entries.get(name, {})) for name in names]
+
+
+def _in_full(name: str, entry: Mapping[str, Any]) -> str:
+    regions = entry.get('regions')
+    if not isinstance(regions, list) or len(regions) < 2:
+        return name
+    first = regions[0]
+    region = first.get('name') if isinstance(first, dict) else first
+    if region in (entry.get('region_name'), None):
+        return name
+    return f'{name}:{region}'
 
 
 def refuse_unknown(names: Sequence[str]) -> None:

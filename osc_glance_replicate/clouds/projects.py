@@ -257,8 +257,25 @@ def _objects(listed: object) -> list[dict[str, Any]] | None:
     ]
 
 
+def _know_keystone(connection: openstack.connection.Connection) -> None:
+    """Have a Keystone asked that the catalogue has in another region only.
+
+    Some do, where several regions share it. It is where one logs in.
+    """
+    config = connection.config
+    url = getattr(connection.session.auth, 'auth_url', None)
+    if not url or config.get_endpoint('identity'):
+        return
+    if not config.get_endpoint_from_catalog('identity'):
+        url = url.rstrip('/')
+        override = url if url.endswith('/v3') else f'{url}/v3'
+        config.config['identity_endpoint_override'] = override
+        config.config['identity_api_version'] = '3'
+
+
 def _identity(connection: openstack.connection.Connection) -> Any:
     """Return the proxy of Keystone, set to try failed requests again."""
+    _know_keystone(connection)
     identity: Any = connection.identity
     identity.connect_retries = _RETRIES
     identity.status_code_retries = _RETRIES

@@ -16,6 +16,7 @@ import abc
 import argparse
 import collections
 from collections.abc import Callable, Iterable, Sequence
+import shutil
 from typing import Any, ClassVar, NoReturn, TYPE_CHECKING, TypeVar
 
 from osc_lib.command import command
@@ -54,17 +55,21 @@ class ReplicateCommand(command.Lister):
         """
         from osc_glance_replicate.commands import help_text
         from osc_glance_replicate.commands import intermixed
+        from osc_glance_replicate.commands import mistakes
         from osc_glance_replicate import errors
 
         self._parser = super().get_parser(prog_name)
         help_text.keep_paragraphs(self._parser)
         # cliff calls this one.
         setattr(self._parser, 'parse_args', intermixed.parse(self._parser))
-        refuse = self._parser.error
+        parser = self._parser
 
         def refuse_safely(message: str) -> NoReturn:
-            # It quotes the command line, which may hold a password.
-            refuse(errors.line(intermixed.shown(message)))
+            # It quotes the command line, which may hold a password. The usage
+            # would be two pages.
+            words = errors.line(intermixed.shown(message))
+            hint = mistakes.about_options(words, parser.format_usage())
+            parser.exit(2, f'{words}{hint}; see {parser.prog} --help\n')
 
         setattr(self._parser, 'error', refuse_safely)
         self.add_options(self._parser)
@@ -95,8 +100,10 @@ class ReplicateCommand(command.Lister):
 
         :param items: called when the report is ready for whatever happens
         """
+        from osc_glance_replicate.commands import mistakes
+
         self._report = report
-        self._rows = report.rows(items)
+        self._rows = report.rows(lambda: mistakes.explained(items))
         return report.columns, self._rows
 
     def produce_output(
@@ -106,6 +113,8 @@ class ReplicateCommand(command.Lister):
         data: Iterable[Any],
     ) -> int:
         """Print the rows; of an empty table, nothing rather than a line."""
+        from osc_glance_replicate.commands import narrow
+
         try:
             # cliff looks at them when all rows have come, and has no public
             # method to do it earlier.
@@ -115,12 +124,26 @@ class ReplicateCommand(command.Lister):
         omit_empty = (
             parsed_args.formatter == 'table' and not parsed_args.print_empty
         )
+        is_terminal = self.app.stdout.isatty()
         # On a terminal they would run into what is shown there meanwhile.
-        if omit_empty or self.app.stdout.isatty():
+        if omit_empty or is_terminal:
             data = list(data)
         if omit_empty and not data:
             return 0
-        return int(super().produce_output(parsed_args, column_names, data))
+        lines: list[str] = []
+        if is_terminal and _is_as_usual(parsed_args):
+            terminal = shutil.get_terminal_size().columns
+            column_names, data, lines = narrow.fitted(
+                column_names, list(data), terminal
+            )
+            # Else cliff would fold any of its columns.
+            parsed_args.max_width = max(
+                terminal, narrow.wide(column_names, data)
+            )
+        code = int(super().produce_output(parsed_args, column_names, data))
+        for line in lines:
+            self.app.stdout.write(f'{line}\n')
+        return code
 
     def run(self, parsed_args: argparse.Namespace) -> int:
         """Run the command, and print how it went.
@@ -135,6 +158,7 @@ class ReplicateCommand(command.Lister):
             return self._run(parsed_args)
 
     def _run(self, parsed_args: argparse.Namespace) -> int:
+        from osc_glance_replicate.commands import requests
         from osc_glance_replicate.commands import safe_log
         from osc_glance_replicate.commands import streams
         from osc_glance_replicate import errors
@@ -149,6 +173,11 @@ class ReplicateCommand(command.Lister):
         except signals.Ended as exc:
             # Where the run could not come to an end by itself.
             return exc.exit_code
+        is_known = not (self._report.trouble or self._report.unusable)
+        if is_known and requests.chooses(parsed_args):
+            self._report.nothing = 'no image fits the options'
+        if isinstance(self._report.trouble, errors.UsageError):
+            self._parser.error(str(self._report.trouble))
         try:
             self.keep()
         except errors.ReplicateError as exc:
@@ -195,6 +224,16 @@ class ReplicateCommand(command.Lister):
                     f'{exc.strerror}; run again to see the state'
                 )
             )
+
+
+def _is_as_usual(parsed_args: argparse.Namespace) -> bool:
+    """Return whether nobody has said how the table is to be."""
+    return parsed_args.formatter == 'table' and not (
+        parsed_args.columns
+        or parsed_args.sort_columns
+        or parsed_args.max_width
+        or parsed_args.fit_width
+    )
 
 
 def for_people(parsed_args: argparse.Namespace) -> bool:

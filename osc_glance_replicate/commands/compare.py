@@ -64,6 +64,7 @@ class CompareImages(base.ReplicateCommand):
         shared_options.add_check(parser, _problem)
 
     def take_action(self, parsed_args: argparse.Namespace) -> base.Table:
+        from osc_glance_replicate.commands import mistakes
         from osc_glance_replicate.commands import requests
         from osc_glance_replicate.engine import comparison
         from osc_glance_replicate.engine import routes
@@ -82,6 +83,7 @@ class CompareImages(base.ReplicateCommand):
             extra=parsed_args.extra,
         )
         report = plan_report.CompareReport(
+            completed_by='dump' if parsed_args.dump else 'livecopy',
             show_all=parsed_args.show_all,
             for_people=base.for_people(parsed_args),
             fold=parsed_args.formatter == 'table',
@@ -89,6 +91,8 @@ class CompareImages(base.ReplicateCommand):
         )
 
         def findings() -> Iterator['comparison.Finding']:
+            if parsed_args.dump:
+                mistakes.refuse_path(parsed_args.dump, '--to {}')
             ready = routes.to_any(self.own_cloud, request)
             report.unusable = ready.unusable
             if not parsed_args.data:

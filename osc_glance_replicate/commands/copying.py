@@ -15,6 +15,7 @@
 import abc
 import argparse
 from collections.abc import Iterator
+import sys
 from typing import TYPE_CHECKING, TypeAlias
 
 from osc_glance_replicate.commands import base
@@ -52,6 +53,15 @@ class CopyCommand(base.ReplicateCommand):
             lambda: self._outcomes(parsed_args),
         )
 
+    def _command(self) -> str:
+        """Return what was typed, or in openstack's own shell the verb."""
+        from osc_glance_replicate.commands import command_line
+
+        typed = sys.argv[1:]
+        if 'replicate' not in typed:
+            typed = str(self.cmd_name).split()
+        return command_line.shown(typed)
+
     def _outcomes(
         self, parsed_args: argparse.Namespace
     ) -> 'Iterator[outcomes.Outcome]':
@@ -63,7 +73,10 @@ class CopyCommand(base.ReplicateCommand):
         if parsed_args.report:
             # A cloud that cannot be used belongs on the page, too.
             self._page = page.Page(
-                parsed_args.report, str(self.cmd_name), parsed_args.show_all
+                parsed_args.report,
+                str(self.cmd_name),
+                self._command(),
+                parsed_args.show_all,
             )
         ready = self.engine(parsed_args)
         self._report.unusable = ready.unusable

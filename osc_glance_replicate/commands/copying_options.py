@@ -98,7 +98,7 @@ def add_replica(parser: argparse.ArgumentParser) -> None:
         'left_out',
         '<glob>',
         'Leave out the properties whose names fit (repeat for several)',
-        type=values.not_empty,
+        type=values.property_glob,
     )
     shared_options.add_list(
         group,
@@ -149,7 +149,8 @@ def _add_owners(group: argparse._ActionsContainer) -> None:
 
     group.add_argument(
         '--owner',
-        choices=[owner.value for owner in options.Owner],
+        metavar=f'{{{",".join(owner.value for owner in options.Owner)}}}',
+        type=values.owner,
         default=options.Replica().owner.value,
         help="Whose the replicas are. mine: the destination user's project's "
         '(default). same: those of the project with the same ID. by-name: '

@@ -51,10 +51,14 @@ class DumpImages(copying.CopyCommand):
         copying_options.add_run(parser)
 
     def engine(self, parsed_args: argparse.Namespace) -> copying.Engine:
+        from osc_glance_replicate.commands import mistakes
         from osc_glance_replicate.commands import requests
         from osc_glance_replicate.engine import routes
         from osc_glance_replicate.model import options
 
+        mistakes.refuse_path(
+            parsed_args.path, 'livecopy --to {}', parsed_args.images
+        )
         request = options.Request(
             requests.selection(parsed_args),
             requests.to_dump(parsed_args.path, parsed_args.members),

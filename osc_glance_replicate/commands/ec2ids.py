@@ -41,13 +41,9 @@ class Ec2Ids(base.ReplicateCommand):
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         shared_options.add_selection(parser)
-        parser.add_argument(
-            '--to',
-            metavar='<cloud>',
-            type=values.cloud,
-            action='append',
-            default=[],
-            help='Look for images with the same ID there, too: in a cloud of '
+        shared_options.add_to(
+            parser,
+            'Look for images with the same ID there, too: in a cloud of '
             'clouds.yaml, or <cloud>:<region> (repeat the option for several)',
         )
         parser.add_argument(

@@ -45,10 +45,16 @@ class LoadImages(copying.CopyCommand):
         )
 
     def engine(self, parsed_args: argparse.Namespace) -> copying.Engine:
+        from osc_glance_replicate.commands import mistakes
         from osc_glance_replicate.commands import requests
         from osc_glance_replicate.engine import routes
         from osc_glance_replicate.model import options
 
+        mistakes.refuse_path(
+            parsed_args.path,
+            '--os-cloud {} stands before the command',
+            parsed_args.images,
+        )
         to = options.To(
             replica=requests.replica(parsed_args),
             delivery=requests.delivery(parsed_args),

@@ -44,6 +44,13 @@ def selection(parsed_args: argparse.Namespace) -> 'image_selection.Selection':
     )
 
 
+def chooses(parsed_args: argparse.Namespace) -> bool:
+    """Return whether options or names choose among all images."""
+    from osc_glance_replicate.model import image_selection
+
+    return selection(parsed_args) != image_selection.Selection()
+
+
 def replica(parsed_args: argparse.Namespace) -> 'options.Replica':
     """Return what replicas are to be."""
     from osc_glance_replicate.model import options

@@ -146,6 +146,37 @@ def _add_single(group: argparse._ArgumentGroup) -> None:
     )
 
 
+class _AppendOnce(argparse.Action):
+    """Append a value that must not be there yet."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        there = getattr(namespace, self.dest)
+        if values in there:
+            raise argparse.ArgumentError(self, f'{values} is given twice')
+        setattr(namespace, self.dest, [*there, values])
+
+
+def add_to(
+    parser: argparse._ActionsContainer, help: str, required: bool = False
+) -> None:
+    """Add the option for clouds, which may be repeated."""
+    parser.add_argument(
+        '--to',
+        metavar='<cloud>',
+        type=values.cloud,
+        required=required,
+        action=_AppendOnce,
+        default=[],
+        help=help,
+    )
+
+
 def add_destinations(
     parser: argparse.ArgumentParser,
     dump: bool = False,
@@ -159,21 +190,17 @@ def add_destinations(
     where: argparse._ActionsContainer = parser
     if dump:
         where = parser.add_mutually_exclusive_group(required=required)
-    where.add_argument(
-        '--to',
-        metavar='<cloud>',
-        type=values.cloud,
+    add_to(
+        where,
+        'Destination: a cloud of clouds.yaml, or <cloud>:<region> (repeat the '
+        'option for several destinations)',
         required=required and not dump,
-        action='append',
-        default=[],
-        help='Destination: a cloud of clouds.yaml, or <cloud>:<region> '
-        '(repeat the option for several destinations)',
     )
     if dump:
         where.add_argument(
             '--dump',
             metavar='<path>',
-            type=values.not_empty,
+            type=values.directory,
             help='Destination: a dump directory, which need not be there',
         )
 
@@ -183,7 +210,7 @@ def add_path(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         'path',
         metavar='<path>',
-        type=values.not_empty,
+        type=values.directory,
         help='Directory of the dump',
     )
 

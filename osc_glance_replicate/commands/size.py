@@ -47,6 +47,7 @@ class SizeImages(base.ReplicateCommand):
         shared_options.add_destinations(parser, dump=True, required=False)
 
     def take_action(self, parsed_args: argparse.Namespace) -> base.Table:
+        from osc_glance_replicate.commands import mistakes
         from osc_glance_replicate.commands import requests
         from osc_glance_replicate.engine import routes
         from osc_glance_replicate.model import options
@@ -62,6 +63,8 @@ class SizeImages(base.ReplicateCommand):
         )
 
         def actions() -> Iterable['plan.Action']:
+            if parsed_args.dump:
+                mistakes.refuse_path(parsed_args.dump, '--to {}')
             ready = routes.to_any(self.own_cloud, request)
             report.begin(ready.to)
             report.unusable = ready.unusable

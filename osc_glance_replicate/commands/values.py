@@ -53,11 +53,24 @@ def size(text: str) -> int:
     except ValueError:
         value = -1
     if not 0 <= value < 2**63:
+        joined = ''.join(text.split())
+        if joined != text and _is_size(joined):
+            raise argparse.ArgumentTypeError(
+                f'{text!r} has a blank in it: give {joined}'
+            )
         raise argparse.ArgumentTypeError(
             f'{text!r} is no size: give bytes, or a number with k, M, G, Ki, '
             'Mi or Gi'
         )
     return value
+
+
+def _is_size(text: str) -> bool:
+    try:
+        size(text)
+    except argparse.ArgumentTypeError:
+        return False
+    return True
 
 
 def rate(text: str) -> int:
@@ -142,6 +155,49 @@ def formats(text: str) -> tuple[str, str]:
     return old, new
 
 
+def property_glob(text: str) -> str:
+    """Read a glob for names of properties, of which none is a list."""
+    outside = re.sub(r'\[[^]]*\]', '', not_empty(text))
+    if re.search(r'[\s,]', outside):
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is taken for a list: repeat the option for each; ? '
+            'fits a blank or a comma'
+        )
+    return text
+
+
+def owner(text: str) -> str:
+    """Read whose the replicas are."""
+    from osc_glance_replicate.model import options
+
+    known = [each.value for each in options.Owner]
+    if text not in known:
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is none of {", ".join(known)}; for a project: '
+            f'--map-owner SOURCE={text}'
+        )
+    return text
+
+
+def directory(text: str) -> str:
+    """Read the path of a dump directory."""
+    if _is_url(not_empty(text)):
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is a URL: a dump is a directory of this machine'
+        )
+    return text
+
+
+def _is_cloud(text: str) -> bool:
+    from osc_glance_replicate.clouds import entries
+
+    return entries.has(text)
+
+
+def _is_url(text: str) -> bool:
+    return bool(re.match(r'[A-Za-z][A-Za-z0-9+.-]*://', text))
+
+
 def not_empty(text: str) -> str:
     """Read any text but an empty one, as of an unset variable in a script."""
     if not text:
@@ -151,6 +207,21 @@ def not_empty(text: str) -> str:
 
 def cloud(text: str) -> str:
     """Read CLOUD or CLOUD:REGION."""
+    if _is_url(text):
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is a URL: give the name of an entry of clouds.yaml'
+        )
+    is_odd = not {'/', ','}.isdisjoint(text)
+    if is_odd and _is_cloud(text):
+        return text
+    if '/' in text:
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is a path, which dump, load and compare --dump take'
+        )
+    if ',' in text:
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is no cloud: repeat the option for each'
+        )
     name, colon, region = text.partition(':')
     if not name or (colon and not region):
         raise argparse.ArgumentTypeError(

@@ -41,6 +41,7 @@ class VerifyImages(base.ReplicateCommand):
         shared_options.add_progress(parser)
 
     def take_action(self, parsed_args: argparse.Namespace) -> base.Table:
+        from osc_glance_replicate.commands import mistakes
         from osc_glance_replicate.commands import requests
         from osc_glance_replicate.engine import criteria
         from osc_glance_replicate.engine import verify
@@ -51,6 +52,9 @@ class VerifyImages(base.ReplicateCommand):
         asked = requests.selection(parsed_args)
 
         def findings() -> Iterable[verify.Finding]:
+            mistakes.refuse_path(
+                parsed_args.path, 'compare --data --to {}', parsed_args.images
+            )
             source = dump.Source(parsed_args.path)
             source.require_dump()
             selection = criteria.selection_in(source, asked)

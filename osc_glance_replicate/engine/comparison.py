@@ -179,4 +179,4 @@ def _proof(action: plan.Action) -> str:
             f'{conversions.THERE if is_converted else why}: held against the '
             f'{recorded[0]} that {action.to} recorded'
         )
-    return 'size only'
+    return proof.SIZE_ONLY

@@ -97,7 +97,12 @@ def template(
         whose = ownership.Same()
     if asked.map_owners:
         explicit = {
-            ownership.find(source, one): projects.find_id(connection, other)
+            ownership.find(source, one): (
+                # Whether it is there need not be known.
+                other
+                if ownership.ID.fullmatch(other)
+                else projects.find_id(connection, other)
+            )
             for one, other in asked.map_owners
         }
         whose = ownership.Mapped(explicit, whose)

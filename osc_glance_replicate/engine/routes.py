@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 import concurrent.futures
 import dataclasses
 import logging
+import os
 
 import openstack.connection
 
@@ -32,6 +33,7 @@ from osc_glance_replicate.engine import engine
 from osc_glance_replicate.engine import fleet
 from osc_glance_replicate import errors
 from osc_glance_replicate.execution import crew
+from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import options
 from osc_glance_replicate.model import ownership
@@ -74,9 +76,16 @@ def to_clouds(
     :param strict: whether the run ends where any destination cannot be used
     :raises ReplicateError: a cloud or a project cannot be used
     """
-    names = [to.name for to in request.to]
-    entries.refuse_unknown(names)
+    entries.refuse_unknown([to.name for to in request.to])
+    names = entries.in_full([to.name for to in request.to])
     _refuse_twice(names)
+    request = dataclasses.replace(
+        request,
+        to=[
+            dataclasses.replace(to, name=name)
+            for to, name in zip(request.to, names, strict=True)
+        ],
+    )
     logins = login.Logins()
     connecting = {
         name: background.start(logins.connect, name) for name in names
@@ -205,6 +214,7 @@ def to_dump(own: OwnCloud, request: options.Request) -> engine.Engine:
     entries.warn_of_environment(connection)
     name = connection.config.name
     source = glance.Source(_image_api(name, connection, request.run.transfers))
+    _refuse_image(to.name, source)
     # A dump is to be what the cloud holds, and nobody works in it.
     at_rest = rules.Rules(
         replica_template.Template(
@@ -228,6 +238,26 @@ def to_dump(own: OwnCloud, request: options.Request) -> engine.Engine:
         ),
         request,
     )
+
+
+def _refuse_image(path: str, source: glance.Source) -> None:
+    """Refuse a directory that is not there, if an image is called so.
+
+    One whose path has a slash is always meant.
+
+    :raises UsageError: says both ways to mean it
+    """
+    if os.sep in path or os.path.lexists(path):
+        return
+    if image_record.is_id(path):
+        found = source.find(path) is not None
+    else:
+        found = bool(source.named(path))
+    if found:
+        raise errors.UsageError(
+            f'{path!r} is an image of {source.name}, which is named after the '
+            f'directory; ./{path} is a directory of that name'
+        )
 
 
 def from_dump(

@@ -24,6 +24,7 @@ from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
+from osc_glance_replicate.model import proof
 from osc_glance_replicate.places import dump
 from osc_glance_replicate.places.dump import layout
 from osc_glance_replicate.planning import alignment
@@ -141,7 +142,7 @@ def _finding(outcome: outcomes.Outcome, source: dump.Source) -> Finding:
     image = outcome.action.image
     result, reason = outcome.result, outcome.reason
     if result is outcomes.Result.OK:
-        reason = '' if image.recorded_hash else 'size only'
+        reason = '' if image.recorded_hash else proof.SIZE_ONLY
     elif reason == outcomes.INTERRUPTED:
         result, reason = outcomes.Result.UNREAD, 'interrupted'
     elif result in (outcomes.Result.FAILED, outcomes.Result.DAMAGED):

@@ -132,7 +132,7 @@ class Arrival:
             told.append('the source recorded no hash')
         elif not sent and not self._destination.fetch:
             # An earlier run has staged it.
-            told.append('size only')
+            told.append(proof.SIZE_ONLY)
         return self._publish(
             dataclasses.replace(
                 action, source_hash=conversions.source_hash(found)
@@ -185,7 +185,7 @@ class Arrival:
             return same, evidence, ''
         evidence = self._evidence(replica)
         if evidence == proof.SIZE:
-            return True, evidence, 'size only'
+            return True, evidence, proof.SIZE_ONLY
         same = self.digests[evidence] == replica.digests[evidence]
         told = '' if image.digests else 'the source recorded no hash'
         return same, evidence, told

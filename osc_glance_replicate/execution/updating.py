@@ -22,6 +22,7 @@ from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
 from osc_glance_replicate import places
+from osc_glance_replicate.planning import conflicts
 from osc_glance_replicate.planning import differences
 from osc_glance_replicate.transfer import image_reading
 from osc_glance_replicate.transfer import proving
@@ -68,7 +69,7 @@ class Updating:
                     action,
                     outcomes.Result.CONFLICT,
                     self.after_withdrawal(
-                        f'other data under this ID: {action.proof} differs'
+                        conflicts.words_of_other_data(action, action.proof)
                     ),
                 )
             if self._planned.is_old:

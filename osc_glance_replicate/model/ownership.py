@@ -116,6 +116,8 @@ def find(projects: Projects, text: str) -> str:
     :raises SelectionError: no project bears the name, or several do, or
         nobody tells
     """
+    if ID.fullmatch(text):
+        return text
     try:
         if text in projects.known() or projects.project(text):
             return text
@@ -129,7 +131,7 @@ def find(projects: Projects, text: str) -> str:
         )
     if found:
         return next(iter(found))
-    if ID.fullmatch(text) or projects.is_owner(text):
+    if projects.is_owner(text):
         return text
     raise errors.SelectionError(
         f"There is no project '{text}' in {projects.name} that can be seen"

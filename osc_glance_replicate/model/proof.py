@@ -32,6 +32,9 @@ _STRONG = frozenset(
 #: Evidence that anybody can forge who may choose a record's data.
 SIZE = 'size'
 
+#: What is told where it has been nothing else.
+SIZE_ONLY = 'verified by size only: no hash recorded'
+
 
 def same_data(
     one: image_record.Image, other: image_record.Image

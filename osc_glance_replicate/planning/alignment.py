@@ -196,9 +196,7 @@ def _look_up(
         else:
             images = source.named(name)
         if not images:
-            raise errors.SelectionError(
-                f"There is no image '{name}' in {source.name}"
-            )
+            raise errors.NoImageError(name, source.name)
         if len(images) > 1:
             ids = ', '.join(image.id for image in images)
             raise errors.SelectionError(

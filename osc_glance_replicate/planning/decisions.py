@@ -19,6 +19,7 @@ from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import ownership
 from osc_glance_replicate.model import plan
+from osc_glance_replicate.planning import conflicts
 from osc_glance_replicate.planning import rules
 from osc_glance_replicate.planning import updates
 
@@ -224,7 +225,7 @@ class Planner:
                 foreign=str(replica.owner),
             )
         if replica and there.was_first(action.image, replica):
-            return action.with_verb(plan.Verb.CONFLICT, 'was there first')
+            return conflicts.was_first(action)
         if replica and (reason := _stuck(replica, there)):
             return action.with_verb(plan.Verb.CONFLICT, reason)
         if self.metadata_only:

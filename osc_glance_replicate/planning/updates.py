@@ -24,6 +24,7 @@ from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import image_selection
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.model import proof
+from osc_glance_replicate.planning import conflicts
 from osc_glance_replicate.planning import converted
 from osc_glance_replicate.planning import differences
 from osc_glance_replicate.planning import rules
@@ -33,7 +34,7 @@ from osc_glance_replicate.planning import withdrawal
 _UNPROVEN = 'nothing proves that its data is the same'
 
 #: What is told of evidence that others may have forged.
-_WEAK = {proof.SIZE: 'size only', 'md5': 'md5 only'}
+_WEAK = {proof.SIZE: proof.SIZE_ONLY, 'md5': 'md5 only'}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -77,11 +78,11 @@ class Judge:
             if same and self.adopts:
                 return self._take_over(action, replica, evidence)
             if self.adopts:
-                return _other_data(action, evidence)
+                return conflicts.other_data(action, evidence)
             serves = same and there.can_serve(replica, evidence)
-            return _leave_to_owner(action, replica, serves)
+            return conflicts.left_to_owner(action, replica, serves)
         if not same:
-            told = _other_data(action, evidence)
+            told = conflicts.other_data(action, evidence)
             return converted.explained(told, replica, there)
         return self._bring_up_to_date(action, replica, evidence)
 
@@ -127,9 +128,7 @@ class Judge:
         if found and there.was_first(action.image, replica):
             if self.adopts:
                 return self._take_over(action, replica, evidence)
-            return action.with_verb(
-                plan.Verb.CONFLICT, _withdrawn('was there first', action)
-            )
+            return conflicts.was_first(action)
         if found:
             return self._change(action, replica, found, evidence)
         weak = _WEAK.get(evidence, '') if action.image.size else ''
@@ -287,39 +286,3 @@ class Judge:
             withdraws=taken.withdraws and not others,
             reason=reason,
         )
-
-
-def _other_data(action: plan.Action, evidence: str) -> plan.Action:
-    return action.with_verb(
-        plan.Verb.CONFLICT, f'other data under this ID: {evidence} differs'
-    )
-
-
-def _leave_to_owner(
-    action: plan.Action, replica: image_record.Image, serves: bool
-) -> plan.Action:
-    """Return what is told of an image that is not ours.
-
-    :param serves: it is as good as a replica
-    """
-    if serves and not _withdrawn('', action):
-        return action.with_verb(
-            plan.Verb.SKIP,
-            f'{replica.visibility} there, of project {replica.owner}',
-            routine=True,
-            serves=True,
-        )
-    return action.with_verb(
-        plan.Verb.CONFLICT,
-        _withdrawn(plan.belongs_to(replica.owner), action),
-        foreign=str(replica.owner),
-    )
-
-
-def _withdrawn(reason: str, action: plan.Action) -> str:
-    """Return a reason, with what it keeps from being withdrawn."""
-    replica = action.replica
-    is_to_go = action.image.status == 'deactivated'
-    if is_to_go and replica and replica.status == 'active':
-        return f'{reason}, deactivated at its source'
-    return reason

@@ -34,7 +34,7 @@ class Ec2IdReport(report.Report[ec2_id.Ec2Id]):
 
     def _summary(self) -> str:
         if not self.problems:
-            return self._counted() or 'no images'
+            return self._counted() or self.nothing
         counts = self._counted() or 'nothing printed'
         return f'{counts}; problems: {len(self.problems)}'
 

@@ -16,7 +16,9 @@ import collections
 from collections.abc import Collection, Iterator, Mapping
 import contextlib
 import datetime
+import importlib.metadata
 import pathlib
+import platform
 import threading
 import time
 from xml.etree import ElementTree
@@ -35,6 +37,8 @@ from osc_glance_replicate.reporting import timeline
 #: The style sheet, for a light and a dark screen.
 _STYLE_SHEET = pathlib.Path(__file__).with_suffix('.css')
 
+_PROGRAM = 'osc-glance-replicate'
+
 #: Whatever is in a name, nothing is run and nothing is fetched.
 _CONTENT_POLICY = {
     'http-equiv': 'Content-Security-Policy',
@@ -47,16 +51,20 @@ class Page(events.Listener):
 
     :param path: of the file that is to be written
     :param title: of the page; it may change
+    :param command: that was given, without secrets
     :param show_all: show the images that need no attention, too
     :raises ReplicateError: the file cannot be written
     """
 
-    def __init__(self, path: str, title: str, show_all: bool = False) -> None:
+    def __init__(
+        self, path: str, title: str, command: str, show_all: bool = False
+    ) -> None:
         self._path = path
         # To fail now is better than after the work is done.
         with self._named_in_errors():
             self._file = output_file.OutputFile(path)
         self.title = title
+        self._command = command
         self._show_all = show_all
         self._counts: collections.Counter[str] = collections.Counter()
         self._copied = 0
@@ -131,10 +139,11 @@ class Page(events.Listener):
         body = markup.add(html, 'body')
         markup.add(body, 'h1', self.title)
         markup.add(body, 'p', summary)
+        markup.add(body, 'code', self._command)
         self._add_totals(body)
         _add_troubles(body, {**self._troubles, **unusable})
         failures = [i for i in self._images if i.outcome.result.is_failure]
-        _add_table(body, 'What failed', failures)
+        _add_table(body, 'Failed or in conflict', failures)
         moved = [image for image in self._images if image.seconds]
         if moved:
             markup.add(body, 'h2', 'When')
@@ -149,6 +158,8 @@ class Page(events.Listener):
         totals = markup.add(body, 'dl')
         for title, text in (
             ('begun', self._when),
+            ('on', platform.node()),
+            ('by', f'{_PROGRAM} {importlib.metadata.version(_PROGRAM)}'),
             ('took', f'{self._now():.0f} s'),
             ('sent', filesize.decimal(self._copied)),
             *(

@@ -13,13 +13,14 @@
 """A plan made into the differences of places, or into sizes."""
 
 import collections
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from rich import filesize
 
 from osc_glance_replicate.engine import comparison
 from osc_glance_replicate.model import difference
+from osc_glance_replicate.model import image_record
 from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.reporting import legible
@@ -32,15 +33,25 @@ _Difference = difference.Difference
 
 
 class CompareReport(report.Report[comparison.Finding]):
-    """The report of compare."""
+    """The report of compare.
 
-    columns = ('ID', 'Name', 'To', 'Difference', 'Detail')
+    For programs it has one more column: the differences as data.
+
+    :param completed_by: the verb that would remove the differences
+    """
+
+    columns: tuple[str, ...] = ('ID', 'Name', 'To', 'Difference', 'Detail')
 
     _left_out = 0
     _is_read = False
 
-    def __init__(self, **options: bool) -> None:
+    def __init__(
+        self, *, completed_by: str = 'livecopy', **options: bool
+    ) -> None:
         super().__init__(**options)
+        self._completed_by = completed_by
+        if not self._for_people:
+            self.columns = (*type(self).columns, 'Fields')
         #: What was not read as it is deactivated, by destination.
         self._closed: collections.Counter[str] = collections.Counter()
 
@@ -62,6 +73,7 @@ class CompareReport(report.Report[comparison.Finding]):
                     action.to,
                     found.value,
                     self._detail(finding),
+                    *self._fields(finding),
                 )
                 yield from self._shown(_alike(finding), row)
 
@@ -76,41 +88,62 @@ class CompareReport(report.Report[comparison.Finding]):
 
     def _unusable_rows(self) -> Iterable[tuple[Any, ...]]:
         unknown = _Difference.UNKNOWN.value
+        fields: list[list[Any]] = [] if self._for_people else [[]]
         return [
-            (None, None, to, unknown, self._text(problem))
+            (None, None, to, unknown, self._text(problem), *fields)
             for to, problem in list(self.unusable.items())
         ]
 
-    def _detail(self, finding: comparison.Finding) -> Any:
-        """Return the differences: as a text, or as data."""
+    def _detail(self, finding: comparison.Finding) -> str:
+        """Return the differences as a text."""
         if finding.data:
             return self._text(finding.detail)
         action = finding.action
-        changes = (*action.changes, *action.fixed)
+        changes = _changes(action)
         waits = [action.waiting] if action.waiting else []
-        if not changes or action.told_as:
-            reasons = filter(None, [action.reason, *waits])
-            return self._text('; '.join(reasons))
-        if self._for_people:
-            told = (
-                f'{legible.name(change.field)}: '
-                f'{legible.value(change.source)} '
-                f'({action.to}: {legible.value(change.destination)})'
-                for change in changes
-            )
-            return self._text('; '.join([*told, *waits]))
-        return [
-            {
-                'field': change.field,
-                'source': change.source,
-                'destination': change.destination,
-                **{'reason': reason for reason in waits},
-            }
+        if not changes:
+            told = [action.reason]
+            if finding.difference is _Difference.INCOMPLETE:
+                told = [self._incomplete(action)]
+            return self._text('; '.join(filter(None, [*told, *waits])))
+        told = [
+            f'{self._name(change.field)}: {self._value(change.source)} '
+            f'({action.to}: {self._value(change.destination)})'
             for change in changes
+        ]
+        return self._text('; '.join([*told, *waits]))
+
+    def _incomplete(self, action: plan.Action) -> str:
+        """Return what is told of a record that has no data, or too little."""
+        if action.verb is not plan.Verb.COPY or not action.replica:
+            return action.reason
+        status = action.replica.status
+        is_empty = status not in image_record.SETTLED
+        what = f'{status} there, no data' if is_empty else 'not whole there'
+        return f'{what}; {self._completed_by} completes it'
+
+    def _value(self, content: object) -> str:
+        return legible.value(content) if self._for_people else repr(content)
+
+    def _fields(self, finding: comparison.Finding) -> list[list[Any]]:
+        """Return the differences as data, for programs."""
+        if self._for_people:
+            return []
+        changes = () if finding.data else _changes(finding.action)
+        return [
+            [
+                {
+                    'field': change.field,
+                    'source': change.source,
+                    'destination': change.destination,
+                }
+                for change in changes
+            ]
         ]
 
     def _summary(self) -> str:
-        counts = self._counted() or 'no images'
+        nothing = 'no images' if self._left_out else self.nothing
+        counts = self._counted() or nothing
         if self._is_read:
             size = filesize.decimal(self._bytes)
             counts += f'; {size} verified in {self._seconds:.0f} s'
@@ -144,6 +177,11 @@ class CompareReport(report.Report[comparison.Finding]):
         if self._is_unknown:
             return 1
         return DIFFERENT if set(self._counts) - {_Difference.SAME} else 0
+
+
+def _changes(action: plan.Action) -> Sequence[plan.Change]:
+    """Return the fields that differ, as far as that is what is told."""
+    return () if action.told_as else (*action.changes, *action.fixed)
 
 
 def _alike(finding: comparison.Finding) -> report.Alike | None:

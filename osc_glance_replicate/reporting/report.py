@@ -116,6 +116,8 @@ class Report(abc.ABC, Generic[_Item]):
         self.trouble: BaseException | None = None
         #: What else is wrong, in a line each.
         self.problems: Sequence[str] = ()
+        #: What is told of a run in which there was no image.
+        self.nothing = 'no images'
 
     def rows(
         self, items: Callable[[], Iterable[_Item]]
@@ -265,7 +267,7 @@ class CopyReport(Report[outcomes.Outcome]):
         ]
 
     def _summary(self) -> str:
-        counts = self._counted() or 'no images'
+        counts = self._counted() or self.nothing
         size = filesize.decimal(self._bytes)
         told = f'{counts}; {size} in {self._seconds:.0f} s'
         if self._dry_run:
@@ -317,7 +319,7 @@ class VerifyReport(Report[verify.Finding]):
 
     def _summary(self) -> str:
         size = filesize.decimal(self._bytes)
-        counts = self._counted() or 'no images'
+        counts = self._counted() or self.nothing
         return f'{counts}; {size} verified in {self._seconds:.0f} s'
 
     def _advice(self) -> str:

@@ -33,6 +33,9 @@ _CELL_WIDTH = 6.5
 
 _MAX_TICKS = 5
 
+#: What is done before the first image is on its way.
+_BEGINNING = 'login, listing'
+
 #: Seconds between ticks.
 _TICK_STEPS = (
     0.1,
@@ -91,8 +94,10 @@ def draw(parent: ElementTree.Element, images: Sequence[TimedOutcome]) -> None:
     )
     markup.add(svg, 'title', 'When each image was on its way')
     _add_ticks(svg, end, height)
+    _add_beginning(svg, _WIDTH * min(t.begun for t in images) / end)
+    several = len({timed.outcome.action.to for timed in images}) > 1
     for row, timed in placed:
-        _add_bar(svg, timed, _WIDTH / end, row * _ROW_HEIGHT)
+        _add_bar(svg, timed, _WIDTH / end, row * _ROW_HEIGHT, several)
 
 
 def _add_ticks(svg: ElementTree.Element, end: float, height: float) -> None:
@@ -114,10 +119,24 @@ def _add_ticks(svg: ElementTree.Element, end: float, height: float) -> None:
              **{'text-anchor': anchor})  # fmt: skip
 
 
+def _add_beginning(svg: ElementTree.Element, width: float) -> None:
+    """Name the time in which no image is on its way, where that has room."""
+    if _CELL_WIDTH * (len(_BEGINNING) + 2) < width:
+        markup.add(svg, 'text', _BEGINNING, x=f'{_CELL_WIDTH:.1f}',
+             y=f'{_BAR_HEIGHT - 4:.1f}')  # fmt: skip
+
+
 def _add_bar(
-    svg: ElementTree.Element, timed: TimedOutcome, scale: float, y: float
+    svg: ElementTree.Element,
+    timed: TimedOutcome,
+    scale: float,
+    y: float,
+    several: bool,
 ) -> None:
-    """Draw a bar, and on it the name of its image where that has room."""
+    """Draw a bar, and on it the name of its image where that has room.
+
+    :param several: whether there are several destinations, to be told apart
+    """
     outcome, image = timed.outcome, timed.outcome.action.image
     x, width = scale * timed.begun, max(1.0, scale * timed.seconds)
     bar = markup.add(
@@ -134,6 +153,8 @@ def _add_bar(
     where = f'{name} to {outcome.action.to}'
     tooltip = f'{where}: {outcome.result}, {timed.seconds:.1f} s'
     markup.add(bar, 'title', tooltip)
+    if several:
+        name = where
     if _CELL_WIDTH * (cells.cell_len(name) + 2) < width:
         markup.add(svg, 'text', name, x=f'{x + _CELL_WIDTH:.1f}',
              y=f'{y + _BAR_HEIGHT - 4:.1f}', **{'class': 'name'})  # fmt: skip

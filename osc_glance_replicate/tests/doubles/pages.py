@@ -60,7 +60,9 @@ class PageTest(testtools.TestCase):
         self.path = pathlib.Path(directory, 'run.html')
 
     def page(self, **options):
-        return page.Page(str(self.path), 'master to slave', **options)
+        return page.Page(
+            str(self.path), 'master to slave', 'openstack ...', **options
+        )
 
     def read(self, written, *told):
         written.write(*(told or ['as told']))

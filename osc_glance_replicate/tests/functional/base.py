@@ -30,6 +30,7 @@ import itertools
 import json
 import os
 import pathlib
+import re
 import socket
 import subprocess
 import sysconfig
@@ -486,6 +487,14 @@ def _kill(process: preloaded.Command | subprocess.Popen[bytes]) -> None:
 def often(short: int, long: int) -> int:
     """Say how often, or how large, in a test of two lengths."""
     return long if _LONG else short
+
+
+def without_sides(reason: str) -> str:
+    """Give the reason of a conflict without what tells its two sides apart."""
+    found = re.fullmatch(
+        r'(.*); source: \d+ bytes, .*; there: (\d+ bytes|no data), .*', reason
+    )
+    return found[1] if found else reason
 
 
 def pass_a_second() -> None:

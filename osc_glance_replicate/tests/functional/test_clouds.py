@@ -275,9 +275,15 @@ class TestUnusable(base.FunctionalTest):
         )
 
     def test_same_destination_twice(self):
-        result = self.livecopy('--to', 'slave', self.image.id, expect=1)
+        region = 'slave:RegionOne'
+        environment = self.clouds_yaml(
+            slave={'region_name': 'other', 'regions': ['RegionOne', 'other']}
+        )
+        result = self.livecopy(
+            '--to', region, self.image.id, environment=environment, expect=1
+        )
         self.assertEqual(
-            "Cannot use cloud 'slave': it is named twice: give each --to "
+            f"Cannot use cloud '{region}': it is named twice: give each --to "
             'once\n',
             result.stderr,
         )

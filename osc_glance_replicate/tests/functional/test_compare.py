@@ -12,6 +12,11 @@
 
 """What compare and size tell, and that a livecopy does what they told."""
 
+import fcntl
+import os
+import pty
+import struct
+import termios
 import uuid
 
 from osc_glance_replicate.tests.functional import base
@@ -125,12 +130,20 @@ class TestEverySituation(CompareTest):
             self.assertIn(part, summary)
 
     def _assert_details(self, result):
-        details = {
-            row['ID']: row['Detail']
-            for row in result.rows
-            if row['To'] == 'slave'
-        }
+        details, fields = (
+            {
+                row['ID']: row[column]
+                for row in result.rows
+                if row['To'] == 'slave'
+            }
+            for column in ('Detail', 'Fields')
+        )
         self.assertEqual('', details[self.id('missing')])
+        self.assertEqual([], fields[self.id('missing')])
+        self.assertEqual(
+            'queued there, no data; livecopy completes it',
+            details[self.id('queued there')],
+        )
         self.assertIn('sha512', details[self.id('conflict')])
         self.assertIn('size', details[self.id('longer')])
 
@@ -149,14 +162,17 @@ class TestEverySituation(CompareTest):
                 change('tags', ['a', 'ü'], ['b']),
                 change('visibility', 'public', 'private'),
             ],
-            sorted(details[self.id('metadata')], key=lambda c: c['field']),
+            sorted(fields[self.id('metadata')], key=lambda c: c['field']),
         )
         self.assertEqual(
-            [change('os_hidden', True, False)], details[self.id('withdrawn')]
+            [change('os_hidden', True, False)], fields[self.id('withdrawn')]
+        )
+        self.assertEqual(
+            'os_hidden: True (slave: False)', details[self.id('withdrawn')]
         )
         self.assertEqual(
             [change('status', 'deactivated', 'active')],
-            details[self.id('deactivated')],
+            fields[self.id('deactivated')],
         )
 
     def test_compare_for_people(self):
@@ -493,5 +509,29 @@ class TestTerminal(CompareTest):
                 'source': 'mine',
                 'destination': f'theirs {evil}',
             },
-            row['Detail'],
+            row['Fields'],
+        )
+
+    def test_narrow_one_folds_no_id(self):
+        name = 'a name of so many words that they are folded'
+        image = self.master.create(name=name, note='x' * 20)
+        base.pass_a_second()
+        self.slave.create(id=image.id, name=name, note='y' * 20)
+        ours, theirs = pty.openpty()
+        self.addCleanup(os.close, ours)
+        size = struct.pack('HHHH', 24, 80, 0, 0)
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, size)
+        process = self.start(
+            '--os-cloud', 'master', 'image', 'replicate', 'compare',
+            '--to', 'slave', stdout=theirs,
+        )  # fmt: skip
+        self.finish(process, expect=3)
+        os.close(theirs)
+        lines = os.read(ours, 10_000).decode().splitlines()
+        self.assertTrue(all(len(line) <= 80 for line in lines), lines)
+        (row,) = [line for line in lines if line.startswith(f'| {image.id} |')]
+        self.assertNotIn(name, row)
+        detail = ' '.join(map(str.strip, lines[lines.index(lines[-2]) :]))
+        self.assertEqual(
+            f"{image.id}: note: '{'x' * 20}' (slave: '{'y' * 20}')", detail
         )

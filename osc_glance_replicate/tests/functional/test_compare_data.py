@@ -147,8 +147,7 @@ class TestDamage(DataTest):
             self.assertIn(words, details[name, 'data'], name)
         self.assertEqual('', details['good', 'same'])
         self.assertEqual(
-            [{'field': 'note', 'source': 'ours', 'destination': 'theirs'}],
-            details['edited', 'metadata'],
+            "note: 'ours' (slave: 'theirs')", details['edited', 'metadata']
         )
         (summary,) = result.stderr.splitlines()
         for part in (
@@ -314,7 +313,10 @@ class TestHashes(DataTest):
         )
         self.assertEqual(held, details.pop(('good', 'same')))
         self.assertEqual('md5 only', details.pop(('md5', 'same')))
-        self.assertEqual('size only', details.pop(('unknown', 'same')))
+        self.assertEqual(
+            'verified by size only: no hash recorded',
+            details.pop(('unknown', 'same')),
+        )
         self.assertEqual('', details.pop(('empty', 'same')))
         detail = details.pop(('rotten', 'data'))
         self.assertIn('its sha512 is', detail)

@@ -420,7 +420,11 @@ class TestOtherWays(ConversionTest):
             )
         found = self.run_on([image, short, bare], *IMPORT, *ACCEPT, expect=1)
         self.assertEqual(
-            ('copied', 'converted there, size only'), found[image.id]
+            (
+                'copied',
+                'converted there, verified by size only: no hash recorded',
+            ),
+            found[image.id],
         )
         self.assertConverted(image)
         self.assertIn('bytes are staged there', found[short.id][1])

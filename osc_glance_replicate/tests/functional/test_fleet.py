@@ -99,6 +99,7 @@ class TestBeforeTheStart(fleet.FleetTest):
                     'To': name,
                     'Difference': 'unknown',
                     'Detail': self.assertToldOnce(result, name),
+                    'Fields': [],
                 },
                 rows[name],
             )

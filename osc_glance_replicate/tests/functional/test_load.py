@@ -572,7 +572,9 @@ class TestVerify(dumps.DumpTest):
         )
         reasons = self.reasons(result)
         self.assertEqual('', reasons[self.good.id])
-        self.assertEqual('size only', reasons[bare.id])
+        self.assertEqual(
+            'verified by size only: no hash recorded', reasons[bare.id]
+        )
         self.assertIn('sha512', reasons[changed.id])
         self.assertIn('JSON', reasons[record.id])
         self._assert_others(others)

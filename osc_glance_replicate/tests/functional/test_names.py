@@ -198,11 +198,11 @@ class TestNames(NamesTest):
                     'field': 'name',
                     'source': 'debian-13-old',
                     'destination': self.name,
-                    'reason': waits(new),
                 }
             ],
-            row['Detail'],
+            row['Fields'],
         )
+        self.assertIn(f'; {waits(new)}', row['Detail'])
         self.assertStays(old)
 
     def test_members_and_all(self):

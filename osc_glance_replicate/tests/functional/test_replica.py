@@ -93,6 +93,36 @@ class TestOwners(ReplicaTest):
             self.assertEqual('conflict', row['Difference'])
             self.assertIn(self.slave.project_id('alt'), row['Detail'])
 
+    def test_region_whose_keystone_is_listed_in_another_one(self):
+        identity = self.master.connections[''].identity
+        (listed,) = [
+            endpoint
+            for endpoint in identity.endpoints(region_id='RegionTwo')
+            if endpoint.url.endswith('/v3')
+        ]
+        identity.delete_endpoint(listed)
+        self.addCleanup(
+            identity.create_endpoint,
+            service_id=listed.service_id,
+            interface=listed.interface,
+            region_id=listed.region_id,
+            url=listed.url,
+        )
+        image = self.slave.create(b'demos', user='demo')
+        other = self.cloud('master:RegionTwo')
+        mapped = ('--map-owner', 'demo=alt')
+        result = self.livecopy(
+            image.id, *mapped, source='slave', to='master:RegionTwo'
+        )
+        self.assertEqual({image.id: 'copied'}, result.results)
+        alt = self.master.project_id('alt')
+        self.assertEqual(alt, other.get(image.id).owner)
+        by_name = ('--owner', 'by-name', '--dry-run', image.id)
+        (row,) = self.livecopy(
+            *by_name, source='slave', to='master:RegionTwo', expect=0
+        ).rows
+        self.assertIn(alt, row['Reason'])
+
     def test_project_that_is_not_there(self):
         self.master.create()
         for mapping, words in (
@@ -132,7 +162,7 @@ class TestOwners(ReplicaTest):
         self.assertEqual([], self.compare(*asked))
         self.accept(image, '', 'rejected')
         (row,) = self.compare(*asked, expect=3)
-        self.assertEqual('members', row['Detail'][0]['field'])
+        self.assertEqual('members', row['Fields'][0]['field'])
         self.livecopy(*asked)
         self.assertEqual('rejected', self.members(self.slave, image.id)[admin])
         member = f'/images/{image.id}/members/{self.master.project_id("alt")}'

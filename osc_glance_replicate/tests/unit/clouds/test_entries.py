@@ -14,6 +14,7 @@ import os
 import types
 
 import fixtures
+import openstack.config
 import testtools
 
 from osc_glance_replicate.clouds import entries
@@ -74,6 +75,37 @@ class TestUnknown(EntriesTest):
             )
             self.assertIn(f"Cannot use cloud '{name}'", str(error))
             self.assertIn('North', str(error))
+
+
+class TestInFull(EntriesTest):
+    def test_region_is_told_where_nobody_has_said_which(self):
+        self.write(
+            """
+            clouds:
+              plain: {region_name: B}
+              one: {regions: [A]}
+              several: {regions: [A, B]}
+              detailed: {regions: [{name: A, values: {}}, B]}
+              first: {region_name: A, regions: [A, B]}
+              second: {region_name: B, regions: [A, B]}
+              broken: {regions: [{nobody: A}, B]}
+            """
+        )
+        names = [
+            'plain', 'one', 'several', 'detailed', 'first', 'second',
+            'several:B', 'broken', 'unknown',
+        ]  # fmt: skip
+        self.assertEqual(
+            [
+                'plain', 'one', 'several:A', 'detailed:A', 'first', 'second:A',
+                'several:B', 'broken', 'unknown',
+            ],
+            entries.in_full(names),
+        )  # fmt: skip
+        config = openstack.config.OpenStackConfig()
+        for name in 'several', 'detailed', 'first', 'second':
+            taken = config.get_one(name, validate=False).config['region_name']
+            self.assertEqual('A', taken)
 
 
 class TestEntries(EntriesTest):

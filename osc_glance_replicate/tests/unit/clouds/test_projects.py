@@ -59,12 +59,21 @@ class ProjectsTest(testtools.TestCase):
         access = types.SimpleNamespace(
             project_domain_id='own', project_domain_name='Own'
         )
-        auth = types.SimpleNamespace(get_access=lambda session: access)
+        auth = types.SimpleNamespace(
+            get_access=lambda session: access, auth_url='http://keystone'
+        )
+        self.config = types.SimpleNamespace(
+            config={},
+            get_endpoint=lambda name: None,
+            get_endpoint_from_catalog=lambda name: self.listed_at,
+        )
+        self.listed_at = 'http://keystone/v3'
         self.known = projects.KeystoneProjects(
             'slave',
             types.SimpleNamespace(
                 identity=self.keystone,
                 session=types.SimpleNamespace(auth=auth),
+                config=self.config,
             ),
         )
 
@@ -146,6 +155,24 @@ class TestNotAll(ProjectsTest):
     def test_one_that_is_refused_is_not_known(self):
         self.assertIsNone(self.known.project(project(7)['id']))
         self.assertEqual({}, self.known.of_name('other'))
+
+
+class TestOtherRegions(ProjectsTest):
+    """The catalogue may have Keystone in one region only."""
+
+    def test_it_is_where_one_logs_in(self):
+        self.listed(project(1))
+        self.known.known()
+        self.assertEqual({}, self.config.config)
+        self.listed_at = None
+        projects.KeystoneProjects('slave', self.known._connection).known()
+        self.assertEqual(
+            {
+                'identity_endpoint_override': 'http://keystone/v3',
+                'identity_api_version': '3',
+            },
+            self.config.config,
+        )
 
 
 class TestLimits(ProjectsTest):

@@ -189,7 +189,7 @@ class TestHashes(ComparisonTest):
             self.forget(number, **fields)
             self.put_there(number, **{**_NO_HASH, **fields})
         self.assertEqual(
-            ['md5 only', 'size only'],
+            ['md5 only', 'verified by size only: no hash recorded'],
             [row[3] for row in sorted(self.compare())],
         )
         self.forget(3, b'')

@@ -96,8 +96,9 @@ class TestUpdating(testtools.TestCase):
                     self.asked,
                 )
                 if result == 'conflict':
-                    self.assertEqual(
-                        'os_hidden; other data under this ID: sha512 differs',
+                    self.assertIn(
+                        'os_hidden; other data under this ID: sha512 differs; '
+                        'source: ',
                         reason,
                     )
 

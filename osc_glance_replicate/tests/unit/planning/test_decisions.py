@@ -103,9 +103,8 @@ class TestDecide(testtools.TestCase):
             status='queued', size=None, checksum=None, created_at=EARLIER
         )
         action = self.decide(samples.image(), replica)
-        self.assertEqual(
-            (CONFLICT, 'was there first'), (action.verb, action.reason)
-        )
+        self.assertEqual(CONFLICT, action.verb)
+        self.assertIn('was there first; source: ', action.reason)
 
     def test_equal_replica_is_unchanged(self):
         replica = samples.image(
@@ -233,7 +232,10 @@ class TestDecide(testtools.TestCase):
     def test_size_only_is_said(self):
         bare = {'os_hash_algo': None, 'os_hash_value': None, 'checksum': None}
         same = self.decide(samples.image(), samples.image(**bare))
-        self.assertEqual((UNCHANGED, 'size only'), (same.verb, same.reason))
+        self.assertEqual(
+            (UNCHANGED, 'verified by size only: no hash recorded'),
+            (same.verb, same.reason),
+        )
         bare = {**bare, 'size': 0}
         same = self.decide(samples.image(data=b''), samples.image(**bare))
         self.assertEqual((UNCHANGED, ''), (same.verb, same.reason))

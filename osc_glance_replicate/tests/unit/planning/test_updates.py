@@ -200,7 +200,8 @@ class TestWhoseWordCounts(JudgeTest):
                     {'a project': owner}, ownership.Owners()
                 ),
             )
-            self.assertEqual((verb, reason), (action.verb, action.reason))
+            told = action.reason.partition('; source: ')[0]
+            self.assertEqual((verb, reason), (action.verb, told))
             self.assertEqual((), action.changes)
 
     def test_data_is_read_where_no_record_proves_it(self):
@@ -628,8 +629,8 @@ class TestWhoseWordCounts(JudgeTest):
         action = self.decide(
             samples.image(data=b'DATA'), theirs, adopt=True, images=(ID,)
         )
-        self.assertEqual(
-            'other data under this ID: sha512 differs', action.reason
+        self.assertIn(
+            'other data under this ID: sha512 differs; source: ', action.reason
         )
 
     def test_whoever_interrupts_an_adoption_leaves_nothing_behind(self):

@@ -10,7 +10,9 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import importlib.metadata
 import os
+import platform
 import stat
 
 from osc_glance_replicate import errors
@@ -27,13 +29,21 @@ class TestPage(pages.PageTest):
         self.hear(listening, 3, 'unchanged', name='there already')
         reader = self.read(listening, '1 copied, 1 failed')
         for text in ('master to slave', '1 copied, 1 failed', '5.0 MB',
-                     'debian', 'fedora', 'slave: HTTP 503', 'What failed',
-                     'The other images'):  # fmt: skip
+                     'debian', 'fedora', 'slave: HTTP 503',
+                     'Failed or in conflict', 'The other images'):  # fmt: skip
             self.assertIn(text, reader.texts)
         self.assertNotIn('there already', reader.texts)
         bars = [bar['class'] for bar in reader.all('rect')]
         self.assertEqual(['copied', 'failed'], bars)
         self.assertEqual(1, len(reader.all('svg')))
+
+    def test_says_what_was_run_and_where_and_by_which_version(self):
+        texts = self.read(self.page()).texts
+        version = importlib.metadata.version('osc-glance-replicate')
+        for text in (
+            'openstack ...', platform.node(), f'osc-glance-replicate {version}'
+        ):  # fmt: skip
+            self.assertIn(text, texts)
 
     def test_all_rows_where_they_are_wanted(self):
         listening = self.page(show_all=True)

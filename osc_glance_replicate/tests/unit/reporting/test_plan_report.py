@@ -48,8 +48,8 @@ class TestDifferences(testtools.TestCase):
         action = samples.action(1)
         self.assertEqual(
             [
-                (action.image.id, '', 'slave', 'missing', ''),
-                (None, None, 'r2', 'unknown', 'is down'),
+                (action.image.id, '', 'slave', 'missing', '', []),
+                (None, None, 'r2', 'unknown', 'is down', []),
             ],
             [(*row[:1], '', *row[2:]) if row[0] else row
              for row in told.rows(lambda: found(action))],
@@ -97,26 +97,38 @@ class TestDifferences(testtools.TestCase):
             changes=(plan.Change('name', 'old', 'a'),), reason='why',
             successor=plan.Successor('new'),
         )  # fmt: skip
-        for for_people, told_as, expected in (
-            (True, None, f"name: 'old' (slave: 'a'); {waits}"),
-            (True, plan.Verb.FAIL, f'why; {waits}'),
+        for told_as, detail, fields in (
             (
-                False,
                 None,
-                [
-                    {
-                        'field': 'name',
-                        'source': 'old',
-                        'destination': 'a',
-                        'reason': waits,
-                    }
-                ],
+                f"name: 'old' (slave: 'a'); {waits}",
+                [{'field': 'name', 'source': 'old', 'destination': 'a'}],
             ),
+            (plan.Verb.FAIL, f'why; {waits}', []),
         ):
-            told = plan_report.CompareReport(for_people=for_people)
             action = dataclasses.replace(action, told_as=told_as)
-            ((*_, detail),) = told.rows(lambda action=action: found(action))
-            self.assertEqual(expected, detail)
+            for for_people, last in (
+                (True, [detail]),
+                (False, [detail, fields]),
+            ):
+                told = plan_report.CompareReport(for_people=for_people)
+                (row,) = told.rows(lambda action=action: found(action))
+                self.assertEqual(last, list(row[4:]))
+
+    def test_what_is_incomplete_says_what_completes_it(self):
+        image = samples.image()
+        for status, verb, told in (
+            ('queued', 'livecopy', 'queued there, no data; livecopy'),
+            ('active', 'dump', 'not whole there; dump'),
+        ):
+            action = plan.Action(
+                image, 'slave', plan.Verb.COPY, samples.image(status=status)
+            )
+            report = plan_report.CompareReport(completed_by=verb)
+            ((*_, difference, detail),) = report.rows(
+                lambda action=action: found(action)
+            )
+            self.assertEqual('incomplete', difference)
+            self.assertEqual(f'{told} completes it', detail)
 
     def test_what_is_read_to_prove_counts(self):
         told = plan_report.SizeReport()
@@ -195,8 +207,10 @@ class TestData(testtools.TestCase):
         rotten = self.finding(
             differences.Difference.DATA, outcomes.Result.DAMAGED, 'bits'
         )
-        ((*_, difference, detail),) = self.rows(rotten, for_people=False)
-        self.assertEqual(('data', 'bits'), (difference, detail))
+        ((*_, difference, detail, fields),) = self.rows(
+            rotten, for_people=False
+        )
+        self.assertEqual(('data', 'bits', []), (difference, detail, fields))
         self.assertEqual(3, self.told.exit_code)
         self.assertIn('1 data; 0 bytes verified in', self.told.summary)
 

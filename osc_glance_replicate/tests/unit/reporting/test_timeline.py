@@ -29,6 +29,29 @@ class TestTimeline(pages.PageTest):
             told = [text for text in texts if text.startswith('debian')]
             self.assertEqual(shown, len(told), told)
 
+    def test_time_before_the_first_is_named(self):
+        for begun, is_named in (50, True), (1, False):
+            self.at(begun, 100, 100)
+            listening = self.page()
+            self.hear(listening, 1, 'copied', name='debian')
+            texts = self.read(listening).texts
+            self.assertIs(is_named, 'login, listing' in texts)
+
+    def test_bars_of_several_destinations_name_them(self):
+        self.at(0, 0, 100, 100, 100)
+        listening = self.page()
+        actions = [
+            plan.Action(samples.image(name='debian'), to, plan.Verb.COPY)
+            for to in ('north', 'south')
+        ]
+        for action in actions:
+            listening.begun(action)
+        for action in actions:
+            listening.ended(outcomes.Outcome(action, outcomes.Result.COPIED))
+        texts = self.read(listening).texts
+        for to in 'north', 'south':
+            self.assertIn(f'debian to {to}', texts)
+
     def test_times_are_round(self):
         for end, labels in (
             (0.7, ['0 s', '0.2 s', '0.4 s', '0.6 s']),
