@@ -489,6 +489,11 @@ def often(short: int, long: int) -> int:
     return long if _LONG else short
 
 
+def spoiled(data: bytes) -> bytes:
+    """Give data of which the last byte is another one."""
+    return data[:-1] + bytes([data[-1] ^ 1])
+
+
 def without_sides(reason: str) -> str:
     """Give the reason of a conflict without what tells its two sides apart."""
     found = re.fullmatch(

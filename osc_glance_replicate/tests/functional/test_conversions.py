@@ -161,7 +161,7 @@ class TestRefused(ConversionTest):
         damaged = self.qcow2(64 * 1024)
         images = self.several(*'ab')
         stored = self.master.stored(damaged.id)
-        stored.write_bytes(stored.read_bytes()[:-1] + b'!')
+        stored.write_bytes(base.spoiled(stored.read_bytes()))
         found = self.run_on(
             [damaged, *images], *IMPORT, '--retries', '0', expect=1
         )
@@ -250,7 +250,7 @@ class TestAccepted(ConversionTest):
         image = self.qcow2()
         self.run_on([image], *IMPORT, *ACCEPT)
         stored = self.region.stored(image.id)
-        stored.write_bytes(stored.read_bytes()[:-1] + b'!')
+        stored.write_bytes(base.spoiled(stored.read_bytes()))
         ((difference, _),) = self.differences(
             [image], *ACCEPT, '--data', expect=3
         )

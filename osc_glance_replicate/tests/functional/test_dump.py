@@ -503,7 +503,7 @@ class TestDamagedSource(dumps.DumpTest):
             for name in ('good', 'changed', 'short', 'lost')
         )
         bad = (changed, short, lost)
-        self.master.stored(changed.id).write_bytes(data[:-1] + b'\n')
+        self.master.stored(changed.id).write_bytes(base.spoiled(data))
         self.master.stored(short.id).write_bytes(data[:-1])
         self.master.stored(lost.id).unlink()
         result = self.dump('--retries', '0', expect=1)

@@ -315,7 +315,7 @@ class TestBrokenData(base.FunctionalTest):
         self.assertReplica(self.image, self.data)
 
     def test_damaged(self):
-        self.master.stored(self.image.id).write_bytes(self.data[:-1] + b'z')
+        self.master.stored(self.image.id).write_bytes(base.spoiled(self.data))
         self._assert_failed_then_mended('damaged', begun=True)
 
     def test_short(self):
@@ -327,7 +327,7 @@ class TestBrokenData(base.FunctionalTest):
         self._assert_failed_then_mended('lost')
 
     def test_without_checksum_the_destination_still_notices(self):
-        self.master.stored(self.image.id).write_bytes(self.data[:-1] + b'z')
+        self.master.stored(self.image.id).write_bytes(base.spoiled(self.data))
         result = self.livecopy('--no-checksum', self.image.id, expect=1)
         (row,) = result.rows
         self.assertEqual('failed', row['Result'])

@@ -20,6 +20,7 @@ import resource
 import uuid
 
 from osc_glance_replicate.sandbox import client
+from osc_glance_replicate.tests.functional import base
 from osc_glance_replicate.tests.functional import dumps
 from osc_glance_replicate.tests.functional import faults
 from osc_glance_replicate.tests.functional import links
@@ -218,7 +219,7 @@ class TestOneReading(dumps.DumpTest):
         self.assertReplica(self.image, self.data)
 
     def test_damaged_in_its_last_block(self):
-        self.data_file(self.image).write_bytes(self.data[:-1] + b'\n')
+        self.data_file(self.image).write_bytes(base.spoiled(self.data))
         self._assert_refused(str(self.path), 'is damaged', 'sha512')
         self.data_file(self.image).write_bytes(self.data)
         self._assert_completed()
@@ -228,7 +229,7 @@ class TestOneReading(dumps.DumpTest):
 
         def rewrite():
             # In the end it is as it was.
-            self.data_file(self.image).write_bytes(self.data[:-1] + b'\n')
+            self.data_file(self.image).write_bytes(base.spoiled(self.data))
             self.data_file(self.image).write_bytes(self.data)
 
         link.on(
