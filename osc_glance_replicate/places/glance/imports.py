@@ -14,7 +14,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 import datetime
-import functools
+import http
 import time
 from typing import Any
 
@@ -42,7 +42,7 @@ _STALL_TIMEOUT = 600.0
 _SLOWEST_RATE = 10 * 1024**2
 
 #: Answers to a question for tasks, of whoever keeps them to himself.
-_NOT_SHOWN = frozenset((400, 401, 403, 404, 405, 410))
+_NOT_SHOWN = frozenset((400, 401, 403, 405, 410))
 
 #: Where an image's tasks are, below it.
 _TASKS = '/tasks'
@@ -281,9 +281,22 @@ def _tasks(
     if _TASKS in api.withheld:
         return {}
     path = f'{image_api.path(image_id)}{_TASKS}'
-    ask = functools.partial(api.find, path, absent=_NOT_SHOWN)
+
+    def ask(**options: Any) -> Any:
+        try:
+            return api.find(path, absent=_NOT_SHOWN, **options)
+        except errors.RefusedError as exc:
+            if exc.status != http.HTTPStatus.NOT_FOUND:
+                raise
+            # One of several Glances has not heard of the image yet.
+            return {}
+
     try:
         document = patiently(ask)
+    except errors.TransientError as exc:
+        if exc.unanswered:
+            raise
+        return {}
     except errors.PlaceError as exc:
         if exc.unanswered:
             raise

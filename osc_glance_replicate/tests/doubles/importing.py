@@ -84,7 +84,7 @@ class ImportTest(testtools.TestCase):
             return Answer(self.info_status, headers=self.info_headers)
         if what == '/tasks':
             tasks = _next(self.tasks)
-            return Answer(*((404,) if tasks is None else (200, tasks)))
+            return Answer(*((403,) if tasks is None else (200, tasks)))
         if request.method == 'PATCH':
             return Answer(200, self.image.record)
         return Answer(200, {**self.image.record, **_next(self.records)})

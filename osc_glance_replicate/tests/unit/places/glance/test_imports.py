@@ -154,6 +154,20 @@ class TestRun(importing.ImportTest):
         for status, document in (501, None), (406, None), (200, [1]):
             self.withheld(status, document)
 
+    def test_one_of_several_that_has_not_heard_of_it(self):
+        statuses = [404, 404]
+
+        def answer(request):
+            if request.path.endswith('/tasks') and statuses:
+                return Answer(statuses.pop())
+            return self._answer(request)
+
+        fake = self.useFixture(fake_glance.FakeGlance(answer))
+        self.tasks = [{'tasks': [FAILED]}]
+        self.records = [{'status': 'importing'}]
+        with self.assertRaisesRegex(errors.RefusedError, 'Internal Error'):
+            imports.run(fake.api, self.image, IMPORT)
+
     def withheld(self, status, document):
         def answer(request):
             if request.path.endswith('/tasks'):
