@@ -13,6 +13,7 @@
 """The clouds of a sandbox, as their admin and their users see them."""
 
 from collections.abc import Iterator
+import contextlib
 import json
 import os
 import pathlib
@@ -20,6 +21,7 @@ from typing import Any
 import unittest
 import uuid
 
+from keystoneauth1 import exceptions
 import openstack
 import psycopg2
 
@@ -74,10 +76,15 @@ class _Connections(dict[str, openstack.connection.Connection]):
         self._region = region or None
 
     def __missing__(self, suffix: str) -> openstack.connection.Connection:
-        self[suffix] = openstack.connect(
+        connection = openstack.connect(
             cloud=self._cloud + suffix, region_name=self._region
         )
-        return self[suffix]
+        with contextlib.suppress(exceptions.ConnectFailure):
+            # One login in some 100,000 is not answered at all. Another one
+            # follows by itself.
+            connection.session.get_token()
+        self[suffix] = connection
+        return connection
 
 
 class Cloud:
