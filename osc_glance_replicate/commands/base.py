@@ -16,6 +16,7 @@ import abc
 import argparse
 import collections
 from collections.abc import Callable, Iterable, Sequence
+import contextlib
 import shutil
 from typing import Any, ClassVar, NoReturn, TYPE_CHECKING, TypeVar
 
@@ -24,6 +25,7 @@ from osc_lib.command import command
 if TYPE_CHECKING:
     import openstack.connection
 
+    from osc_glance_replicate.execution import events
     from osc_glance_replicate.reporting import report
 
 _Item = TypeVar('_Item')
@@ -90,6 +92,22 @@ class ReplicateCommand(command.Lister):
 
         self.auth_required = True
         return own_cloud.connect(self)
+
+    def listening(
+        self, wanted: bool | None
+    ) -> 'contextlib.AbstractContextManager[events.Listener]':
+        """Return what shows on stderr how far the command is, once entered.
+
+        :param wanted: whether it was asked for; None if nothing was said
+        """
+        from osc_glance_replicate.reporting import progress
+
+        return progress.listening(
+            self.app.stderr,
+            wanted,
+            self.app.options.verbose_level,
+            rows_follow=self.app.stdout.isatty(),
+        )
 
     def show(
         self,
@@ -187,6 +205,10 @@ class ReplicateCommand(command.Lister):
         if self.app.options.verbose_level:
             summary = filter(None, [self._report.summary])
             streams.write_lines(self.app.stderr, summary)
+        else:
+            # It was not told before either.
+            untold = map(legible.text, self._report.untold)
+            streams.write_lines(self.app.stderr, untold)
         if isinstance(self._report.trouble, Exception):
             raise self._report.trouble
         return self._report.exit_code

@@ -70,7 +70,6 @@ class CompareImages(base.ReplicateCommand):
         from osc_glance_replicate.engine import routes
         from osc_glance_replicate.model import options
         from osc_glance_replicate.reporting import plan_report
-        from osc_glance_replicate.reporting import progress
 
         replica = requests.replica(parsed_args)
         to = requests.to_clouds(parsed_args, replica=replica)
@@ -98,11 +97,7 @@ class CompareImages(base.ReplicateCommand):
             if not parsed_args.data:
                 yield from comparison.of_records(ready)
                 return
-            with progress.listening(
-                self.app.stderr,
-                parsed_args.progress,
-                self.app.options.verbose_level,
-            ) as listener:
+            with self.listening(parsed_args.progress) as listener:
                 yield from comparison.with_data(ready, listener)
 
         return self.show(report, findings)

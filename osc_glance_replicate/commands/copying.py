@@ -68,7 +68,6 @@ class CopyCommand(base.ReplicateCommand):
         """Copy while the terminal and the page listen."""
         from osc_glance_replicate.execution import events
         from osc_glance_replicate.reporting import page
-        from osc_glance_replicate.reporting import progress
 
         if parsed_args.report:
             # A cloud that cannot be used belongs on the page, too.
@@ -81,9 +80,7 @@ class CopyCommand(base.ReplicateCommand):
         ready = self.engine(parsed_args)
         self._report.unusable = ready.unusable
         wanted = False if parsed_args.dry_run else parsed_args.progress
-        with progress.listening(
-            self.app.stderr, wanted, self.app.options.verbose_level
-        ) as listener:
+        with self.listening(wanted) as listener:
             if self._page:
                 self._page.title = f'{ready.source} to {", ".join(ready.to)}'
                 listener = events.Listeners([listener, self._page])

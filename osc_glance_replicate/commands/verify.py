@@ -46,7 +46,6 @@ class VerifyImages(base.ReplicateCommand):
         from osc_glance_replicate.engine import criteria
         from osc_glance_replicate.engine import verify
         from osc_glance_replicate.places import dump
-        from osc_glance_replicate.reporting import progress
         from osc_glance_replicate.reporting import report
 
         asked = requests.selection(parsed_args)
@@ -58,11 +57,7 @@ class VerifyImages(base.ReplicateCommand):
             source = dump.Source(parsed_args.path)
             source.require_dump()
             selection = criteria.selection_in(source, asked)
-            with progress.listening(
-                self.app.stderr,
-                parsed_args.progress,
-                self.app.options.verbose_level,
-            ) as listener:
+            with self.listening(parsed_args.progress) as listener:
                 yield from verify.verify(source, selection, listener)
 
         return self.show(

@@ -20,6 +20,7 @@ from typing import Any
 from rich import console
 from rich import progress
 from rich import table
+from rich import text
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import outcomes
@@ -33,6 +34,9 @@ _REFRESH_RATE = 4
 #: Shown instead of the destination, while all of an image is read beforehand.
 _CHECKING = 'checking'
 
+#: Troubles that are shown while rows are to come that tell of all of them.
+_TROUBLES = 3
+
 #: Columns of a terminal below which less is shown.
 _NARROW, _NORMAL = 36, 68
 
@@ -41,10 +45,14 @@ class _Lines(progress.Progress):
     """A table of lines; the first, without a destination, is one of its own.
 
     :param terminal: that they are on
+    :ivar troubles: the latest, shown above them
     """
 
     def __init__(self, terminal: console.Console) -> None:
         self._terminal = terminal
+        self.troubles: collections.deque[str] = collections.deque(
+            maxlen=_TROUBLES
+        )
         super().__init__(
             console=terminal,
             refresh_per_second=_REFRESH_RATE,
@@ -56,6 +64,7 @@ class _Lines(progress.Progress):
     def get_renderables(self) -> Iterable[console.RenderableType]:
         # The terminal may have another width by now.
         self.columns = _columns(self._terminal.width)
+        yield from map(text.Text, tuple(self.troubles))
         yield self.make_tasks_table(self.tasks[:1])
         yield self.make_tasks_table(self.tasks[1:])
 
@@ -71,15 +80,15 @@ def _columns(width: int) -> tuple[progress.ProgressColumn, ...]:
     Each is as wide as it will be for most of the time.
     """
 
-    def text(name: str, **options: Any) -> progress.ProgressColumn:
+    def words(name: str, **options: Any) -> progress.ProgressColumn:
         column = table.Column(no_wrap=True, overflow='ellipsis', **options)
         return progress.TextColumn(name, table_column=column, markup=False)
 
     def number(width: int) -> table.Column:
         return table.Column(no_wrap=True, justify='right', min_width=width)
 
-    name = text('{task.description}', ratio=1)
-    to = text('{task.fields[to]}', max_width=20)
+    name = words('{task.description}', ratio=1)
+    to = words('{task.fields[to]}', max_width=20)
     share = progress.TaskProgressColumn(table_column=number(4))
     sizes = progress.DownloadColumn(table_column=number(11))
     rate = progress.TransferSpeedColumn(table_column=number(10))
@@ -95,10 +104,15 @@ class Display(counts.CountingListener):
     """Shows how far a run is.
 
     :param terminal: that it is shown on
+    :param rows_follow: whether rows are printed there at its end, so that
+        nothing has to be told for good before
     """
 
-    def __init__(self, terminal: console.Console) -> None:
+    def __init__(
+        self, terminal: console.Console, rows_follow: bool = False
+    ) -> None:
         super().__init__()
+        self._rows_follow = rows_follow
         self._lines: dict[plan.Key, progress.TaskID] = {}
         self._checking: set[plan.Key] = set()
         self._sent: collections.Counter[plan.Key] = collections.Counter()
@@ -159,7 +173,7 @@ class Display(counts.CountingListener):
                 self._progress.reset(line, to=action.to)
             self._show_counts()
         words = legible.text(trouble)
-        self._print(f'trying again: {counts.title(action)}: {words}')
+        self._tell(f'trying again: {counts.title(action)}: {words}')
 
     def put_off(self, action: plan.Action) -> None:
         key = action.key
@@ -187,7 +201,7 @@ class Display(counts.CountingListener):
         if outcome.result.needs_attention:
             reason = legible.text(outcome.reason)
             title = counts.title(outcome.action)
-            self._print(f'{outcome.result}: {title}: {reason}')
+            self._tell(f'{outcome.result}: {title}: {reason}')
 
     def _advance(self, count: int) -> None:
         """Count bytes of all images; a decrease leaves the rate alone."""
@@ -204,8 +218,11 @@ class Display(counts.CountingListener):
         total.total = self.size if known else None
         total.finished_time = total.finished_speed = None
 
-    def _print(self, line: str) -> None:
+    def _tell(self, trouble: str) -> None:
+        if self._rows_follow:
+            self._progress.troubles.append(trouble)
+            return
         with contextlib.suppress(OSError):
             self._progress.console.print(
-                line, markup=False, highlight=False, soft_wrap=True
+                trouble, markup=False, highlight=False
             )

@@ -75,7 +75,10 @@ class ProgressLog(counts.CountingListener):
 
 @contextlib.contextmanager
 def listening(
-    stream: IO[str], wanted: bool | None, verbosity: int
+    stream: IO[str],
+    wanted: bool | None,
+    verbosity: int,
+    rows_follow: bool = False,
 ) -> Iterator[events.Listener]:
     """Yield a listener that shows how far a run is, if that is wanted.
 
@@ -83,6 +86,7 @@ def listening(
     :param wanted: whether it was asked for; None if nothing was said
     :param verbosity: 0 to show nothing; above 1 to write a line for each
         image where there is no terminal
+    :param rows_follow: whether the terminal shows the rows at the end
     """
     terminal = console.Console(file=stream)
     # FORCE_COLOR and the like make a terminal of a pipe.
@@ -94,7 +98,7 @@ def listening(
     elif not moves:
         yield ProgressLog(stream)
     else:
-        shown = display.Display(terminal)
+        shown = display.Display(terminal, rows_follow)
         shown.start()
         try:
             with _warnings_above(stream):

@@ -146,6 +146,11 @@ class Report(abc.ABC, Generic[_Item]):
             for row in self._unusable_rows():
                 yield tuple(empty if cell is None else cell for cell in row)
 
+    @property
+    def untold(self) -> Iterable[str]:
+        """Why destinations cannot be used of which no row tells."""
+        return () if self._tell_unusable else self.unusable.values()
+
     def _unusable_rows(self) -> Iterable[tuple[Any, ...]]:
         """Return a row for each destination that cannot be used.
 

@@ -51,6 +51,7 @@ from osc_glance_replicate.tests.functional import faults
 from osc_glance_replicate.tests.functional import leaks
 from osc_glance_replicate.tests.functional import preloaded
 from osc_glance_replicate.tests.functional import turns
+from osc_glance_replicate.tests.oracle import reasons
 
 
 #: The script that users call.
@@ -341,6 +342,7 @@ class FunctionalTest(testtools.TestCase):
         stdout, stderr = map(pathlib.Path.read_text, output)
         result = Result(code, stdout, stderr, peak)
         self._told = {'stdout': stdout, 'stderr': stderr}
+        self.assertEqual([], reasons.unknown(stdout), str(reasons.PAGE))
         if expect is not None:
             self.assertEqual(expect, result.code, secrets().hidden(stderr))
         return result

@@ -146,12 +146,12 @@ class TestBeforeTheStart(fleet.FleetTest):
     def test_forms(self):
         """Who reads csv or value finds images in each row."""
         to = 'slave', 'refusing'
-        for verb, options in (
-            ('livecopy', ['--dry-run']),
-            ('compare', []),
-            ('size', []),
+        for verb, options, form in (
+            ('livecopy', ['--dry-run'], 'csv'),
+            ('compare', [], 'value'),
+            ('size', [], 'csv'),
         ):
-            for form in 'csv', 'value', 'table':
+            for form in form, 'table':
                 result = self.replicate(
                     verb, to, *options, form=form, expect=1
                 )
@@ -167,6 +167,12 @@ class TestBeforeTheStart(fleet.FleetTest):
                 cells = [cell.strip() for cell in row.split('|')[1:-1]]
                 self.assertIn('refusing', cells)
                 self.assertLess(1, cells.count(''), verb)
+        quiet = self.openstack(
+            '-q', *self.words('size', to, form='value'),
+            expect=1, environment=self.environment,
+        )  # fmt: skip
+        self.assertToldOnce(quiet, 'refusing')
+        self.assertEqual(1, len(quiet.stderr.splitlines()))
 
     def test_refused_before_any_work(self):
         for to, source, words in (

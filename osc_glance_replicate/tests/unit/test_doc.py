@@ -12,6 +12,7 @@
 
 import ast
 import importlib
+import itertools
 import pathlib
 import re
 
@@ -22,22 +23,63 @@ from osc_glance_replicate import places
 
 _ROOT = pathlib.Path(__file__).parents[3]
 _TESTS = _ROOT / 'osc_glance_replicate' / 'tests'
-_NAME = re.compile(r'``(unit\.)?([a-z.]*test_\w+)\.(Test\w+)\.(test_\w+)``')
+_PAGES = _ROOT / 'doc' / 'source'
+
+#: A test, or a module of tests, that the page of the proofs names.
+_NAME = re.compile(
+    r'``(unit\.)?([a-z.]*test_\w+)(?:\.(Test\w+)\.(test_\w+))?``'
+)
+
+#: Whatever looks like one.
+_LIKE_A_NAME = re.compile(r'``[^`]*(?:\btest_|\bTest[A-Z])[^`]*``')
+
+_TITLE = re.compile(r'^(\S.*)\n(?:=+|-+)$', re.MULTILINE)
 
 
-class TestFaults(testtools.TestCase):
+class TestProofs(testtools.TestCase):
+    """Each fault has a test, and users need not read of it."""
+
+    def setUp(self):
+        super().setUp()
+        self.page = (_PAGES / 'contributor/proofs.rst').read_text()
+
     def test_each_row_names_tests_that_are_there(self):
-        page = (_ROOT / 'doc/source/user/faults.rst').read_text()
-        rows = page.split('   * - ')[1:]
-        for row in rows:
-            if row.startswith('What happens'):
-                continue
+        for row in itertools.chain(*_rows(self.page).values()):
             names = _NAME.findall(row)
             self.assertTrue(names, row)
+            self.assertEqual(len(_LIKE_A_NAME.findall(row)), len(names), row)
             for unit, module, case, test in names:
                 kind = 'unit' if unit else 'functional'
                 path = _TESTS / kind / f'{module.replace(".", "/")}.py'
-                self.assertIn((case, test), set(_tests(path)))
+                self.assertTrue(path.exists(), path)
+                if test:
+                    self.assertIn((case, test), set(_tests(path)))
+
+    def test_each_fault_has_a_row(self):
+        faults = _rows((_PAGES / 'user/faults.rst').read_text())
+        proofs = _rows(self.page)
+        self.assertIn('The source', faults)
+        for title, rows in faults.items():
+            self.assertEqual(len(rows), len(proofs[title]), title)
+
+    def test_pages_for_users_name_none(self):
+        pages = [_ROOT / 'README.rst']
+        for directory in 'user', 'install':
+            pages += (_PAGES / directory).rglob('*.rst')
+        for page in pages:
+            self.assertNotRegex(page.read_text(), _LIKE_A_NAME, page)
+
+
+def _rows(page):
+    """Return the rows of the tables below each title, if there are any."""
+    _, *parts = _TITLE.split(page)
+    found = {}
+    for title, text in zip(parts[::2], parts[1::2], strict=True):
+        tables = text.split('.. list-table::\n')[1:]
+        rows = [row for table in tables for row in table.split('\n   * -')[2:]]
+        if rows:
+            found[title] = rows
+    return found
 
 
 def _tests(path):

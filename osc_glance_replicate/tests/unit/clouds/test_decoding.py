@@ -56,10 +56,19 @@ class TestDecoding(testtools.TestCase):
             ('gzip', gzip.compress(DATA) + b'\x1f'),
             ('deflate', zlib.compress(DATA) + b'\n'),
         ):
-            for most in 1, 7, 4096, 10_000_000:
+            for most in 97, 4096, 10_000_000:
                 found, longest = self.read(encoding, content, most)
                 self.assertEqual(DATA, found)
                 self.assertLessEqual(longest, most)
+
+    def test_byte_by_byte(self):
+        data = DATA[90_000:110_000]
+        for encoding, content in (
+            ('gzip', gzip.compress(data)),
+            ('deflate', zlib.compress(data)),
+            ('', data),
+        ):
+            self.assertEqual((data, 1), self.read(encoding, content, 1))
 
     def test_no_more_is_unpacked_than_is_wanted(self):
         bomb = gzip.compress(bytes(1 << 28))

@@ -39,7 +39,11 @@ class TaskTest(testtools.TestCase):
         super().setUp()
         self.image = samples.image()
         self.planner = decisions.Planner(image_selection.Selection())
-        for name, value in (('_FIRST_DELAY', 0.001), ('_BUSY_TIMEOUT', 0.1)):
+        for name, value in (
+            ('_FIRST_DELAY', 0.001),
+            ('_BUSY_TIMEOUT', 0.1),
+            ('UNHEARD', (0.0,)),
+        ):
             patcher = mock.patch.object(retry, name, value)
             patcher.start()
             self.addCleanup(patcher.stop)

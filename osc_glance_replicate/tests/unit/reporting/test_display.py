@@ -13,6 +13,7 @@
 import io
 import os
 import pty
+import re
 
 from rich import cells
 from rich import console
@@ -27,8 +28,24 @@ from osc_glance_replicate.tests.doubles import samples
 action = samples.action
 
 
+def left_on_terminal(written):
+    """Return the lines that have not been erased."""
+    lines, row = [''], 0
+    for part in re.findall(r'\x1b\[\?25.|\x1b\[[0-9]*[A-Z]|.|\n', written):
+        if part == '\n':
+            row += 1
+            lines += [''] * (row == len(lines))
+        elif part == '\x1b[1A':
+            row -= 1
+        elif part == '\x1b[2K':
+            lines[row] = ''
+        elif part.isprintable():
+            lines[row] += part
+    return list(filter(None, map(str.strip, lines)))
+
+
 class TestDisplay(testtools.TestCase):
-    def display(self, width=80):
+    def display(self, width=80, rows_follow=False):
         self.stream = io.StringIO()
         self.clock = clocks.Clock()
         self.terminal = console.Console(
@@ -38,7 +55,7 @@ class TestDisplay(testtools.TestCase):
             height=25,
             get_time=self.clock.monotonic,
         )
-        return display.Display(self.terminal)
+        return display.Display(self.terminal, rows_follow)
 
     def shown(self, display, width=80):
         """Give the lines that are on the terminal."""
@@ -156,10 +173,59 @@ class TestDisplay(testtools.TestCase):
         (total,) = self.shown(display)
         self.assertIn('2 of 2 images, 1 failed', total)
         self.assertIn('4.0/4.0 MB', total)
-        told = self.stream.getvalue()
+        told = ' '.join(self.stream.getvalue().split())
         self.assertIn(f'trying again: {one.image.id}', told)
         self.assertIn('slave: HTTP 503', told)
         self.assertIn(f'conflict: {other.image.id}', told)
+
+    def fail_some(self, display, count):
+        for number in range(count):
+            display.ended(
+                outcomes.Outcome(
+                    action(number),
+                    outcomes.Result.FAILED,
+                    f'slave: number {number} has failed' + ' for that' * 12,
+                )
+            )
+
+    def test_troubles_that_rows_will_tell_are_gone_in_the_end(self):
+        display = self.display(rows_follow=True)
+        display.start()
+        self.fail_some(display, 5)
+        shown = '\n'.join(self.shown(display))
+        self.assertNotIn('number 1 ', shown)
+        for number in 2, 3, 4:
+            self.assertIn(f'number {number} ', shown)
+        display.stop()
+        self.assertEqual([], left_on_terminal(self.stream.getvalue()))
+
+    def test_troubles_that_nothing_else_tells_stay(self):
+        display = self.display()
+        display.start()
+        self.fail_some(display, 5)
+        display.stop()
+        left = left_on_terminal(self.stream.getvalue())
+        self.assertEqual(
+            5, sum(line.startswith('failed: ') for line in left), left
+        )
+
+    def test_words_and_ids_stay_whole(self):
+        for rows_follow in True, False:
+            display = self.display(rows_follow=rows_follow)
+            self.fail_some(display, 3)
+            lines = self.stream.getvalue().splitlines()
+            if rows_follow:
+                lines = self.shown(display)
+            lines = [line for line in lines if ' images, ' not in line]
+            text = '\n'.join(lines)
+            for number in range(3):
+                self.assertIn(action(number).image.id, text)
+            for line in lines:
+                self.assertLessEqual(len(line.rstrip()), 80)
+                # No other word begins a line.
+                known = 'failed: slave: number 0 1 2 has failed for that'
+                first = line.split()[0]
+                self.assertIn(first, known.split())
 
     def test_nothing_is_sent_backwards(self):
         display = self.display()

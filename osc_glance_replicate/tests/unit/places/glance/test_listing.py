@@ -601,6 +601,7 @@ class TestOthersWait(fake_glance.GlanceTest):
             (f'{retry.__name__}._FIRST_DELAY', 0.0),
             (f'{image_api.__name__}._PATIENT', (60, 0.3)),
             (f'{image_api.__name__}._HURRIED', (60, 0.2)),
+            (f'{image_api.__name__}._GREETING', (60, 0.2)),
             (f'{image_api.__name__}._SECONDS', 0.3),
             (f'{image_api.__name__}._LATE_SECONDS', 0.2),
             (f'{watchdog.__name__}._INTERVAL', 0.05),

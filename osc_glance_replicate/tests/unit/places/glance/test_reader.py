@@ -31,6 +31,10 @@ Answer = fake_glance.Answer
 
 
 class TestRead(fake_glance.GlanceTest):
+    def setUp(self):
+        super().setUp()
+        self.useFixture(fixtures.MonkeyPatch(f'{reader.__name__}._PAUSE', 0.0))
+
     def test_source_that_gives_anything_but_data_is_opened_again(self):
         self.useFixture(
             fixtures.MonkeyPatch(f'{retry.__name__}._FIRST_DELAY', 0)
@@ -129,7 +133,6 @@ class TestRead(fake_glance.GlanceTest):
         self.assertEqual('identity', request.headers['Accept-Encoding'])
 
     def test_glance_that_has_not_heard_of_the_data_is_asked_again(self):
-        self.useFixture(fixtures.MonkeyPatch(f'{reader.__name__}._PAUSE', 0.0))
         for status in 204, 404:
             late = [Answer(status)]
             place = self.serve(
