@@ -64,6 +64,8 @@ def unknown(told: str) -> list[str]:
     try:
         rows = json.loads(told)
     except ValueError:
+        rows = None
+    if not isinstance(rows, list):
         return []
     return [
         row['Reason']
