@@ -14,6 +14,7 @@
 
 from collections.abc import Mapping, Sequence
 import dataclasses
+import difflib
 import logging
 from typing import Any
 
@@ -111,9 +112,15 @@ def refuse_unknown(names: Sequence[str]) -> None:
                 config.get_one(
                     cloud, validate=False, region_name=region or None
                 )
-            except Exception:
-                if _is_unknown(config, cloud, region):
-                    raise
+            except Exception as exc:
+                if not _is_unknown(config, cloud, region):
+                    continue
+                known = config.get_cloud_names()
+                if cloud not in known:
+                    # What is said of it otherwise comes after this.
+                    for close in difflib.get_close_matches(cloud, known, 1):
+                        exc.args = (f'{exc} Did you mean {close}?',)
+                raise
 
 
 def _is_unknown(

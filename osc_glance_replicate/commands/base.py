@@ -176,6 +176,7 @@ class ReplicateCommand(command.Lister):
             return self._run(parsed_args)
 
     def _run(self, parsed_args: argparse.Namespace) -> int:
+        from osc_glance_replicate.commands import mistakes
         from osc_glance_replicate.commands import requests
         from osc_glance_replicate.commands import safe_log
         from osc_glance_replicate.commands import streams
@@ -193,7 +194,7 @@ class ReplicateCommand(command.Lister):
             return exc.exit_code
         is_known = not (self._report.trouble or self._report.unusable)
         if is_known and requests.chooses(parsed_args):
-            self._report.nothing = 'no image fits the options'
+            self._report.nothing = mistakes.about_nothing(parsed_args.names)
         if isinstance(self._report.trouble, errors.UsageError):
             self._parser.error(str(self._report.trouble))
         try:

@@ -81,6 +81,20 @@ def _about_image(name: str) -> str:
     return ''
 
 
+def about_nothing(globs: Iterable[str]) -> str:
+    """Return what is told where no image fits the options.
+
+    :param globs: of names, which a shell may have taken for those of files
+    """
+    nothing = 'no image fits the options'
+    for name in filter(os.path.lexists, globs):
+        return (
+            f"{nothing} (a file here is called '{name}': was a glob not "
+            'quoted?)'
+        )
+    return nothing
+
+
 def refuse_path(path: str, instead: str, images: Sequence[str] = ()) -> None:
     """Refuse a directory that is not there, if something else is called so.
 
@@ -92,20 +106,18 @@ def refuse_path(path: str, instead: str, images: Sequence[str] = ()) -> None:
     """
     if os.sep in path or os.path.lexists(path):
         return
+    meant = f'write ./{path} for a directory of that name'
     if _GLOB.search(path):
         raise errors.UsageError(
-            f'{path!r} is a glob, which goes into --name; ./{path} is a '
-            'directory of that name'
+            f'{path!r} is a glob, which goes into --name; {meant}'
         )
     if _is_cloud(path):
         raise errors.UsageError(
-            f'{path!r} is a cloud: {instead.format(path)}; ./{path} is a '
-            'directory of that name'
+            f'{path!r} is a cloud: {instead.format(path)}; {meant}'
         )
     if paths := [image for image in images if os.sep in image]:
         raise errors.UsageError(
-            f'the directory comes first: {paths[0]} {path}; ./{path} is a '
-            'directory of that name'
+            f'the directory comes first: {paths[0]} {path}; {meant}'
         )
 
 

@@ -256,7 +256,7 @@ def _refuse_image(path: str, source: glance.Source) -> None:
     if found:
         raise errors.UsageError(
             f'{path!r} is an image of {source.name}, which is named after the '
-            f'directory; ./{path} is a directory of that name'
+            f'directory; write ./{path} for a directory of that name'
         )
 
 

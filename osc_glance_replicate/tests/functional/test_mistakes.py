@@ -61,7 +61,7 @@ class TestDirectories(MistakeTest):
         for word in self.name, self.image:
             self.assertRefused(
                 f"'{word}' is an image of master, which is named after the "
-                f'directory; ./{word} is a directory of that name',
+                f'directory; write ./{word} for a directory of that name',
                 'dump', word,
             )  # fmt: skip
         self.assertRefused('is named after the directory', 'size', '--dump',
@@ -81,8 +81,8 @@ class TestDirectories(MistakeTest):
             ('size', '--dump', 'slave'): '--to slave',
         }.items():
             self.assertRefused(
-                f"'{words[-1]}' is a cloud: {told}; ./{words[-1]} is a "
-                'directory of that name',
+                f"'{words[-1]}' is a cloud: {told}; write ./{words[-1]} for "
+                'a directory of that name',
                 *words,
             )
 
@@ -154,6 +154,10 @@ class TestWords(MistakeTest):
                 'livecopy', self.image, '--to', name,
             )  # fmt: skip
         self.assertRefused(
+            'Cloud slaev was not found. Did you mean slave?; its name has to',
+            'livecopy', self.image, '--to', 'slaev', code=1,
+        )  # fmt: skip
+        self.assertRefused(
             "argument --to: slave is given twice",
             'livecopy', self.image, '--to', 'slave', '--to', 'slave',
         )  # fmt: skip
@@ -192,6 +196,17 @@ class TestWords(MistakeTest):
                 'no image fits', verb, '--to', 'slave', '--name', 'debain-*',
                 '--public', code=0,
             )  # fmt: skip
+
+    def test_glob_of_an_option_that_the_shell_has_taken(self):
+        here = self.useFixture(fixtures.TempDir()).path
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(here)
+        pathlib.Path('debain-13').touch()
+        self.assertRefused(
+            "no image fits the options (a file here is called 'debain-13': "
+            'was a glob not quoted?)',
+            'livecopy', '--to', 'slave', '--name', 'debain-13', code=0,
+        )  # fmt: skip
 
     def test_region_that_is_taken(self):
         environment = self.clouds_yaml(
