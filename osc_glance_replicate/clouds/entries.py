@@ -115,11 +115,11 @@ def refuse_unknown(names: Sequence[str]) -> None:
             except Exception as exc:
                 if not _is_unknown(config, cloud, region):
                     continue
-                known = config.get_cloud_names()
-                if cloud not in known:
-                    # What is said of it otherwise comes after this.
-                    for close in difflib.get_close_matches(cloud, known, 1):
-                        exc.args = (f'{exc} Did you mean {close}?',)
+                known = list(map(str, config.get_cloud_names()))
+                for close in difflib.get_close_matches(cloud, known, 1):
+                    if close != cloud:
+                        told = f'{str(exc).rstrip(".")}; did you mean {close}?'
+                        raise errors.CloudError(name, told) from exc
                 raise
 
 

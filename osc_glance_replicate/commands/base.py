@@ -94,9 +94,9 @@ class ReplicateCommand(command.Lister):
         return own_cloud.connect(self)
 
     def listening(
-        self, wanted: bool | None
+        self, parsed_args: argparse.Namespace, wanted: bool | None
     ) -> 'contextlib.AbstractContextManager[events.Listener]':
-        """Return what shows on stderr how far the command is, once entered.
+        """Return a context in which stderr shows how far the command is.
 
         :param wanted: whether it was asked for; None if nothing was said
         """
@@ -106,7 +106,7 @@ class ReplicateCommand(command.Lister):
             self.app.stderr,
             wanted,
             self.app.options.verbose_level,
-            rows_follow=self.app.stdout.isatty(),
+            rows_follow=self.app.stdout.isatty() and _tells_why(parsed_args),
         )
 
     def show(
@@ -207,7 +207,7 @@ class ReplicateCommand(command.Lister):
             summary = filter(None, [self._report.summary])
             streams.write_lines(self.app.stderr, summary)
         else:
-            # It was not told before either.
+            # With -q nothing has been said of these so far.
             untold = map(legible.text, self._report.untold)
             streams.write_lines(self.app.stderr, untold)
         if isinstance(self._report.trouble, Exception):
@@ -262,6 +262,12 @@ def _is_as_usual(parsed_args: argparse.Namespace) -> bool:
 def for_people(parsed_args: argparse.Namespace) -> bool:
     """Return whether the output is for people rather than for programs."""
     return parsed_args.formatter not in ('json', 'yaml')
+
+
+def _tells_why(parsed_args: argparse.Namespace) -> bool:
+    """Return whether the rows say why something failed."""
+    columns = [column.lower() for column in parsed_args.columns]
+    return not columns or not {'reason', 'detail'}.isdisjoint(columns)
 
 
 def has_blanks(parsed_args: argparse.Namespace) -> bool:

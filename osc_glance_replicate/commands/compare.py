@@ -97,7 +97,7 @@ class CompareImages(base.ReplicateCommand):
             if not parsed_args.data:
                 yield from comparison.of_records(ready)
                 return
-            with self.listening(parsed_args.progress) as listener:
+            with self.listening(parsed_args, parsed_args.progress) as listener:
                 yield from comparison.with_data(ready, listener)
 
         return self.show(report, findings)

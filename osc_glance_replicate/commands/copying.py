@@ -80,7 +80,7 @@ class CopyCommand(base.ReplicateCommand):
         ready = self.engine(parsed_args)
         self._report.unusable = ready.unusable
         wanted = False if parsed_args.dry_run else parsed_args.progress
-        with self.listening(wanted) as listener:
+        with self.listening(parsed_args, wanted) as listener:
             if self._page:
                 self._page.title = f'{ready.source} to {", ".join(ready.to)}'
                 listener = events.Listeners([listener, self._page])

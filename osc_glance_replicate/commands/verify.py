@@ -57,7 +57,7 @@ class VerifyImages(base.ReplicateCommand):
             source = dump.Source(parsed_args.path)
             source.require_dump()
             selection = criteria.selection_in(source, asked)
-            with self.listening(parsed_args.progress) as listener:
+            with self.listening(parsed_args, parsed_args.progress) as listener:
                 yield from verify.verify(source, selection, listener)
 
         return self.show(

@@ -40,6 +40,9 @@ class Verb(enum.Enum):
     EXTRA = 'extra'
 
 
+#: What may be done about a replica of a run with other options.
+AS_BEFORE = 'run as it, or --owner as before'
+
 #: What is told of an image that is hidden, where none can be
 #: (see fact-os-hidden).
 UNHIDDEN = 'the Glance there is older than Rocky and hides no image'
@@ -271,3 +274,8 @@ def unchangeable(fixed: Iterable[Change]) -> str:
 def belongs_to(project: object) -> str:
     """Return why a record of another project is left alone."""
     return f'belongs to project {project} there'
+
+
+def left_to(project: object) -> str:
+    """Return the same, with what to do if it is a replica all the same."""
+    return f'{belongs_to(project)}: {AS_BEFORE}'

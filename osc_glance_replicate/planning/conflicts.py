@@ -57,7 +57,9 @@ def left_to_owner(
         )
     return action.with_verb(
         plan.Verb.CONFLICT,
-        with_withdrawal(plan.belongs_to(replica.owner), action),
+        with_withdrawal(plan.belongs_to(replica.owner), action)
+        if with_withdrawal('', action)
+        else plan.left_to(replica.owner),
         foreign=str(replica.owner),
     )
 

@@ -37,6 +37,9 @@ _CHECKING = 'checking'
 #: Troubles that are shown while rows are to come that tell of all of them.
 _TROUBLES = 3
 
+#: Lines of a terminal that one of them may take.
+_TROUBLE_LINES = 3
+
 #: Columns of a terminal below which less is shown.
 _NARROW, _NORMAL = 36, 68
 
@@ -64,7 +67,11 @@ class _Lines(progress.Progress):
     def get_renderables(self) -> Iterable[console.RenderableType]:
         # The terminal may have another width by now.
         self.columns = _columns(self._terminal.width)
-        yield from map(text.Text, tuple(self.troubles))
+        for trouble in tuple(self.troubles):
+            line = text.Text(trouble)
+            most = _TROUBLE_LINES * self._terminal.width
+            line.truncate(most, overflow='ellipsis')
+            yield line
         yield self.make_tasks_table(self.tasks[:1])
         yield self.make_tasks_table(self.tasks[1:])
 

@@ -57,8 +57,8 @@ class Alike:
         """Return what is told of so many images."""
         if self.project:
             return (
-                f'{count} belong to project {self.project} there: run as it, '
-                'or --owner as before'
+                f'{count} belong to project {self.project} there: '
+                f'{plan.AS_BEFORE}'
             )
         head, sign, tail = self.reason.rpartition(outcomes.NOT_TRIED)
         if sign and not tail:
@@ -75,7 +75,7 @@ def in_common(
     """
     if unanswered:
         return Alike(action.to, _REQUEST_ID.sub('', reason))
-    if action.foreign and reason == plan.belongs_to(action.foreign):
+    if action.foreign and reason == plan.left_to(action.foreign):
         return Alike(action.to, reason, action.foreign)
     return None
 

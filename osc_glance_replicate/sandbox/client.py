@@ -80,8 +80,8 @@ class _Connections(dict[str, openstack.connection.Connection]):
             cloud=self._cloud + suffix, region_name=self._region
         )
         with contextlib.suppress(exceptions.ConnectFailure):
-            # One login in some 100,000 is not answered at all. Another one
-            # follows by itself.
+            # uWSGI has once closed its connection without an answer. Another
+            # login follows by itself.
             connection.session.get_token()
         self[suffix] = connection
         return connection

@@ -14,6 +14,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 import datetime
+import functools
 import http
 import time
 from typing import Any
@@ -280,28 +281,7 @@ def _tasks(
     """
     if _TASKS in api.withheld:
         return {}
-    path = f'{image_api.path(image_id)}{_TASKS}'
-
-    def ask(**options: Any) -> Any:
-        try:
-            return api.find(path, absent=_NOT_SHOWN, **options)
-        except errors.RefusedError as exc:
-            if exc.status != http.HTTPStatus.NOT_FOUND:
-                raise
-            # One of several Glances has not heard of the image yet.
-            return {}
-
-    try:
-        document = patiently(ask)
-    except errors.TransientError as exc:
-        if exc.unanswered:
-            raise
-        return {}
-    except errors.PlaceError as exc:
-        if exc.unanswered:
-            raise
-        # It has other words for not to show them.
-        document = None
+    document = _found_tasks(api, image_id, patiently)
     if document is None:
         # It would cost a login each time: see fact-withheld.
         api.withheld.add(_TASKS)
@@ -310,3 +290,31 @@ def _tasks(
         str(task.get('id')): task
         for task in image_api.objects(document.get('tasks'))
     }
+
+
+def _found_tasks(
+    api: image_api.ImageApi, image_id: str, patiently: Callable[..., Any]
+) -> dict[str, Any] | None:
+    """Return what Glance says of an image's tasks; None: it does not.
+
+    :param patiently: asks again what fails
+    """
+    path = f'{image_api.path(image_id)}{_TASKS}'
+    ask = functools.partial(api.find, path, absent=_NOT_SHOWN)
+    waits = iter(retry.UNHEARD)
+    while True:
+        try:
+            found: dict[str, Any] | None = patiently(ask)
+            return found
+        except errors.RefusedError as exc:
+            seconds = next(waits, None)
+            if exc.status != http.HTTPStatus.NOT_FOUND or seconds is None:
+                return None
+            # It knows no tasks, or is one of several Glances and has not
+            # heard of the image yet.
+            time.sleep(seconds)
+        except errors.PlaceError as exc:
+            if exc.unanswered:
+                raise
+            # It has other words for not to show them.
+            return None

@@ -60,6 +60,7 @@ class ImportTest(testtools.TestCase):
         self.api = self.fake.api
         for module, name, value in (
             (retry, '_FIRST_DELAY', 0.001),
+            (retry, 'UNHEARD', (0.001, 0.001)),
             (imports, '_MIN_INTERVAL', 0.001),
             (imports, '_STALL_TIMEOUT', 0.3),
             (imports, 'time', clocks.Clock()),

@@ -278,7 +278,12 @@ class TestTraps(ConversionTest):
         demo = self.master.project_id('demo')
         (found,) = self.run_on([image], *IMPORT, *ACCEPT, expect=1).values()
         self.assertEqual(
-            ('conflict', f'belongs to project {alt} there'), found
+            (
+                'conflict',
+                f'belongs to project {alt} there: run as it, or --owner as '
+                'before',
+            ),
+            found,
         )
         # What the tenant is to have, he may have made himself.
         theirs = self.qcow2(user='demo', name='theirs')

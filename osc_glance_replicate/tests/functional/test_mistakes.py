@@ -154,7 +154,7 @@ class TestWords(MistakeTest):
                 'livecopy', self.image, '--to', name,
             )  # fmt: skip
         self.assertRefused(
-            'Cloud slaev was not found. Did you mean slave?; its name has to',
+            'Cloud slaev was not found; did you mean slave?\n',
             'livecopy', self.image, '--to', 'slaev', code=1,
         )  # fmt: skip
         self.assertRefused(

@@ -45,7 +45,10 @@ class TestDestinationTenants(tenants.TenantsTest):
                 kernel_id=str(uuid.uuid4()),
                 os_command_line='init=/evil',
             )
-            told = f'belongs to project {planted.owner} there'
+            told = (
+                f'belongs to project {planted.owner} there: run as it, or '
+                '--owner as before'
+            )
             for more in (), ('--exact',), ('--metadata-only',):
                 row = self.copy(image, *more, expect=1)
                 self.assertEqual(

@@ -24,8 +24,11 @@ PAGE = pathlib.Path(__file__).parents[3] / 'doc/source/user/reasons.rst'
 _CELL = re.compile(r'^   \* - (.*?)^     - ', re.MULTILINE | re.DOTALL)
 _QUOTED = re.compile('``(.+?)``', re.DOTALL)
 
-#: The names of fields and properties that were changed.
-_FIELDS = re.compile(r'[^\s,]+(, [^\s,]+)*')
+#: Fields of what a replica is, whose names alone are a Reason.
+_UPDATED = frozenset(('updated', 'update', 'copied'))
+
+#: Where one thing that a Reason tells may begin.
+_BEGINS = r'(?:^|: |; |, |\()'
 
 
 def patterns() -> list[str]:
@@ -39,21 +42,25 @@ def patterns() -> list[str]:
 
 @functools.cache
 def _expressions() -> tuple[re.Pattern[str], ...]:
+    """Return what finds a pattern where it may begin, with what it leaves."""
     return tuple(
-        re.compile('.*?'.join(map(re.escape, pattern.split('...'))))
+        re.compile(_BEGINS + '.*?'.join(map(re.escape, pattern.split('...'))))
         for pattern in patterns()
         if ' ' in pattern
     )
 
 
-def is_known(reason: str) -> bool:
-    """Return whether somebody finds a Reason on the page."""
-    return (
-        not reason
-        or reason in patterns()
-        or any(known.search(reason) for known in _expressions())
-        or _FIELDS.fullmatch(reason) is not None
-    )
+def is_known(reason: str, result: str = '') -> bool:
+    """Return whether somebody finds a Reason on the page.
+
+    :param result: what it is the Reason of, where that is known
+    """
+    if not reason or reason in patterns():
+        return True
+    if any(known.search(reason) for known in _expressions()):
+        return True
+    # The names of fields and properties, any at all.
+    return result in _UPDATED and re.search('[;:.]', reason) is None
 
 
 def unknown(told: str) -> list[str]:
@@ -72,5 +79,5 @@ def unknown(told: str) -> list[str]:
         for row in rows
         if isinstance(row, dict)
         and 'Reason' in row
-        and not is_known(row['Reason'])
+        and not is_known(row['Reason'], row.get('Result', ''))
     ]

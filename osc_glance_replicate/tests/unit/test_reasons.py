@@ -16,6 +16,7 @@ Functional tests hold those that they see against it, too.
 """
 
 import ast
+import json
 import pathlib
 
 import testtools
@@ -50,6 +51,7 @@ _INWARD = {
     'no job or destination: X',
     'nothing is read there',
     'nothing there is of another',
+    'its end is missing',
 }
 
 
@@ -102,8 +104,31 @@ class TestReasons(testtools.TestCase):
             if ' ' in pattern:
                 self.assertGreater(len(words), 5, pattern)
 
+    def test_none_is_there_twice(self):
+        found = reasons.patterns()
+        self.assertEqual(len(set(found)), len(found), sorted(found))
+
     def test_what_is_not_there(self):
-        for reason in 'its disk is on fire', 'gone: 5 x', 'is X, or Y':
+        for reason in (
+            'its disk is on fire', 'gone: 5 x', 'is X, or Y', 'unknown',
+            'destroyed', 'fire, water', 'the host name is wrong',
+            'its owner is angry', 'slave: frobnicated, not yet',
+            'quota: fewer than 5 bytes', 'the flux is missing today',
+        ):  # fmt: skip
             self.assertFalse(reasons.is_known(reason), reason)
-        for reason in 'name, os_distro', 'north: HTTP 503: busy', '':
+        for reason in 'north: HTTP 503: busy', '':
             self.assertTrue(reasons.is_known(reason), reason)
+        self.assertTrue(reasons.is_known('name, os_distro', 'updated'))
+        self.assertFalse(reasons.is_known('name, os_distro', 'failed'))
+
+    def test_rows_of_a_command(self):
+        for told in '', 'no JSON', '0', '{}', '[]', '[{"ID": "x"}]':
+            self.assertEqual([], reasons.unknown(told))
+        rows = [
+            {'Result': 'failed', 'Reason': 'its disk is on fire'},
+            {'Result': 'failed', 'Reason': 'slave: HTTP 503: busy'},
+            {'Result': 'copied', 'Reason': ''},
+        ]
+        self.assertEqual(
+            ['its disk is on fire'], reasons.unknown(json.dumps(rows))
+        )

@@ -55,6 +55,19 @@ class TestUnknown(EntriesTest):
               broken: {regions: [{nobody: North}]}
         """)
 
+    def test_what_may_have_been_meant(self):
+        self.write('clouds: {2024: {}, master: {}, mars: {}}')
+        for name, close in (('mastre', 'master'), ('202', '2024')):
+            error = self.assertRaises(
+                errors.CloudError, entries.refuse_unknown, [name]
+            )
+            self.assertIn(f'; did you mean {close}?', str(error))
+        error = self.assertRaises(
+            errors.CloudError, entries.refuse_unknown, ['ghost']
+        )
+        self.assertNotIn('did you mean', str(error))
+        self.assertIn('its name has to be one in clouds.yaml', str(error))
+
     def test_what_is_there_may_be_unusable(self):
         entries.refuse_unknown(
             ['all', 'all:South', 'one:North', 'any', 'any:North', 'broken',

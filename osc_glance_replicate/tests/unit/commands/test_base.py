@@ -14,12 +14,15 @@ import io
 import os
 import signal
 import types
+from unittest import mock
 
 import testtools
 
 from osc_glance_replicate.commands import load
 from osc_glance_replicate import errors
 from osc_glance_replicate.reporting import ec2_report
+from osc_glance_replicate.reporting import progress
+from osc_glance_replicate.reporting import report
 
 
 class TestSignals(testtools.TestCase):
@@ -96,3 +99,51 @@ def _command(kind):
         options=options, stdout=io.StringIO(), stderr=io.StringIO()
     )
     return kind(app, None)
+
+
+class TestListening(testtools.TestCase):
+    def test_rows_tell_of_troubles_where_they_can(self):
+        for is_terminal, words, told in (
+            (True, [], True),
+            (True, ['-c', 'ID', '-c', 'reason'], True),
+            (True, ['-c', 'ID'], False),
+            (False, [], False),
+        ):
+            app = types.SimpleNamespace(
+                options=types.SimpleNamespace(verbose_level=1),
+                stdout=types.SimpleNamespace(isatty=lambda: is_terminal),
+                stderr=io.StringIO(),
+            )
+            command = load.LoadImages(app, None)
+            parser = command.get_parser('load')
+            parsed_args = parser.parse_args(['/x', *words])
+            with mock.patch.object(progress, 'listening') as listening:
+                command.listening(parsed_args, None)
+            self.assertIs(
+                told, listening.call_args.kwargs['rows_follow'], words
+            )
+
+
+class TestUnusable(testtools.TestCase):
+    def test_it_is_told_once_however_quiet_it_is(self):
+        class Troubled(load.LoadImages):
+            def take_action(self, parsed_args):
+                told = report.CopyReport(tell_unusable=self.rows)
+                told.unusable = {'east': 'it is down'}
+                return self.show(told, lambda: [])
+
+        for rows, verbosity, lines in (
+            (False, 0, ['it is down']), (True, 0, []),
+        ):  # fmt: skip
+            app = types.SimpleNamespace(
+                options=types.SimpleNamespace(
+                    debug=True, verbose_level=verbosity
+                ),
+                stdout=io.StringIO(),
+                stderr=io.StringIO(),
+            )
+            command = Troubled(app, None)
+            command.rows = rows
+            parsed_args = command.get_parser('load').parse_args(['/x'])
+            self.assertEqual(1, command.run(parsed_args))
+            self.assertEqual(lines, app.stderr.getvalue().splitlines())

@@ -95,7 +95,11 @@ class TestWhoseWordCounts(JudgeTest):
         ):
             action = self.decide(samples.image(name='new'), replica)
             self.assertEqual(
-                (CONFLICT, 'belongs to project theirs there'),
+                (
+                    CONFLICT,
+                    'belongs to project theirs there: run as it, or --owner '
+                    'as before',
+                ),
                 (action.verb, action.reason),
             )
             self.assertEqual((), action.changes)

@@ -199,6 +199,32 @@ class TestDisplay(testtools.TestCase):
         display.stop()
         self.assertEqual([], left_on_terminal(self.stream.getvalue()))
 
+    def test_what_is_on_its_way_is_seen_beside_long_troubles(self):
+        display = self.display(rows_follow=True)
+        one = action(9, name='on its way')
+        display.planned([one])
+        display.begun(one)
+        for number in range(3):
+            display.ended(
+                outcomes.Outcome(
+                    action(number), outcomes.Result.FAILED, 'why [/b] ' * 400
+                )
+            )
+        lines = self.shown(display)
+        self.assertLess(len(lines), 15)
+        self.assertIn('on its way', lines[-1])
+        self.assertIn('why [/b]', lines[0])
+
+    def test_markup_of_others_is_text(self):
+        display = self.display()
+        display.ended(
+            outcomes.Outcome(
+                action(1), outcomes.Result.FAILED, 'why [/b] [red]not[/red]'
+            )
+        )
+        told = ' '.join(self.stream.getvalue().split())
+        self.assertIn('why [/b] [red]not[/red]', told)
+
     def test_troubles_that_nothing_else_tells_stay(self):
         display = self.display()
         display.start()

@@ -52,7 +52,9 @@ class TestReport(testtools.TestCase):
         )
 
     def test_what_belongs_to_one_other_project_is_one_row(self):
-        def conflict(number, project, more=''):
+        def conflict(
+            number, project, more=': run as it, or --owner as before'
+        ):
             action = plan.Action(
                 samples.image(number),
                 'slave',
@@ -80,7 +82,7 @@ class TestReport(testtools.TestCase):
             ),
             rows[1],
         )
-        self.assertIn('belongs to project alt there', rows[2])
+        self.assertIn('belongs to project alt there: ', rows[2][-1])
         self.assertIn('4 conflict', self.told.summary)
         for options in {}, {'fold': True, 'show_all': True}:
             self.assertEqual(4, len(self.report(told, **options)))
@@ -91,14 +93,14 @@ class TestReport(testtools.TestCase):
                 samples.image(2),
                 'slave',
                 plan.Verb.CONFLICT,
-                reason=plan.belongs_to('demo'),
+                reason=plan.left_to('demo'),
                 foreign='demo',
             )
             yield outcomes.as_planned(action)
             raise errors.PlaceError('slave', 'gone')
 
         (row,) = self.report(broken(), fold=True)
-        self.assertEqual(plan.belongs_to('demo'), row[-1])
+        self.assertEqual(plan.left_to('demo'), row[-1])
 
     def unanswered(self, number, reason, to='slave'):
         action = plan.Action(samples.image(number), to, plan.Verb.COPY)

@@ -15,6 +15,7 @@ from unittest import mock
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import options
 from osc_glance_replicate.places.glance import imports
+from osc_glance_replicate import retry
 from osc_glance_replicate.tests.doubles import fake_glance
 from osc_glance_replicate.tests.doubles import importing
 from osc_glance_replicate.tests.doubles import samples
@@ -154,19 +155,37 @@ class TestRun(importing.ImportTest):
         for status, document in (501, None), (406, None), (200, [1]):
             self.withheld(status, document)
 
-    def test_one_of_several_that_has_not_heard_of_it(self):
-        statuses = [404, 404]
+    def ask(self, *statuses):
+        """Make a Glance that answers so to the first questions for tasks."""
+        left = [*statuses]
 
         def answer(request):
-            if request.path.endswith('/tasks') and statuses:
-                return Answer(statuses.pop())
+            if request.path.endswith('/tasks') and left:
+                return Answer(left.pop())
             return self._answer(request)
 
-        fake = self.useFixture(fake_glance.FakeGlance(answer))
-        self.tasks = [{'tasks': [FAILED]}]
+        return self.useFixture(fake_glance.FakeGlance(answer))
+
+    def test_one_of_several_that_has_not_heard_of_it(self):
+        fake = self.ask(404, 404)
+        self.tasks = [{'tasks': []}, {'tasks': [FAILED]}]
         self.records = [{'status': 'importing'}]
         with self.assertRaisesRegex(errors.RefusedError, 'Internal Error'):
             imports.run(fake.api, self.image, IMPORT)
+
+    def test_task_of_before_is_of_before_whoever_answers_first(self):
+        fake = self.ask(404)
+        self.tasks = [{'tasks': [FAILED]}]
+        self.records = [{'status': 'importing'}, {'status': 'active'}]
+        imports.run(fake.api, self.image, IMPORT)
+
+    def test_glance_that_knows_no_tasks(self):
+        fake = self.ask(*[404] * 100)
+        self.records = [{'status': 'importing'}] * 5 + [{'status': 'active'}]
+        for _ in range(2):
+            imports.run(fake.api, self.image, IMPORT)
+        tasks = [r for r in fake.requests if r.path.endswith('/tasks')]
+        self.assertEqual(1 + len(retry.UNHEARD), len(tasks))
 
     def withheld(self, status, document):
         def answer(request):
