@@ -34,7 +34,7 @@ class TestRetry(testtools.TestCase):
         self.assertIs(trouble, raised)
 
     def test_long_waits_are_told_once(self):
-        log = self.useFixture(fixtures.FakeLogger())
+        log = self.useFixture(fixtures.FakeLogger('osc_glance_replicate'))
         for seconds in 5.0, 3600.0, 3600.0:
             trouble = errors.TransientError('patience', 'busy', seconds)
             retry.with_retry_after(1.0, trouble)

@@ -159,7 +159,7 @@ class TestEntries(EntriesTest):
             ('other', 'http://y', False),
             ('envvars', 'http://y', False),
         ):
-            with fixtures.FakeLogger() as log:
+            with fixtures.FakeLogger('osc_glance_replicate') as log:
                 entries.warn_of_environment(
                     self.connection(name, auth_url=used)
                 )

@@ -28,7 +28,7 @@ class TestFleet(testtools.TestCase):
     def setUp(self):
         super().setUp()
         self.useFixture(fixtures.Timeout(90, gentle=True))
-        self.log = self.useFixture(fixtures.FakeLogger())
+        self.log = self.useFixture(fixtures.FakeLogger('osc_glance_replicate'))
         self.refused = {}
 
     def ready(self, name):

@@ -184,7 +184,7 @@ class TestFromDump(Clouds, dumps.DirectoryTest):
 
     def warning(self):
         """Begin a load that has no cloud."""
-        logger = self.useFixture(fixtures.FakeLogger())
+        logger = self.useFixture(fixtures.FakeLogger('osc_glance_replicate'))
         nowhere = mock.Mock(side_effect=errors.CloudError('slave', 'down'))
         self.assertRaises(
             errors.CloudError, routes.from_dump, nowhere, None, self.path

@@ -600,7 +600,7 @@ class TestOutage(testtools.TestCase):
     def setUp(self):
         super().setUp()
         self.useFixture(fixtures.Timeout(90, gentle=True))
-        self.log = self.useFixture(fixtures.FakeLogger())
+        self.log = self.useFixture(fixtures.FakeLogger('osc_glance_replicate'))
         self.greeted = []
         self.heard = []
         self.on_down = None

@@ -347,7 +347,9 @@ class TestCreate(FolderTest):
 
 class TestTolerating(testtools.TestCase):
     def test_what_a_file_system_lacks_is_told_once(self):
-        log = self.useFixture(fixtures.FakeLogger(level=logging.WARNING))
+        log = self.useFixture(
+            fixtures.FakeLogger('osc_glance_replicate', level=logging.WARNING)
+        )
         for number in errno.EINVAL, errno.EBADF, errno.EISDIR, errno.EACCES:
             with folder.tolerating('is quaint'):
                 raise OSError(number, 'not so')

@@ -131,7 +131,9 @@ class TestListing(fake_glance.GlanceTest):
 
     def test_listing_that_goes_on_and_on_is_told_of_once(self):
         self.bound(_MAX_IMAGES=9, _MANY_IMAGES=4)
-        log = self.useFixture(fixtures.FakeLogger(level=logging.WARNING))
+        log = self.useFixture(
+            fixtures.FakeLogger('osc_glance_replicate', level=logging.WARNING)
+        )
         self.assertRaises(errors.PlaceError, self.listing, self.endless())
         self.assertEqual(
             ['slave has listed 6 images and goes on; it is given up after 9'],
@@ -140,7 +142,9 @@ class TestListing(fake_glance.GlanceTest):
 
     def test_long_listing_is_not_told_of_before_it_goes_on(self):
         self.bound(_MANY_IMAGES=4)
-        log = self.useFixture(fixtures.FakeLogger(level=logging.WARNING))
+        log = self.useFixture(
+            fixtures.FakeLogger('osc_glance_replicate', level=logging.WARNING)
+        )
         numbers, _ = self.listing(
             lambda marker: self.page([1, 2, 3, 4], more=False)
         )

@@ -73,7 +73,7 @@ class TestCheck(importing.ImportTest):
         self.assertIn('which are none', self.refused(IMPORT))
 
     def test_what_it_does_not_tell_is_not_refused(self):
-        log = self.useFixture(fixtures.FakeLogger())
+        log = self.useFixture(fixtures.FakeLogger('osc_glance_replicate'))
         self.info_status = 404
         offers.check(self.api, IMPORT)
         (line,) = log.output.splitlines()
@@ -96,7 +96,7 @@ class TestCheck(importing.ImportTest):
         self.assertEqual([], self.fake.requests)
 
     def test_hostile_answers(self):
-        log = self.useFixture(fixtures.FakeLogger())
+        log = self.useFixture(fixtures.FakeLogger('osc_glance_replicate'))
         for methods in 1, {}, {'value': None}, {'value': 'glance-direct'}:
             document = {'import-methods': methods, 'stores': methods}
             self.info.update({'import': document, 'stores': document})
