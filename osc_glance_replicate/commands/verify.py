@@ -61,6 +61,9 @@ class VerifyImages(base.ReplicateCommand):
                 yield from verify.verify(source, selection, listener)
 
         return self.show(
-            report.VerifyReport(for_people=base.for_people(parsed_args)),
+            report.VerifyReport(
+                for_people=base.for_people(parsed_args),
+                fold=parsed_args.formatter == 'table',
+            ),
             findings,
         )

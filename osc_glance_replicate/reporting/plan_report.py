@@ -31,6 +31,14 @@ DIFFERENT = 3
 
 _Difference = difference.Difference
 
+#: What is not mended by a livecopy alone.
+_TROUBLES = (
+    _Difference.CONFLICT,
+    _Difference.DATA,
+    _Difference.FAILED,
+    _Difference.UNREAD,
+)
+
 
 class CompareReport(report.Report[comparison.Finding]):
     """The report of compare.
@@ -75,7 +83,9 @@ class CompareReport(report.Report[comparison.Finding]):
                     self._detail(finding),
                     *self._fields(finding),
                 )
-                yield from self._shown(_alike(finding), row)
+                yield from self._shown(
+                    _alike(finding), row, found in _TROUBLES
+                )
 
     def _count_data(self, finding: comparison.Finding) -> None:
         self._is_read = self._is_read or finding.data is not None

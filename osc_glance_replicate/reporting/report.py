@@ -86,9 +86,11 @@ class Report(abc.ABC, Generic[_Item]):
     :param show_all: show the rows that need no attention, too
     :param for_people: write values so that people can read them and a
         terminal is safe; else as they are, and whole, for JSON and YAML
-    :param fold: write one row for all that is alike and nobody reads twice:
-        what belongs to the same other project, or got no answer
+    :param fold: it is a table, which ends with what failed: write one row for
+        all that is alike and nobody reads twice, as it belongs to the same
+        other project, or got no answer
     :param tell_unusable: write a row for each destination that cannot be used
+    :ivar to: names of the destinations, once they are known
     :ivar unusable: why such a destination cannot be used, by its name
     """
 
@@ -104,8 +106,12 @@ class Report(abc.ABC, Generic[_Item]):
     ) -> None:
         self._show_all = show_all
         self._fold = fold and not show_all
+        self._is_table = fold
         self._tell_unusable = tell_unusable
+        self.to: Sequence[str] = ()
         self.unusable: Mapping[str, str] = {}
+        #: In a table, what needs attention: just above the summary.
+        self._last: list[tuple[Any, ...]] = []
         #: By what is told of all of them, rows that are alike.
         self._folded: dict[Alike, list[tuple[Any, ...]]] = {}
         self._for_people = for_people
@@ -133,6 +139,7 @@ class Report(abc.ABC, Generic[_Item]):
             yield from self._rows(items())
         except (Exception, signals.Ended) as exc:
             self.trouble = exc
+        yield from self._last
         for alike, rows in self._folded.items():
             if len(rows) > 1:
                 # All of them have the same words about where, and what.
@@ -159,11 +166,13 @@ class Report(abc.ABC, Generic[_Item]):
         return ()
 
     def _shown(
-        self, alike: Alike | None, row: tuple[Any, ...]
+        self, alike: Alike | None, row: tuple[Any, ...], is_failure: bool
     ) -> Iterator[tuple[Any, ...]]:
-        """Yield a row, unless it is folded into another one at the end."""
+        """Yield a row, unless it comes at the end, or in one with others."""
         if self._fold and alike:
             self._folded.setdefault(alike, []).append(row)
+        elif self._is_table and is_failure:
+            self._last.append(row)
         else:
             yield row
 
@@ -261,7 +270,7 @@ class CopyReport(Report[outcomes.Outcome]):
                 alike = in_common(
                     outcome.action, outcome.reason, outcome.unanswered
                 )
-                yield from self._shown(alike, row)
+                yield from self._shown(alike, row, result.is_failure)
 
     def _unusable_rows(self) -> Iterable[tuple[Any, ...]]:
         failed = outcomes.Result.FAILED.value
@@ -314,13 +323,14 @@ class VerifyReport(Report[verify.Finding]):
             self._failures += finding.result.is_failure
             if finding.result.has_arrived:
                 self._bytes += finding.size or 0
-            yield (
+            row = (
                 self._name(finding.id),
                 self._name(finding.name),
                 self._size(finding.size),
                 finding.result.value,
                 self._text(errors.line(finding.reason)),
             )
+            yield from self._shown(None, row, finding.result.is_failure)
 
     def _summary(self) -> str:
         size = filesize.decimal(self._bytes)

@@ -87,6 +87,33 @@ class TestReport(testtools.TestCase):
         for options in {}, {'fold': True, 'show_all': True}:
             self.assertEqual(4, len(self.report(told, **options)))
 
+    def test_table_ends_with_what_failed(self):
+        told = [
+            outcomes.Outcome(
+                plan.Action(samples.image(number), 'slave', plan.Verb.COPY),
+                result,
+            )
+            for number, result in enumerate(
+                (
+                    outcomes.Result.FAILED,
+                    outcomes.Result.COPIED,
+                    outcomes.Result.CONFLICT,
+                    outcomes.Result.UPDATED,
+                )
+            )
+        ]
+        for options, numbers in (
+            ({'fold': True}, [1, 3, 0, 2]),
+            ({'fold': True, 'show_all': True}, [1, 3, 0, 2]),
+            # Who reads them one by one has each at once.
+            ({}, [0, 1, 2, 3]),
+        ):
+            rows = self.report(told, **options)
+            self.assertEqual(
+                [samples.image(number).id for number in numbers],
+                [row[0] for row in rows],
+            )
+
     def test_what_is_folded_is_told_of_when_the_run_breaks_off(self):
         def broken():
             action = plan.Action(
