@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import openstack.connection
 
     from osc_glance_replicate.execution import events
+    from osc_glance_replicate.reporting import metrics
     from osc_glance_replicate.reporting import report
 
 _Item = TypeVar('_Item')
@@ -40,6 +41,8 @@ class ReplicateCommand(command.Lister):
     # openstackclient would log in before the command runs, and its errors
     # name no cloud, see fact-cloud-errors; own_cloud() does it instead.
     auth_required = False
+
+    _metrics: 'metrics.Metrics | None' = None
 
     #: Examples for the end of --help, as a shell takes them.
     examples: ClassVar[str]
@@ -113,16 +116,32 @@ class ReplicateCommand(command.Lister):
         self,
         report: 'report.Report[_Item]',
         items: Callable[[], Iterable[_Item]],
+        metrics: str | None = None,
     ) -> Table:
         """Return what cliff prints, and keep the report for what comes after.
 
         :param items: called when the report is ready for whatever happens
+        :param metrics: path of the file for Prometheus, if there is to be one
+        :raises ReplicateError: it cannot be written
         """
         from osc_glance_replicate.commands import mistakes
 
+        counted = items
+        if metrics:
+            counted = self._counting(metrics, items)
         self._report = report
-        self._rows = report.rows(lambda: mistakes.explained(items))
+        self._rows = report.rows(lambda: mistakes.explained(counted))
         return report.columns, self._rows
+
+    def _counting(
+        self, path: str, items: Callable[[], Iterable[Any]]
+    ) -> Callable[[], Iterable[Any]]:
+        """Return the same items, which are counted for Prometheus."""
+        from osc_glance_replicate.reporting import metrics
+
+        verb = str(self.cmd_name).rpartition(' ')[2]
+        kept = self._metrics = metrics.Metrics(path, verb)
+        return lambda: kept.counting(items())
 
     def produce_output(
         self,
@@ -197,10 +216,11 @@ class ReplicateCommand(command.Lister):
             self._report.nothing = mistakes.about_nothing(parsed_args.names)
         if isinstance(self._report.trouble, errors.UsageError):
             self._parser.error(str(self._report.trouble))
-        try:
-            self.keep()
-        except errors.ReplicateError as exc:
-            self._report.trouble = self._report.trouble or exc
+        for keep in self.keep, self._keep_metrics:
+            try:
+                keep()
+            except errors.ReplicateError as exc:
+                self._report.trouble = self._report.trouble or exc
         problems = map(legible.text, self._report.problems)
         streams.write_lines(self.app.stderr, problems)
         if self.app.options.verbose_level:
@@ -219,6 +239,14 @@ class ReplicateCommand(command.Lister):
 
         :raises ReplicateError: it cannot be written
         """
+
+    def _keep_metrics(self) -> None:
+        """Write the file for Prometheus, if there is to be one.
+
+        :raises ReplicateError: it cannot be written
+        """
+        if self._metrics:
+            self._metrics.write(self._report)
 
     def _print(self, parsed_args: argparse.Namespace) -> None:
         """Print the rows as they come; their reader may be gone."""

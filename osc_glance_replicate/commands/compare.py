@@ -60,6 +60,7 @@ class CompareImages(base.ReplicateCommand):
             help='Show the images that only a destination has, too',
         )
         reading_options.add_data(parser)
+        shared_options.add_metrics(parser)
         shared_options.add_show_all(parser, 'those that are the same')
         shared_options.add_check(parser, _problem)
 
@@ -93,6 +94,7 @@ class CompareImages(base.ReplicateCommand):
             if parsed_args.dump:
                 mistakes.refuse_path(parsed_args.dump, '--to {}')
             ready = routes.to_any(self.own_cloud, request)
+            report.to = ready.to
             report.unusable = ready.unusable
             if not parsed_args.data:
                 yield from comparison.of_records(ready)
@@ -100,7 +102,7 @@ class CompareImages(base.ReplicateCommand):
             with self.listening(parsed_args, parsed_args.progress) as listener:
                 yield from comparison.with_data(ready, listener)
 
-        return self.show(report, findings)
+        return self.show(report, findings, parsed_args.metrics)
 
 
 def _problem(parsed_args: argparse.Namespace) -> str | None:

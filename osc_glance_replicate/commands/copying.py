@@ -51,6 +51,7 @@ class CopyCommand(base.ReplicateCommand):
                 tell_unusable=base.has_blanks(parsed_args),
             ),
             lambda: self._outcomes(parsed_args),
+            parsed_args.metrics,
         )
 
     def _command(self) -> str:
@@ -78,6 +79,7 @@ class CopyCommand(base.ReplicateCommand):
                 parsed_args.show_all,
             )
         ready = self.engine(parsed_args)
+        self._report.to = ready.to
         self._report.unusable = ready.unusable
         wanted = False if parsed_args.dry_run else parsed_args.progress
         with self.listening(parsed_args, wanted) as listener:

@@ -203,6 +203,8 @@ def add_run(parser: argparse.ArgumentParser, cluster: bool = False) -> None:
         help='Write the run as an HTML page, too: totals, failures, and when '
         'each image was on its way',
     )
+    shared_options.add_metrics(group)
+    shared_options.add_check(parser, _problem_of_run)
     shared_options.add_show_all(
         parser, 'unchanged ones and those not replicated'
     )
@@ -270,6 +272,13 @@ def _add_method(
         help='Keep the data in all stores of the destination (takes another '
         'method than upload)',
     )
+
+
+def _problem_of_run(parsed_args: argparse.Namespace) -> str | None:
+    """Return what is wrong with the options for a run together."""
+    if parsed_args.dry_run and parsed_args.metrics:
+        return '--metrics is about what was done: leave out --dry-run'
+    return None
 
 
 def _problem(parsed_args: argparse.Namespace) -> str | None:

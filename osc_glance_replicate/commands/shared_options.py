@@ -225,6 +225,18 @@ def add_progress(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def add_metrics(parser: argparse._ActionsContainer) -> None:
+    """Add the option to leave a file for Prometheus."""
+    parser.add_argument(
+        '--metrics',
+        metavar='<file.prom>',
+        type=values.metrics_file,
+        help="Write how the run has ended for Prometheus, into the directory "
+        "of node_exporter's textfile collector; other verbs' lines in the "
+        'file stay (needs the extra metrics)',
+    )
+
+
 def add_show_all(parser: argparse.ArgumentParser, rows: str) -> None:
     """Add the option to show all rows.
 

@@ -205,6 +205,16 @@ def not_empty(text: str) -> str:
     return text
 
 
+def metrics_file(text: str) -> str:
+    """Read the path of a file that node_exporter collects."""
+    if not text.endswith('.prom') or text.endswith('/.prom'):
+        raise argparse.ArgumentTypeError(
+            f'{text!r} does not end in NAME.prom: node_exporter would not '
+            'read it'
+        )
+    return text
+
+
 def cloud(text: str) -> str:
     """Read CLOUD or CLOUD:REGION."""
     if _is_url(text):

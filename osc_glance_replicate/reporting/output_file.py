@@ -46,10 +46,11 @@ class OutputFile:
     else may have put there are not followed, see :func:`_is_trusted`.
 
     :param path: of the file
+    :param mode: its permissions, whatever the umask is
     :raises OSError: it cannot be written
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, mode: int = _MODE) -> None:
         self._directory, self._name = _followed(path)
         with contextlib.ExitStack() as stack:
             stack.callback(os.close, self._directory)
@@ -58,8 +59,33 @@ class OutputFile:
             self._fd = os.open(self._part, _NEW, _MODE, dir_fd=self._directory)
             stack.callback(os.close, self._fd)
             stack.callback(_remove, self._part, self._directory)
+            os.fchmod(self._fd, mode)
             # Each run that came to no end would leave one more.
             self._end = weakref.finalize(self, stack.pop_all().close)
+
+    def there(self, most: int) -> bytes:
+        """Return what is in the file that it is to replace; b'' for none.
+
+        :param most: bytes that it may have
+        :raises OSError: it cannot be read, or has more
+        """
+        try:
+            fd = os.open(
+                self._name,
+                os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK,
+                dir_fd=self._directory,
+            )
+        except FileNotFoundError:
+            return b''
+        with os.fdopen(fd, 'rb') as file:
+            content = file.read(most + 1)
+        if len(content) > most:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+        return content
+
+    def discard(self) -> None:
+        """Leave nothing behind: it is not going to be written."""
+        self._end()
 
     def write(self, content: bytes) -> None:
         """Write the file, once.

@@ -84,7 +84,9 @@ class TestPackage(testtools.TestCase):
         self.assertTrue(any(n.endswith('/LICENSE') for n in names), names)
         self.assertEqual('>=3.11', about['Requires-Python'])
         extras = set(about.get_all('Provides-Extra'))
-        self.assertEqual(set(), {'dask', 'nova', 'sandbox'} - extras)
+        self.assertEqual(
+            set(), {'dask', 'metrics', 'nova', 'sandbox'} - extras
+        )
         run(sys.executable, '-m', 'twine', 'check', '--strict', self.wheel)
 
     def test_sdist_installs_what_the_wheel_does(self):
@@ -126,8 +128,10 @@ class TestPackage(testtools.TestCase):
     def test_missing_extras_are_named(self):
         livecopy = ('image', 'replicate', 'livecopy', '--to', 'slave')
         scheduler = ('--scheduler', 'tcp://127.0.0.1:8786')
+        metrics = ('--metrics', 'x.prom')
         for extra, told in (
             ('dask', self.openstack(*livecopy, *scheduler, code=1).stderr),
+            ('metrics', self.openstack(*livecopy, *metrics, code=1).stderr),
             (
                 'sandbox',
                 self.python('-m', f'{_PACKAGE}.sandbox', code=1).stderr,
