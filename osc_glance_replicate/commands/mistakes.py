@@ -88,7 +88,7 @@ def about_nothing(globs: Iterable[str]) -> str:
     """
     nothing = 'no image fits the options'
     for name in filter(os.path.lexists, globs):
-        return (
+        return errors.line(
             f"{nothing} (a file here is called '{name}': was a glob not "
             'quoted?)'
         )

@@ -230,6 +230,5 @@ class Display(counts.CountingListener):
             self._progress.troubles.append(trouble)
             return
         with contextlib.suppress(OSError):
-            self._progress.console.print(
-                trouble, markup=False, highlight=False
-            )
+            # As it is: rich would take parts of a name for its own.
+            self._progress.console.print(text.Text(trouble))

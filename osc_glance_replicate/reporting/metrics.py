@@ -14,7 +14,6 @@
 
 import collections
 from collections.abc import Iterable, Iterator
-import contextlib
 import dataclasses
 import importlib.util
 import pathlib
@@ -122,7 +121,7 @@ class Metrics:
         self._run = {'job': pathlib.PurePath(path).stem, 'verb': verb}
         self._found: dict[str, _There] = collections.defaultdict(_There)
         self._began = time.monotonic()
-        with self._named_in_errors():
+        with output_file.named_in_errors('metrics', self._path):
             self._file = output_file.OutputFile(path, _MODE)
         try:
             self._before()
@@ -188,7 +187,7 @@ class Metrics:
                 samples.setdefault(name, {})[key] = value
         families = registry.CollectorRegistry()
         families.register(_Collector(samples))
-        with self._named_in_errors():
+        with output_file.named_in_errors('metrics', self._path):
             self._file.write(exposition.generate_latest(families))
 
     def _samples(
@@ -228,7 +227,7 @@ class Metrics:
         """
         from prometheus_client import parser
 
-        with self._named_in_errors():
+        with output_file.named_in_errors('metrics', self._path):
             content = self._file.there(_MOST)
         found: _Samples = {}
         try:
@@ -246,15 +245,6 @@ class Metrics:
                 'move it away, or give another name'
             ) from exc
         return found
-
-    @contextlib.contextmanager
-    def _named_in_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as exc:
-            raise errors.ReplicateError(
-                f'Cannot write the metrics to {self._path}: {exc.strerror}'
-            ) from exc
 
 
 class _Collector:
@@ -282,9 +272,12 @@ def _has_data(action: plan.Action) -> bool:
 
 
 def _changed(image: image_record.Image) -> float:
-    """Return when an image was last changed; now, where it does not tell."""
+    """Return when an image was last changed; now, where it does not tell.
+
+    It is never 0, which is none.
+    """
     changed = image.updated_at or image.created_at
-    return changed.timestamp() if changed else time.time()
+    return max(1.0, changed.timestamp()) if changed else time.time()
 
 
 def _older(one: float, other: float) -> float:

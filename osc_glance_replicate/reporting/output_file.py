@@ -13,12 +13,15 @@
 """A file that is there at the end of a run, whole, and where it should be."""
 
 import collections
+from collections.abc import Iterator
 import contextlib
 import errno
 import os
 import secrets
 import stat
 import weakref
+
+from osc_glance_replicate import errors
 
 #: A directory that others may have made: to be gone through, not read.
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -37,6 +40,21 @@ _MODE = 0o600
 
 #: Those who may write to a directory besides its owner.
 _OTHERS = stat.S_IWGRP | stat.S_IWOTH
+
+
+@contextlib.contextmanager
+def named_in_errors(what: str, path: str) -> Iterator[None]:
+    """Turn OSErrors into errors that say what could not be written.
+
+    :param what: is in the file
+    :raises ReplicateError: for every OSError
+    """
+    try:
+        yield
+    except OSError as exc:
+        raise errors.ReplicateError(
+            f'Cannot write the {what} to {path}: {exc.strerror}'
+        ) from exc
 
 
 class OutputFile:

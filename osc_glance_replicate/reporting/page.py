@@ -13,8 +13,7 @@
 """A run as one HTML page that needs no other file, for a ticket, say."""
 
 import collections
-from collections.abc import Collection, Iterator, Mapping
-import contextlib
+from collections.abc import Collection, Mapping
 import datetime
 import importlib.metadata
 import pathlib
@@ -61,7 +60,7 @@ class Page(events.Listener):
     ) -> None:
         self._path = path
         # To fail now is better than after the work is done.
-        with self._named_in_errors():
+        with output_file.named_in_errors('report', self._path):
             self._file = output_file.OutputFile(path)
         self.title = title
         self._command = command
@@ -116,17 +115,8 @@ class Page(events.Listener):
         :param unusable: why destinations could not be used, by name
         :raises ReplicateError: it cannot be written
         """
-        with self._named_in_errors():
+        with output_file.named_in_errors('report', self._path):
             self._file.write(self._html(summary, unusable))
-
-    @contextlib.contextmanager
-    def _named_in_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as exc:
-            raise errors.ReplicateError(
-                f'Cannot write the report to {self._path}: {exc.strerror}'
-            ) from exc
 
     def _html(self, summary: str, unusable: Mapping[str, str]) -> bytes:
         html = ElementTree.Element('html', lang='en')

@@ -10,6 +10,9 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import pathlib
+
+import fixtures
 import testtools
 
 from osc_glance_replicate.commands import mistakes
@@ -82,6 +85,19 @@ class TestExplained(testtools.TestCase):
         self.assertEqual(
             "There is no image 'debian' in master", self.explain('debian')
         )
+
+
+class TestNothing(testtools.TestCase):
+    def test_file_that_somebody_has_put_there(self):
+        directory = self.useFixture(fixtures.TempDir()).path
+        name = f'{directory}/x\x1b[2J\n'
+        self.assertEqual(
+            'no image fits the options', mistakes.about_nothing([name])
+        )
+        pathlib.Path(name).touch()
+        told = mistakes.about_nothing(['debian', name])
+        self.assertIn('was a glob not quoted?', told)
+        self.assertTrue(told.isprintable(), repr(told))
 
 
 class TestPath(testtools.TestCase):

@@ -222,8 +222,12 @@ class TestDisplay(testtools.TestCase):
                 action(1), outcomes.Result.FAILED, 'why [/b] [red]not[/red]'
             )
         )
+        display.ended(
+            outcomes.Outcome(action(2), outcomes.Result.FAILED, ':bomb:')
+        )
         told = ' '.join(self.stream.getvalue().split())
         self.assertIn('why [/b] [red]not[/red]', told)
+        self.assertIn(':bomb:', told)
 
     def test_troubles_that_nothing_else_tells_stay(self):
         display = self.display()

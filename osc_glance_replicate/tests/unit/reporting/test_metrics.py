@@ -226,6 +226,28 @@ class TestRun(MetricsTest):
         self.assertEqual(_seconds(_NEW), self.value(oldest.format('conflict')))
         self.assertLess(0, self.value('bytes'))
 
+    def test_what_compare_takes_for_missing(self):
+        queued = samples.image(status='queued')
+        there = samples.image(status='active')
+        for found, replica, told in (
+            (difference.Difference.MISSING, None, _seconds(_OLD)),
+            (difference.Difference.INCOMPLETE, queued, _seconds(_OLD)),
+            (difference.Difference.FAILED, None, _seconds(_OLD)),
+            (difference.Difference.FAILED, there, 0),
+            (difference.Difference.EXTRA, there, 0),
+            (difference.Difference.DATA, there, 0),
+        ):
+            image = samples.image(updated_at=_OLD)
+            action = plan.Action(image, 'slave', plan.Verb.COPY, replica)
+            self.run_one([comparison.Finding(action, found)], verb='compare')
+            self.assertEqual(
+                told, self.value('oldest_missing_timestamp_seconds'), found
+            )
+
+    def test_image_of_long_ago(self):
+        self.run_one([_outcome('failed', changed='1960-01-01T00:00:00Z')])
+        self.assertEqual(1, self.value('oldest_missing_timestamp_seconds'))
+
     def test_names_are_values_and_nothing_else(self):
         evil = 'a"} 1\nglance_replicate_bytes{to="\\x'
         self.run_one([_outcome('copied', evil)], (evil,))
