@@ -100,6 +100,10 @@ def line(text: object, most: int = MOST) -> str:
 _PYTHONS_OWN = re.compile(r' ?\(_ssl\.c:\d+\)')
 
 
+#: Where one library has quoted the next.
+_WRAP = re.compile(r""": HTTP|(?:: |^)\('Connection""")
+
+
 def explain(exc: BaseException) -> str:
     """Reduce an exception of the HTTP stack to one line without its wraps.
 
@@ -112,11 +116,11 @@ def explain(exc: BaseException) -> str:
         # urllib3 gives what it quotes once more.
         exc = exc.args[1]
     words = ' '.join(str(exc).split()) or type(exc).__name__
-    head, wrap, _ = words.partition(': HTTP')
-    if wrap:
+    if wrap := _WRAP.search(words):
         while inner := exc.__cause__ or exc.__context__:
             exc = inner
-        words = f'{head}: {getattr(exc, "strerror", None) or exc}'
+        told = str(getattr(exc, 'strerror', None) or exc)
+        words = ': '.join(filter(None, (words[: wrap.start()], told)))
     return without_passwords(_PYTHONS_OWN.sub('', words))
 
 

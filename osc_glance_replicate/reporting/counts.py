@@ -100,3 +100,10 @@ def title(action: plan.Action) -> str:
     where = 'at' if action.verb is plan.Verb.READ else 'to'
     to = f' {where} {action.to}' if action.to else ''
     return f'{" ".join(filter(None, names))}{errors.printable(to)}'
+
+
+def told(action: plan.Action, words: object) -> str:
+    """Return a line that names an action, and says what has come of it."""
+    # The destination is named once.
+    text = legible.text(words).removeprefix(f'{action.to}: ')
+    return f'{title(action)}: {text}'

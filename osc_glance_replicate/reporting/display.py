@@ -179,8 +179,7 @@ class Display(counts.CountingListener):
             if (line := self._lines.get(key)) is not None:
                 self._progress.reset(line, to=action.to)
             self._show_counts()
-        words = legible.text(trouble)
-        self._tell(f'trying again: {counts.title(action)}: {words}')
+        self._tell(f'trying again: {counts.told(action, trouble)}')
 
     def put_off(self, action: plan.Action) -> None:
         key = action.key
@@ -206,9 +205,8 @@ class Display(counts.CountingListener):
                 self._progress.remove_task(line)
             self._show_counts()
         if outcome.result.needs_attention:
-            reason = legible.text(outcome.reason)
-            title = counts.title(outcome.action)
-            self._tell(f'{outcome.result}: {title}: {reason}')
+            words = counts.told(outcome.action, outcome.reason)
+            self._tell(f'{outcome.result}: {words}')
 
     def _advance(self, count: int) -> None:
         """Count bytes of all images; a decrease leaves the rate alone."""

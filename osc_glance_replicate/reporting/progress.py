@@ -28,7 +28,6 @@ from osc_glance_replicate.model import outcomes
 from osc_glance_replicate.model import plan
 from osc_glance_replicate.reporting import counts
 from osc_glance_replicate.reporting import display
-from osc_glance_replicate.reporting import legible
 
 
 class ProgressLog(counts.CountingListener):
@@ -47,8 +46,7 @@ class ProgressLog(counts.CountingListener):
             self._begun.setdefault(action.key, time.monotonic())
 
     def retried(self, action: plan.Action, trouble: errors.PlaceError) -> None:
-        words = legible.text(trouble)
-        self._write(f'trying again: {counts.title(action)}: {words}')
+        self._write(f'trying again: {counts.told(action, trouble)}')
 
     def ended(self, outcome: outcomes.Outcome) -> None:
         action = outcome.action
@@ -59,12 +57,12 @@ class ProgressLog(counts.CountingListener):
         if size is None:
             return
         seconds = time.monotonic() - begun
-        line = f'{outcome.result}: {counts.title(action)}'
+        line = counts.title(action)
         if outcome.result.has_arrived:
             line += f', {filesize.decimal(size)} in {seconds:.0f} s'
         elif outcome.reason:
-            line += f': {legible.text(outcome.reason)}'
-        self._write(f'{line} ({words})')
+            line = counts.told(action, outcome.reason)
+        self._write(f'{outcome.result}: {line} ({words})')
 
     def _write(self, line: str) -> None:
         # The work is worth doing even if nobody can be told of it.

@@ -10,6 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import http.client
+
+import keystoneauth1.exceptions
+import requests
 import testtools
 import urllib3
 
@@ -89,6 +93,25 @@ class TestExplain(testtools.TestCase):
         self.assertEqual(
             '[Errno 104] Connection reset by peer',
             errors.explain(urllib3.exceptions.ProtocolError(quoted, inner)),
+        )
+
+    def test_connection_that_was_closed_is_said_without_its_classes(self):
+        inner = http.client.RemoteDisconnected('Remote end closed connection')
+        quoted = urllib3.exceptions.ProtocolError('Connection aborted.', inner)
+        quoted.__cause__ = inner
+        wrapped = requests.ConnectionError(quoted)
+        wrapped.__cause__ = quoted
+        self.assertEqual(
+            'Remote end closed connection', errors.explain(wrapped)
+        )
+        told = keystoneauth1.exceptions.ConnectFailure(
+            f'Unable to establish connection to http://x: {wrapped}'
+        )
+        told.__cause__ = wrapped
+        self.assertEqual(
+            'Unable to establish connection to http://x: '
+            'Remote end closed connection',
+            errors.explain(told),
         )
 
     def test_plain_message_stays(self):

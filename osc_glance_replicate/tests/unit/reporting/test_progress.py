@@ -63,7 +63,7 @@ class TestLines(testtools.TestCase):
             outcomes.Outcome(other, outcomes.Result.FAILED, 'slave: no\x1b[2J')
         )
         self.assertEqual(
-            [f'failed: {other.image.id} other to slave: slave: no\\x1b[2J '
+            [f'failed: {other.image.id} other to slave: no\\x1b[2J '
              '(2 of 2 images, 1 failed)'],
             self.told(),
         )  # fmt: skip
@@ -89,7 +89,7 @@ class TestLines(testtools.TestCase):
         self.lines.planned([one])
         self.lines.retried(one, errors.TransientError('slave', 'HTTP 503'))
         self.assertEqual(
-            [f'trying again: {one.image.id} a\\nb to slave: slave: HTTP 503'],
+            [f'trying again: {one.image.id} a\\nb to slave: HTTP 503'],
             self.told(),
         )
 
