@@ -117,30 +117,32 @@ class ReplicateCommand(command.Lister):
         report: 'report.Report[_Item]',
         items: Callable[[], Iterable[_Item]],
         metrics: str | None = None,
+        fail_fast: bool = False,
     ) -> Table:
         """Return what cliff prints, and keep the report for what comes after.
 
         :param items: called when the report is ready for whatever happens
         :param metrics: path of the file for Prometheus, if there is to be one
+        :param fail_fast: whether the first failure ends the run
         :raises ReplicateError: it cannot be written
         """
         from osc_glance_replicate.commands import mistakes
 
         counted = items
         if metrics:
-            counted = self._counting(metrics, items)
+            counted = self._counting(metrics, fail_fast, items)
         self._report = report
         self._rows = report.rows(lambda: mistakes.explained(counted))
         return report.columns, self._rows
 
     def _counting(
-        self, path: str, items: Callable[[], Iterable[Any]]
+        self, path: str, fail_fast: bool, items: Callable[[], Iterable[Any]]
     ) -> Callable[[], Iterable[Any]]:
         """Return the same items, which are counted for Prometheus."""
         from osc_glance_replicate.reporting import metrics
 
         verb = str(self.cmd_name).rpartition(' ')[2]
-        kept = self._metrics = metrics.Metrics(path, verb)
+        kept = self._metrics = metrics.Metrics(path, verb, fail_fast)
         return lambda: kept.counting(items())
 
     def produce_output(

@@ -52,6 +52,7 @@ class CopyCommand(base.ReplicateCommand):
             ),
             lambda: self._outcomes(parsed_args),
             parsed_args.metrics,
+            parsed_args.fail_fast,
         )
 
     def _command(self) -> str:

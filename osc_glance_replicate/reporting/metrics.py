@@ -107,11 +107,12 @@ class Metrics:
 
     :param path: of the file; its stem is the label job
     :param verb: livecopy, dump, load or compare
+    :param fail_fast: whether the first failure ends the run
     :raises ReplicateError: it cannot be written, is none of ours, or
         prometheus_client is not installed
     """
 
-    def __init__(self, path: str, verb: str) -> None:
+    def __init__(self, path: str, verb: str, fail_fast: bool = False) -> None:
         if importlib.util.find_spec('prometheus_client') is None:
             raise errors.ReplicateError(
                 '--metrics needs prometheus_client: pip install '
@@ -120,6 +121,8 @@ class Metrics:
         self._path = path
         self._run = {'job': pathlib.PurePath(path).stem, 'verb': verb}
         self._found: dict[str, _There] = collections.defaultdict(_There)
+        self._fail_fast = fail_fast
+        self._is_cut_short = False
         self._began = time.monotonic()
         with output_file.named_in_errors('metrics', self._path):
             self._file = output_file.OutputFile(path, _MODE)
@@ -138,6 +141,8 @@ class Metrics:
     def _count(self, item: outcomes.Outcome | comparison.Finding) -> None:
         if isinstance(item, outcomes.Outcome):
             result: str | None = item.result
+            if item.result.is_failure:
+                self._is_cut_short = self._fail_fast
             arrived = item.result.has_arrived
             is_missing = item.result is outcomes.Result.FAILED
         else:
@@ -214,7 +219,8 @@ class Metrics:
                 yield 'images', counted, there.results[result]
             yield 'bytes', labels, there.bytes
             # Half a listing does not tell which is the oldest.
-            is_known = usable and not told.trouble
+            is_half = told.trouble or self._is_cut_short
+            is_known = usable and not is_half
             missing = there.missing if is_known else None
             yield 'oldest_missing_timestamp_seconds', labels, missing
             conflict = there.conflict if is_known else None

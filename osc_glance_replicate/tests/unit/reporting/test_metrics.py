@@ -52,7 +52,8 @@ class MetricsTest(testtools.TestCase):
 
     def run_one(self, items, to=('slave',), verb='livecopy', **troubles):
         """Write the file of a run."""
-        kept = metrics.Metrics(str(self.path), verb)
+        fail_fast = troubles.get('fail_fast', False)
+        kept = metrics.Metrics(str(self.path), verb, fail_fast)
         told = (
             plan_report.CompareReport()
             if verb == 'compare'
@@ -174,6 +175,15 @@ class TestRun(MetricsTest):
             self.run_one([], **troubles)
             self.assertEqual(_seconds(_OLD), self.value(oldest), troubles)
         self.run_one([_outcome('copied')])
+        self.assertEqual(0, self.value(oldest))
+
+    def test_what_was_not_begun_goes_on_ageing(self):
+        """With --fail-fast, the oldest may come after the first failure."""
+        oldest = 'oldest_missing_timestamp_seconds'
+        self.run_one([_outcome('failed', changed=_OLD)])
+        self.run_one([_outcome('failed', changed=_NEW)], fail_fast=True)
+        self.assertEqual(_seconds(_OLD), self.value(oldest))
+        self.run_one([_outcome('copied')], fail_fast=True)
         self.assertEqual(0, self.value(oldest))
 
     def test_destination_that_cannot_be_used(self):
