@@ -99,5 +99,5 @@ class CopyCommand(base.ReplicateCommand):
             if isinstance(self._report.trouble, Exception):
                 summary.append(str(self._report.trouble))
             self._page.write(
-                '; '.join(filter(None, summary)), self._report.unusable
+                '; '.join(filter(None, summary)), dict(self._report.unusable)
             )

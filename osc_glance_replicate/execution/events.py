@@ -50,10 +50,10 @@ class Listener:
     def put_off(self, action: plan.Action) -> None:
         """Hear that an action has got no answer, and may begin again."""
 
-    def down(self, to: str, words: str) -> None:
+    def down(self, to: str, since: float) -> None:
         """Hear that a destination is down.
 
-        :param words: that say so
+        :param since: as of time.time
         """
 
     def up(self, to: str) -> None:
@@ -104,9 +104,9 @@ class Listeners(Listener):
         for listener in self._listeners:
             listener.put_off(action)
 
-    def down(self, to: str, words: str) -> None:
+    def down(self, to: str, since: float) -> None:
         for listener in self._listeners:
-            listener.down(to, words)
+            listener.down(to, since)
 
     def up(self, to: str) -> None:
         for listener in self._listeners:

@@ -117,6 +117,10 @@ class Outages:
             unanswered=self._since[action.to],
         )
 
+    def since(self, to: str) -> float:
+        """Return since when one that is down is, as of time.time."""
+        return self._since[to]
+
     def words(self, to: str) -> str:
         """Return since when one that is down is."""
         since = time.strftime('%H:%M', time.localtime(self._since[to]))

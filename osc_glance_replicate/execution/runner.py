@@ -348,15 +348,14 @@ class Runner:
 
     def _give_up(self, to: str, reason: str) -> Iterator[outcomes.Outcome]:
         """Have all that is left for a destination wait until it answers."""
-        words = self._outages.words(to)
         is_lost = self._outages.is_lost(to)
         LOG.warning(
             '%s, and is %s: %s',
-            words,
+            self._outages.words(to),
             'given up' if is_lost else 'asked again from time to time',
             reason.removeprefix(f'{to}: '),
         )
-        self._listener.down(to, words)
+        self._listener.down(to, self._outages.since(to))
         for each in set(self._crews.values()):
             each.give_up(to)
         for action in self._backlog.waiting(to):

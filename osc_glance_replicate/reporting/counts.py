@@ -52,7 +52,7 @@ class CountingListener(events.Listener):
             self.complete = True
             self._show_counts()
 
-    def down(self, to: str, words: str) -> None:
+    def down(self, to: str, since: float) -> None:
         with self._lock:
             self._down.append(to)
             self._show_counts()

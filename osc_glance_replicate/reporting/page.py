@@ -13,7 +13,7 @@
 """A run as one HTML page that needs no other file, for a ticket, say."""
 
 import collections
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 import datetime
 import importlib.metadata
 import pathlib
@@ -31,6 +31,7 @@ from osc_glance_replicate.model import plan
 from osc_glance_replicate.reporting import legible
 from osc_glance_replicate.reporting import markup
 from osc_glance_replicate.reporting import output_file
+from osc_glance_replicate.reporting import throughput
 from osc_glance_replicate.reporting import timeline
 
 #: The style sheet, for a light and a dark screen.
@@ -70,10 +71,10 @@ class Page(events.Listener):
         self._lock = threading.Lock()
         self._begun: dict[plan.Key, float] = {}
         self._images: list[timeline.TimedOutcome] = []
-        #: What was wrong with a destination, by its name.
-        self._troubles: dict[str, str] = {}
-        start = datetime.datetime.now(datetime.UTC)
-        self._when = start.strftime('%Y-%m-%d %H:%M:%S UTC')
+        self._throughput = throughput.Throughput()
+        #: Those of which bytes were heard of.
+        self._heard: set[plan.Key] = set()
+        self._start = datetime.datetime.now(datetime.UTC)
         self._zero = time.monotonic()
 
     def begun(self, action: plan.Action) -> None:
@@ -84,15 +85,22 @@ class Page(events.Listener):
         with self._lock:
             # What it takes is told from when it is begun again.
             self._begun.pop(action.key, None)
+            self._heard.discard(action.key)
 
-    def down(self, to: str, words: str) -> None:
+    def sent(self, action: plan.Action, count: int) -> None:
         with self._lock:
-            before = self._troubles.get(to)
-            self._troubles[to] = f'{before}; {words}' if before else words
+            self._heard.add(action.key)
+            self._throughput.sent(action.to, count, self._now())
+
+    def down(self, to: str, since: float) -> None:
+        with self._lock:
+            # The clock may have been set since.
+            ago = max(0.0, time.time() - since)
+            self._throughput.down(to, max(0.0, self._now() - ago))
 
     def up(self, to: str) -> None:
         with self._lock:
-            self._troubles[to] += ', and back since'
+            self._throughput.up(to, self._now())
 
     def ended(self, outcome: outcomes.Outcome) -> None:
         with self._lock:
@@ -100,8 +108,14 @@ class Page(events.Listener):
             action = outcome.action
             begun = self._begun.pop(action.key, now)
             self._counts[outcome.result] += 1
+            is_heard = action.key in self._heard
+            self._heard.discard(action.key)
             if outcome.result.has_arrived:
-                self._copied += action.image.size or 0
+                size = action.image.size or 0
+                self._copied += size
+                if not is_heard:
+                    # Another machine or a Glance has moved it.
+                    self._throughput.moved(action.to, size, begun, now)
             if self._show_all or not action.routine:
                 self._images.append(timeline.TimedOutcome(outcome, begun, now))
 
@@ -115,8 +129,11 @@ class Page(events.Listener):
         :param unusable: why destinations could not be used, by name
         :raises ReplicateError: it cannot be written
         """
+        # What was interrupted may still be heard of.
+        with self._lock:
+            html = self._html(summary, unusable)
         with output_file.named_in_errors('report', self._path):
-            self._file.write(self._html(summary, unusable))
+            self._file.write(html)
 
     def _html(self, summary: str, unusable: Mapping[str, str]) -> bytes:
         html = ElementTree.Element('html', lang='en')
@@ -124,33 +141,53 @@ class Page(events.Listener):
         markup.add(head, 'meta', charset='utf-8')
         markup.add(head, 'meta', **_CONTENT_POLICY)
         markup.add(head, 'meta', name='viewport', content='width=device-width')
-        markup.add(head, 'title', f'{self.title}, {self._when}')
+        markup.add(head, 'title', f'{self.title}, {self._clock(0)}')
         markup.add(head, 'style', _STYLE_SHEET.read_text())
         body = markup.add(html, 'body')
         markup.add(body, 'h1', self.title)
         markup.add(body, 'p', summary)
         markup.add(body, 'code', self._command)
-        self._add_totals(body)
-        _add_troubles(body, {**self._troubles, **unusable})
+        seconds = self._now()
+        self._add_totals(body, seconds)
+        _add_troubles(body, [*self._outages(), *unusable.values()])
         failures = [i for i in self._images if i.outcome.result.is_failure]
         _add_table(body, 'Failed or in conflict', failures)
+        if not self._throughput.is_empty:
+            markup.add(body, 'h2', 'Throughput')
+            self._throughput.draw(body, seconds, unusable)
         moved = [image for image in self._images if image.seconds]
         if moved:
             markup.add(body, 'h2', 'When')
-            timeline.draw(body, moved)
+            timeline.draw(body, moved, seconds)
         others = [i for i in self._images if not i.outcome.result.is_failure]
         title = 'The other images' if failures else 'The images'
         _add_table(body, title, others)
         written: bytes = ElementTree.tostring(html, 'utf-8', method='html')
         return b'<!DOCTYPE html>\n' + written + b'\n'
 
-    def _add_totals(self, body: ElementTree.Element) -> None:
+    def _clock(self, seconds: float) -> str:
+        """Say when some second of the run was."""
+        when = self._start + datetime.timedelta(seconds=seconds)
+        return when.strftime('%Y-%m-%d %H:%M:%S UTC')
+
+    def _outages(self) -> Iterator[str]:
+        """Say which destination was down, and when."""
+        for to, outages in self._throughput.outages.items():
+            yield '; '.join(
+                f'{to} is down since {self._clock(outage.begun)}'
+                if outage.ended is None
+                else f'{to} was down from {self._clock(outage.begun)} to '
+                f'{self._clock(outage.ended)}'
+                for outage in outages
+            )
+
+    def _add_totals(self, body: ElementTree.Element, seconds: float) -> None:
         totals = markup.add(body, 'dl')
         for title, text in (
-            ('begun', self._when),
+            ('begun', self._clock(0)),
             ('on', platform.node()),
             ('by', f'{_PROGRAM} {importlib.metadata.version(_PROGRAM)}'),
-            ('took', f'{self._now():.0f} s'),
+            ('took', f'{seconds:.0f} s'),
             ('sent', filesize.decimal(self._copied)),
             *(
                 (result, str(count))
@@ -163,13 +200,13 @@ class Page(events.Listener):
 
 
 def _add_troubles(
-    parent: ElementTree.Element, troubles: Mapping[str, str]
+    parent: ElementTree.Element, troubles: Collection[str]
 ) -> None:
     if not troubles:
         return
     markup.add(parent, 'h2', 'Destinations in trouble')
     listed = markup.add(parent, 'ul')
-    for words in troubles.values():
+    for words in troubles:
         markup.add(listed, 'li', errors.printable(words))
 
 

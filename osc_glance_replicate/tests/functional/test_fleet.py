@@ -345,6 +345,7 @@ class TestMidRun(fleet.FleetTest):
         self.assertGivenUp(result)
         self.assertLeftAlone(tries=2)
         self.assertIn('slave is down since ', page.read_text())
+        self.assertIn('<title>slave was down for ', page.read_text())
 
     def test_answers_503_to_everything(self):
         fault = faults.Fault(answer=faults.Answer(503))

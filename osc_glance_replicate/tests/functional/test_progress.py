@@ -156,6 +156,7 @@ class TestReport(links.BrokenLinksTest):
             reason,
             summary,
             'master to slave',
+            '>slave: 1.0 kB, at most ',
         ):
             self.assertIn(text, page)
         self.assertEqual({}, self.copy(image.id, *self.report).results)

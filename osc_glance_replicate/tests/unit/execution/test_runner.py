@@ -615,7 +615,7 @@ class TestOutage(testtools.TestCase):
         case = self
 
         class Noting(events.Listener):
-            def down(self, to, words):
+            def down(self, to, since):
                 case.heard.append(('down', to))
                 if case.on_down:
                     raise case.on_down

@@ -75,7 +75,7 @@ class TestDisplay(testtools.TestCase):
             display.begun(each)
             display.sent(each, 500_000)
         display.put_off(waiting)
-        display.down('slave', 'slave is down')
+        display.down('slave', 0.0)
         total, *lines = self.shown(display)
         self.assertIn('slave is down', total)
         self.assertIn('0.5/8.0 MB', total)

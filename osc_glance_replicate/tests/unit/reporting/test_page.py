@@ -10,10 +10,16 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import datetime
 import importlib.metadata
 import os
 import platform
+import re
 import stat
+import threading
+import time
+
+import fixtures
 
 from osc_glance_replicate import errors
 from osc_glance_replicate.model import plan
@@ -35,7 +41,7 @@ class TestPage(pages.PageTest):
         self.assertNotIn('there already', reader.texts)
         bars = [bar['class'] for bar in reader.all('rect')]
         self.assertEqual(['copied', 'failed'], bars)
-        self.assertEqual(1, len(reader.all('svg')))
+        self.assertEqual(2, len(reader.all('svg')))
 
     def test_says_what_was_run_and_where_and_by_which_version(self):
         texts = self.read(self.page()).texts
@@ -51,21 +57,47 @@ class TestPage(pages.PageTest):
         self.assertIn('there already', self.read(listening).texts)
 
     def test_destinations_in_trouble(self):
+        now = time.time()
+        self.useFixture(fixtures.MonkeyPatch('time.time', lambda: now))
+        self.at(60, 61, 3600, 7200, 7200, 7300, 7400)
         listening = self.page()
-        listening.down('r1', 'r1 is down since 01:44')
-        listening.down('r2', 'r2 is down since 01:45')
+        # It was silent for half a minute by then.
+        listening.down('r1', now - 30)
+        listening.down('r2', now)
         listening.up('r1')
-        listening.down('r1', 'r1 is down since 02:30')
+        listening.down('r1', now)
         self.hear(listening, 1, 'copied')
         unusable = {'r3': "Cannot use cloud 'r3': down\x1b"}
         texts = self.read(listening, '1 copied', unusable).texts
-        for text in (
-            'Destinations in trouble',
-            'r1 is down since 01:44, and back since; r1 is down since 02:30',
-            'r2 is down since 01:45',
-            "Cannot use cloud 'r3': down\\x1b",
+
+        def clock(text):
+            return datetime.datetime.fromisoformat(text.replace(' UTC', 'Z'))
+
+        begun = clock(texts[texts.index('begun') + 1])
+        start = texts.index('Destinations in trouble') + 1
+        first, second, third = texts[start : start + 3]
+        told, again = first.split('; ')
+        for text, words, seconds in (
+            (told, 'r1 was down from (.*) to (.*)', (30, 3600)),
+            (again, 'r1 is down since (.*)', (7200,)),
+            (second, 'r2 is down since (.*)', (61,)),
         ):
-            self.assertIn(text, texts)
+            found = re.fullmatch(words, text)
+            times = [clock(time) - begun for time in found.groups()]
+            self.assertEqual(
+                [datetime.timedelta(seconds=number) for number in seconds],
+                times,
+            )
+        self.assertEqual("Cannot use cloud 'r3': down\\x1b", third)
+
+    def test_trouble_from_before_the_run(self):
+        """A clock that was set does not draw it outside of the page."""
+        self.at(1, 2)
+        listening = self.page()
+        listening.down('r1', time.time() - 1000)
+        texts = self.read(listening).texts
+        begun = texts[texts.index('begun') + 1]
+        self.assertIn(f'r1 is down since {begun}', texts)
 
     def test_nothing_to_tell(self):
         reader = self.read(self.page(), 'no images')
@@ -116,6 +148,25 @@ class TestPage(pages.PageTest):
         listening.put_off(action)
         self.hear(listening, 1, 'copied')
         self.assertIn('2.5 s', self.read(listening).texts)
+
+    def test_what_is_still_sent_waits_for_the_page(self):
+        """After SIGINT, threads go on for a while."""
+        listening = self.page()
+        action = plan.Action(samples.image(1), 'slave', plan.Verb.COPY)
+        waiting = []
+
+        class Unusable(dict):
+            def values(self):
+                thread = threading.Thread(
+                    target=listening.sent, args=(action, 1)
+                )
+                thread.start()
+                thread.join(0.2)
+                waiting.append(thread.is_alive())
+                return []
+
+        listening.write('as told', Unusable())
+        self.assertEqual([True], waiting)
 
     def test_file_that_cannot_be_written(self):
         self.path = self.path.parent / 'ghost' / 'run.html'

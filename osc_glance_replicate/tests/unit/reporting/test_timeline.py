@@ -37,7 +37,7 @@ class TestTimeline(pages.PageTest):
             texts = self.read(listening).texts
             self.assertIs(is_named, 'login, listing' in texts)
 
-    def test_bars_of_several_destinations_name_them(self):
+    def test_each_of_several_destinations_has_rows_of_its_own(self):
         self.at(0, 0, 100, 100, 100)
         listening = self.page()
         actions = [
@@ -48,9 +48,14 @@ class TestTimeline(pages.PageTest):
             listening.begun(action)
         for action in actions:
             listening.ended(outcomes.Outcome(action, outcomes.Result.COPIED))
-        texts = self.read(listening).texts
+        reader = self.read(listening)
+        texts = reader.texts[reader.texts.index('When') :]
         for to in 'north', 'south':
-            self.assertIn(f'debian to {to}', texts)
+            self.assertIn(to, texts)
+            self.assertIn(f'debian to {to}: copied, 100.0 s', texts)
+        one, other = (float(bar['y']) for bar in reader.all('rect'))
+        # Between them stands the name of the other.
+        self.assertEqual(36, other - one)
 
     def test_times_are_round(self):
         for end, labels in (
@@ -67,7 +72,8 @@ class TestTimeline(pages.PageTest):
             # The bar tells last how long it took.
             start = reader.texts.index('When each image was on its way') + 1
             self.assertEqual(labels, reader.texts[start : start + len(labels)])
-            self.assertEqual(len(labels), len(reader.all('line')))
+            # As in the drawing above it, which has a line below its row.
+            self.assertEqual(2 * len(labels) + 1, len(reader.all('line')))
 
     def test_bars_do_not_cover_each_other(self):
         listening = self.page()
