@@ -17,35 +17,89 @@ Runs in a sandbox::
     tox run -e benchmark
 
 What they print is put into doc/source/contributor/measured.rst.inc, below a
-table of all that is to be reached, whether it is or not. With ``--try-out``
-everything is small and the page is printed instead: its numbers say nothing.
+table of all that is to be reached, whether it is or not. The last one starts a
+Ceph, in a sandbox of its own. With ``--try-out`` everything is small and the
+page is printed instead: its numbers say nothing.
 """
 
 import argparse
+from collections.abc import Sequence
+import dataclasses
 import pathlib
 import subprocess
 import sys
 
 import published
 
+from osc_glance_replicate.sandbox import client
+
 _HERE = pathlib.Path(__file__).parent
 _PAGE = _HERE.parent / 'doc/source/contributor/measured.rst.inc'
 
-#: Each benchmark, and what makes it small.
-_BENCHMARKS = {
-    'wire.py': ('--size', '64'),
-    'latency.py': (
-        '--size', '2', '--images', '8', '--catalogue', '2000',
+
+@dataclasses.dataclass(frozen=True)
+class Benchmark:
+    """One of them.
+
+    :param name: of its file
+    :param small: options that make it small
+    :param options: that it is run with where it is not small
+    :param repeated: whether a run of it is short enough to have several
+    :param stores: of a sandbox of its own, which it needs
+    """
+
+    name: str
+    small: Sequence[str] = ()
+    options: Sequence[str] = ()
+    repeated: bool = True
+    stores: Sequence[str] = ()
+
+    def title(self, try_out: bool) -> str:
+        """Name it, and how it is run."""
+        return ' '.join([self.name, *self._options(try_out)])
+
+    def _options(self, try_out: bool) -> Sequence[str]:
+        return self.small if try_out else self.options
+
+    def command(self, runs: int, try_out: bool) -> list[str]:
+        """Give what is to be run."""
+        # The clouds around it are not to be joined by its own.
+        sandbox = [
+            'env', '-u', client.DIRECTORIES,
+            sys.executable, '-m', 'osc_glance_replicate.sandbox',
+        ]  # fmt: skip
+        for store in self.stores:
+            sandbox += ['--store', store]
+        how_often = runs if self.repeated and not try_out else 1
+        return [
+            *([*sandbox, '--'] if self.stores else []),
+            sys.executable, str(_HERE / self.name),
+            '--runs', str(how_often),
+            *self._options(try_out),
+        ]  # fmt: skip
+
+
+_BENCHMARKS = (
+    Benchmark('wire.py', ('--size', '64')),
+    Benchmark(
+        'latency.py', ('--size', '2', '--images', '8', '--catalogue', '2000')
     ),
-    'fanout.py': ('--size', '32'),
-    'fleet.py': ('--images', '24'),
-    'memory.py': ('--size', '32'),
-    'small.py': ('--images', '200', '--far', '20'),
-    'livecopy.py': ('--size', '32'),
-    'dump.py': ('--size', '32'),
-    'compare.py': (),
-    'million.py': ('--images', '20000'),
-}  # fmt: skip
+    Benchmark('fanout.py', ('--size', '32')),
+    Benchmark('fleet.py', ('--images', '24')),
+    Benchmark('memory.py', ('--size', '32')),
+    Benchmark('small.py', ('--images', '200', '--far', '20')),
+    Benchmark('livecopy.py', ('--size', '32')),
+    Benchmark('pipes.py', ('--size', '8')),
+    Benchmark('dump.py', ('--size', '32')),
+    Benchmark('compare.py'),
+    Benchmark('million.py', ('--images', '20000'), repeated=False),
+    Benchmark(
+        'pipes.py',
+        ('--size', '8', '--images', '4'),
+        ('--size', '1024', '--images', '4'),
+        stores=('master:ceph', 'slave:ceph'),
+    ),
+)
 
 
 def main() -> int:
@@ -55,22 +109,23 @@ def main() -> int:
         action='store_true',
         help='measure little, once, and print the page',
     )
-    try_out = parser.parse_args().try_out
+    parser.add_argument('--runs', type=int, default=3, metavar='NUMBER')
+    args = parser.parse_args()
     printed: dict[str, str] = {}
     failed = []
-    for name, small in _BENCHMARKS.items():
-        print(f'{name} ...', file=sys.stderr)
-        options = ('--runs', '1', *small) if try_out else ()
+    for benchmark in _BENCHMARKS:
+        title = benchmark.title(args.try_out)
+        print(f'{title} ...', file=sys.stderr)
         process = subprocess.run(  # noqa: S603
-            [sys.executable, str(_HERE / name), *options],
+            benchmark.command(args.runs, args.try_out),
             stdout=subprocess.PIPE,
             text=True,
         )
         if process.returncode:
-            failed.append(name)
+            failed.append(title)
         else:
-            printed[name] = process.stdout
-    if try_out:
+            printed[title] = process.stdout
+    if args.try_out:
         print(_page(printed))
     elif failed:
         # A page with holes would replace a whole one; nothing is lost.
@@ -85,7 +140,7 @@ def main() -> int:
 def _page(printed: dict[str, str]) -> str:
     """Write the page.
 
-    :param printed: by the benchmarks, by name
+    :param printed: by the benchmarks, by title
     """
     claims = [
         claim
@@ -96,8 +151,8 @@ def _page(printed: dict[str, str]) -> str:
         f'Measured on {published.setting()}.',
         _literal([published.Claim.heading(), *claims]),
     ]
-    for name, text in printed.items():
-        parts += [f'``{name}``:', _literal(text.splitlines())]
+    for title, text in printed.items():
+        parts += [f'``{title}``:', _literal(text.splitlines())]
     return '\n\n'.join(parts) + '\n'
 
 

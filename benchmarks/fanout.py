@@ -133,7 +133,7 @@ def _claims(benchmark: Benchmark) -> Iterator[published.Claim]:
         'fanout: 4 destinations, times the wall of one',
         measuring.ratios(several, one),
         '<=',
-        1.3,
+        1.05,
     )
 
 

@@ -70,6 +70,9 @@ _READ_ONCE = 1.01
 _MOST_READ = 2.0
 _READ_AGAIN = ('slowed', 'back')
 
+#: Seconds that a run may go on after the others have all.
+_ENDS = {'killed': 5, 'silenced': 75, 'back': 15}
+
 #: MiB that the command may hold: see performance.rst.
 _PEAK = 220.0
 
@@ -289,7 +292,7 @@ def _claims(
             one.others / other.others
             for one, other in zip(troubled, well, strict=True)
         ],
-        1.15,
+        1.05,
     )
     if trouble in ('slowed', 'back'):
         yield claim(
@@ -298,11 +301,11 @@ def _claims(
             images,
             '>=',
         )
-    if trouble != 'slowed':
+    if trouble in _ENDS:
         yield claim(
             f'{trouble}: s until the end after others',
             [trial.run.wall - trial.others for trial in troubled],
-            90,
+            _ENDS[trouble],
         )
     for name, trials in (_WELL, well), (trouble, troubled):
         yield claim(

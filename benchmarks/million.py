@@ -153,7 +153,7 @@ def _claims(
         'million: times the CPU of before',
         [one.cpu / other.cpu for one, other in zip(now, before, strict=True)],
         '<=',
-        0.57,
+        0.35,
     )
     yield published.Claim(
         f'million: times the peak of {_FEW} images',

@@ -268,7 +268,7 @@ def _claims(benchmark: Benchmark) -> Iterator[published.Claim]:
                 results[f'livecopy, {transfers} at a time'],
             ),
             '>=',
-            0.75,
+            0.8,
         )
     yield published.Claim(
         'small: 16 at a time, times as fast as four',

@@ -10,14 +10,17 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Four images of 1 GiB at a time, from and to whatever stores: and curl.
+"""Images of some size, four at a time, beside four pipes of curl.
 
-Runs in a sandbox of its own, of which ``--store`` says what is measured::
+Runs in a sandbox, of which ``--store`` says between which stores::
 
+    tox run -e benchmark -- pipes.py
     tox run -e benchmark-stores
 
-The peer is four pipes of ``curl | curl`` at once between the same Glances, the
-destination's of which know the size, as ours do. The runs are interleaved.
+The peer is ``xargs -P 4`` of ``curl | curl`` between the same Glances. It has
+a token and the records beforehand, tells the size, and verifies nothing; of
+the command, all is measured, the start of openstackclient included. The runs
+are interleaved.
 """
 
 import argparse
@@ -29,20 +32,22 @@ import published
 from osc_glance_replicate.model import image_record
 from osc_glance_replicate.sandbox import client
 
-_IMAGES = 4
+_TRANSFERS = 4
 
-#: How much longer than the pipes it may take.
-_TARGET = 1.1
+#: Of the wall of curl, by the drivers of both stores.
+_TARGETS = {'file to file': 0.95, 'rbd to rbd': 0.75}
+_TARGET = 1.0
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    measuring.add_options(parser, size=1024)
+    measuring.add_options(parser, size=256)
+    parser.add_argument('--images', type=int, default=16, metavar='NUMBER')
     args = parser.parse_args()
     master, slave = client.Cloud('master'), client.Cloud('slave')
     master.wipe()
     images = [
-        master.create(client.Mebibytes(args.size)) for _ in range(_IMAGES)
+        master.create(client.Mebibytes(args.size)) for _ in range(args.images)
     ]
     results: dict[str, list[measuring.Run]] = {'livecopy': [], 'curl': []}
     for number in range(args.runs):
@@ -57,14 +62,20 @@ def main() -> int:
             measuring.check(slave, *(image.digests for image in images))
             print(f'run {number + 1}: {name:10} {runs[-1]}', file=sys.stderr)
     drivers = f'{master.glance.driver} to {slave.glance.driver}'
-    print(f'{_IMAGES} x {args.size} MiB, {drivers}; {published.setting()}\n')
+    print(
+        f'{args.images} x {args.size} MiB, {_TRANSFERS} at a time, {drivers}; '
+        f'{published.setting()}\n'
+    )
     print(f'{"":20} {"wall s":>9} {"CPU s":>7}  runs')
     for name, runs in results.items():
         wall, cpu = measuring.medians(runs)
         print(f'{name:20} {wall:9.2f} {cpu:7.2f}  {measuring.every(runs)}')
     ratios = measuring.ratios(results['livecopy'], results['curl'])
     claim = published.Claim(
-        f'stores: {drivers}, times the wall of curl', ratios, '<=', _TARGET
+        f'pipes: {drivers}, times the wall of curl',
+        ratios,
+        '<=',
+        _TARGETS.get(drivers, _TARGET),
     )
     print(f'\n{published.Claim.heading()}\n{claim}')
     return 0
@@ -80,7 +91,7 @@ def _empty(cloud: client.Cloud) -> None:
 def _livecopy() -> list[str]:
     return [
         'openstack', '--os-cloud', 'master', 'image', 'replicate',
-        'livecopy', '--to', 'slave', '--transfers', str(_IMAGES),
+        'livecopy', '--to', 'slave', '--transfers', str(_TRANSFERS),
         '-f', 'value',
     ]  # fmt: skip
 
@@ -96,20 +107,21 @@ def _curl(
         f'{cloud.glance.url}/v2/images'
         for cloud in (master, slave)
     )
-    pipes = []
+    headers = (
+        "-H 'Content-Type: application/octet-stream' "
+        f"-H 'X-OpenStack-Image-Size: {images[0].size}'"
+    )
+    pipe = (
+        f'set -o pipefail; curl -sf {source}/$1/file | '
+        f'curl -sf -T - {headers} {destination}/$1/file'
+    )
     for image in images:
         slave.create(None, id=image.id)
-        headers = (
-            "-H 'Content-Type: application/octet-stream' "
-            f"-H 'X-OpenStack-Image-Size: {image.size}'"
-        )
-        pipes.append(
-            f'curl -sf {source}/{image.id}/file | '
-            f'curl -sf -T - {headers} {destination}/{image.id}/file & '
-            'pids="$pids $!"'
-        )
-    wait = 'for pid in $pids; do wait $pid || exit 1; done'
-    return ['bash', '-c', '; '.join(['set -o pipefail', *pipes, wait])]
+    return [
+        'sh', '-c', 'pipe=$1; shift; printf "%s\\n" "$@" | '
+        f'xargs -n 1 -P {_TRANSFERS} bash -c "$pipe" -', '-', pipe,
+        *(image.id for image in images),
+    ]  # fmt: skip
 
 
 if __name__ == '__main__':
