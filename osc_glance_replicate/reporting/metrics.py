@@ -40,7 +40,7 @@ _PREFIX = 'glance_replicate_'
 _HELP = {
     'last_run_timestamp_seconds': 'When the last run ended.',
     'last_success_timestamp_seconds': 'When the last run with exit code 0 '
-    'ended.',
+    'ended; 0: never.',
     'last_run_duration_seconds': 'How long the last run took.',
     'last_run_exit_code': 'How the last run ended; 0: all is well.',
     'destination_usable': 'Whether the destination could be used: 1 or 0.',
@@ -53,6 +53,9 @@ _HELP = {
     'oldest_conflict_timestamp_seconds': 'When the oldest image in conflict '
     'was last changed at the source; 0: there is none.',
 }
+
+#: What no run has found out so far: an alert has to have something to see.
+_NEVER = {'last_success_timestamp_seconds': 0.0}
 
 #: What goes on ageing where a run finds out nothing.
 _AGEING = (
@@ -187,7 +190,7 @@ class Metrics:
         for name, labels, value in self._samples(told):
             key = tuple(sorted({**self._run, **labels}.items()))
             if value is None:
-                value = before.get(name, {}).get(key)
+                value = before.get(name, {}).get(key, _NEVER.get(name))
             if value is not None:
                 samples.setdefault(name, {})[key] = value
         families = registry.CollectorRegistry()

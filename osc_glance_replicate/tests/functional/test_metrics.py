@@ -52,7 +52,7 @@ class TestMetrics(links.BrokenLinksTest):
         self.copy(*self.metrics, expect=1)
         told = {
             'last_run_exit_code': 1,
-            'last_success_timestamp_seconds': None,
+            'last_success_timestamp_seconds': 0,
             'bytes': good.size,
             'destination_usable': 1,
             'oldest_missing_timestamp_seconds': broken.updated_at.timestamp(),

@@ -161,7 +161,7 @@ class TestRun(MetricsTest):
 
     def test_success_that_never_was(self):
         self.run_one([_outcome('failed')])
-        self.assertEqual([], self.values('last_success_timestamp_seconds'))
+        self.assertEqual(0, self.value('last_success_timestamp_seconds'))
 
     def test_what_is_unknown_goes_on_ageing(self):
         oldest = 'oldest_missing_timestamp_seconds'
