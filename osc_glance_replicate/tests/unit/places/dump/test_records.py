@@ -246,7 +246,9 @@ class TestBadRecords(testtools.TestCase):
         limit = bisect.bisect_left(range(10**5), True, 2, key=is_too_deep)
         for field in ('id', 'name', 'size', 'x', 'tags'):
             record = json.dumps(self.record(**{field: 'HERE'}))
-            for depth in (2, *range(limit - 30, limit + 5)):
+            # Python 3.14 reads what is so deep that each takes half a second.
+            step = 1 if limit < 10_000 else 5
+            for depth in (2, *range(limit - 30, limit + 5, step)):
                 nested = '[' * depth + ']' * depth
                 self.flaw(record.replace('"HERE"', nested).encode())
 
