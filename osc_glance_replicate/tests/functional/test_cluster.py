@@ -168,7 +168,9 @@ class TestCluster(links.BrokenLinksTest):
         self.hire(behind)
         secure = self.cloud('secure')
         # What is named is asked for when it is planned.
-        images = [self.image(1000, tags=['held']) for _ in range(5)]
+        # Another test may do the same in the same clouds.
+        tag = f'held {path}'
+        images = [self.image(1000, tags=[tag]) for _ in range(5)]
         self.destination.on(
             method, path,
             faults.Fault(before=lambda call: self.held.wait()),
@@ -177,7 +179,7 @@ class TestCluster(links.BrokenLinksTest):
         process = self.start(
             '--os-cloud', 'master', 'image', 'replicate', 'livecopy',
             '--scheduler', self.cluster.address, '--to', 'slave',
-            '--to', 'secure', '--transfers', '2', '--tag', 'held',
+            '--to', 'secure', '--transfers', '2', '--tag', tag,
             '-f', 'json', environment=self.environment,
         )  # fmt: skip
         ids = {image.id for image in images}

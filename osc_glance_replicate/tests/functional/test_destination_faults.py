@@ -221,9 +221,12 @@ class TestAgainAndAgain(links.BrokenLinksTest):
         short = faults.Fault(answer=faults.Answer(400))
         self.destination.on('PUT', f'{image.id}/file', short, first=3)
         (row,) = self.copy(expect=1).rows
-        self.assertRegex(
-            row['Reason'], r'^slave: .* \(2 times\); then slave: HTTP 400: .*'
+        # A connection that is reset may look as if it were closed.
+        before, told, last = row['Reason'].rpartition(
+            '; then slave: HTTP 400: '
         )
+        self.assertTrue(told and last, row['Reason'])
+        self.assertRegex(before, r'^slave: .*( \(2 times\)|; then slave: .*)$')
 
 
 class TestLeftInStore(links.BrokenLinksTest):
