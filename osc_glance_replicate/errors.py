@@ -99,9 +99,10 @@ def line(text: object, most: int = MOST) -> str:
 #: Where in Python's source OpenSSL has said something.
 _PYTHONS_OWN = re.compile(r' ?\(_ssl\.c:\d+\)')
 
-
-#: Where one library has quoted the next.
-_WRAP = re.compile(r""": HTTP|(?:: |^)\('Connection""")
+#: How requests quotes urllib3, which quotes Python, and what that has said.
+_QUOTED = re.compile(
+    r"""\('Connection \w+\.', \w+\((?:\d+, )?(['"])(.{1,200}?)\1\)\)"""
+)
 
 
 def explain(exc: BaseException) -> str:
@@ -116,11 +117,12 @@ def explain(exc: BaseException) -> str:
         # urllib3 gives what it quotes once more.
         exc = exc.args[1]
     words = ' '.join(str(exc).split()) or type(exc).__name__
-    if wrap := _WRAP.search(words):
+    words = _QUOTED.sub(r'\2', words)
+    head, wrap, _ = words.partition(': HTTP')
+    if wrap:
         while inner := exc.__cause__ or exc.__context__:
             exc = inner
-        told = str(getattr(exc, 'strerror', None) or exc)
-        words = ': '.join(filter(None, (words[: wrap.start()], told)))
+        words = f'{head}: {getattr(exc, "strerror", None) or exc}'
     return without_passwords(_PYTHONS_OWN.sub('', words))
 
 
